@@ -1,0 +1,57 @@
+"""Everything `runs` raises on purpose.
+
+    RunsError
+    ├── InvalidPayload          the payload is not JSON we accept, or not what the task's schema asks
+    │   └── PayloadTooLarge
+    ├── InvalidOption           a trigger, replay or queue option is out of its range
+    ├── UnknownQueue            no queue of that name; names the known ones
+    ├── NotFound                no such run, queue or task
+    └── IllegalTransition       the run already moved on; carries where it stands now
+"""
+
+
+class RunsError(Exception):
+    """A request the domain refuses; `str(error)` is a sentence for the person who asked."""
+
+
+class InvalidPayload(RunsError):
+    """The payload cannot be accepted. `line` and `column` (1-based) where known, `path` in JSON."""
+
+    def __init__(
+        self, message: str, *, line: int | None = None, column: int | None = None, path: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.line, self.column, self.path = line, column, path
+
+
+class PayloadTooLarge(InvalidPayload):
+    """The payload is larger than the configured limit."""
+
+
+class InvalidOption(RunsError):
+    """An option's value is out of range; `option` is its name."""
+
+    def __init__(self, option: str, message: str) -> None:
+        super().__init__(message)
+        self.option = option
+
+
+class UnknownQueue(InvalidOption):
+    """No queue of that name exists (DEC-15)."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        names = ", ".join(known[:20]) or "none yet"
+        super().__init__("queue", f"There is no queue named “{name}”. Known queues: {names}.")
+        self.name, self.known = name, known
+
+
+class NotFound(RunsError):
+    """No such row; the message names what was looked for."""
+
+
+class IllegalTransition(RunsError):
+    """The run is not where this move starts from; `status` is where it stands."""
+
+    def __init__(self, run_id: str, status: str, to: str) -> None:
+        super().__init__(f"Run {run_id} is {status} and cannot become {to}.")
+        self.run_id, self.status, self.to = run_id, status, to

@@ -1,0 +1,51 @@
+"""What callers hand to the lifecycle verbs and what they get back."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+IDEMPOTENCY_TTL = 30 * 86400.0
+MAX_TAGS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerOptions:
+    """How a run is to be made. None always means "the task's default".
+
+    Durations are seconds. `delay` is seconds from now or an aware datetime (in the past: at once).
+    `ttl` counts from when the run is queued; 0 switches a default off. `metadata` is the JSON text
+    of an object. `version` pins a version.
+    """
+
+    queue: str | None = None
+    concurrency_key: str | None = None
+    delay: float | datetime | None = None
+    ttl: float | None = None
+    idempotency_key: str | None = None
+    idempotency_scope: str = "global"
+    idempotency_ttl: float = IDEMPOTENCY_TTL
+    tags: tuple[str, ...] | None = None
+    metadata: str | None = None
+    priority: float | None = None
+    max_attempts: int | None = None
+    max_duration: float | None = None
+    machine: str | None = None
+    version: str | None = None
+    is_test: bool = False
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerItem:
+    """One run to make. `payload` is JSON text that `runs.payloads.clean` has accepted, or None."""
+
+    task_id: str
+    payload: str | None = None
+    options: TriggerOptions = field(default_factory=TriggerOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """The run that answers a trigger; `is_cached` when an idempotency key found an earlier one."""
+
+    run_id: str
+    is_cached: bool = False

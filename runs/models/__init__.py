@@ -1,0 +1,32 @@
+"""The stored nouns, one per file."""
+
+from runs.models.access import ApiKey, AuditLog
+from runs.models.attempt import Attempt
+from runs.models.event import Event, EventKind, LogLine
+from runs.models.idempotency import Idempotency
+from runs.models.queue import Bucket, Queue, QueueKind
+from runs.models.run import Run, RunTag, Source
+from runs.models.slot import Lease, Ready
+from runs.models.task import Task
+from runs.models.worker import SessionState, WorkerSession
+
+__all__ = [
+    "ApiKey",
+    "Attempt",
+    "AuditLog",
+    "Bucket",
+    "Event",
+    "EventKind",
+    "Idempotency",
+    "Lease",
+    "LogLine",
+    "Queue",
+    "QueueKind",
+    "Ready",
+    "Run",
+    "RunTag",
+    "SessionState",
+    "Source",
+    "Task",
+    "WorkerSession",
+]

@@ -1,0 +1,74 @@
+from django.db import models
+
+from runs.models.fields import IdField
+from runs.states import RunStatus
+
+
+class EventKind(models.TextChoices):
+    """What happened, one word per verb."""
+
+    TRIGGERED = "triggered", "Triggered"
+    QUEUED = "queued", "Queued"
+    PARKED = "parked", "Parked until a version has the task"
+    DEQUEUED = "dequeued", "Dequeued"
+    STARTED = "started", "Started"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    RETRIED = "retried", "Retry scheduled"
+    CRASHED = "crashed", "Crashed"
+    TIMED_OUT = "timed_out", "Timed out"
+    EXPIRED = "expired", "Expired"
+    CANCEL_REQUESTED = "cancel_requested", "Cancel requested"
+    CANCELED = "canceled", "Canceled"
+    RELEASED = "released", "Handed back"
+    SYSTEM_FAILED = "system_failed", "System failure"
+    REPLAYED = "replayed", "Replayed"
+    REPAIRED = "repaired", "Repaired"
+
+
+class Event(models.Model):
+    """One transition of one run, written in the transition's own transaction. Append-only.
+
+    `data` is JSON with what the kind needs (delay, error name, linked run), or empty.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    run_id = IdField(max_length=30)
+    kind = models.CharField(max_length=20, choices=EventKind.choices)
+    status = models.CharField(max_length=16, choices=RunStatus.choices)
+    attempt = models.PositiveIntegerField(default=0)
+    #: "user:<name>", "key:<name>", "session:<id>" or "system".
+    actor = models.CharField(max_length=200, blank=True, default="")
+    reason = models.TextField(blank=True, default="")
+    data = models.TextField(blank=True, default="")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["run_id", "id"], name="event_by_run")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.kind}"
+
+
+class LogLine(models.Model):
+    """One line a body logged or printed. Append-only, written in batches.
+
+    `level` is Python's number (10 debug … 50 critical); `logger` is the logger's name, or
+    "stdout" / "stderr". `message` is bounded and free of NUL characters.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    run_id = IdField(max_length=30)
+    attempt = models.PositiveIntegerField()
+    level = models.PositiveSmallIntegerField()
+    logger = models.CharField(max_length=128)
+    message = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["run_id", "id"], name="log_by_run")]
+
+    def __str__(self) -> str:
+        return self.message[:80]

@@ -1,0 +1,196 @@
+import json
+from datetime import timedelta
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+
+from runs.models.fields import IdField
+from runs.states import FINAL, LEASED, PENDING, RunStatus
+
+
+class Source(models.TextChoices):
+    """Who made a run."""
+
+    SDK = "sdk", "Code"
+    API = "api", "API"
+    DASHBOARD = "dashboard", "Dashboard"
+    TEST = "test", "Test page"
+    CLI = "cli", "Command line"
+    REPLAY = "replay", "Replay"
+    SCHEDULE = "schedule", "Schedule"
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    #: What a list row needs; payload, output, error and metadata stay in the table.
+    HEAVY = ("payload", "output", "metadata", "seed_metadata")
+
+    def light(self) -> Self:
+        """Without the large columns."""
+        return self.defer(*self.HEAVY)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-id")
+
+    def tagged(self, tags: list[str]) -> Self:
+        """Carrying any of `tags` (features.md TA-7)."""
+        return self.filter(id__in=RunTag.objects.filter(tag__in=tags).values("run_id"))
+
+
+class Run(models.Model):
+    """One launch of a task: what was asked, where it stands, how it ended.
+
+    Payload, output, error and metadata are ASCII-escaped JSON in text columns, so every valid
+    document comes back byte for byte on both databases. `status` is written by `runs.lifecycle`
+    alone; a trigger in the database refuses to leave a final status.
+    """
+
+    id = IdField(primary_key=True, max_length=30)
+    task_id = models.CharField(max_length=256)
+    status = models.CharField(max_length=16, choices=RunStatus.choices)
+    #: One sentence on why it stands where it stands (pending version, cancel, expiry), or empty.
+    reason = models.TextField(blank=True, default="")
+
+    payload = models.TextField(null=True)  # noqa: DJ001  None means none was given
+    output = models.TextField(null=True)  # noqa: DJ001
+    #: JSON `{"name", "message", "stack_trace", "code"?, "frames"?, "causes"?}` of the last failure.
+    error = models.TextField(null=True)  # noqa: DJ001
+    metadata = models.TextField(null=True)  # noqa: DJ001
+    seed_metadata = models.TextField(null=True)  # noqa: DJ001
+    #: JSON list, sorted; `RunTag` holds the same for filters.
+    tags = models.TextField(default="[]")
+
+    queue = models.CharField(max_length=128)
+    concurrency_key = models.TextField(null=True)  # noqa: DJ001
+    #: Seconds of head start over runs triggered at the same time.
+    priority = models.FloatField(default=0)
+    #: Microseconds since 1970 when it joined the queue, less the priority; lower goes first.
+    sort_key = models.BigIntegerField()
+
+    attempt_number = models.PositiveIntegerField(default=0)
+    max_attempts = models.PositiveIntegerField(default=1)
+    #: Times its cluster was lost while it executed (poison pill counter).
+    crash_count = models.PositiveIntegerField(default=0)
+    #: Seconds; None is no limit.
+    max_duration = models.FloatField(null=True)
+    ttl = models.FloatField(null=True)
+    machine = models.CharField(max_length=32)
+    version = models.CharField(max_length=64, blank=True, default="")
+    is_test = models.BooleanField(default=False)
+    source = models.CharField(max_length=12, choices=Source.choices)
+    #: Who triggered it: "user:<name>", "key:<name>" or empty for code.
+    actor = models.CharField(max_length=200, blank=True, default="")
+
+    idempotency_key = models.TextField(null=True)  # noqa: DJ001
+    idempotency_scope = models.CharField(max_length=8, blank=True, default="")
+    idempotency_expires_at = models.DateTimeField(null=True)
+
+    parent_id = IdField(max_length=30, null=True)
+    root_id = IdField(max_length=30, null=True)
+    depth = models.PositiveIntegerField(default=0)
+    replayed_from_id = IdField(max_length=30, null=True)
+    batch_id = IdField(max_length=32, null=True)
+    schedule_id = IdField(max_length=32, null=True)
+
+    created_at = models.DateTimeField()
+    queued_at = models.DateTimeField(null=True)
+    delay_until = models.DateTimeField(null=True)
+    #: When a retry is due; None once it is claimable.
+    retry_at = models.DateTimeField(null=True)
+    #: First claim, first body, end.
+    started_at = models.DateTimeField(null=True)
+    executed_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    #: When the TTL runs out; set while it was never started.
+    expires_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField()
+    #: Milliseconds of executing time over all attempts.
+    usage_ms = models.BigIntegerField(default=0)
+    #: Lease token of the write that finished it (answers "did my commit win?").
+    done_token = models.CharField(max_length=32, blank=True, default="")
+
+    objects: ClassVar[RunQuerySet] = RunQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="run_status_known", condition=Q(status__in=RunStatus.values)
+            ),
+            models.CheckConstraint(
+                name="run_final_has_end",
+                condition=Q(status__in=sorted(FINAL), finished_at__isnull=False)
+                | (~Q(status__in=sorted(FINAL)) & Q(finished_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="run_attempts_start_at_one", condition=Q(max_attempts__gte=1)
+            ),
+        ]
+        indexes = [
+            # list by status, housekeeping by status
+            models.Index(fields=["status", "id"], name="run_by_status"),
+            # list by task
+            models.Index(fields=["task_id", "id"], name="run_by_task"),
+            # list by queue
+            models.Index(fields=["queue", "id"], name="run_by_queue"),
+            # children, replays
+            models.Index(
+                fields=["parent_id"], name="run_by_parent", condition=Q(parent_id__isnull=False)
+            ),
+            models.Index(
+                fields=["replayed_from_id"],
+                name="run_by_origin",
+                condition=Q(replayed_from_id__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def holds_slot(self) -> bool:
+        return self.status in LEASED
+
+    @property
+    def is_pending(self) -> bool:
+        return self.status in PENDING
+
+    @property
+    def is_canceling(self) -> bool:
+        """Asked to stop, body still running."""
+        return self.cancel_requested_at is not None and self.holds_slot
+
+    @property
+    def is_retrying(self) -> bool:
+        """Between two attempts."""
+        return self.status == RunStatus.QUEUED and self.attempt_number > 0
+
+    @property
+    def tag_list(self) -> list[str]:
+        tags: list[str] = json.loads(self.tags)
+        return tags
+
+    @property
+    def duration(self) -> timedelta | None:
+        """Start to end, or None when it never started or has not ended."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at
+
+
+class RunTag(models.Model):
+    """One tag of one run, for filters."""
+
+    pk = models.CompositePrimaryKey("tag", "run_id")
+    tag = models.CharField(max_length=128)
+    run_id = IdField(max_length=30)
+
+    class Meta:
+        indexes = [models.Index(fields=["run_id"], name="tag_by_run")]
+
+    def __str__(self) -> str:
+        return self.tag

@@ -1,0 +1,54 @@
+"""The queue itself: which runs may be claimed, which hold a slot. Both tables stay small."""
+
+from django.db import models
+from django.db.models import Q
+
+from runs.models.fields import IdField
+
+
+class Ready(models.Model):
+    """A run that may be claimed: now, or from `not_before` on. A claim deletes the row."""
+
+    run_id = IdField(primary_key=True, max_length=30)
+    bucket_id = models.BigIntegerField()
+    sort_key = models.BigIntegerField()
+    not_before = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            # claim: the head of one bucket
+            models.Index(
+                fields=["bucket_id", "sort_key", "run_id"],
+                name="ready_head",
+                condition=Q(not_before__isnull=True),
+            ),
+            # promotion of delays and retries that are due
+            models.Index(
+                fields=["not_before"], name="ready_due", condition=Q(not_before__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.run_id
+
+
+class Lease(models.Model):
+    """A run that holds a slot. Whoever deletes this row by (run, token) owns the transition."""
+
+    run_id = IdField(primary_key=True, max_length=30)
+    bucket_id = models.BigIntegerField()
+    queue_id = models.BigIntegerField()
+    session_id = IdField(max_length=40)
+    attempt = models.PositiveIntegerField()
+    token = models.CharField(max_length=32)
+    claimed_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["bucket_id"], name="lease_by_bucket"),
+            models.Index(fields=["queue_id"], name="lease_by_queue"),
+            models.Index(fields=["session_id"], name="lease_by_session"),
+        ]
+
+    def __str__(self) -> str:
+        return self.run_id

@@ -1,0 +1,40 @@
+from django.db import models
+
+
+class Task(models.Model):
+    """A task as the clusters registered it; the web process knows tasks only from here.
+
+    `config` is JSON: `{"retry": {"max_attempts", "factor", "min_timeout", "max_timeout",
+    "randomize", ...}}` with durations in seconds. `schema` is JSON Schema or empty. A `broken` task
+    is one whose file failed to import: `error` holds the traceback and its runs wait as
+    PENDING_VERSION.
+    """
+
+    id = models.CharField(max_length=256, primary_key=True)
+    description = models.TextField(blank=True, default="")
+    file_path = models.TextField(blank=True, default="")
+    schema = models.TextField(blank=True, default="")
+    config = models.TextField(default="{}")
+    #: Name of the queue its runs go to when the trigger names none.
+    queue = models.CharField(max_length=128)
+    max_attempts = models.PositiveIntegerField(default=3)
+    #: Seconds; empty means no limit.
+    max_duration = models.FloatField(null=True, blank=True)
+    #: Seconds a run may stand queued before its first start; empty means for ever.
+    ttl = models.FloatField(null=True, blank=True)
+    machine = models.CharField(max_length=32, default="small-1x")
+    priority = models.FloatField(default=0)
+    tags = models.TextField(default="[]")
+    version = models.CharField(max_length=64, blank=True, default="")
+    broken = models.BooleanField(default=False)
+    error = models.TextField(blank=True, default="")
+    #: False once a newer registration of the same cluster no longer has it.
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    registered_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.id

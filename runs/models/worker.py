@@ -1,0 +1,45 @@
+from django.db import models
+
+from runs.models.fields import IdField
+
+
+class SessionState(models.TextChoices):
+    ALIVE = "ALIVE", "Alive"
+    #: Its heartbeat ran out and its leases were taken back.
+    DEAD = "DEAD", "Lost"
+    #: It stopped in order.
+    GONE = "GONE", "Stopped"
+
+
+class WorkerSession(models.Model):
+    """One life of one cluster: its heartbeat, and the owner of its leases.
+
+    `expires_at` may be renewed late for as long as the session is ALIVE; once DEAD it never comes
+    back and everything its workers still answer is refused.
+    """
+
+    id = IdField(primary_key=True, max_length=40)
+    cluster = models.CharField(max_length=100)
+    host = models.CharField(max_length=255)
+    #: Identifies this boot of this machine; another boot's processes are certainly dead.
+    boot_id = models.CharField(max_length=64)
+    pid = models.IntegerField()
+    state = models.CharField(
+        max_length=8, choices=SessionState.choices, default=SessionState.ALIVE
+    )
+    slots = models.PositiveIntegerField()
+    version = models.CharField(max_length=64, blank=True, default="")
+    draining = models.BooleanField(default=False)
+    #: JSON list of `{"slot", "pid", "state", "run_id", "since"}` as of the last heartbeat.
+    workers = models.TextField(default="[]")
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    stopped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        indexes = [models.Index(fields=["state", "expires_at"], name="session_by_expiry")]
+
+    def __str__(self) -> str:
+        return f"{self.cluster} on {self.host}"

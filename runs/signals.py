@@ -1,0 +1,8 @@
+"""What happened in the domain, sent after commit. The engine wakes its clusters by these."""
+
+from django.dispatch import Signal
+
+#: Runs became claimable. No arguments: a cluster looks for itself.
+runs_ready = Signal()
+#: An executing run was asked to stop. Arguments: run_id.
+cancel_requested = Signal()

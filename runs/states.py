@@ -1,0 +1,97 @@
+"""The statuses of runs and attempts, and every legal move between them, as data."""
+
+from django.db.models import TextChoices
+
+
+class RunStatus(TextChoices):
+    """Where a run stands. The words are the reference's API words (features.md ST rows)."""
+
+    #: No living cluster knows the task, or its file failed to import.
+    PENDING_VERSION = "PENDING_VERSION", "Pending version"
+    #: Its delay has not elapsed.
+    DELAYED = "DELAYED", "Delayed"
+    #: In its queue, waiting for a slot (also between two attempts).
+    QUEUED = "QUEUED", "Queued"
+    #: Holds a slot; a worker is about to start it.
+    DEQUEUED = "DEQUEUED", "Dequeued"
+    #: The body is running.
+    EXECUTING = "EXECUTING", "Executing"
+    #: Suspended at a wait; holds no slot and no process.
+    WAITING = "WAITING", "Waiting"
+    #: The body returned; its output is stored.
+    COMPLETED = "COMPLETED", "Completed"
+    #: Stopped by a person, an API call or a parent.
+    CANCELED = "CANCELED", "Canceled"
+    #: The body raised and no attempt is left.
+    FAILED = "FAILED", "Failed"
+    #: The process died because of the task's own code.
+    CRASHED = "CRASHED", "Crashed"
+    #: Trackside's or the configuration's fault, not the task's.
+    SYSTEM_FAILURE = "SYSTEM_FAILURE", "System failure"
+    #: Its time to live passed before the first start.
+    EXPIRED = "EXPIRED", "Expired"
+    #: It executed longer than its max_duration.
+    TIMED_OUT = "TIMED_OUT", "Timed out"
+
+
+class AttemptStatus(TextChoices):
+    """How one execution of the body stands or ended."""
+
+    EXECUTING = "EXECUTING", "Executing"
+    COMPLETED = "COMPLETED", "Completed"
+    FAILED = "FAILED", "Failed"
+    CRASHED = "CRASHED", "Crashed"
+    TIMED_OUT = "TIMED_OUT", "Timed out"
+    CANCELED = "CANCELED", "Canceled"
+    #: Handed back unfinished when its cluster stopped; does not count as a try.
+    RELEASED = "RELEASED", "Released"
+
+
+S = RunStatus
+
+FINAL = frozenset(
+    {
+        S.COMPLETED,
+        S.CANCELED,
+        S.FAILED,
+        S.CRASHED,
+        S.SYSTEM_FAILURE,
+        S.EXPIRED,
+        S.TIMED_OUT,
+    }
+)
+#: Ended without success; frees the idempotency key (features.md ID-9), unlike CANCELED.
+UNSUCCESSFUL = frozenset({S.FAILED, S.CRASHED, S.SYSTEM_FAILURE, S.EXPIRED, S.TIMED_OUT})
+#: Holds a slot, so it counts against limits and has a lease.
+LEASED = frozenset({S.DEQUEUED, S.EXECUTING})
+#: Not started and not waiting: cancel is final at once.
+PENDING = frozenset({S.PENDING_VERSION, S.DELAYED, S.QUEUED})
+
+#: Every legal move; `runs.lifecycle` makes no other. A final status has no way out.
+TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
+    S.PENDING_VERSION: frozenset({S.QUEUED, S.DELAYED, S.CANCELED, S.EXPIRED}),
+    S.DELAYED: frozenset({S.QUEUED, S.PENDING_VERSION, S.CANCELED}),
+    S.QUEUED: frozenset({S.DEQUEUED, S.EXECUTING, S.PENDING_VERSION, S.EXPIRED, S.CANCELED}),
+    S.DEQUEUED: frozenset(
+        {S.EXECUTING, S.QUEUED, S.PENDING_VERSION, S.CANCELED, S.CRASHED, S.SYSTEM_FAILURE}
+    ),
+    S.EXECUTING: frozenset(
+        {
+            S.QUEUED,
+            S.WAITING,
+            S.COMPLETED,
+            S.FAILED,
+            S.CRASHED,
+            S.SYSTEM_FAILURE,
+            S.TIMED_OUT,
+            S.CANCELED,
+        }
+    ),
+    S.WAITING: frozenset({S.QUEUED, S.CANCELED, S.SYSTEM_FAILURE}),
+    **{status: frozenset() for status in FINAL},
+}
+
+
+def sources(to: RunStatus) -> frozenset[RunStatus]:
+    """The statuses a run may move to `to` from."""
+    return frozenset(status for status, targets in TRANSITIONS.items() if to in targets)
