@@ -1,0 +1,57 @@
+"""Settings: one dict `TRACKSIDE` in the Django settings, every key optional.
+
+A number may also come from the environment as `TRACKSIDE_<NAME>`, which wins.
+"""
+
+import os
+from typing import Any
+
+from django.conf import settings
+
+DEFAULTS: dict[str, Any] = {
+    # bytes
+    "PAYLOAD_LIMIT": 3_000_000,
+    "OUTPUT_LIMIT": 10_000_000,
+    "METADATA_LIMIT": 262_144,
+    # directories with task files, beside every app's tasks.py
+    "TASK_DIRS": ["tasks"],
+    # version of the task code; empty means git commit, else a hash of the files
+    "VERSION": "",
+    "ENVIRONMENT": {"name": "Development", "kind": "dev"},
+    # default machine preset of a task that names none
+    "MACHINE": "small-1x",
+    # worker processes of one cluster
+    "WORKERS": 2,
+    # seconds a stopping cluster lets runs finish before it hands them back
+    "DRAIN_SECONDS": 30.0,
+    # seconds a canceled body may clean up before its process is killed
+    "CANCEL_GRACE_SECONDS": 30.0,
+    # the same after max_duration
+    "TIMEOUT_GRACE_SECONDS": 5.0,
+    # a session renews this often, may be reaped this long after its last renewal
+    "HEARTBEAT_SECONDS": 15.0,
+    "LEASE_SECONDS": 60.0,
+    # housekeeping period
+    "SWEEP_SECONDS": 5.0,
+    # an idle dispatcher looks for work this often even if nobody woke it
+    "POLL_SECONDS": 1.0,
+    # runs one worker process executes before it is replaced
+    "RECYCLE_RUNS": 500,
+    # slot inheritance: runs and milliseconds before other buckets get their turn
+    "INHERIT_RUNS": 50,
+    "INHERIT_MILLISECONDS": 100.0,
+    # a run whose cluster was lost this often is CRASHED (poison pill)
+    "CRASH_LIMIT": 3,
+    # log lines kept of one attempt; the rest is counted
+    "LOG_LINES_PER_ATTEMPT": 10_000,
+}
+
+
+def get(name: str) -> Any:
+    """The setting `name`: environment, then `settings.TRACKSIDE`, then the default."""
+    default = DEFAULTS[name]
+    value = getattr(settings, "TRACKSIDE", {}).get(name, default)
+    text = os.environ.get(f"TRACKSIDE_{name}")
+    if text and isinstance(default, (int, float)):
+        return type(default)(text)
+    return text if text and isinstance(default, str) else value
