@@ -390,9 +390,9 @@ def due_at(delay: float | None) -> str | None:
     return stamp(datetime.now(UTC) + timedelta(seconds=delay)) if delay else None
 
 
-def moment(text: Any) -> datetime:
-    """A stored moment, aware."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def moment(stored: Any) -> datetime:
+    """A stored moment, aware; the driver hands it over naive."""
+    return stored.replace(tzinfo=UTC)  # type: ignore[no-any-return]
 
 
 def plain(value: Any) -> Any:
