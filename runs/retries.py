@@ -39,11 +39,16 @@ class RetryPolicy:
         for name in ("min_timeout", "max_timeout"):
             object.__setattr__(self, name, seconds(getattr(self, name), f"retry.{name}"))
 
-    def delay(self, attempt_number: int, random: Callable[[], float] = chance.random) -> float:
-        """Seconds to wait after attempt `attempt_number` failed (RET-3, whole milliseconds).
+    def delay(
+        self, attempt_number: int, random: Callable[[], float] = chance.random
+    ) -> float | None:
+        """Seconds to wait after try `attempt_number` failed (RET-3); None when none is left.
 
-        `random` yields numbers in [0, 1). Jitter only lengthens, and the cap comes after it.
+        Whole milliseconds. `random` yields numbers in [0, 1). Jitter only lengthens, and the cap
+        comes after it.
         """
+        if attempt_number >= min(self.max_attempts, HARD_CAP):
+            return None
         jitter = 1.0 + random() if self.randomize else 1.0
         wanted = jitter * self.min_timeout * self._growth(attempt_number - 1)
         return math.floor(min(self.max_timeout, wanted) * 1000 + 0.5) / 1000
@@ -63,11 +68,6 @@ class RetryPolicy:
         """The policy of a `retry` object; what it leaves out is the default, the rest ignored."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in stored.items() if name in known})
-
-
-def attempts_left(attempt: int, max_attempts: int) -> bool:
-    """Whether a run may be tried again after its attempt number `attempt`."""
-    return attempt < min(max_attempts, HARD_CAP)
 
 
 def _check_attempts(value: object) -> None:
