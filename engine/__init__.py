@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-"""Placeholder until the engine arrives."""
-=======
 """What task authors import.
 
     from engine import task
@@ -53,4 +50,3 @@ __all__ = [
     "task",
     "tasks",
 ]
->>>>>>> sdk
