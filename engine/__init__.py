@@ -1,14 +1,11 @@
 """What task authors import.
 
-    from engine import task
+from engine import task
 
-    @task
-    def hello(payload):
-        return f"Hello, {payload['name']}!"
+@task
+def hello(payload):
+    return f"Hello, {payload['name']}!"
 """
-
-from runs.errors import InvalidOption, InvalidPayload
-from runs.retries import RetryPolicy
 
 from engine.registry import DuplicateTaskIds
 from engine.sdk.context import Context, current
@@ -26,6 +23,8 @@ from engine.sdk.logs import logger
 from engine.sdk.queues import queue
 from engine.sdk.retries import retry
 from engine.sdk.tasks import Handle, Task, task, tasks
+from runs.errors import InvalidOption, InvalidPayload
+from runs.retries import RetryPolicy
 
 __all__ = [
     "AbortTaskRunError",

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from runs import conf, lifecycle
-from runs.models import Queue, QueueKind, SessionState, Task, WorkerSession
 
 from engine.discovery import BrokenFile, Catalog
 from engine.sdk import queues
 from engine.sdk.tasks import Task as Definition
+from runs import conf, lifecycle
+from runs.models import Queue, QueueKind, SessionState, Task, WorkerSession
 
 #: What a registration writes; times and what people set stay.
 FIELDS = [

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from django.apps import apps
-from runs import conf
 
 from engine import versions
 from engine.declared import declared_task_ids
 from engine.registry import DuplicateTaskIds, registry
 from engine.sdk.tasks import Task
+from runs import conf
 
 #: Imported before its neighbours: the place for what all tasks of a directory share.
 FIRST = "init.py"

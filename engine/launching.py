@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
+from engine.runtime import Launch, Launched
 from runs import conf, lifecycle
 from runs.errors import PayloadTooLarge
 from runs.lifecycle import Triggered, TriggerItem, TriggerOptions
 from runs.models import Source
-
-from engine.runtime import Launch, Launched
 
 
 class StoredRuns:

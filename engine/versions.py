@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from django.apps import apps
+
 from runs import conf
 
 SHORT = 12

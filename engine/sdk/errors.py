@@ -1,14 +1,14 @@
 """What authors raise, and what is raised into their code.
 
-    Exception
-    ├── AbortTaskRunError       give up: this run fails now, whatever attempts are left
-    ├── OutOfMemoryError        treat this failure as a lack of memory
-    └── UnsupportedValue        a payload or return value has no JSON form; names the place
-    BaseException
-    └── TaskRunStopped          raised inside a running body, so `except Exception` cannot eat it
-        ├── TaskRunCanceled     a person, an API call or a parent asked it to stop
-        ├── TaskRunTimedOut     it executed longer than its max_duration
-        └── TaskRunInterrupted  its cluster is stopping; the run is handed back and starts again
+Exception
+├── AbortTaskRunError       give up: this run fails now, whatever attempts are left
+├── OutOfMemoryError        treat this failure as a lack of memory
+└── UnsupportedValue        a payload or return value has no JSON form; names the place
+BaseException
+└── TaskRunStopped          raised inside a running body, so `except Exception` cannot eat it
+    ├── TaskRunCanceled     a person, an API call or a parent asked it to stop
+    ├── TaskRunTimedOut     it executed longer than its max_duration
+    └── TaskRunInterrupted  its cluster is stopping; the run is handed back and starts again
 """
 
 from collections.abc import Callable

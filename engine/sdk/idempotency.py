@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from runs.errors import InvalidOption
-
 from engine.sdk.context import Context, current
+from runs.errors import InvalidOption
 
 Scope = Literal["run", "attempt", "global"]
 SCOPES = ("run", "attempt", "global")

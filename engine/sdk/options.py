@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, cast
 
 from django.utils.dateparse import parse_datetime
-from runs.durations import seconds
-from runs.errors import InvalidOption
 
 from engine.runtime import LaunchOptions
 from engine.sdk import values
@@ -14,6 +12,8 @@ from engine.sdk.errors import UnsupportedValue
 from engine.sdk.idempotency import IdempotencyKey, bound
 from engine.sdk.machines import preset_name
 from engine.sdk.queues import Queue, clean_name
+from runs.durations import seconds
+from runs.errors import InvalidOption
 
 Duration = float | str | timedelta
 
@@ -140,9 +140,7 @@ CHECKS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "delay": lambda value: {"delay": _delay(value)},
     "ttl": lambda value: {"ttl": seconds(value, "ttl")},
     "idempotency_key": _idempotency,
-    "idempotency_key_ttl": lambda value: {
-        "idempotency_ttl": seconds(value, "idempotency_key_ttl")
-    },
+    "idempotency_key_ttl": lambda value: {"idempotency_ttl": seconds(value, "idempotency_key_ttl")},
     "tags": lambda value: {"tags": tag_tuple(value)},
     "metadata": lambda value: {"metadata": _metadata(value)},
     "queue": lambda value: {"queue": _queue(value)},

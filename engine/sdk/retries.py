@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from engine.sdk.machines import preset_name
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import ALIASES, RetryPolicy
-
-from engine.sdk.machines import preset_name
 
 NAMES = ("max_attempts", "factor", "min_timeout", "max_timeout", "randomize", "out_of_memory")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+
 from runs import payloads
 from runs.errors import InvalidPayload
 
@@ -88,7 +89,7 @@ def schema_of(stated: Any, annotation: Any) -> PayloadSchema:
 
 
 def invalid(error: ValidationError) -> InvalidPayload:
-    """pydantic's verdict as one sentence with paths into the JSON."""
+    """Pydantic's verdict as one sentence with paths into the JSON."""
     problems = [
         (json_path(problem["loc"]), problem["msg"])
         for problem in error.errors(include_url=False, include_context=False, include_input=False)

@@ -16,10 +16,6 @@ from typing import (
     overload,
 )
 
-from runs.durations import seconds
-from runs.errors import InvalidOption, InvalidPayload
-from runs.retries import RetryPolicy
-
 from engine.registry import registry
 from engine.runtime import Launch, Launched, LaunchOptions, installed
 from engine.sdk import values
@@ -37,6 +33,9 @@ from engine.sdk.options import (
 from engine.sdk.queues import Queue, as_queue
 from engine.sdk.retries import as_policy
 from engine.sdk.schemas import PayloadSchema, schema_of
+from runs.durations import seconds
+from runs.errors import InvalidOption, InvalidPayload
+from runs.retries import RetryPolicy
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -176,9 +175,7 @@ class Decorator(Protocol):
         self, function: Callable[[P, Context], Coroutine[Any, Any, R]], /
     ) -> AsyncTask[P, R]: ...
     @overload
-    def __call__(
-        self, function: Callable[[P], Coroutine[Any, Any, R]], /
-    ) -> AsyncTask[P, R]: ...
+    def __call__(self, function: Callable[[P], Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
     @overload
     def __call__(self, function: Callable[[], R], /) -> Task[None, R]: ...
     @overload
@@ -387,9 +384,7 @@ class Tasks:
 
     def batch_trigger(self, task_id: str, items: Iterable[BatchItem[Any]]) -> list[Handle[Any]]:
         """Make many runs of the task with this id, all or none."""
-        launches = numbered(
-            lambda payload, options: launch_by_id(task_id, payload, options), items
-        )
+        launches = numbered(lambda payload, options: launch_by_id(task_id, payload, options), items)
         return [handle(task_id, done) for done in installed().trigger_many(launches)]
 
 

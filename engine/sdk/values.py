@@ -77,9 +77,7 @@ class Converter:
 
     def array(self, value: Any, path: str, depth: int) -> list[Any]:
         check_depth(path, depth)
-        return [
-            self.plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)
-        ]
+        return [self.plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
 
     def unordered(self, value: Any, path: str, depth: int) -> list[Any]:
         return sorted(self.array(value, path, depth), key=json.dumps)
