@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TextIO
 
 MAX_MESSAGE = 16_384
 #: Characters kept of one attempt, whatever the number of lines.
@@ -91,7 +91,7 @@ class LineStream(io.TextIOBase):
     encoding = "utf-8"
     errors = "backslashreplace"
 
-    def __init__(self, lines: Lines, level: int, logger: str, original: io.TextIOBase) -> None:
+    def __init__(self, lines: Lines, level: int, logger: str, original: TextIO) -> None:
         super().__init__()
         self._lines: Lines | None = lines
         self._level, self._logger, self._original = level, logger, original

@@ -35,6 +35,7 @@ class Snapshot:
         self._environment = os.environ.copy()
         self._locale = locale.setlocale(locale.LC_ALL)
         self._signals = {number: signal.getsignal(number) for number in SIGNALS}
+        self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._files = {number: identity(number) for number in (*STANDARD_FILES, *files)}
 
     def restore(self) -> str:
@@ -69,12 +70,12 @@ class Snapshot:
         return ""
 
     def _restore_signals(self) -> str:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, before in self._signals.items():
             # None: a handler that was not set from Python and cannot be set again
             if signal.getsignal(number) != before and before is not None:
                 signal.signal(number, before)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
         return ""
 
     def _check_files(self) -> str:

@@ -108,6 +108,13 @@ def install() -> None:
     signal.signal(SIGNAL, _handle)
 
 
+def ensure_installed() -> None:
+    """Handle SIGUSR1 again if a body replaced the handler."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(SIGNAL) is not _handle:
+        install()
+
+
 def _handle(_number: int, _frame: object) -> None:
     if _active is not None:
         _active.look()
@@ -117,14 +124,8 @@ def _handle(_number: int, _frame: object) -> None:
 def listening(control: Control, ctx: Context) -> Iterator[Delivery]:
     """Pass the supervisor's word on for as long as this attempt lasts."""
     global _active
-    if signal.getsignal(SIGNAL) is not _handle and threading.current_thread() is _main_thread():
-        install()
     delivery = _active = Delivery(control, ctx)
     try:
         yield delivery
     finally:
         _active = None
-
-
-def _main_thread() -> threading.Thread:
-    return threading.main_thread()
