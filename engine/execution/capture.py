@@ -213,7 +213,8 @@ class Capture:
         ]
         sys.stdout, sys.stderr = self._streams
         root.addHandler(LineHandler(self._lines))
-        root.setLevel(min(root.level or logging.INFO, logging.INFO))
+        if root.level > logging.INFO:
+            root.setLevel(logging.INFO)
         return self
 
     def __exit__(
@@ -225,8 +226,10 @@ class Capture:
         root = logging.getLogger()
         sys.stdout, sys.stderr, handlers, level, disabled = self._before
         root.handlers[:] = handlers
-        root.setLevel(level)
-        logging.disable(disabled)
+        if root.level != level:
+            root.setLevel(level)
+        if root.manager.disable != disabled:
+            logging.disable(disabled)
         for stream in self._streams:
             stream.finish()
         self._lines.close()
