@@ -69,33 +69,28 @@ def fitting(error: BaseException, code: str, message: str) -> str:
 def described(
     error: BaseException, code: str, message: str, frames: int, causes: int
 ) -> dict[str, Any]:
-    shown = frames_of(error, frames)
-    own = summary(error)
+    own, chain = told(error, frames), list(related(error, causes))
+    others = [{**told(cause, frames), "relation": relation} for relation, cause in chain]
     return {
         **head(code, own["name"], message or own["message"]),
-        "stack_trace": stack_trace(shown, own["name"], own["message"]),
-        "frames": [asdict(frame) for frame in shown],
-        "causes": [
-            {
-                **summary(cause),
-                "relation": relation,
-                "frames": [asdict(f) for f in frames_of(cause, frames)],
-            }
-            for relation, cause in related(error, causes)
-        ],
+        "stack_trace": "\n\n".join([stack_trace(own), *map(stack_trace, others)]),
+        "frames": own["frames"],
+        "causes": others,
+    }
+
+
+def told(error: BaseException, frames: int) -> dict[str, Any]:
+    """One exception without its causes."""
+    return {
+        "name": cut(safe(lambda: type(error).__name__), 200),
+        "message": cut(safe(lambda: str(error)), MAX_MESSAGE),
+        "frames": [asdict(frame) for frame in frames_of(error, frames)],
     }
 
 
 def head(code: str, name: str, message: str) -> dict[str, str]:
     facts = {"type": "INTERNAL_ERROR" if code else "BUILT_IN_ERROR", "name": name}
     return facts | ({"code": code} if code else {}) | {"message": cut(message, MAX_MESSAGE)}
-
-
-def summary(error: BaseException) -> dict[str, str]:
-    return {
-        "name": cut(safe(lambda: type(error).__name__), 200),
-        "message": cut(safe(lambda: str(error)), MAX_MESSAGE),
-    }
 
 
 def safe(text: Callable[[], str]) -> str:
@@ -168,12 +163,18 @@ def is_authors(file: str) -> bool:
     return not installed and not str(path).startswith(NOT_AUTHORS)
 
 
-def stack_trace(frames: list[Frame], name: str, message: str) -> str:
-    """The traceback as Python prints it."""
-    lines = ["Traceback (most recent call last):"] if frames else []
-    for frame in frames:
-        lines.append(f'  File "{frame.file}", line {frame.line}, in {frame.function}')
-        lines += [f"    {frame.text}"] if frame.text else []
+#: How the stack trace introduces an exception that another one came from.
+LEADS = {"cause": "Caused by:", "context": "While handling:", "member": "With:"}
+
+
+def stack_trace(told: dict[str, Any]) -> str:
+    """The traceback as Python prints it, causes below."""
+    lines = [LEADS[told["relation"]]] if "relation" in told else []
+    lines += ["Traceback (most recent call last):"] if told["frames"] else []
+    for frame in told["frames"]:
+        lines.append(f'  File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}')
+        lines += [f"    {frame['text']}"] if frame["text"] else []
+    name, message = told["name"], told["message"]
     return "\n".join([*lines, f"{name}: {message}" if message else name])
 
 
