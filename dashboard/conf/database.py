@@ -1,5 +1,6 @@
 """DATABASE_URL as an entry of Django's DATABASES."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,6 +11,8 @@ from psycopg.errors import ProgrammingError
 
 #: Django's backend with a fair queue of writers across processes.
 SQLITE_ENGINE = "runs.sqlite"
+#: One port, or one for each of several hosts.
+_PORTS = re.compile(r"[0-9,]*")
 FORMS = "sqlite:///path/to/file or postgres://user:password@host:5432/name"
 
 #: Notice a dead server within half a minute instead of the kernel's two hours.
@@ -74,6 +77,8 @@ def _conninfo(url: str) -> dict[str, Any]:
     except ProgrammingError as error:
         # libpq's message may quote the password.
         raise ImproperlyConfigured(f"DATABASE_URL cannot be read; write {FORMS}.") from error
+    if not _PORTS.fullmatch(str(given.get("port", ""))):
+        raise ImproperlyConfigured(f"DATABASE_URL has a port that is no number; write {FORMS}.")
     if not given.get("dbname"):
         raise ImproperlyConfigured(f"DATABASE_URL names no database; write {FORMS}.")
     return dict(given)
