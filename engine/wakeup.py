@@ -141,11 +141,20 @@ class Listener:
     def messages(self) -> list[str]:
         """What came since the last call. Raises psycopg.Error when the link broke."""
         if self.connection is not None:
-            return [notice.payload for notice in self.connection.notifies(timeout=0)]
+            return self.notices(self.connection)
         received: list[str] = []
         with contextlib.suppress(BlockingIOError):
             while self.socket is not None:
                 received.append(self.socket.recv(512).decode(errors="replace"))
+        return received
+
+    @staticmethod
+    def notices(link: psycopg.Connection[Any]) -> list[str]:
+        """Read what the socket has. `Connection.notifies` with no time to wait may miss it."""
+        link.pgconn.consume_input()
+        received: list[str] = []
+        while notice := link.pgconn.notifies():
+            received.append(notice.extra.decode())
         return received
 
     def is_alive(self) -> bool:

@@ -86,7 +86,9 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot.ask = slot.killed = 0
         slot.clear(State.STARTING)
         slot.since = time.monotonic_ns()
-        workers.prepare(self.board, index, self.broker.wake, self.lines, os.getpid())
+        workers.prepare(
+            self.board, index, self.broker.wake, self.lines, self.inboxes[index]
+        )
         process = self.spawn_process(worker, self.inboxes[index], self.result_queue, Value("f", -1), -1)
         slot.pid = process.pid
         self.slots[process] = index

@@ -1,5 +1,6 @@
 """The worker: executes bodies in django-q2's worker loop and writes their outcome itself."""
 
+import json
 import logging
 import os
 import signal
@@ -13,13 +14,13 @@ from django_q.signals import post_spawn
 
 from engine import catalog, discovery
 from engine.cluster.board import Ask, Board, Slot, State
-from engine.cluster.channels import Channel
+from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.lines import LineSender
 from engine.cluster.processes import adopt_orphans, die_with_parent, sweep_children
-from engine.execution import executor, hygiene, interrupts, outcomes
-from engine.execution.assignments import Assignment as Work
+from engine.execution import executor, interrupts, outcomes
+from engine.execution.assignment import Assignment
 from engine.registry import DuplicateTaskIds
-from engine.sdk import machines
+from engine.sdk.machines import PRESETS
 from runs import conf, signals
 from runs.lifecycle import attempts, store
 from runs.models import Run
@@ -42,14 +43,26 @@ class Place:
     wake: Channel
     lines: LineSender
     parent: int
+    #: Descriptor of the inbox.
+    inbox: int
     hot: store.Store | None = None
     executed: int = 0
-    health: Any = None
 
     @property
     def slot(self) -> Slot:
         slot: Slot = self.board.slots[self.index]
         return slot
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """Descriptors a body must leave alone."""
+        return self.wake.writer.fileno(), self.lines.channel.writer.fileno(), self.inbox
+
+    def reason(self) -> str:
+        """Why this worker's run should stop, for the signal handler; empty when it is not meant."""
+        slot = self.slot
+        asked = slot.is_asked and slot.state == State.RUNNING
+        return REASONS.get(Ask(slot.ask), "") if asked else ""
 
 
 _place: Place | None = None
@@ -60,10 +73,12 @@ def place() -> Place:
     return _place
 
 
-def prepare(board: Board, index: int, wake: Channel, lines: Channel, parent: int) -> None:
+def prepare(
+    board: Board, index: int, wake: Channel, lines: Channel, inbox: TaskQueue
+) -> None:
     """Called by the sentinel right before it forks a worker."""
     global _place
-    _place = Place(board, index, wake, LineSender(lines), parent)
+    _place = Place(board, index, wake, LineSender(lines), os.getpid(), inbox.fileno())
     Conf.RECYCLE = 1 << 60  # `execute` decides, after its last run and not between two
     post_spawn.connect(begin, dispatch_uid="trackside-worker")
 
@@ -76,21 +91,14 @@ def begin(**_: Any) -> None:
     os.setpgid(0, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    interrupts.install(signal.SIGUSR1, asked)
+    interrupts.install()
     try:
         catalog.register(discovery.discover())
     except DuplicateTaskIds as error:
         log.error("%s", error)  # noqa: TRY400  the sentence says it all
         os._exit(MISCONFIGURED)
-    here.hot = reconnected(here)
-    here.health = hygiene.snapshot()
+    insisting(here, lambda opened: opened.warm_up())
     become_free(here)
-
-
-def asked() -> str | None:
-    """Why this worker's run should stop, for the signal handler; None when it is not meant."""
-    slot = place().slot
-    return REASONS.get(Ask(slot.ask)) if slot.is_asked and slot.state == State.RUNNING else None
 
 
 def become_free(here: Place) -> None:
@@ -104,8 +112,8 @@ def execute(run_id: str, token: str) -> None:
     budget = Budget()
     work = started(here, run_id, token)
     while work is not None:
-        ending = attempt(here, work)
-        damage = tidy(here)
+        ending, damage = attempt(here, work)
+        tidy(here)
         work = finished(here, ending, budget.take(here, stop=bool(damage)))
         if damage:
             log.warning("Worker %s is replaced: %s", os.getpid(), damage)
@@ -144,46 +152,58 @@ def leave(here: Place) -> NoReturn:
 # -- one attempt ----------------------------------------------------------------------------------
 
 
-def attempt(here: Place, work: store.Assignment) -> store.Ending:
-    """Execute one body and say how it ended."""
+def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
+    """Execute one body; how it ended, and what damage it left that only a new process mends."""
     here.executed += 1
     here.lines.begin(work.run_id, work.attempt)
     if work.max_duration:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
-    here.slot.memory = machines.memory_of(work.machine)
-    outcome = executor.execute(Work.of(work), here.lines, asked)
+    here.slot.memory = memory_of(work.machine)
+    outcome = executor.execute(assignment_of(work), here.lines, here, here.files)
     here.slot.deadline = 0
     here.lines.end()
-    return ending_of(work, outcome)
+    return ending_of(work, outcome), outcome.recycle
+
+
+def memory_of(machine: str) -> int:
+    """Bytes a run on this preset may use; 0 (no limit) for a name that is no preset."""
+    return int(PRESETS[machine].memory * 1024**3) if machine in PRESETS else 0
+
+
+def assignment_of(work: store.Assignment) -> Assignment:
+    """The stored run as the executor takes it."""
+    facts = work._asdict()
+    facts["tags"] = tuple(json.loads(work.tags))
+    facts["uncounted"] = facts.pop("uncounted_attempts")
+    return Assignment(**facts)
 
 
 def ending_of(work: store.Assignment, outcome: outcomes.Outcome) -> store.Ending:
     """What an outcome means for the run."""
     run, token = work.run_id, work.token
     match outcome:
-        case outcomes.Succeeded(output):
+        case outcomes.Succeeded(output=output):
             return attempts.complete(run, token, output)
-        case outcomes.Failed(error, delay, status):
-            if delay is not None:
-                return attempts.retry(run, token, error, delay)
-            return attempts.fail(run, token, error, RunStatus(status))
-        case outcomes.Canceled(error):
+        case outcomes.Failed(retry_delay=None):
+            return attempts.fail(run, token, outcome.error, outcome.final_status)
+        case outcomes.Failed(error=error, retry_delay=float(delay)):
+            return attempts.retry(run, token, error, delay)
+        case outcomes.Canceled(error=error):
             return attempts.acknowledge_cancel(run, token, error)
-        case outcomes.Missing(reason):
+        case outcomes.Missing(reason=reason):
             return attempts.park(run, token, reason)
-        case outcomes.Interrupted(reason):
+        case outcomes.Interrupted(reason=reason):
             return attempts.release(run, token, reason)
+        case _:
+            raise TypeError(f"No ending for {outcome!r}.")
 
 
-def tidy(here: Place) -> str:
-    """Undo what a body left behind; names damage that only a new process mends."""
-    here.slot.state = State.RUNNING
+def tidy(here: Place) -> None:
+    """End the processes and database connections a body left behind."""
     left = sweep_children(set())
     if left:
         log.warning("Run %s left %s processes behind; they were killed.", here.slot.run_id, left)
     close_connections()
-    damage: str = hygiene.restore(here.health)
-    return damage
 
 
 def close_connections() -> None:
@@ -243,9 +263,3 @@ def abandon(here: Place) -> None:
         connections.close_all()
     except Exception:
         log.debug("A broken connection did not close in order.", exc_info=True)
-
-
-def reconnected(here: Place) -> store.Store:
-    """Open the worker's own connection and prepare what every run needs."""
-    hot = insisting(here, lambda opened: opened.warm_up() or opened)
-    return hot  # type: ignore[no-any-return]
