@@ -43,11 +43,11 @@ def test_passes_over_tests_and_private_files(task_dir, name):
     assert ids(discover()) == []
 
 
-def test_imports_init_first(task_dir):
-    write(task_dir / "a_first.py", "import builtins\nbuiltins.trackside_seen.append('a')\n")
-    write(task_dir / "init.py", "import builtins\nbuiltins.trackside_seen = ['init']\n")
-    discover()
-    assert __builtins__["trackside_seen"] == ["init", "a"]
+def test_imports_init_first(task_dir, monkeypatch):
+    write(task_dir / "a_first.py", "import os\nassert os.environ['SEEN'] == 'init'\n")
+    write(task_dir / "init.py", "import os\nos.environ['SEEN'] = 'init'\n")
+    monkeypatch.setenv("SEEN", "")
+    assert discover().broken == ()
 
 
 def test_files_may_import_each_other(task_dir):

@@ -119,7 +119,7 @@ def test_giving_up_is_not_retried(error):
 def test_triggering_with_a_bad_option_is_not_retried():
     @task
     def parent():
-        tasks.trigger("child", tags=[1])
+        tasks.trigger("child", tags=[1])  # type: ignore[list-item]
 
     outcome = carry_out(parent)
     assert (outcome.retry_delay, error_of(outcome)["name"]) == (None, "InvalidOption")

@@ -61,7 +61,7 @@ def sleeper(cleaned):
 
 
 def test_a_canceled_body_cleans_up(supervisor):
-    cleaned = []
+    cleaned: list[str] = []
     supervisor.ask("cancel", times=3)
     assert carry_out(sleeper(cleaned), control=supervisor) == Canceled()
     assert cleaned == ["cleaned"]

@@ -40,4 +40,4 @@ def test_a_list_is_joined():
 
 def test_refuses_an_unknown_scope():
     with pytest.raises(InvalidOption):
-        idempotency_key("k", scope="forever")
+        idempotency_key("k", scope="forever")  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,11 @@ def test_defaults_are_three_attempts():
 
 
 def test_a_dict_means_the_same_as_the_object():
-    written = {"max_attempts": 10, "min_timeout": "1m", "max_timeout": timedelta(hours=1)}
+    written: dict[str, Any] = {
+        "max_attempts": 10,
+        "min_timeout": "1m",
+        "max_timeout": timedelta(hours=1),
+    }
     assert as_policy(written) == retry(**written)
 
 

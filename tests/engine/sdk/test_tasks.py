@@ -35,9 +35,9 @@ def test_without_arguments_the_name_is_the_id():
         """
 
     assert (greet.id, greet.description) == ("greet", "Say hello.")
-    assert registry.get("greet") is greet
     assert greet.retry == RetryPolicy()
     assert greet.queue.name == "task/greet"
+    assert registry.get("greet") is greet
 
 
 def test_takes_every_option():

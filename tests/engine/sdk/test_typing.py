@@ -61,4 +61,4 @@ def test_a_wrong_payload_is_an_error_for_both() -> None:
     def charge(payload: Order) -> None: ...
 
     with pytest.raises(InvalidPayload):
-        charge.trigger("seven")  # type: ignore[call-overload]
+        charge.trigger("seven")  # type: ignore[arg-type]

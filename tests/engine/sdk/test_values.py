@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -121,7 +122,7 @@ def test_a_forgotten_await_is_named():
 
 
 def nested(levels):
-    value = []
+    value: list[Any] = []
     for _ in range(levels - 1):
         value = [value]
     return value
@@ -134,7 +135,7 @@ def test_allows_as_many_levels_as_the_guard():
 
 
 def test_a_value_that_contains_itself_is_refused():
-    loop = {}
+    loop: dict[str, Any] = {}
     loop["self"] = loop
     with pytest.raises(UnsupportedValue, match="contains itself"):
         dumps(loop)
@@ -147,7 +148,7 @@ def test_refuses_what_is_too_large(value):
 
 
 def test_a_shared_list_cannot_blow_up():
-    shared = ["x"]
+    shared: list[Any] = ["x"]
     for _ in range(60):
         shared = [shared, shared]
     with pytest.raises(UnsupportedValue, match="limit"):
