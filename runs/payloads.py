@@ -45,16 +45,16 @@ class _Refused(ValueError):
         self.token, self.reason = token, reason
 
 
-def clean(raw: bytes | str, *, limit: int | None = None) -> str:
+def clean(raw: bytes | str, *, limit: int | None = None, depth: int = MAX_DEPTH) -> str:
     """The text of the JSON document `raw`, byte for byte, without the whitespace around it.
 
     Raises PayloadTooLarge above `limit` bytes (default: the setting PAYLOAD_LIMIT) and
     InvalidPayload, with line and column, for anything RFC 8259 does not allow in UTF-8, for numbers
-    of more than 1,000 digits or beyond a double, and for more than 64 levels.
+    of more than 1,000 digits or beyond a double, and for more than `depth` levels.
     """
     text = _decoded(raw, conf.get("PAYLOAD_LIMIT") if limit is None else limit)
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_depth(text)
+    if text.count("[") + text.count("{") > depth:
+        _check_depth(text, depth)
     try:
         _guard.decode(text)
     except _Refused as refused:
@@ -144,18 +144,18 @@ def _too_large(size: int, limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"The payload has {size:,} bytes; the limit is {limit:,}.")
 
 
-def _check_depth(text: str) -> None:
+def _check_depth(text: str, limit: int) -> None:
     # Brackets in strings don't count. A mismatched pair may hide depth, but the parser stops there.
     brackets = NOT_BRACKETS.sub("", STRINGS.sub("", text))
-    if max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
-        _fail(text, _too_deep(text), f"More than {MAX_DEPTH} levels of lists and objects")
+    if max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > limit:
+        _fail(text, _too_deep(text, limit), f"More than {limit} levels of lists and objects")
 
 
-def _too_deep(text: str) -> int:
+def _too_deep(text: str, limit: int) -> int:
     depth = 0
     for token in TOKEN.finditer(text):
         depth += STEPS.get(token[0], 0)
-        if depth > MAX_DEPTH:
+        if depth > limit:
             return token.start()
     return len(text)
 
