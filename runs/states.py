@@ -78,6 +78,7 @@ TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
     S.EXECUTING: frozenset(
         {
             S.QUEUED,
+            S.PENDING_VERSION,
             S.WAITING,
             S.COMPLETED,
             S.FAILED,

@@ -16,7 +16,11 @@ class Idempotency(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["task_id", "key_hash"], name="idempotency_one_run"),
         ]
-        indexes = [models.Index(fields=["expires_at"], name="idempotency_by_expiry")]
+        indexes = [
+            models.Index(fields=["expires_at"], name="idempotency_by_expiry"),
+            # a failed run frees its key
+            models.Index(fields=["run_id"], name="idempotency_by_run"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.task_id} {self.key_hash[:12]}"

@@ -69,7 +69,9 @@ class Run(models.Model):
 
     attempt_number = models.PositiveIntegerField(default=0)
     max_attempts = models.PositiveIntegerField(default=1)
-    #: Times its cluster was lost while it executed (poison pill counter).
+    #: Attempts that do not count as a try: handed back at a stop, or lost with their cluster.
+    uncounted_attempts = models.PositiveIntegerField(default=0)
+    #: Times its process or its cluster was lost while it executed (poison pill counter).
     crash_count = models.PositiveIntegerField(default=0)
     #: Seconds; None is no limit.
     max_duration = models.FloatField(null=True)
@@ -108,7 +110,7 @@ class Run(models.Model):
     #: Milliseconds of executing time over all attempts.
     usage_ms = models.BigIntegerField(default=0)
     #: Lease token of the write that finished it (answers "did my commit win?").
-    done_token = models.CharField(max_length=32, blank=True, default="")
+    done_token = models.CharField(max_length=36, blank=True, default="")
 
     objects: ClassVar[RunQuerySet] = RunQuerySet.as_manager()  # type: ignore[assignment]
 

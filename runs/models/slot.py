@@ -40,7 +40,7 @@ class Lease(models.Model):
     queue_id = models.BigIntegerField()
     session_id = IdField(max_length=40)
     attempt = models.PositiveIntegerField()
-    token = models.CharField(max_length=32)
+    token = models.CharField(max_length=36)
     claimed_at = models.DateTimeField()
 
     class Meta:

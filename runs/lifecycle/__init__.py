@@ -1,0 +1,38 @@
+"""The only writers of a status: one verb, one function."""
+
+from runs.lifecycle.canceling import cancel
+from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
+from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
+from runs.lifecycle.queues import (
+    expire_overrides,
+    override_limit,
+    pause,
+    reset_limit,
+    resume,
+    set_limits,
+)
+from runs.lifecycle.replaying import KEEP, Keep, replay
+from runs.lifecycle.triggering import trigger, trigger_many
+
+__all__ = [
+    "KEEP",
+    "Keep",
+    "TriggerItem",
+    "TriggerOptions",
+    "Triggered",
+    "cancel",
+    "expire_due",
+    "expire_overrides",
+    "next_due",
+    "override_limit",
+    "pause",
+    "promote_due",
+    "prune_buckets",
+    "replay",
+    "reset_limit",
+    "resume",
+    "set_limits",
+    "trigger",
+    "trigger_many",
+    "unpark",
+]

@@ -1,0 +1,156 @@
+"""How attempts end: one verb, one function. Each returns the Ending for `Store.finish`."""
+
+import json
+from typing import Any
+
+from runs import conf
+from runs.lifecycle.store import Ending
+from runs.lifecycle.store.base import canceled
+from runs.models import EventKind, Lease, Run, Task
+from runs.retries import RetryPolicy
+from runs.states import AttemptStatus, RunStatus
+
+#: Final status of a run whose attempt failed, to how the attempt and the event are called.
+FAILURES = {
+    RunStatus.FAILED: (AttemptStatus.FAILED, EventKind.FAILED),
+    RunStatus.CRASHED: (AttemptStatus.CRASHED, EventKind.CRASHED),
+    RunStatus.TIMED_OUT: (AttemptStatus.TIMED_OUT, EventKind.TIMED_OUT),
+    RunStatus.SYSTEM_FAILURE: (AttemptStatus.FAILED, EventKind.SYSTEM_FAILED),
+}
+
+
+def complete(run_id: str, token: str, output: str | None) -> Ending:
+    """The body returned."""
+    return Ending(
+        run_id=run_id,
+        token=token,
+        status=RunStatus.COMPLETED,
+        attempt_status=AttemptStatus.COMPLETED,
+        kind=EventKind.COMPLETED,
+        output=output,
+    )
+
+
+def fail(
+    run_id: str, token: str, error: str, status: RunStatus = RunStatus.FAILED, reason: str = ""
+) -> Ending:
+    """The attempt failed and no other follows; `status` says whose fault it was."""
+    attempt_status, kind = FAILURES[status]
+    return Ending(
+        run_id=run_id,
+        token=token,
+        status=status,
+        attempt_status=attempt_status,
+        kind=kind,
+        error=error,
+        reason=reason,
+        crashed=status == RunStatus.CRASHED,
+    )
+
+
+def retry(run_id: str, token: str, error: str, delay: float, *, crashed: bool = False) -> Ending:
+    """The attempt failed; another follows `delay` seconds from now. The slot is given back (DEC-12)."""
+    return Ending(
+        run_id=run_id,
+        token=token,
+        status=RunStatus.QUEUED,
+        attempt_status=AttemptStatus.CRASHED if crashed else AttemptStatus.FAILED,
+        kind=EventKind.RETRIED,
+        error=error,
+        delay=delay,
+        crashed=crashed,
+    )
+
+
+def time_out(run_id: str, token: str, error: str) -> Ending:
+    """The attempt executed longer than max_duration; never retried (MD-4)."""
+    return fail(run_id, token, error, RunStatus.TIMED_OUT)
+
+
+def acknowledge_cancel(run_id: str, token: str, error: str | None = None) -> Ending:
+    """The body of a run that was asked to stop has stopped."""
+    return canceled(run_id, token, error)
+
+
+def release(run_id: str, token: str, reason: str, *, started: bool = True) -> Ending:
+    """Hand the run back as it was; the attempt does not count as a try."""
+    return Ending(
+        run_id=run_id,
+        token=token,
+        status=RunStatus.QUEUED,
+        attempt_status=AttemptStatus.RELEASED,
+        kind=EventKind.RELEASED,
+        reason=reason,
+        uncounted=started,
+    )
+
+
+def park(run_id: str, token: str, reason: str, *, started: bool = True) -> Ending:
+    """This version of the code cannot run the task: wait for one that can (DEC-5)."""
+    return Ending(
+        run_id=run_id,
+        token=token,
+        status=RunStatus.PENDING_VERSION,
+        attempt_status=AttemptStatus.RELEASED,
+        kind=EventKind.PARKED,
+        reason=reason,
+        uncounted=started,
+    )
+
+
+#: Code of a lost process to the status its run gets when no attempt is left (features.md 4.6).
+CRASH_STATUS = {
+    "TASK_PROCESS_SIGTERM": RunStatus.SYSTEM_FAILURE,
+    "TASK_PROCESS_SIGKILL_TIMEOUT": RunStatus.SYSTEM_FAILURE,
+}
+#: Out of memory is retried only where the task names a larger machine (features.md 4.5).
+NOT_RETRIED = {"TASK_PROCESS_OOM_KILLED"}
+
+
+def crash(run_id: str, token: str, code: str, message: str) -> Ending:
+    """The process died under the attempt: retried by the task's policy, at most CRASH_LIMIT times."""
+    run, error = Run.objects.light().get(pk=run_id), internal_error(code, message)
+    if run.status == RunStatus.DEQUEUED:
+        return release(run_id, token, message, started=False)
+    if run.crash_count + 1 < conf.get("CRASH_LIMIT") and code not in NOT_RETRIED:
+        tries = run.attempt_number - run.uncounted_attempts
+        delay = policy(run).delay(tries)
+        if delay is not None:
+            return retry(run_id, token, error, delay, crashed=True)
+    return fail(run_id, token, error, CRASH_STATUS.get(code, RunStatus.CRASHED))
+
+
+def policy(run: Run) -> RetryPolicy:
+    """The retry policy of the run's task with the run's own number of attempts."""
+    config = Task.objects.filter(pk=run.task_id).values_list("config", flat=True).first()
+    retry_config: dict[str, Any] = json.loads(config or "{}").get("retry") or {}
+    return RetryPolicy.from_json(retry_config | {"max_attempts": run.max_attempts})
+
+
+def lose(lease: Lease) -> Ending:
+    """The lease's whole cluster is gone. Its attempt does not count; a poison pill is stopped."""
+    run = Run.objects.light().get(pk=lease.run_id)
+    message = "The cluster that executed the run stopped answering."
+    if run.status == RunStatus.DEQUEUED:
+        return release(run.pk, lease.token, message, started=False)
+    error = internal_error("TASK_RUN_STALLED_EXECUTING", message)
+    if run.crash_count + 1 >= conf.get("CRASH_LIMIT"):
+        return fail(run.pk, lease.token, error, RunStatus.CRASHED)
+    return Ending(
+        run_id=run.pk,
+        token=lease.token,
+        status=RunStatus.QUEUED,
+        attempt_status=AttemptStatus.CRASHED,
+        kind=EventKind.RETRIED,
+        error=error,
+        reason=message,
+        uncounted=True,
+        crashed=True,
+    )
+
+
+def internal_error(code: str, message: str) -> str:
+    """An error that is not the author's exception, in the shape of `Run.error`."""
+    return json.dumps(
+        {"type": "INTERNAL_ERROR", "name": code, "code": code, "message": message, "frames": []}
+    )

@@ -1,0 +1,69 @@
+"""Stopping runs."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from runs import signals
+from runs.errors import NotFound
+from runs.lifecycle import audit
+from runs.lifecycle.transition import move, note
+from runs.models import EventKind, Ready, Run
+from runs.states import FINAL, LEASED, PENDING, RunStatus
+
+NOT_EXECUTING = PENDING | {RunStatus.WAITING}
+
+
+def cancel(run_id: str, *, actor: str, reason: str = "", keep_children: bool = False) -> Run:
+    """Stop a run, and unless `keep_children` everything it triggered (DEC-26).
+
+    A run that is not executing is CANCELED when this returns and never starts. An executing one is
+    asked to stop: it shows as canceling and holds its slot until its body really stopped. A finished
+    run stays as it is. Raises NotFound.
+    """
+    run = _cancel_one(run_id, actor=actor, reason=reason)
+    if not keep_children:
+        for child in Run.objects.filter(parent_id=run_id).exclude(status__in=FINAL).light():
+            cancel(child.pk, actor=actor, reason=f"Its parent {run_id} was canceled.")
+    return run
+
+
+def _cancel_one(run_id: str, *, actor: str, reason: str) -> Run:
+    while True:
+        run = Run.objects.filter(pk=run_id).light().first()
+        if run is None:
+            raise NotFound(f"There is no run {run_id}.")
+        if run.is_final or run.cancel_requested_at is not None:
+            return run
+        stop = _request if run.holds_slot else _cancel_now
+        with transaction.atomic():
+            if stop(run, actor, reason):
+                audit.record(actor, "run.cancel", run_id, reason=reason, status=run.status)
+                run.refresh_from_db(fields=["status", "finished_at", "cancel_requested_at"])
+                return run
+
+
+def _cancel_now(run: Run, actor: str, reason: str) -> bool:
+    Ready.objects.filter(pk=run.pk).delete()
+    return move(
+        run.pk,
+        RunStatus.CANCELED,
+        EventKind.CANCELED,
+        actor=actor,
+        reason=reason,
+        only_from=NOT_EXECUTING,
+    )
+
+
+def _request(run: Run, actor: str, reason: str) -> bool:
+    now = timezone.now()
+    asked = Run.objects.filter(
+        pk=run.pk, status__in=LEASED, cancel_requested_at__isnull=True
+    ).update(cancel_requested_at=now, reason=reason, updated_at=now)
+    if asked:
+        note(run.pk, EventKind.CANCEL_REQUESTED, run.status, actor=actor, reason=reason, at=now)
+        transaction.on_commit(lambda: _tell(run.pk))
+    return bool(asked)
+
+
+def _tell(run_id: str) -> None:
+    signals.cancel_requested.send(sender=Run, run_id=run_id)

@@ -1,0 +1,155 @@
+"""Moves that time or a registration brings: due delays and retries, lapsed TTLs, new versions."""
+
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Exists, Min, OuterRef
+from django.utils import timezone
+
+from runs import signals
+from runs.lifecycle import definitions
+from runs.lifecycle.transition import move
+from runs.lifecycle.triggering import hashed
+from runs.models import Bucket, EventKind, Idempotency, Lease, Ready, Run
+from runs.states import RunStatus
+
+#: Rows one sweep moves in one transaction.
+BATCH = 500
+SYSTEM = "system"
+
+
+def skip_locked() -> dict[str, bool]:
+    """Arguments for `select_for_update` that never wait, where the database can."""
+    return {"skip_locked": connection.features.has_select_for_update_skip_locked}
+
+
+def next_due() -> datetime | None:
+    """When the next delay or retry is due; None when there is none."""
+    due: datetime | None = Ready.objects.filter(not_before__isnull=False).aggregate(
+        due=Min("not_before")
+    )["due"]
+    return due
+
+
+def promote_due() -> int:
+    """Delays and retries that are due become claimable. Returns how many."""
+    now = timezone.now()
+    with transaction.atomic():
+        due = Ready.objects.filter(not_before__lte=now).order_by("not_before")[:BATCH]
+        ids = [row.pk for row in due.select_for_update(**skip_locked())]
+        if not ids:
+            return 0
+        Ready.objects.filter(pk__in=ids).update(not_before=None)
+        Run.objects.filter(pk__in=ids, status=RunStatus.QUEUED).update(retry_at=None)
+        for run in Run.objects.filter(pk__in=ids, status=RunStatus.DELAYED).light():
+            _queue(run, now, "Its delay has passed.")
+    return len(ids)
+
+
+def _queue(run: Run, now: datetime, reason: str) -> bool:
+    expires = now + timedelta(seconds=run.ttl) if run.ttl and run.started_at is None else None
+    return move(
+        run.pk,
+        RunStatus.QUEUED,
+        EventKind.QUEUED,
+        actor=SYSTEM,
+        reason=reason,
+        queued_at=run.queued_at or now,
+        expires_at=expires,
+    )
+
+
+def expire_due() -> int:
+    """Queued runs whose TTL passed before their first start become EXPIRED. Returns how many."""
+    now = timezone.now()
+    lapsed = Run.objects.filter(
+        status=RunStatus.QUEUED, started_at__isnull=True, expires_at__lte=now
+    ).values_list("pk", flat=True)[:BATCH]
+    return sum(expire(run_id) for run_id in lapsed)
+
+
+@transaction.atomic
+def expire(run_id: str) -> bool:
+    """Expire one queued run that never started; False when a claim was first."""
+    Ready.objects.filter(pk=run_id).delete()
+    reason = "Its time to live passed before a worker could start it."
+    done = move(
+        run_id,
+        RunStatus.EXPIRED,
+        EventKind.EXPIRED,
+        actor=SYSTEM,
+        reason=reason,
+        only_from=frozenset({RunStatus.QUEUED}),
+    )
+    if not done:
+        transaction.set_rollback(True)
+        return False
+    Idempotency.objects.filter(run_id=run_id).delete()
+    return True
+
+
+def unpark(task_ids: list[str]) -> int:
+    """Runs that waited for a version with one of these tasks go on. Returns how many."""
+    definitions.forget()
+    moved = 0
+    parked = Run.objects.filter(status=RunStatus.PENDING_VERSION, task_id__in=task_ids).light()
+    for run in parked.order_by("id").iterator():
+        with transaction.atomic():
+            moved += _unpark(run)
+    if moved:
+        transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
+    return moved
+
+
+def _unpark(run: Run) -> bool:
+    now = timezone.now()
+    later = run.delay_until is not None and run.delay_until > now and run.started_at is None
+    reason = "A cluster registered the task."
+    if later:
+        moved = move(
+            run.pk, RunStatus.DELAYED, EventKind.QUEUED, actor=SYSTEM, reason=reason
+        )
+    else:
+        moved = _queue(run, now, reason)
+    if moved:
+        bucket = open_bucket(run.queue, run.concurrency_key)
+        not_before = run.delay_until if later else None
+        Ready.objects.create(
+            run_id=run.pk, bucket_id=bucket.pk, sort_key=run.sort_key, not_before=not_before
+        )
+    return moved
+
+
+def open_bucket(queue: str, concurrency_key: str | None) -> Bucket:
+    """The bucket of a queue and key, locked against removal. Call inside a transaction."""
+    wanted = {"queue_id": definitions.queue_id(queue), "key_hash": hashed(concurrency_key)}
+    while True:
+        Bucket.objects.get_or_create(**wanted, defaults={"concurrency_key": concurrency_key})
+        no_key = connection.features.has_select_for_no_key_update
+        locked = Bucket.objects.select_for_update(no_key=no_key).filter(**wanted).first()
+        if locked is not None:
+            return locked
+
+
+#: Seconds a keyed bucket stands empty before it is removed.
+IDLE_SECONDS = 30
+
+
+@transaction.atomic
+def prune_buckets() -> int:
+    """Remove keyed buckets in which nothing stands any more. Returns how many.
+
+    The row lock waits for no trigger and keeps new ones out; emptiness is looked at again under it.
+    """
+    idle = int((timezone.now() - timedelta(seconds=IDLE_SECONDS)).timestamp() * 1_000_000)
+    empty = Bucket.objects.exclude(key_hash="").filter(
+        ~Exists(Ready.objects.filter(bucket_id=OuterRef("pk"))),
+        ~Exists(Lease.objects.filter(bucket_id=OuterRef("pk"))),
+        served__lt=idle,
+    )
+    candidates = list(empty.values_list("pk", flat=True)[:BATCH])
+    if not candidates:
+        return 0
+    locked = Bucket.objects.filter(pk__in=candidates).select_for_update(**skip_locked())
+    ids = [bucket.pk for bucket in locked]
+    return empty.filter(pk__in=ids).delete()[0]

@@ -1,0 +1,137 @@
+"""The lives of clusters: open, renew, close, and taking back what a lost one held."""
+
+import os
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from runs import conf, signals
+from runs.ids import new_id
+from runs.lifecycle import attempts, store
+from runs.lifecycle.moving import skip_locked
+from runs.models import Lease, Run, SessionState, WorkerSession
+from runs.states import RunStatus
+
+
+class Clock(Now):
+    """The database's clock at this very moment; `now()` stands still inside a transaction."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="CLOCK_TIMESTAMP()", **context)
+
+
+def boot_id() -> str:
+    """Identifies this boot of this machine."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return socket.gethostname()
+
+
+def open_session(cluster: str, *, slots: int, version: str, pid: int) -> WorkerSession:
+    """Register a cluster that is about to claim."""
+    now = timezone.now()
+    session = WorkerSession.objects.create(
+        id=new_id("worker"),
+        cluster=cluster,
+        host=socket.gethostname(),
+        boot_id=boot_id(),
+        pid=pid,
+        slots=slots,
+        version=version,
+        started_at=now,
+        heartbeat_at=now,
+        expires_at=now,
+    )
+    renew(session.pk)
+    return session
+
+
+def renew(session_id: str, **facts: Any) -> bool:
+    """One heartbeat. Late is fine while the session is ALIVE; False means it was reaped: stop."""
+    lease = timedelta(seconds=conf.get("LEASE_SECONDS"))
+    renewed = WorkerSession.objects.filter(pk=session_id, state=SessionState.ALIVE).update(
+        heartbeat_at=Clock(), expires_at=Clock() + lease, **facts
+    )
+    return bool(renewed)
+
+
+def close(session_id: str, reason: str = "Its cluster stopped.") -> int:
+    """The cluster stops in order: hand back what it still holds. Returns how many runs."""
+    WorkerSession.objects.filter(pk=session_id, state=SessionState.ALIVE).update(
+        state=SessionState.GONE, stopped_at=timezone.now(), workers="[]"
+    )
+    leases = list(Lease.objects.filter(session_id=session_id))
+    for lease in leases:
+        started = _is_executing(lease)
+        store.current().finish(
+            attempts.release(lease.run_id, lease.token, reason, started=started)
+        )
+    if leases:
+        signals.runs_ready.send(sender=WorkerSession)
+    return len(leases)
+
+
+def _is_executing(lease: Lease) -> bool:
+
+    return Run.objects.filter(pk=lease.run_id, status=RunStatus.EXECUTING).exists()
+
+
+def reap() -> int:
+    """Declare sessions whose heartbeat ran out DEAD and take back their runs. Returns how many runs.
+
+    Safe from any number of clusters at once. Sessions that died earlier are swept again: a worker
+    of theirs may have inherited a lease in the moment it was reaped.
+    """
+    with transaction.atomic():
+        expired = WorkerSession.objects.filter(
+            Q(expires_at__lt=Clock()) | Q(pk__in=_dead_here()), state=SessionState.ALIVE
+        ).select_for_update(**skip_locked())[:20]
+        ids = [session.pk for session in expired]
+        WorkerSession.objects.filter(pk__in=ids).update(
+            state=SessionState.DEAD, stopped_at=timezone.now(), workers="[]"
+        )
+    orphans = Lease.objects.exclude(
+        session_id__in=WorkerSession.objects.filter(state=SessionState.ALIVE).values("pk")
+    )
+    taken = 0
+    for lease in orphans[:1000]:
+        taken += store.current().finish(attempts.lose(lease)).won
+    if taken:
+        signals.runs_ready.send(sender=WorkerSession)
+    return taken
+
+
+def _dead_here() -> list[str]:
+    """Sessions of this machine whose process is certainly gone: no need to wait for their lease."""
+    here = WorkerSession.objects.filter(state=SessionState.ALIVE, host=socket.gethostname())
+    boot = boot_id()
+    return [
+        session.pk for session in here if session.boot_id != boot or not _is_running(session.pid)
+    ]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def database_age() -> float | None:
+    """Seconds since the database server started; None where there is no server."""
+    if connection.vendor != "postgresql":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())")
+        row = cursor.fetchone()
+    return float(row[0]) if row else None

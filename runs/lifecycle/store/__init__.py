@@ -1,0 +1,36 @@
+"""The hot statements, one set for each database, behind one interface.
+
+Triggering, claiming, starting and finishing are what every run costs, so they are raw SQL: one
+server-side function each on PostgreSQL (`runs/sql/postgresql`), the same steps inside one gated
+transaction on SQLite. Everything rarer goes through the ORM.
+"""
+
+from django.db import connection as default_connection
+
+from runs.lifecycle.store.base import Assignment, Claim, Ending, Finished, Next, SessionLost, Store
+from runs.lifecycle.store.postgresql import PostgresStore
+from runs.lifecycle.store.sqlite import SqliteStore
+
+__all__ = [
+    "Assignment",
+    "Claim",
+    "Ending",
+    "Finished",
+    "Next",
+    "SessionLost",
+    "Store",
+    "current",
+    "dedicated",
+]
+
+STORES: dict[str, type[Store]] = {"postgresql": PostgresStore, "sqlite": SqliteStore}
+
+
+def current() -> Store:
+    """The store over Django's own connection: takes part in the caller's transaction."""
+    return STORES[default_connection.vendor].over(default_connection)
+
+
+def dedicated() -> Store:
+    """A store with a connection of its own, which no user code can break or leave in a transaction."""
+    return STORES[default_connection.vendor].separate()

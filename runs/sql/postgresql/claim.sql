@@ -1,0 +1,86 @@
+-- One run from the least recently served bucket that has room, or NULL.
+-- Every lock is SKIP LOCKED: a claim never waits, so it can take part in no deadlock. The bucket's row lock is
+-- taken before its leases are counted, each in a statement (and so a snapshot) of its own: the count is exact.
+CREATE OR REPLACE FUNCTION trackside_claim_one(p_session text, p_start boolean, p_pid integer) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_bucket bigint;
+  v_queue bigint;
+  v_limit integer;
+  v_total integer;
+  v_held integer;
+  v_run text;
+  v_passed bigint[] := '{}';
+BEGIN
+  LOOP
+    SELECT b.id, b.queue_id INTO v_bucket, v_queue
+      FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND b.id <> ALL (v_passed)
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+     ORDER BY b.served LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED;
+    IF NOT FOUND THEN
+      RETURN NULL;
+    END IF;
+    v_passed := v_passed || v_bucket;
+
+    SELECT CASE WHEN paused THEN 0 ELSE coalesce(override_limit, concurrency_limit) END, total_limit
+      INTO v_limit, v_total FROM runs_queue WHERE id = v_queue;
+    IF v_total IS NOT NULL THEN
+      PERFORM 1 FROM runs_queue WHERE id = v_queue FOR NO KEY UPDATE SKIP LOCKED;
+      CONTINUE WHEN NOT FOUND;
+      SELECT count(*) INTO v_held FROM runs_lease WHERE queue_id = v_queue;
+      IF v_held >= v_total THEN
+        UPDATE runs_queue SET "full" = true WHERE id = v_queue;
+        CONTINUE;
+      END IF;
+    END IF;
+    IF v_limit IS NOT NULL THEN
+      SELECT count(*) INTO v_held FROM runs_lease WHERE bucket_id = v_bucket;
+      IF v_held >= v_limit THEN
+        UPDATE runs_bucket SET "full" = true WHERE id = v_bucket;
+        CONTINUE;
+      END IF;
+    END IF;
+
+    v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid);
+    CONTINUE WHEN v_run IS NULL;
+    UPDATE runs_bucket
+       SET served = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+           "full" = coalesce(v_held + 1 >= v_limit, false)
+     WHERE id = v_bucket;
+    RETURN v_run;
+  END LOOP;
+END $$;
+
+-- Up to p_slots runs for a session, DEQUEUED. A session that is no longer alive gets none and is told so by
+-- the single row (NULL, NULL, NULL): it has been reaped and must not go on.
+CREATE OR REPLACE FUNCTION trackside_claim(p_session text, p_slots integer)
+RETURNS TABLE (run_id text, token text, attempt integer) LANGUAGE plpgsql AS $$
+DECLARE
+  v_run text;
+BEGIN
+  PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
+  IF NOT FOUND THEN
+    RETURN QUERY SELECT NULL::text, NULL::text, NULL::integer;
+    RETURN;
+  END IF;
+  FOR i IN 1..p_slots LOOP
+    v_run := trackside_claim_one(p_session, false, 0);
+    EXIT WHEN v_run IS NULL;
+    RETURN QUERY SELECT l.run_id::text, l.token::text, l.attempt FROM runs_lease l WHERE l.run_id = v_run;
+  END LOOP;
+END $$;
+
+-- Everything a worker needs to execute a run it holds the lease of.
+CREATE OR REPLACE FUNCTION trackside_assignment(p_run text)
+RETURNS TABLE (run_id text, task_id text, token text, attempt integer, payload text, tags text, is_test boolean,
+               queue text, concurrency_key text, priority double precision, max_attempts integer,
+               uncounted_attempts integer, max_duration double precision, machine text, version text,
+               created_at timestamptz, started_at timestamptz, parent_id text, root_id text,
+               replayed_from_id text, idempotency_key text, idempotency_scope text, metadata text)
+LANGUAGE sql STABLE AS $$
+  SELECT r.id, r.task_id, l.token, l.attempt, r.payload, r.tags, r.is_test, r.queue, r.concurrency_key, r.priority,
+         r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine, r.version, r.created_at, r.started_at,
+         r.parent_id, r.root_id, r.replayed_from_id, r.idempotency_key, r.idempotency_scope, r.metadata
+    FROM runs_lease l JOIN runs_run r ON r.id = l.run_id WHERE l.run_id = p_run
+$$;

@@ -1,0 +1,125 @@
+-- Whoever deletes the lease by (run, token) owns the transition. Ends the attempt and moves the run to p_status;
+-- QUEUED means another try p_delay seconds from now. A run that was asked to cancel becomes CANCELED whatever
+-- the answer was. Returns the lease's bucket, queue and session, or nothing when the lease was lost.
+--   p_uncounted: 1 when this attempt is not to count as a try    p_crashed: the process or the cluster was lost
+CREATE OR REPLACE FUNCTION trackside_end(
+  p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
+  p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean)
+RETURNS TABLE (bucket_id bigint, queue_id bigint, session_id text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  v_lease runs_lease%ROWTYPE;
+  v_now timestamptz := clock_timestamp();
+  v_due timestamptz := v_now + make_interval(secs => p_delay);
+  v_retry boolean := p_status IN ('QUEUED', 'PENDING_VERSION');
+  v_canceled boolean;
+  v_started timestamptz;
+  v_sort bigint;
+  v_key text;
+BEGIN
+  DELETE FROM runs_lease WHERE run_id = p_run AND token = p_token RETURNING * INTO v_lease;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+
+  SELECT segment_started_at INTO v_started FROM runs_attempt WHERE run_id = p_run AND number = v_lease.attempt;
+  UPDATE runs_run
+     SET status = CASE WHEN cancel_requested_at IS NULL THEN p_status ELSE 'CANCELED' END,
+         finished_at = CASE WHEN v_retry AND cancel_requested_at IS NULL THEN NULL ELSE v_now END,
+         output = CASE WHEN cancel_requested_at IS NULL THEN p_output END,
+         error = coalesce(p_error, error),
+         reason = CASE WHEN cancel_requested_at IS NULL THEN p_reason ELSE reason END,
+         retry_at = CASE WHEN v_retry AND cancel_requested_at IS NULL THEN v_due END,
+         uncounted_attempts = uncounted_attempts + p_uncounted,
+         crash_count = crash_count + CASE WHEN p_crashed THEN 1 ELSE 0 END,
+         usage_ms = usage_ms + coalesce((extract(epoch FROM v_now - v_started) * 1000)::bigint, 0),
+         done_token = p_token, updated_at = v_now
+   WHERE id = p_run
+  RETURNING cancel_requested_at IS NOT NULL, sort_key, idempotency_key INTO v_canceled, v_sort, v_key;
+  IF v_canceled THEN
+    p_status := 'CANCELED'; p_kind := 'canceled'; p_attempt_status := 'CANCELED'; v_retry := false;
+  END IF;
+
+  UPDATE runs_attempt SET status = p_attempt_status, finished_at = v_now, error = p_error,
+         retry_at = CASE WHEN v_retry THEN coalesce(v_due, v_now) END
+   WHERE run_id = p_run AND number = v_lease.attempt AND status = 'EXECUTING';
+  INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
+  VALUES (p_run, p_kind, p_status, v_lease.attempt, 'session:' || v_lease.session_id, p_reason,
+          CASE WHEN v_retry AND p_delay > 0 THEN json_build_object('delay', p_delay)::text ELSE '' END, v_now);
+
+  IF p_status = 'QUEUED' THEN
+    INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
+    VALUES (p_run, v_lease.bucket_id, v_sort, CASE WHEN p_delay > 0 THEN v_due END);
+  ELSIF v_key IS NOT NULL AND p_status NOT IN ('COMPLETED', 'CANCELED', 'PENDING_VERSION') THEN
+    DELETE FROM runs_idempotency WHERE run_id = p_run;
+  END IF;
+  RETURN QUERY SELECT v_lease.bucket_id, v_lease.queue_id, v_lease.session_id::text;
+END $$;
+
+-- Give a slot back: a bucket or queue that was passed over for being full may be looked at again. The row locks
+-- make the flag's writers take turns, so no claim can set it on a count that is about to change.
+CREATE OR REPLACE FUNCTION trackside_release(p_bucket bigint, p_queue bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE runs_bucket b SET "full" = false FROM runs_queue q
+   WHERE b.id = p_bucket AND q.id = p_queue AND coalesce(q.override_limit, q.concurrency_limit) IS NOT NULL;
+  UPDATE runs_queue SET "full" = false WHERE id = p_queue AND total_limit IS NOT NULL;
+END $$;
+
+-- End an attempt and, where allowed, take the next run in the same statement.
+--   p_next: 0 none, 1 the same bucket first (slot inheritance: the bucket's count does not change, so nothing is
+--   locked or counted against others), 2 any bucket.
+-- First row: whether this end counts (true also when an earlier try of the same write won, false for a lost
+-- lease), with the next run's assignment if one was taken.
+CREATE OR REPLACE FUNCTION trackside_finish(
+  p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
+  p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_next integer, p_pid integer)
+RETURNS TABLE (won boolean, run_id text, task_id text, token text, attempt integer, payload text, tags text,
+               is_test boolean, queue text, concurrency_key text, priority double precision,
+               max_attempts integer, uncounted_attempts integer, max_duration double precision, machine text,
+               version text, created_at timestamptz, started_at timestamptz, parent_id text, root_id text,
+               replayed_from_id text, idempotency_key text, idempotency_scope text, metadata text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  v_bucket bigint;
+  v_queue bigint;
+  v_session text;
+  v_next text;
+BEGIN
+  SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
+    FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
+                       p_uncounted, p_crashed);
+  IF NOT FOUND THEN
+    won := EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
+    RETURN NEXT;
+    RETURN;
+  END IF;
+  won := true;
+
+  IF p_next > 0 AND NOT EXISTS (
+       SELECT 1 FROM runs_workersession WHERE id = v_session AND state = 'ALIVE' AND NOT draining) THEN
+    p_next := 0;
+  END IF;
+  IF p_next = 1 AND EXISTS (
+       SELECT 1 FROM runs_queue q WHERE q.id = v_queue AND NOT q.paused
+          AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
+               OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = v_bucket)
+                  < coalesce(q.override_limit, q.concurrency_limit))
+          AND (q.total_limit IS NULL
+               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = v_queue) < q.total_limit)) THEN
+    v_next := trackside_take(v_bucket, v_queue, v_session, true, p_pid);
+  END IF;
+  IF v_next IS NULL THEN
+    PERFORM trackside_release(v_bucket, v_queue);
+    IF p_next > 0 THEN
+      v_next := trackside_claim_one(v_session, true, p_pid);
+    END IF;
+  END IF;
+
+  IF v_next IS NULL THEN
+    RETURN NEXT;
+  ELSE
+    RETURN QUERY SELECT true, a.* FROM trackside_assignment(v_next) a;
+  END IF;
+END $$;

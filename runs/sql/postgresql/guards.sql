@@ -1,0 +1,32 @@
+-- A final status is final, whoever writes.
+CREATE OR REPLACE FUNCTION trackside_refuse_reopen() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'run % is % and cannot become %', OLD.id, OLD.status, NEW.status
+    USING ERRCODE = 'check_violation', CONSTRAINT = 'run_final_is_final';
+END $$;
+
+CREATE OR REPLACE TRIGGER run_final_is_final BEFORE UPDATE ON runs_run FOR EACH ROW
+  WHEN (OLD.status IN ('COMPLETED', 'CANCELED', 'FAILED', 'CRASHED', 'SYSTEM_FAILURE', 'EXPIRED', 'TIMED_OUT')
+        AND NEW.status <> OLD.status)
+  EXECUTE FUNCTION trackside_refuse_reopen();
+
+-- History is appended to, never edited.
+CREATE OR REPLACE FUNCTION trackside_refuse_edit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'check_violation';
+END $$;
+
+CREATE OR REPLACE TRIGGER event_append_only BEFORE UPDATE ON runs_event FOR EACH ROW
+  EXECUTE FUNCTION trackside_refuse_edit();
+CREATE OR REPLACE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON runs_auditlog FOR EACH ROW
+  EXECUTE FUNCTION trackside_refuse_edit();
+
+-- The queue's own tables churn and must stay small.
+ALTER TABLE runs_ready SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01,
+  autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE runs_lease SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01,
+  autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE runs_bucket SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01,
+  autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE runs_workersession SET (fillfactor = 50);
+ALTER TABLE runs_run SET (fillfactor = 85);

@@ -1,0 +1,63 @@
+-- Take the head of one bucket for a session: ready row out, lease in, run DEQUEUED or (p_start) EXECUTING.
+-- The caller has made sure of room: it holds the bucket's lock and counted, or hands over its own lease.
+-- Runs whose time to live passed before their first start are expired on the way. NULL when nothing is left.
+CREATE OR REPLACE FUNCTION trackside_take(p_bucket bigint, p_queue bigint, p_session text, p_start boolean,
+                                          p_pid integer)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  v_run text;
+  v_attempt integer;
+  v_now timestamptz;
+BEGIN
+  LOOP
+    DELETE FROM runs_ready WHERE run_id = (
+      SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
+       ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING run_id INTO v_run;
+    IF v_run IS NULL THEN
+      RETURN NULL;
+    END IF;
+    v_now := clock_timestamp();
+
+    UPDATE runs_run
+       SET status = CASE WHEN p_start THEN 'EXECUTING' ELSE 'DEQUEUED' END,
+           attempt_number = attempt_number + CASE WHEN p_start THEN 1 ELSE 0 END,
+           started_at = coalesce(started_at, v_now),
+           executed_at = CASE WHEN p_start THEN coalesce(executed_at, v_now) ELSE executed_at END,
+           reason = '', retry_at = NULL, updated_at = v_now
+     WHERE id = v_run AND status = 'QUEUED'
+       AND (expires_at IS NULL OR expires_at > v_now OR started_at IS NOT NULL)
+    RETURNING attempt_number + CASE WHEN p_start THEN 0 ELSE 1 END INTO v_attempt;
+
+    IF FOUND THEN
+      INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at)
+      VALUES (v_run, p_bucket, p_queue, p_session, v_attempt, gen_random_uuid()::text, v_now);
+      IF p_start THEN
+        INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, segment_started_at,
+                                  segments)
+        VALUES (v_run, v_attempt, 'EXECUTING', p_session, p_pid, v_now, v_now, '[]');
+      END IF;
+      INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
+      VALUES (v_run, CASE WHEN p_start THEN 'started' ELSE 'dequeued' END,
+              CASE WHEN p_start THEN 'EXECUTING' ELSE 'DEQUEUED' END, v_attempt, 'session:' || p_session, '', '',
+              v_now);
+      RETURN v_run;
+    END IF;
+    PERFORM trackside_expire(v_run);
+  END LOOP;
+END $$;
+
+-- A queued run whose time to live passed before its first start. The ready row is gone already.
+CREATE OR REPLACE FUNCTION trackside_expire(p_run text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+BEGIN
+  UPDATE runs_run SET status = 'EXPIRED', finished_at = v_now, updated_at = v_now,
+         reason = 'Its time to live passed before a worker could start it.'
+   WHERE id = p_run AND status = 'QUEUED' AND started_at IS NULL AND expires_at <= v_now;
+  IF FOUND THEN
+    DELETE FROM runs_idempotency WHERE run_id = p_run;
+    INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
+    VALUES (p_run, 'expired', 'EXPIRED', 0, 'system', '', '', v_now);
+  END IF;
+END $$;

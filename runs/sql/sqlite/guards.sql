@@ -1,0 +1,21 @@
+CREATE TRIGGER run_final_is_final BEFORE UPDATE OF status ON runs_run FOR EACH ROW
+WHEN OLD.status IN ('COMPLETED', 'CANCELED', 'FAILED', 'CRASHED', 'SYSTEM_FAILURE', 'EXPIRED', 'TIMED_OUT')
+     AND NEW.status <> OLD.status
+BEGIN
+  SELECT RAISE(ABORT, 'run_final_is_final: a final status cannot change');
+END;
+
+CREATE TRIGGER event_append_only BEFORE UPDATE ON runs_event FOR EACH ROW
+BEGIN
+  SELECT RAISE(ABORT, 'event_append_only: runs_event is append-only');
+END;
+
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON runs_auditlog FOR EACH ROW
+BEGIN
+  SELECT RAISE(ABORT, 'audit_append_only: runs_auditlog is append-only');
+END;
+
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON runs_auditlog FOR EACH ROW
+BEGIN
+  SELECT RAISE(ABORT, 'audit_append_only: runs_auditlog is append-only');
+END;

@@ -1,0 +1,1 @@
+"""SQLite for many processes on one host: `ENGINE = "runs.sqlite"`."""
