@@ -1,0 +1,1 @@
+"""How the first administrator gets in."""

@@ -1,0 +1,7 @@
+from django.urls import path
+
+from dashboard.accounts import views
+
+urlpatterns = [
+    path("first-login/<int:pk>/<str:token>/", views.first_login, name="first-login"),
+]

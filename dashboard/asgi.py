@@ -1,0 +1,11 @@
+"""The ASGI application: `uvicorn dashboard.asgi:application`."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+# Settings give a web process a connection pool and short statement timeouts.
+os.environ.setdefault("TRACKSIDE_PROCESS", "web")
+
+application = get_asgi_application()

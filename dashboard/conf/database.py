@@ -1,0 +1,92 @@
+"""DATABASE_URL as an entry of Django's DATABASES."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import ProgrammingError
+
+SQLITE_ENGINE = "django.db.backends.sqlite3"
+FORMS = "sqlite:///path/to/file or postgres://user:password@host:5432/name"
+
+#: Notice a dead server within half a minute instead of the kernel's two hours.
+_KEEPALIVE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+#: A page that takes longer has lost its reader. Clusters run the author's own queries: no limits.
+_WEB_LIMITS = {
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+#: Every statement here is short; compiling it costs more than running it.
+_EVERYWHERE = {"jit": "off"}
+
+
+def from_url(url: str, *, process: str = "") -> dict[str, Any]:
+    """The DATABASES entry for a URL, tuned for the kind of process that asks."""
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        return sqlite(_path(url))
+    if scheme in {"postgres", "postgresql"}:
+        return postgres(url, process)
+    raise ImproperlyConfigured(f"DATABASE_URL must look like {FORMS}.")
+
+
+def sqlite(path: Path) -> dict[str, Any]:
+    """An SQLite file many processes share: WAL, and nothing acknowledged before it is on disk."""
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=67108864")
+    return {
+        "ENGINE": SQLITE_ENGINE,
+        "NAME": str(path),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 15,
+            "init_command": "".join(f"PRAGMA {pragma};" for pragma in pragmas),
+        },
+    }
+
+
+def postgres(url: str, process: str) -> dict[str, Any]:
+    """A PostgreSQL server, read from the URL as libpq reads it; its parameters win over ours."""
+    given = _conninfo(url)
+    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host"}
+    entry: dict[str, Any] = {key: given.pop(name, "") for key, name in names.items()}
+    options = _KEEPALIVE | {"options": _session(process)} | given
+    entry |= {"ENGINE": "django.db.backends.postgresql", "PORT": options.pop("port", "")}
+    entry |= {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 0 if process == "web" else None}
+    if process == "web":
+        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
+    return entry | {"OPTIONS": options}
+
+
+def _path(url: str) -> Path:
+    name = unquote(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///") or name in {"", ":memory:"}:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must name a file, such as sqlite:///var/trackside.sqlite3 "
+            "or sqlite:////absolute/path.sqlite3: several processes share the database."
+        )
+    return Path(name).absolute()
+
+
+def _conninfo(url: str) -> dict[str, Any]:
+    try:
+        given = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        # libpq's message may quote the password.
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be read; write {FORMS}.") from error
+    if not given.get("dbname"):
+        raise ImproperlyConfigured(f"DATABASE_URL names no database; write {FORMS}.")
+    return dict(given)
+
+
+def _session(process: str) -> str:
+    settings = _EVERYWHERE | (_WEB_LIMITS if process == "web" else {})
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
