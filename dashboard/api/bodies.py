@@ -22,10 +22,12 @@ class Member:
     text: str
 
 
-def read(request: HttpRequest) -> dict[str, Member]:
-    """The members of the body's JSON object; empty for an empty body."""
+def read(request: HttpRequest, *, required: bool = False) -> dict[str, Member]:
+    """The members of the body's JSON object; none for an empty body that is not `required`."""
     raw = _bytes(request)
     if not raw.strip():
+        if required:
+            raise ApiError(400, 'The body is empty; send a JSON object like {"payload": {}}.')
         return {}
     _check_type(request)
     # the envelope is one level, a payload in it has its own limit of levels

@@ -92,12 +92,10 @@ def _window(asked: dict[str, str]) -> tuple[datetime | None, datetime | None]:
     return max((moment for moment in (start, period) if moment), default=None), end
 
 
-def _time(
-    name: str, asked: dict[str, str], read: Callable[[str], datetime]
-) -> datetime | None:
+def _time(name: str, asked: dict[str, str], read: Callable[[str], datetime]) -> datetime | None:
     try:
         return read(asked[name]) if name in asked else None
-    except (ValueError, OverflowError, InvalidOption) as error:
+    except (ValueError, OverflowError, OSError, InvalidOption) as error:
         raise _bad(name, "must be milliseconds since 1970 or, as period, text like 1d") from error
 
 

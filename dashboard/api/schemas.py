@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from dashboard.api.errors import ApiError
@@ -19,6 +19,15 @@ UNSUPPORTED = frozenset(
 )
 #: What needs no action here: there is one region, and sizes and types are seen in the data.
 IGNORED = frozenset({"region", "payloadSize", "payloadType", "metadataType", "payload"})
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("U+0000 cannot be stored here")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
 
 
 class Body(BaseModel):
@@ -56,11 +65,11 @@ def _texted(value: object) -> object:
 
 
 class QueueName(Body):
-    name: str
+    name: Text
 
 
 class KeyOptions(Body):
-    key: Annotated[list[str], BeforeValidator(_listed)]
+    key: Annotated[list[Text], BeforeValidator(_listed)]
     scope: str = "global"
 
 
@@ -72,27 +81,27 @@ class Options(Body):
     """The options of trigger and replay, in the reference's names."""
 
     queue: Annotated[QueueName | None, BeforeValidator(_named)] = None
-    concurrency_key: Annotated[str | None, BeforeValidator(_texted)] = None
+    concurrency_key: Annotated[Text | None, BeforeValidator(_texted)] = None
     test: bool = False
-    idempotency_key: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    idempotency_key: Annotated[Text, Field(min_length=1, max_length=2048)] | None = None
     idempotency_key_ttl: str | None = Field(None, alias="idempotencyKeyTTL")
     idempotency_key_options: KeyOptions | None = None
-    delay: str | None = None
-    ttl: int | float | str | None = None
-    tags: Annotated[list[str] | None, BeforeValidator(_listed)] = None
+    delay: Text | None = None
+    ttl: int | float | Text | None = None
+    tags: Annotated[list[Text] | None, BeforeValidator(_listed)] = None
     max_attempts: int | None = Field(None, ge=1, le=1000)
     metadata: dict[str, Any] | str | None = None
     max_duration: int | float | None = None
-    parent_run_id: str | None = None
-    machine: str | None = None
+    parent_run_id: Text | None = None
+    machine: Text | None = None
     priority: int | float | None = None
-    lock_to_version: str | None = None
+    lock_to_version: Text | None = None
 
 
 class Cancel(Body):
     """What a cancel may say; clients of the reference send no body."""
 
-    reason: str = Field("", max_length=1000)
+    reason: Text = Field("", max_length=1000)
     keep_children: bool = False
 
 

@@ -16,11 +16,9 @@ MEMBERS = {"payload", "options", "context"}
 @endpoint("POST")
 def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     """Make a run of the task, also of one no cluster knows yet."""
-    body = bodies.read(request)
+    body = bodies.read(request, required=True)
     _check_members(body)
-    given = body["options"].value or {} if "options" in body else {}
-    if not isinstance(given, dict):
-        raise ApiError(400, "options must be a JSON object.")
+    given = _options(body)
     payload = packets.text(body.get("payload"), given.get("payloadType"))
     options = schemas.options(given, "options")
     made = requests.once(
@@ -34,7 +32,12 @@ def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
 
 
 def _check_members(body: dict[str, bodies.Member]) -> None:
-    if not body:
-        raise ApiError(400, "The body is empty; send a JSON object like {\"payload\": …}.")
     for name in body.keys() - MEMBERS:
         raise ApiError(400, f"“{name[:60]}” is not a member of this body; see payload and options.")
+
+
+def _options(body: dict[str, bodies.Member]) -> dict[str, Any]:
+    given = body["options"].value if "options" in body else None
+    if not isinstance(given, dict | None):
+        raise ApiError(400, "options must be a JSON object.")
+    return given or {}

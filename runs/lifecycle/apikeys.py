@@ -48,7 +48,9 @@ def create(
             )
             audit.record(actor, "apikey.create", name)
     except IntegrityError as error:
-        raise InvalidOption("name", f"There is a key “{name}” (or this very key) already.") from error
+        raise InvalidOption(
+            "name", f"There is a key “{name}” (or this very key) already."
+        ) from error
     return row, text
 
 
