@@ -7,7 +7,6 @@ length, and waits for ever for a body that does not come.
 import asyncio
 import json
 import time
-from typing import Any
 
 from asgiref.typing import (
     ASGI3Application,
@@ -109,6 +108,7 @@ async def _refuse(scope: HTTPScope, send: ASGISendCallable, status: int, sentenc
         # the rest of the body is not read
         (b"connection", b"close"),
     ]
-    start: Any = {"type": "http.response.start", "status": status, "headers": headers}
-    await send({**start, "trailers": False})
+    await send(
+        {"type": "http.response.start", "status": status, "headers": headers, "trailers": False}
+    )
     await send({"type": "http.response.body", "body": text.encode(), "more_body": False})

@@ -103,17 +103,19 @@ def _booleans(status: str) -> dict[str, bool]:
 
 
 def _related(run: Run) -> dict[str, Any]:
-    trigger = "batchTrigger" if run.batch_id else "trigger"
+    trigger = "trigger" if run.batch_id is None else "batchTrigger"
     return {**_common(run), "depth": run.depth, "triggerFunction": trigger}
 
 
 def _relations(run: Run) -> dict[str, Any]:
     wanted = {run.root_id, run.parent_id} - {None}
-    relatives = {found.id: _related(found) for found in _light(Run.objects.filter(id__in=wanted))}
+    relatives: dict[Any, Any] = {
+        found.id: _related(found) for found in _light(Run.objects.filter(id__in=wanted))
+    }
     children = _light(Run.objects.filter(parent_id=run.id).order_by("id")[:CHILDREN])
     return _present(
-        root=relatives.get(run.root_id or ""),
-        parent=relatives.get(run.parent_id or ""),
+        root=relatives.get(run.root_id),
+        parent=relatives.get(run.parent_id),
         children=[_related(child) for child in children] or None,
     )
 

@@ -55,7 +55,7 @@ def values(query: QueryDict) -> dict[str, str]:
 def runs(asked: dict[str, str]) -> RunQuerySet:
     """The runs that match, without payload and output."""
     start, end = _window(asked)
-    named = {field: _list(name, asked) for name, field in FIELDS.items()}
+    named: dict[str, Any] = {field: _list(name, asked) for name, field in FIELDS.items()}
     found = RunFilter(**named, test=_flag(asked), start=start, end=end).runs()
     for name, column in COLUMNS.items():
         if wanted := _list(name, asked):

@@ -14,8 +14,18 @@ from runs.lifecycle.options import IDEMPOTENCY_TTL, MAX_TAGS, TriggerOptions
 
 #: What the reference has and Trackside does not (yet). Accepted only as null or false.
 UNSUPPORTED = frozenset(
-    "debounce concurrency gates externalDeploymentId bulkActionId resumeParentOnCompletion "
-    "parentAttempt dependentAttempt parentBatch dependentBatch".split()
+    [
+        "debounce",
+        "concurrency",
+        "gates",
+        "externalDeploymentId",
+        "bulkActionId",
+        "resumeParentOnCompletion",
+        "parentAttempt",
+        "dependentAttempt",
+        "parentBatch",
+        "dependentBatch",
+    ]
 )
 #: What needs no action here: there is one region, and sizes and types are seen in the data.
 IGNORED = frozenset({"region", "payloadSize", "payloadType", "metadataType", "payload"})
