@@ -103,8 +103,9 @@ def _booleans(status: str) -> dict[str, bool]:
 
 
 def _related(run: Run) -> dict[str, Any]:
-    trigger = "trigger" if run.batch_id is None else "batchTrigger"
-    return {**_common(run), "depth": run.depth, "triggerFunction": trigger}
+    batch: Any = run.batch_id
+    function = "trigger" if batch is None else "batchTrigger"
+    return {**_common(run), "depth": run.depth, "triggerFunction": function}
 
 
 def _relations(run: Run) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Request bodies as pydantic models: types are strict, unknown names are refused."""
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
@@ -31,9 +32,13 @@ UNSUPPORTED = frozenset(
 IGNORED = frozenset({"region", "payloadSize", "payloadType", "metadataType", "payload"})
 
 
+#: U+0000 and halves of surrogate pairs: no text column takes them.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
 def _storable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("U+0000 cannot be stored here")
+    if UNSTORABLE.search(text):
+        raise ValueError("contains a character that cannot be stored")
     return text
 
 

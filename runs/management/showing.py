@@ -53,10 +53,10 @@ def row(run: Run, now: datetime) -> str:
 
 def as_json(run: Run, *, heavy: bool) -> str:
     """One JSON object on one line, in ASCII; documents only if `heavy`."""
-    values = {name: getattr(run, name) for name in FIELDS}
-    known = [f"{json.dumps(name)}: {json.dumps(_plain(value))}" for name, value in values.items()]
+    values = {name: json.dumps(_plain(getattr(run, name))) for name in FIELDS}
     for name in DOCUMENTS if heavy else ("tags",):
-        known.append(f"{json.dumps(name)}: {_stored(getattr(run, name))}")
+        values[name] = _stored(getattr(run, name))
+    known = [f"{json.dumps(name)}: {text}" for name, text in values.items()]
     return "{" + ", ".join(known) + "}"
 
 
