@@ -58,7 +58,7 @@ def postgres() -> Iterator[Server]:
     process = None
     try:
         _initialise(directory, account)
-        port = _free_port()
+        port = free_port()
         process = _launch(directory, port, account)
         server = Server(process.pid, port, directory)
         _wait_until_up(server, process)
@@ -139,7 +139,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback nobody uses at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
