@@ -2,7 +2,6 @@
 
 import socket
 import time
-from typing import Any
 
 from engine import queue, task
 
@@ -13,12 +12,12 @@ KEYED = queue("bench-keyed", concurrency_limit=1)
 
 
 @task(id="bench-noop", queue=OPEN)
-def noop(payload: Any = None) -> None:
+def noop() -> None:
     """Nothing: what is left is the price of running."""
 
 
 @task(id="bench-keyed", queue=KEYED)
-def keyed(payload: Any = None) -> None:
+def keyed() -> None:
     """Nothing, one at a time for each key."""
 
 
