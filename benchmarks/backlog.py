@@ -40,9 +40,7 @@ def rate(server: Server, backlog: str, queued: int, first: int, keys: int) -> fl
         _fill(project, backlog, queued, first, keys)
         server.settle("backlog")
         with project.starting_cluster() as cluster:
-            wait_until(
-                lambda: project.value(FINISHED) >= first, [cluster], within=LIMIT_SECONDS
-            )
+            wait_until(lambda: project.value(FINISHED) >= first, [cluster], within=LIMIT_SECONDS)
             found = first / float(project.value(SPAN.format(first=first)))
     progress(f"{backlog}: {found:,.0f} runs/s")
     return found

@@ -27,7 +27,7 @@ def measure(server: Server, singles: int, bulks: int, repetitions: int) -> Repor
         [
             Figure("one by one", single, "runs/s", at_least=SINGLE, note=spread(found["single"])),
             Figure("in bulk", bulk, "runs/s", at_least=BULK, note=spread(found["bulk"])),
-            Figure("bare INSERTs, one commit each", median(found["floor single"]), "runs/s"),
+            Figure("bare INSERTs, one statement each", median(found["floor single"]), "runs/s"),
             Figure("bare COPY, 1,000 runs a piece", median(found["floor bulk"]), "runs/s"),
             Figure("one by one / bare", single / median(found["floor single"])),
             Figure("in bulk / bare", bulk / median(found["floor bulk"])),

@@ -100,7 +100,7 @@ def million(count: int) -> int:
             id=f"task-{number}", defaults={"queue": queue, "registered_at": now}
         )
     span = timedelta(days=DAYS)
-    arguments = {"start": now - span, "span": span, "count": count}
+    arguments: dict[str, Any] = {"start": now - span, "span": span, "count": count}
     columns, values = _columns()
     statement = MADE_UP.format(columns=columns, values=values).replace(" % ", " %% ")
     with transaction.atomic(), connection.cursor() as cursor:
@@ -116,7 +116,7 @@ def _columns() -> tuple[str, str]:
     for column in Run._meta.concrete_fields:
         default: Any = None if column.null else column.get_default()
         literal = "NULL" if default is None else f"'{default}'"
-        expressions[f'"{column.column}"'] = COLUMNS.get(column.column, literal)
+        expressions[f'"{column.column}"'] = COLUMNS.get(str(column.column), literal)
     return ", ".join(expressions), ", ".join(expressions.values())
 
 

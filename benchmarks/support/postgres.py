@@ -65,7 +65,7 @@ def postgres() -> Iterator[Server]:
         _check_durability(server)
         yield server
     finally:
-        if process:
+        if process is not None:
             _stop(process)
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 20
 
 
-class Failed(Exception):
+class MeasurementError(Exception):
     """A process ended when it should not have, or did not do its work in time."""
 
 
@@ -24,7 +24,7 @@ class Process:
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.command = list(command)
-        self.output = tempfile.TemporaryFile()
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115  closed by stop()
         self.popen = subprocess.Popen(
             self.command,
             cwd=ROOT,
@@ -40,9 +40,9 @@ class Process:
         return self.popen.pid
 
     def check(self) -> None:
-        """Raise Failed if it has ended."""
+        """Raise MeasurementError if it has ended."""
         if self.popen.poll() is not None:
-            raise Failed(f"{' '.join(self.command)} ended:\n{self.said()}")
+            raise MeasurementError(f"{' '.join(self.command)} ended:\n{self.said()}")
 
     def said(self) -> str:
         """The last of what it wrote."""
@@ -90,7 +90,9 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> str:
         check=False,
     )
     if done.returncode:
-        raise Failed(f"{' '.join(command)} exited {done.returncode}:\n{done.stderr[-4000:]}")
+        raise MeasurementError(
+            f"{' '.join(command)} exited {done.returncode}:\n{done.stderr[-4000:]}"
+        )
     return done.stdout
 
 
@@ -101,14 +103,14 @@ def wait_until(
     within: float,
     every: float = 0.1,
 ) -> float:
-    """Seconds until `predicate` held. Failed when a process ends or the time is up."""
+    """Seconds until `predicate` held. MeasurementError when a process ends or the time is up."""
     begun = time.monotonic()
     while not predicate():
         for process in processes:
             process.check()
         if time.monotonic() - begun > within:
             said = "\n".join(process.said() for process in processes)
-            raise Failed(f"Not done within {within:g} s.\n{said}")
+            raise MeasurementError(f"Not done within {within:g} s.\n{said}")
         time.sleep(every)
     return time.monotonic() - begun
 

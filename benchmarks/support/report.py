@@ -3,14 +3,14 @@
 import argparse
 import json
 import math
-import os
-import platform
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+from benchmarks.support.machine import describe, machine
 
 Contestant = TypeVar("Contestant")
 
@@ -73,10 +73,12 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 def publish(reports: Sequence[Report], file: Path | None) -> int:
     """Print the tables, write the JSON; the exit status: 0 when every target was met."""
+    facts = machine()
     for report in reports:
         sys.stdout.write(report.text() + "\n")
+    sys.stdout.write(f"On {describe(facts)}.\n\n")
     if file:
-        everything = {"machine": machine(), "reports": [asdict(report) for report in reports]}
+        everything = {"machine": facts, "reports": [asdict(report) for report in reports]}
         file.write_text(json.dumps(everything, indent=1) + "\n")
     return 0 if all(report.passed for report in reports) else 1
 
@@ -85,23 +87,6 @@ def progress(message: str) -> None:
     """A line on what is going on, away from the results."""
     sys.stderr.write(f"  … {message}\n")
     sys.stderr.flush()
-
-
-def machine() -> dict[str, object]:
-    """What the figures were measured on."""
-    cpuinfo = Path("/proc/cpuinfo")
-    models = [
-        line.partition(":")[2].strip()
-        for line in (cpuinfo.read_text().splitlines() if cpuinfo.exists() else [])
-        if line.startswith("model name")
-    ]
-    return {
-        "cpu": models[0] if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg(),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-    }
 
 
 def spread(values: Sequence[float]) -> str:
