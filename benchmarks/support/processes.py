@@ -22,7 +22,9 @@ class MeasurementError(Exception):
 class Process:
     """One started command, its output in a file until somebody asks for it."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], sockets: Sequence[int] = ()
+    ) -> None:
         self.command = list(command)
         self.output = tempfile.TemporaryFile()  # noqa: SIM115  closed by stop()
         self.popen = subprocess.Popen(
@@ -33,6 +35,7 @@ class Process:
             stdout=self.output,
             stderr=subprocess.STDOUT,
             process_group=0,
+            pass_fds=sockets,
         )
 
     @property
@@ -67,13 +70,13 @@ class Process:
 
 @contextmanager
 def running(
-    *commands: Sequence[str], environment: Mapping[str, str] = os.environ
+    *commands: Sequence[str], environment: Mapping[str, str], sockets: Sequence[int] = ()
 ) -> Iterator[list[Process]]:
     """Start every command at once; all are stopped when the block ends."""
     with ExitStack() as stack:
         processes = []
         for command in commands:
-            processes.append(Process(command, environment))
+            processes.append(Process(command, environment, sockets))
             stack.callback(processes[-1].stop)
         yield processes
 

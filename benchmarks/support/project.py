@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sqlite3
 import sys
 import tempfile
@@ -76,26 +77,29 @@ class Project:
     def starting_cluster(self) -> Iterator[Process]:
         """A cluster that was just started."""
         command = [sys.executable, "manage.py", "qcluster"]
-        with running(command, environment=self.environment) as [process]:
+        environment = {**self.environment, "TRACKSIDE_PROCESS": "cluster"}
+        with running(command, environment=environment) as [process]:
             yield process
 
     @contextmanager
     def web(self) -> Iterator[tuple[Process, str]]:
-        """The ASGI app behind its real server, and its address."""
-        port = free_port()
-        command = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application"]
-        command += ["--port", str(port), "--log-level", "warning"]
-        environment = {**self.environment, "TRACKSIDE_PROCESS": "web", "PORT": str(port)}
+        """The web server as `manage.py up` starts it, and its address."""
+        self.manage("collectstatic", "--no-input", "--verbosity", "0")
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port, descriptor = listening.getsockname()[1], listening.fileno()
+            command = [sys.executable, "-m", "dashboard.launch.web", str(descriptor)]
+            environment = {**self.environment, "TRACKSIDE_PROCESS": "web", "PORT": str(port)}
+            with running(command, environment=environment, sockets=[descriptor]) as [process]:
+                yield process, f"http://127.0.0.1:{port}"
+
+    @contextmanager
+    def everything(self) -> Iterator[Process]:
+        """Web and cluster under one command, `manage.py up`."""
+        command = [sys.executable, "manage.py", "up"]
+        environment = {**self.environment, "PORT": str(free_port())}
         with running(command, environment=environment) as [process]:
-            wait_until(lambda: _listens(port), [process], within=START_SECONDS)
-            yield process, f"http://127.0.0.1:{port}"
-
-
-def _listens(port: int) -> bool:
-    """Whether somebody listens on this port of the loopback; asked without connecting."""
-    wanted = f"0100007F:{port:04X}"
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return any(line[1] == wanted and line[3] == "0A" for line in lines)
+            wait_until(lambda: self.value(ALIVE), [process], within=START_SECONDS)
+            yield process
 
 
 @contextmanager
