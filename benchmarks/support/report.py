@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import signal
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -65,7 +66,8 @@ class Report:
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """Options every measurement has."""
+    """Options every measurement has; from here on SIGTERM cleans up as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options = argparse.ArgumentParser(description=description)
     options.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
     return options
