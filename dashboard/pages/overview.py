@@ -1,7 +1,7 @@
 """The first page: what runs, what waits, what fails, task by task."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
@@ -13,10 +13,12 @@ from dashboard import presenters
 from dashboard.pages import live, shell
 from dashboard.pages.bars import Bar, bars
 from dashboard.pages.page import page
+from dashboard.pages.run_query import RunQuery
 from runs.models import Run, Task
 from runs.reads.activity import Activity, last_day, last_runs
-from runs.reads.counts import live_by_task, tiles
+from runs.reads.counts import Tiles, live_by_task, tiles
 from runs.reads.deadline import TooSlow, deadline
+from runs.states import LEASED, UNSUCCESSFUL, RunStatus
 
 PATIENCE = 2.0
 REMEMBERED = 15
@@ -65,6 +67,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         context |= {"tiles": None, "rows": [Row(task, None, None, 0, 0, empty, []) for task in tasks]}
     context["rows"] = _sorted(context["rows"], sort)
     context["token"] = _token(context)
+    context |= {"links": _links(), "oldest_wait": _oldest_wait(context["tiles"], now)}
     context["has_tasks"] = bool(tasks) or bool(search) or Task.objects.exists()
     return context
 
@@ -96,6 +99,20 @@ def _sorted(rows: list[Row], sort: str) -> list[Row]:
     if sort == "busiest":
         return sorted(rows, key=lambda row: (-(row.running + row.queued), row.task.id))
     return rows
+
+
+def _links() -> dict[str, str]:
+    """Where the tiles lead."""
+    return {
+        "running": RunQuery(status=tuple(sorted(LEASED)), period="all").encode(),
+        "queued": RunQuery(status=(RunStatus.QUEUED,), period="all").encode(),
+        "failed": RunQuery(status=tuple(sorted(UNSUCCESSFUL)), period="24h").encode(),
+    }
+
+
+def _oldest_wait(shown: Tiles | None, now: datetime) -> timedelta | None:
+    oldest = shown.oldest_queued if shown else None
+    return now - oldest.queued_at if oldest and oldest.queued_at else None
 
 
 def _token(context: dict[str, Any]) -> str:

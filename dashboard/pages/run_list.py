@@ -42,7 +42,8 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     newer = _newer(query, newest, request.GET.get("pill", ""))
     if not changed and newer is None:
         return HttpResponse(status=204)
-    context = {"rows": run_rows.rows(changed, now), "newer": newer, "query": query.encode(), "oob": True}
+    context = {"rows": run_rows.rows(changed, now), "newer": newer}
+    context |= {"encoded": query.encode(), "oob": True}
     return render(request, "dashboard/runs/_live.html", context)
 
 
@@ -64,6 +65,8 @@ def _results(query: RunQuery, cursor: str) -> dict[str, Any]:
     now = timezone.now()
     context: dict[str, Any] = {"query": query, "encoded": query.encode(), "now": now}
     context["window"] = query.window(now)
+    context["narrower_links"] = _periods(query, query.narrower()[:1])
+    context["wider_links"] = _periods(query, query.wider()[:1])
     try:
         with deadline(PATIENCE):
             found = cursors.cut(query.filter(now).runs(), query.size, query.encode(), cursor)

@@ -43,7 +43,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "bindings": keyboard.bindings(),
         "zone": zones.label(zone, timezone.now()),
         "zone_name": getattr(zone, "key", "UTC"),
-        "zones": zones.choices(),
         "environment": conf.get("ENVIRONMENT"),
         "navigation": NAVIGATION,
         "may_operate": permissions.may(user, permissions.OPERATE),

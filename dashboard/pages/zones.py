@@ -33,11 +33,6 @@ def names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def choices() -> list[str]:
-    """Zones to offer: the cities, UTC first."""
-    return ["UTC", *sorted(name for name in names() if "/" in name and "Etc/" not in name)]
-
-
 def label(zone: tzinfo, now: datetime) -> str:
     """Its name and offset: "UTC" or "Europe/Zurich (UTC+2)"."""
     name = getattr(zone, "key", "UTC")
