@@ -61,19 +61,22 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {"now": now, "search": search, "sort": sort, "sorts": SORTS.items()}
     try:
         with deadline(PATIENCE):
-            context |= {"tiles": tiles(now), "rows": _rows(tasks, now), "more": live_by_task()[1]}
+            counts, more = live_by_task()
+            context |= {"tiles": tiles(now), "rows": _rows(tasks, counts, now), "more": more}
     except TooSlow:
         empty = Activity()
         context |= {"tiles": None, "rows": [Row(task, None, None, 0, 0, empty, []) for task in tasks]}
     context["rows"] = _sorted(context["rows"], sort)
     context["token"] = _token(context)
     context |= {"links": _links(), "oldest_wait": _oldest_wait(context["tiles"], now)}
-    context["has_tasks"] = bool(tasks) or bool(search) or Task.objects.exists()
+    context["has_tasks"] = bool(tasks or search)
     return context
 
 
-def _rows(tasks: list[Task], now: datetime) -> list[Row]:
-    activity, (counts, _), newest = _activity(now), live_by_task(), last_runs(tasks)
+def _rows(
+    tasks: list[Task], counts: dict[str, tuple[int, int]], now: datetime
+) -> list[Row]:
+    activity, newest = _activity(now), last_runs(tasks)
     rows = []
     for task in tasks:
         day = activity.get(task.id, Activity())

@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString
 
 from runs import durations, payloads
 from runs.errors import InvalidOption, InvalidPayload
@@ -26,7 +29,13 @@ OPTIONS = (
 class ExactTextarea(forms.Textarea):
     """A parser swallows the first line break inside a textarea; ours adds the one to swallow."""
 
-    template_name = "dashboard/forms/textarea.html"
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        found = self.build_attrs(self.attrs, {**(attrs or {}), "name": name})
+        # the parser also turns a raw carriage return into a line feed
+        text = SafeString(escape(value or "").replace("\r", "&#13;"))
+        return format_html("<textarea{}>\n{}</textarea>", flatatt(found), text)
 
 
 class TriggerForm(forms.Form):

@@ -96,7 +96,8 @@ def seed(count: int, *, days: float = 14, chosen: random.Random | None = None) -
     now = timezone.now()
     buckets = _definitions(now)
     session = _workers(now)
-    moments = (now - timedelta(days=days) * (1 - index / count) for index in range(count))
+    # denser towards now
+    moments = (now - timedelta(days=days) * (1 - index / count) ** 3 for index in range(count))
     makers = (_run(moment, now, chosen) for moment in moments)
     while chunk := list(islice(makers, 2000)):
         with transaction.atomic():
