@@ -33,6 +33,8 @@ class ReasonForm(forms.Form):
 class OverrideForm(ReasonForm):
     """A limit that wins over the one in code."""
 
+    field_order = ("limit", "expires_at", "reason")
+
     limit = forms.IntegerField(min_value=0, max_value=2_000_000_000)
     expires_at = forms.DateTimeField(
         label="Until",

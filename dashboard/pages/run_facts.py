@@ -14,9 +14,14 @@ from runs.models import Run
 Fact = tuple[str, str | SafeString, str]
 
 
-def facts(run: Run) -> list[Fact]:
-    """In the order people ask: what, where, how, when, from where."""
-    return [*_what(run), *_limits(run), *_key(run), *_times(run), *_origin(run)]
+def facts(run: Run) -> list[tuple[str, list[Fact]]]:
+    """In the order people ask."""
+    return [
+        ("What", _what(run)),
+        ("When", _times(run)),
+        ("Options", [*_limits(run), *_key(run)]),
+        ("From where", _origin(run)),
+    ]
 
 
 def _what(run: Run) -> list[Fact]:
