@@ -1,1 +1,57 @@
-"""Placeholder until the engine arrives."""
+"""What task authors import.
+
+```python
+from engine import task
+
+
+@task
+def hello(payload):
+    return f"Hello, {payload['name']}!"
+
+
+hello.trigger({"name": "world"})
+```
+"""
+
+from engine.registry import DuplicateTaskIds
+from engine.sdk.context import Context, current
+from engine.sdk.errors import (
+    AbortTaskRunError,
+    OutOfMemoryError,
+    TaskRunCanceled,
+    TaskRunInterrupted,
+    TaskRunStopped,
+    TaskRunTimedOut,
+    UnsupportedValue,
+)
+from engine.sdk.idempotency import idempotency_key
+from engine.sdk.logs import logger
+from engine.sdk.queues import queue
+from engine.sdk.retries import retry
+from engine.sdk.tasks import Handle, Task, task, tasks
+from runs.errors import InvalidOption, InvalidPayload
+from runs.retries import RetryPolicy
+
+__all__ = [
+    "AbortTaskRunError",
+    "Context",
+    "DuplicateTaskIds",
+    "Handle",
+    "InvalidOption",
+    "InvalidPayload",
+    "OutOfMemoryError",
+    "RetryPolicy",
+    "Task",
+    "TaskRunCanceled",
+    "TaskRunInterrupted",
+    "TaskRunStopped",
+    "TaskRunTimedOut",
+    "UnsupportedValue",
+    "current",
+    "idempotency_key",
+    "logger",
+    "queue",
+    "retry",
+    "task",
+    "tasks",
+]

@@ -1,10 +1,10 @@
 """Pages that say no, in the style of the others. Also the project's error handlers."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from dashboard import presenters
-from dashboard.pages import zones
+from dashboard.pages import shell, zones
 from runs import conf
 from runs.errors import IllegalTransition
 from runs.models import Run
@@ -15,7 +15,7 @@ TEMPLATE = "dashboard/refusal.html"
 def refuse(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
     """A page with one sentence on what is wrong."""
     context = {"title": title, "sentence": sentence, "status": status}
-    return render(request, TEMPLATE, context, status=status)
+    return shell.render(request, TEMPLATE, context, status=status)
 
 
 def not_found(request: HttpRequest, sentence: str) -> HttpResponse:
@@ -26,7 +26,7 @@ def not_found(request: HttpRequest, sentence: str) -> HttpResponse:
         "status": 404,
         "search": tail,
     }
-    return render(request, TEMPLATE, context, status=404)
+    return shell.render(request, TEMPLATE, context, status=404)
 
 
 def forbidden(request: HttpRequest, sentence: str) -> HttpResponse:
@@ -43,7 +43,7 @@ def conflict(request: HttpRequest, error: IllegalTransition) -> HttpResponse:
         "run": run,
         "look": presenters.look(run) if run else None,
     }
-    return render(request, TEMPLATE, context, status=409)
+    return shell.render(request, TEMPLATE, context, status=409)
 
 
 def too_large(request: HttpRequest) -> HttpResponse:
@@ -65,10 +65,8 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    # no context processors: whatever failed may be what they need
-    response = HttpResponse(status=500)
-    response.content = render(None, "dashboard/broken.html").content  # type: ignore[arg-type]
-    return response
+    # no request, no context processors: whatever failed may be what they need
+    return HttpResponse(render_to_string("dashboard/broken.html"), status=500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

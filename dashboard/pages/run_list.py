@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from dashboard.pages import cursors, live
+from dashboard.pages import cursors, live, run_rows, shell
 from dashboard.pages.page import page
 from dashboard.pages.run_query import PERIODS, SIZES, RunQuery
 from dashboard.presenters import LOOKS
@@ -28,7 +28,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = _results(query, request.GET.get("cursor", ""))
     if request.headers.get("HX-Request"):
         return render(request, "dashboard/runs/_results.html", context)
-    return render(request, "dashboard/runs/index.html", context | _choices())
+    return shell.render(request, "dashboard/runs/index.html", context | _choices())
 
 
 @page()
@@ -37,12 +37,13 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     query, now = RunQuery.parse(request.GET), timezone.now()
     known = live.known(request)
     runs = Run.objects.light().filter(id__in=list(known)).order_by("-id")
-    changed = [run for run in runs if live.token(run.updated_at) != known[run.id]]
+    changed = [run for run in runs if run_rows.token(run) != known[run.id]]
     newest = request.GET.get("newest", "").replace("\x00", "")
     newer = _newer(query, newest, request.GET.get("pill", ""))
     if not changed and newer is None:
         return HttpResponse(status=204)
-    context = {"rows": changed, "now": now, "newer": newer, "query": query.encode(), "oob": True}
+    context = {"rows": run_rows.rows(changed, now), "newer": newer}
+    context |= {"encoded": query.encode(), "oob": True}
     return render(request, "dashboard/runs/_live.html", context)
 
 
@@ -64,13 +65,15 @@ def _results(query: RunQuery, cursor: str) -> dict[str, Any]:
     now = timezone.now()
     context: dict[str, Any] = {"query": query, "encoded": query.encode(), "now": now}
     context["window"] = query.window(now)
+    context["narrower_links"] = _periods(query, query.narrower()[:1])
+    context["wider_links"] = _periods(query, query.wider()[:1])
     try:
         with deadline(PATIENCE):
             found = cursors.cut(query.filter(now).runs(), query.size, query.encode(), cursor)
     except TooSlow as error:
         return context | {"too_slow": error, "narrower": _periods(query, query.narrower())}
     context["slice"] = found
-    context["rows"] = found.runs
+    context["rows"] = run_rows.rows(found.runs, now)
     context["newest"] = found.runs[0].id if found.runs else floor_id("run", now)
     context["is_live"] = found.is_first or any(run.status not in FINAL for run in found.runs)
     return context if found.runs else context | _nothing(query)

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from dashboard import presenters
-from dashboard.pages import live, run_tabs
+from dashboard.pages import live, run_tabs, shell
 from dashboard.pages.page import page
 from runs.models import Event, LogLine, Run
 from runs.reads.gates import Gate, ahead, gates
@@ -21,7 +21,7 @@ def detail(request: HttpRequest, run_id: str) -> HttpResponse:
     run = find(run_id)
     tab = run_tabs.find(request.GET.get("tab", ""))
     context = _context(request, run, tab)
-    return render(request, "dashboard/run/page.html", context | run_tabs.context(tab, run, request))
+    return shell.render(request, "dashboard/run/page.html", context | run_tabs.context(tab, run, request))
 
 
 @page()

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard import presenters
-from dashboard.pages import documents, tracebacks
+from dashboard.pages import documents, run_facts, tracebacks
 from dashboard.pages.tracebacks import Failure
 from runs.models import Attempt, Event, LogLine, Run, WorkerSession
 
@@ -34,6 +35,7 @@ class AttemptCard:
     look: presenters.Look
     failure: Failure | None
     host: str
+    took: timedelta
 
 
 def find(name: str) -> str:
@@ -50,12 +52,14 @@ def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
     attempts = list(Attempt.objects.filter(run_id=run.id).order_by("-number"))
     ids = {attempt.session_id for attempt in attempts}
     hosts = dict(WorkerSession.objects.filter(id__in=ids).values_list("id", "host"))
+    now = timezone.now()
     cards = [
         AttemptCard(
             attempt=attempt,
             look=presenters.attempt_look(attempt),
             failure=tracebacks.read(attempt.error),
             host=hosts.get(attempt.session_id, ""),
+            took=(attempt.finished_at or now) - attempt.started_at,
         )
         for attempt in attempts
     ]
@@ -110,16 +114,19 @@ def _timeline(run: Run, request: HttpRequest) -> dict[str, Any]:
 
 
 def _detail(run: Run, request: HttpRequest) -> dict[str, Any]:
-    children = Run.objects.light().filter(parent_id=run.id).order_by("id")[:RELATIVES]
-    replays = Run.objects.light().filter(replayed_from_id=run.id).order_by("id")[:RELATIVES]
+    row = Run.objects.light().get(pk=run.pk)
     return {
-        "children": [(child, presenters.look(child)) for child in children],
-        "replays": [(replay, presenters.look(replay)) for replay in replays],
-        "usage": presenters.duration_text(run.usage_ms / 1000) if run.usage_ms else "–",
-        "key_is_live": bool(
-            run.idempotency_expires_at and run.idempotency_expires_at > timezone.now()
-        ),
+        "facts": run_facts.facts(row),
+        "relatives": [
+            ("Children", _related(parent_id=run.id), f"parent={run.id}&period=all"),
+            ("Replays", _related(replayed_from_id=run.id), f"origin={run.id}&period=all"),
+        ],
     }
+
+
+def _related(**link: str) -> list[tuple[Run, presenters.Look]]:
+    runs = Run.objects.light().filter(**link).order_by("id")[:RELATIVES]
+    return [(run, presenters.look(run)) for run in runs]
 
 
 def _linked_run(event: Event) -> str:

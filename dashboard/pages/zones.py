@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.http import HttpRequest
 from django.utils import timezone
 
-COOKIE = "trackside_tz"
+from dashboard.pages import cookies
 
 
 def of(request: HttpRequest) -> tzinfo:
     """The zone of this request."""
-    return find(request.GET.get("tz", "")) or find(request.COOKIES.get(COOKIE, "")) or UTC
+    return find(request.GET.get("tz", "")) or find(request.COOKIES.get(cookies.ZONE, "")) or UTC
 
 
 def active(request: HttpRequest) -> AbstractContextManager[None]:
@@ -31,11 +31,6 @@ def find(name: str) -> tzinfo | None:
 @cache
 def names() -> frozenset[str]:
     return frozenset(available_timezones())
-
-
-def choices() -> list[str]:
-    """Zones to offer: the cities, UTC first."""
-    return ["UTC", *sorted(name for name in names() if "/" in name and "Etc/" not in name)]
 
 
 def label(zone: tzinfo, now: datetime) -> str:

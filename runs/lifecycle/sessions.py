@@ -83,17 +83,21 @@ def _is_executing(lease: Lease) -> bool:
     return Run.objects.filter(pk=lease.run_id, status=RunStatus.EXECUTING).exists()
 
 
-def reap() -> int:
-    """Declare sessions whose heartbeat ran out DEAD and take back their runs. Returns how many runs.
+def reap(*, expired: bool = True) -> int:
+    """Declare lost sessions DEAD and take back their runs. Returns how many runs.
+
+    Lost is a session of this machine whose process is gone, and, with `expired`, one whose
+    heartbeat ran out.
 
     Safe from any number of clusters at once. Sessions that died earlier are swept again: a worker
     of theirs may have inherited a lease in the moment it was reaped.
     """
     with transaction.atomic():
-        expired = WorkerSession.objects.filter(
-            Q(expires_at__lt=Clock()) | Q(pk__in=_dead_here()), state=SessionState.ALIVE
-        ).select_for_update(**skip_locked())[:20]
-        ids = [session.pk for session in expired]
+        lost = Q(pk__in=_dead_here())
+        if expired:
+            lost |= Q(expires_at__lt=Clock())
+        alive = WorkerSession.objects.filter(lost, state=SessionState.ALIVE)
+        ids = [session.pk for session in alive.select_for_update(**skip_locked())[:20]]
         WorkerSession.objects.filter(pk__in=ids).update(
             state=SessionState.DEAD, stopped_at=timezone.now(), workers="[]"
         )

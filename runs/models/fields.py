@@ -19,3 +19,10 @@ class IdField(TextColumn):
         parameters = super().db_parameters(connection)
         parameters["collation"] = "C" if connection.vendor == "postgresql" else "BINARY"
         return parameters
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        """Spelled out, because Django gives a "varchar" key a second index for LIKE, which no id needs."""
+        kind = super().db_type(connection)
+        if connection.vendor == "postgresql" and kind is not None:
+            return kind.replace("varchar", "character varying")
+        return kind

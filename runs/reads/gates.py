@@ -78,7 +78,7 @@ def _queue(queue: Queue) -> Iterator[Gate]:
     if not queue.paused:
         yield Gate("queue", True, f"Queue {queue.name} is not paused.")
         return
-    who = f" by {queue.paused_by}" if queue.paused_by else ""
+    who = f" by {queue.paused_by.removeprefix('user:')}" if queue.paused_by else ""
     why = f": {queue.paused_reason}" if queue.paused_reason else ""
     sentence = f"Queue {queue.name} is paused{who}{why}"
     yield Gate("queue", False, sentence)

@@ -5,13 +5,18 @@ server-side function each on PostgreSQL (`runs/sql/postgresql`), the same steps 
 transaction on SQLite. Everything rarer goes through the ORM.
 """
 
+import psycopg
 from django.db import connection as default_connection
 
 from runs.lifecycle.store.base import Assignment, Claim, Ending, Finished, Next, SessionLost, Store
 from runs.lifecycle.store.postgresql import PostgresStore
 from runs.lifecycle.store.sqlite import SqliteStore
 
+#: What a dedicated store raises beside Django's own database errors.
+DRIVER_ERRORS = psycopg.Error
+
 __all__ = [
+    "DRIVER_ERRORS",
     "Assignment",
     "Claim",
     "Ending",

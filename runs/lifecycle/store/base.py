@@ -135,6 +135,10 @@ class Store(ABC):
     def close(self) -> None:
         self.connection.close()
 
+    def warm_up(self) -> None:
+        """Connect and plan, so that the first run does not wait for it."""
+        self.claimable()
+
     @abstractmethod
     def insert(
         self,

@@ -78,7 +78,7 @@ UPDATE runs_run
            FROM runs_attempt WHERE run_id = %s AND number = %s), 0),
        done_token = %s, updated_at = %s
  WHERE id = %s
-RETURNING cancel_requested_at IS NOT NULL, sort_key
+RETURNING status, sort_key
 """
 END_ATTEMPT = """
 UPDATE runs_attempt SET status = %s, finished_at = %s, error = %s, retry_at = %s
@@ -331,15 +331,14 @@ class SqliteStore(Store):
         bucket, queue, session_id, attempt = lease[0]
         at, retry = now(), ending.is_retry
         due = due_at(ending.delay)
-        was_canceled, sort_key = self.rows(END, end_params(ending, attempt, at, due))[0]
-        status, attempt_status, kind = ending.status, ending.attempt_status, ending.kind.value
-        if was_canceled:
-            status, attempt_status, kind = RunStatus.CANCELED, "CANCELED", "canceled"  # type: ignore[assignment]
-            retry = False
+        status, sort_key = self.rows(END, end_params(ending, attempt, at, due))[0]
+        attempt_status, kind = ending.attempt_status.value, ending.kind.value
+        if status == RunStatus.CANCELED:
+            attempt_status, kind, retry = "CANCELED", "canceled", False
         self.rows(
             END_ATTEMPT,
             (
-                str(attempt_status),
+                attempt_status,
                 at,
                 ending.error,
                 (due or at) if retry else None,
@@ -350,7 +349,7 @@ class SqliteStore(Store):
         data = f'{{"delay" : {ending.delay}}}' if retry and ending.delay else ""
         actor = f"session:{session_id}"
         self.rows(
-            EVENT, (ending.run_id, kind, str(status), attempt, actor, ending.reason, data, at)
+            EVENT, (ending.run_id, kind, status, attempt, actor, ending.reason, data, at)
         )
         if status == RunStatus.QUEUED:
             self.rows(READY, (ending.run_id, bucket, sort_key, due))
@@ -390,9 +389,9 @@ def due_at(delay: float | None) -> str | None:
     return stamp(datetime.now(UTC) + timedelta(seconds=delay)) if delay else None
 
 
-def moment(text: Any) -> datetime:
-    """A stored moment, aware."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def moment(stored: Any) -> datetime:
+    """A stored moment, aware; the driver hands it over naive."""
+    return stored.replace(tzinfo=UTC)  # type: ignore[no-any-return]
 
 
 def plain(value: Any) -> Any:

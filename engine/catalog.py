@@ -1,0 +1,153 @@
+"""Writes what the task code declares to the Task and Queue rows, from which the web process knows it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from engine.discovery import BrokenFile, Catalog
+from engine.sdk import queues
+from engine.sdk.tasks import Task as Definition
+from runs import conf, lifecycle
+from runs.models import Queue, QueueKind, SessionState, Task, WorkerSession
+
+#: What a registration writes; times and what people set stay.
+FIELDS = [
+    "description",
+    "file_path",
+    "schema",
+    "config",
+    "queue",
+    "max_attempts",
+    "max_duration",
+    "ttl",
+    "machine",
+    "priority",
+    "tags",
+    "version",
+    "broken",
+    "error",
+    "active",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a registration did; `released` counts runs that had waited for these tasks."""
+
+    changed: tuple[str, ...]
+    vanished: tuple[str, ...]
+    released: int
+
+
+def register(catalog: Catalog) -> Registration:
+    """Bring the Task and Queue rows up to date; writes nothing when nothing changed.
+
+    Safe to call by many clusters at once: rows are written in the order of their ids.
+    """
+    known = {row.pk: row for row in Task.objects.all()}
+    wanted = wanted_rows(catalog, known)
+    changed = [row for row in wanted if facts(row) != facts(known.get(row.pk))]
+    vanished = vanished_ids(catalog, known, wanted)
+    with transaction.atomic():
+        write_tasks(changed, vanished)
+        declare_queues(catalog.tasks)
+    released = lifecycle.unpark([task.id for task in catalog.tasks])
+    return Registration(tuple(row.pk for row in changed), tuple(vanished), released)
+
+
+def wanted_rows(catalog: Catalog, known: dict[str, Task]) -> list[Task]:
+    """The rows as they should be, by id."""
+    rows = {task.id: healthy_row(task, catalog.version) for task in catalog.tasks}
+    for file in catalog.broken:
+        remembered = {row.pk for row in known.values() if row.file_path == file.path}
+        for task_id in remembered.union(file.task_ids) - set(rows):
+            rows[task_id] = broken_row(task_id, file, catalog.version, known.get(task_id))
+    return [rows[task_id] for task_id in sorted(rows)]
+
+
+def healthy_row(task: Definition[Any, Any], version: str) -> Task:
+    return Task(
+        id=task.id,
+        description=task.description,
+        file_path=task.source.file,
+        schema=task.schema.json_schema(),
+        config=json.dumps({"retry": task.retry.to_json()}, sort_keys=True),
+        queue=task.queue.name,
+        max_attempts=task.retry.max_attempts,
+        max_duration=task.max_duration,
+        ttl=task.ttl,
+        machine=task.machine or conf.get("MACHINE"),
+        priority=task.priority,
+        tags=json.dumps(task.tags),
+        version=version,
+    )
+
+
+def broken_row(task_id: str, file: BrokenFile, version: str, before: Task | None) -> Task:
+    """The task as it was last known, marked broken."""
+    row = Task(id=task_id, queue=queues.own_name(task_id))
+    for name in FIELDS if before else []:
+        setattr(row, name, getattr(before, name))
+    row.file_path, row.version, row.active = file.path, version, True
+    row.broken, row.error = True, file.error
+    return row
+
+
+def facts(row: Task | None) -> list[Any]:
+    return [getattr(row, name) for name in FIELDS] if row else []
+
+
+def vanished_ids(catalog: Catalog, known: dict[str, Task], wanted: Iterable[Task]) -> list[str]:
+    """Active tasks this code no longer has, unless a living cluster of another version may."""
+    here = {row.pk for row in wanted}
+    living = set(
+        WorkerSession.objects.filter(state=SessionState.ALIVE).values_list("version", flat=True)
+    )
+    others = living - {catalog.version}
+    return sorted(
+        row.pk
+        for row in known.values()
+        if row.active and row.pk not in here and row.version not in others
+    )
+
+
+def write_tasks(changed: list[Task], vanished: list[str]) -> None:
+    now = timezone.now()
+    for row in changed:
+        row.registered_at = now
+    Task.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=[*FIELDS, "registered_at"],
+    )
+    if vanished:
+        Task.objects.filter(pk__in=vanished).update(active=False, registered_at=now)
+
+
+def declare_queues(tasks: Iterable[Definition[Any, Any]]) -> None:
+    """Make missing queues, store declared limits; overrides and pauses stay as they are."""
+    wanted = {task.queue.name: (task.id, task.queue) for task in tasks if not task.queue.declared}
+    wanted |= {task.queue.name: (task.id, task.queue) for task in tasks if task.queue.declared}
+    known = {row.name: row for row in Queue.objects.filter(name__in=wanted)}
+    missing = [new_queue(*wanted[name]) for name in sorted(wanted) if name not in known]
+    Queue.objects.bulk_create(missing, ignore_conflicts=True)
+    for name, row in sorted(known.items()):
+        declared = wanted[name][1]
+        limits = (declared.concurrency_limit, declared.total_limit)
+        if declared.declared and limits != (row.concurrency_limit, row.total_limit):
+            lifecycle.set_limits(name, concurrency_limit=limits[0], total_limit=limits[1])
+
+
+def new_queue(task_id: str, declared: queues.Queue) -> Queue:
+    own = declared.name == queues.own_name(task_id)
+    return Queue(
+        name=declared.name,
+        kind=QueueKind.TASK if own else QueueKind.CUSTOM,
+        concurrency_limit=declared.concurrency_limit,
+        total_limit=declared.total_limit,
+    )

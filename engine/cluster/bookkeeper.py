@@ -1,0 +1,263 @@
+"""The bookkeeper: the cluster's heartbeat, its dead, its log lines and its housekeeping.
+
+A process of its own, so that the sentinel never waits for the database and user code never starves
+the heartbeat. Everything it is told stays in its hands until the database has it.
+"""
+
+import json
+import logging
+import os
+import pickle
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from engine.cluster.board import Ask, Board, State
+from engine.cluster.channels import Channel
+from engine.cluster.dispatcher import prepare_child
+from engine.cluster.lines import LineBook
+from engine.maintenance import Housekeeping
+from runs import conf
+from runs.lifecycle import attempts, sessions, store
+from runs.models import Lease, Run, SessionState, WorkerSession
+
+log = logging.getLogger("trackside")
+
+#: The last message: close the session and leave.
+CLOSE = b"close"
+#: Seconds the sentinel waits for the bookkeeper after that.
+LAST_WORDS = 8.0
+#: Seconds between two flushes of log lines.
+FLUSH = 0.25
+#: Seconds between two looks for cancel requests whose notification was lost.
+CANCELS = 1.0
+#: A sentinel silent for longer is stopped or stuck: let the session run out.
+SILENT = 20.0
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """A worker process that ended with a run on its slot."""
+
+    run_id: str
+    token: str
+    started: bool
+    #: The `Ask` the sentinel killed it for, 0 if it ended by itself.
+    killed: int
+    exitcode: int | None
+
+
+def keep_books(board: Board, deaths: Channel, lines: Channel, parent: int) -> None:
+    """The process's body."""
+    prepare_child(parent)
+    Bookkeeper(board, deaths, lines).run()
+
+
+class Bookkeeper:
+    """Timers and inboxes; `run` returns when the session is closed."""
+
+    def __init__(self, board: Board, deaths: Channel, lines: Channel) -> None:
+        self.board, self.deaths, self.lines = board, deaths, lines
+        self.book = LineBook()
+        self.unrecorded: list[Death] = []
+        self.closing = False
+        self.housekeeping = Housekeeping()
+        self.missing: set[tuple[str, str]] = set()
+        heartbeat = float(conf.get("HEARTBEAT_SECONDS"))
+        self.timers: list[list[Any]] = [
+            [0.0, FLUSH, self.flush],
+            [0.0, min(heartbeat, 2.0), self.beat],
+            [0.0, CANCELS, self.look_for_cancels],
+            [0.0, min(float(conf.get("SWEEP_SECONDS")), 5.0), self.sweep],
+        ]
+        self.beaten_at = 0.0
+        self.heartbeat = heartbeat
+
+    def run(self) -> None:
+        while not self.closing:
+            self.listen(self.pause())
+            self.guarded(self.record_deaths)
+            for timer in self.timers:
+                if time.monotonic() >= timer[0]:
+                    timer[0] = time.monotonic() + timer[1]
+                    self.guarded(timer[2])
+        self.close()
+
+    def pause(self) -> float:
+        if self.unrecorded:
+            return 0.1
+        return max(min(timer[0] for timer in self.timers) - time.monotonic(), 0.0)
+
+    def listen(self, seconds: float) -> None:
+        readable, _, _ = select.select([self.deaths, self.lines], [], [], seconds)
+        if self.lines in readable:
+            self.book.take(self.lines.drain())
+        if self.deaths in readable:
+            for message in self.deaths.drain():
+                if message == CLOSE:
+                    self.closing = True
+                else:
+                    self.unrecorded.append(pickle.loads(message))  # noqa: S301  from our sentinel
+
+    def guarded(self, duty: Callable[[], None]) -> bool:
+        """Do a duty; a database that is away is tried again at its next turn."""
+        try:
+            duty()
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("The bookkeeper could not reach the database: %s", str(error).split("\n")[0])
+            connections.close_all()
+            return False
+        return True
+
+    # -- the dead ---------------------------------------------------------------------------------
+
+    def record_deaths(self) -> None:
+        while self.unrecorded:
+            self.record(self.unrecorded[0])
+            self.unrecorded.pop(0)
+
+    def record(self, death: Death) -> None:
+        if not Run.objects.filter(pk=death.run_id).exists():
+            return
+        finished = store.current().finish(ending_of(death))
+        if finished.won:
+            log.warning("Run %s: %s", death.run_id, describe(death))
+            from runs import signals
+
+            signals.runs_ready.send(sender=Run)
+
+    # -- the living -------------------------------------------------------------------------------
+
+    def beat(self) -> None:
+        """Renew the session while the sentinel looks around; begin a new one after a fence."""
+        if time.monotonic_ns() - self.board.head.tick > SILENT * SECOND:
+            return
+        if self.board.head.fenced == 2:
+            self.begin_again()
+        changed = time.monotonic() - self.beaten_at >= self.heartbeat
+        if not changed and not any(slot.is_busy for slot in self.board):
+            return
+        self.beaten_at = time.monotonic()
+        if not sessions.renew(self.board.session_id, workers=self.workers()):
+            self.board.head.fenced = self.board.head.fenced or 1
+
+    def begin_again(self) -> None:
+        old = WorkerSession.objects.get(pk=self.board.session_id)
+        new = sessions.open_session(
+            old.cluster, slots=old.slots, version=old.version, pid=old.pid
+        )
+        self.board.session_id = new.pk
+        self.board.head.fenced = 0
+
+    def workers(self) -> str:
+        """What every slot does, for the Workers page."""
+        return json.dumps(
+            [
+                {
+                    "slot": index,
+                    "pid": slot.pid,
+                    "state": State(slot.state).name,
+                    "run_id": slot.run_id if slot.is_busy else None,
+                }
+                for index, slot in enumerate(self.board)
+            ]
+        )
+
+    def look_for_cancels(self) -> None:
+        busy = [slot.run_id for slot in self.board if slot.is_busy]
+        asked = Run.objects.filter(pk__in=busy, cancel_requested_at__isnull=False)
+        for run_id in asked.values_list("pk", flat=True) if busy else []:
+            slot = self.board.slot_of(run_id)
+            if slot is not None and slot.ask_to_stop(Ask.CANCEL):
+                os.kill(slot.pid, signal.SIGUSR1)
+
+    def sweep(self) -> None:
+        self.housekeeping.run()
+        self.reconcile()
+
+    def reconcile(self) -> None:
+        """Leases of this session that no worker has, seen twice: their process died unnoticed."""
+        held = set(
+            Lease.objects.filter(session_id=self.board.session_id).values_list("run_id", "token")
+        )
+        here = {(slot.run_id, bytes(slot.token).decode()) for slot in self.board if slot.is_busy}
+        waiting = {(death.run_id, death.token) for death in self.unrecorded}
+        missing = held - here - waiting
+        for run_id, token in missing & self.missing:
+            self.unrecorded.append(
+                Death(run_id=run_id, token=token, started=True, killed=0, exitcode=None)
+            )
+        self.missing = missing
+
+    def flush(self) -> None:
+        self.book.flush()
+
+    def close(self) -> None:
+        """Write what is left and end the session, for as long as the sentinel waits."""
+        deadline = time.monotonic() + LAST_WORDS - 1
+        duties = [self.record_deaths, self.flush, self.end_session]
+        while duties and time.monotonic() < deadline:
+            self.book.take(self.lines.drain())
+            if self.guarded(duties[0]):
+                duties.pop(0)
+            else:
+                time.sleep(0.2)
+
+    def end_session(self) -> None:
+        sessions.close(self.board.session_id)
+
+
+def ending_of(death: Death) -> store.Ending:
+    """What a death means for its run."""
+    reason = describe(death)
+    if not death.started:
+        return attempts.release(death.run_id, death.token, reason, started=False)
+    if death.killed == Ask.SHUTDOWN:
+        return attempts.release(death.run_id, death.token, reason)
+    if death.killed == Ask.TIMEOUT:
+        error = attempts.internal_error("MAX_DURATION_EXCEEDED", reason)
+        return attempts.time_out(death.run_id, death.token, error)
+    if death.killed == Ask.CANCEL:
+        return attempts.acknowledge_cancel(death.run_id, death.token)
+    return attempts.crash(death.run_id, death.token, code_of(death), reason)
+
+
+SIGNAL_CODES = {
+    signal.SIGTERM: "TASK_PROCESS_SIGTERM",
+    signal.SIGSEGV: "TASK_PROCESS_SIGSEGV",
+}
+
+
+def code_of(death: Death) -> str:
+    """The reference's error code for how a process ended (features.md 4.6)."""
+    if death.killed == Ask.MEMORY:
+        return "TASK_PROCESS_OOM_KILLED"
+    if death.exitcode is not None and death.exitcode < 0:
+        return SIGNAL_CODES.get(signal.Signals(-death.exitcode), "TASK_RUN_CRASHED")
+    return "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
+
+
+def describe(death: Death) -> str:
+    """One sentence on how the process ended."""
+    if death.killed == Ask.SHUTDOWN:
+        return "Its cluster stopped before it was done; it was handed back."
+    if death.killed == Ask.TIMEOUT:
+        return "It executed longer than its max_duration and was killed."
+    if death.killed == Ask.CANCEL:
+        return "It did not stop by itself after the cancel and was killed."
+    if death.killed == Ask.MEMORY:
+        return "It used more memory than its machine has and was killed."
+    if death.exitcode is None:
+        return "Its worker process was lost."
+    if death.exitcode < 0:
+        return f"Its process was ended by signal {signal.Signals(-death.exitcode).name}."
+    return f"Its process exited with code {death.exitcode} without a result."
+
+
+__all__ = ["CLOSE", "LAST_WORDS", "Death", "SessionState", "keep_books"]

@@ -1,0 +1,177 @@
+"""The dispatcher: django-q2's pusher loop over our `dequeue`."""
+
+import logging
+import os
+import select
+import signal
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.db import connections
+from django.utils import timezone
+from django_q.brokers import Broker
+from django_q.signing import SignedPackage
+
+from engine import wakeup
+from engine.cluster.board import Ask, Board, State
+from engine.cluster.channels import Channel
+from engine.cluster.processes import die_with_parent
+from runs import conf, lifecycle
+from runs.lifecycle.store import Claim, SessionLost, Store, dedicated
+
+log = logging.getLogger("trackside")
+
+#: Seconds between two looks when a claim met only locked rows.
+CONTENDED = 0.002
+#: Seconds without checking the LISTEN link.
+PING = 15.0
+
+
+class DispatchBroker(Broker):  # type: ignore[misc]
+    """Claims as many runs as workers are free, never more; otherwise sleeps until it is woken.
+
+    `dequeue` never raises: django-q2 would answer with ten seconds of sleep.
+    """
+
+    def __init__(self, board: Board, wake: Channel) -> None:
+        self.board, self.wake = board, wake
+        self.parent = os.getpid()
+        self.store: Store | None = None
+        self.listener: wakeup.Listener | None = None
+        self.failures = 0
+        self.promoted_at = self.pinged_at = 0.0
+        self.due_in = 0.0
+        self.execute: Any = None
+        super().__init__(list_key="trackside")
+
+    def ping(self) -> bool:
+        return True
+
+    def info(self) -> str:
+        return "the runs table"
+
+    def queue_size(self) -> int:
+        return 0
+
+    def lock_size(self) -> int:
+        return 0
+
+    def set_stat(self, key: str, value: str, timeout: int) -> None:
+        """The worker session is the cluster's state."""
+
+    def enqueue(self, task: str) -> None:
+        raise TypeError(
+            "This cluster executes Trackside runs. Start a stock django-q2 cluster for async_task()."
+        )
+
+    def dequeue(self) -> list[tuple[None, str]]:
+        try:
+            packages = self.look()
+            self.failures = 0
+        except Exception:
+            self.recover()
+            return []
+        return packages
+
+    def look(self) -> list[tuple[None, str]]:
+        """One round: claim for the free workers, or wait for a reason to look again."""
+        self.connect()
+        if self.board.head.stop or self.board.head.fenced:
+            self.wait(0.1)
+            return []
+        free = self.board.free()
+        claims = self.claim(len(free)) if free else []
+        if claims:
+            return [self.assigned(slot, claim) for slot, claim in zip(free, claims, strict=False)]
+        self.wait(self.pause(has_free=bool(free)))
+        return []
+
+    def connect(self) -> None:
+        if self.store is None:
+            self.store = dedicated()
+        if self.listener is None:
+            self.listener = wakeup.Listener()
+            self.pinged_at = time.monotonic()
+        elif time.monotonic() - self.pinged_at > PING:
+            self.pinged_at = time.monotonic()
+            self.listener.is_alive()
+
+    def claim(self, slots: int) -> list[Claim]:
+        self.promote(every=1.0)
+        assert self.store is not None  # noqa: S101  connect() opened it
+        try:
+            return self.store.claim(self.board.session_id, slots)
+        except SessionLost:
+            self.board.head.fenced = 1
+            return []
+
+    def assigned(self, slot: int, claim: Claim) -> tuple[None, str]:
+        """Put the claim on the board and wrap it for the worker's inbox."""
+        self.board.slots[slot].assign(*claim, State.ASSIGNED)
+        package = {
+            "id": claim.run_id,
+            "name": claim.run_id,
+            "func": self.execute,
+            "args": (claim.run_id, claim.token),
+            "kwargs": {},
+            "slot": slot,
+            "timeout": -1,
+        }
+        return None, SignedPackage.dumps(package)
+
+    def pause(self, *, has_free: bool) -> float:
+        """Seconds until there may be something to do though nobody wakes us."""
+        assert self.store is not None  # noqa: S101
+        if has_free and self.store.claimable():
+            return CONTENDED
+        self.promote(every=0.0)
+        return min(self.due_in, float(conf.get("POLL_SECONDS")))
+
+    def promote(self, *, every: float) -> None:
+        """Make due delays and retries claimable, and remember when the next one is due."""
+        if time.monotonic() - self.promoted_at < every:
+            return
+        self.promoted_at = time.monotonic()
+        while lifecycle.promote_due():
+            continue
+        due = lifecycle.next_due()
+        wait = due - timezone.now() if due is not None else timedelta(hours=1)
+        self.due_in = max(wait.total_seconds(), 0.001)
+
+    def wait(self, seconds: float) -> None:
+        assert self.listener is not None  # noqa: S101  connect() opened it
+        readable, _, _ = select.select([self.listener, self.wake], [], [], seconds)
+        if self.wake in readable:
+            self.wake.drain()
+        if self.listener in readable:
+            for message in self.listener.messages():
+                self.hear(message)
+
+    def hear(self, message: str) -> None:
+        if not message.startswith(wakeup.CANCEL):
+            return
+        slot = self.board.slot_of(message.removeprefix(wakeup.CANCEL))
+        if slot is not None and slot.ask_to_stop(Ask.CANCEL):
+            os.kill(slot.pid, signal.SIGUSR1)
+
+    def recover(self) -> None:
+        """The database went away or answered with an error: start over with new connections."""
+        self.failures += 1
+        pause = min(0.1 * 2**self.failures, 5.0)
+        log.warning("The dispatcher will try again in %.1f s.", pause, exc_info=self.failures == 1)
+        for closing in (self.store, self.listener, connections):
+            try:
+                closing.close_all() if closing is connections else closing and closing.close()
+            except Exception:
+                log.debug("A broken connection did not close in order.", exc_info=True)
+        self.store = self.listener = None
+        self.wake.drain()
+        select.select([self.wake], [], [], pause)
+
+
+def prepare_child(parent: int) -> None:
+    """First thing in a process the sentinel spawned: die with it, leave signals to it."""
+    die_with_parent(parent)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,317 @@
+"""The supervisor: sees deaths at once, stops what does not stop by itself, touches no database."""
+
+import logging
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing import Process, Value
+from multiprocessing.connection import wait
+from typing import Any
+
+import django_q.cluster
+from django import db
+from django_q.cluster import Sentinel
+from django_q.worker import worker
+
+from engine.cluster import bookkeeper, worker as workers
+from engine.cluster.board import Ask, Board, Slot, State, Stop
+from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
+from engine.cluster.dispatcher import DispatchBroker
+from engine.cluster.processes import (
+    adopt_orphans,
+    die_with_parent,
+    kill_tree,
+    memory_of,
+    sweep_children,
+)
+from runs import conf
+
+log = logging.getLogger("trackside")
+
+#: Seconds between two rounds when nothing happens.
+ROUND = 0.5
+#: Seconds between two looks at the memory of a run.
+MEMORY_ROUND = 0.25
+#: Runs younger than this many seconds are not measured.
+YOUNG = 0.2
+#: Seconds a worker that was asked to hand its run back gets before it is killed.
+SHUTDOWN_GRACE = 3.0
+#: Longest pause before a worker that keeps dying at its start is started again.
+LONGEST_BACKOFF = 60.0
+SECOND = 1_000_000_000
+
+
+class TracksideSentinel(Sentinel):  # type: ignore[misc]
+    """django-q2's Sentinel with our queues, guard loop and stop.
+
+    Replaced whole: `guard` and `stop`. Its queues hold locks a killed worker keeps for ever, it
+    learns of deaths by polling, and it waits for its workers without a limit.
+    """
+
+    board: Board
+
+    def __init__(self, *args: Any, start: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, start=False, **kwargs)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        adopt_orphans()
+        die_with_parent(self.parent_pid)
+        self.pool_size = len(self.board)
+        self.inboxes = [TaskQueue() for _ in self.board]
+        self.deaths, self.lines = Channel(), Channel()
+        self.task_queue, self.result_queue = Inboxes(self.inboxes), NoResults()
+        self.event_out = StopFlag(self.board)
+        self.broker.parent = os.getpid()
+        self.slots: dict[Process, int] = {}
+        self.respawns: dict[int, tuple[float, int]] = {}
+        self.measured_at = 0.0
+        if start:
+            self.start()
+
+    # -- the process tree -------------------------------------------------------------------------
+
+    def spawn_cluster(self) -> None:
+        self.pool = []
+        db.connections.close_all()
+        self.monitor = self.spawn_monitor()
+        for _ in range(self.pool_size):
+            self.spawn_worker()
+        self.pusher = self.spawn_pusher()
+
+    def spawn_worker(self) -> None:
+        index = next(i for i in range(self.pool_size) if i not in self.slots.values())
+        slot = self.board.slots[index]
+        slot.ask = slot.killed = 0
+        slot.clear(State.STARTING)
+        slot.since = time.monotonic_ns()
+        workers.prepare(
+            self.board, index, self.broker.wake, self.lines, self.inboxes[index]
+        )
+        process = self.spawn_process(worker, self.inboxes[index], self.result_queue, Value("f", -1), -1)
+        slot.pid = process.pid
+        self.slots[process] = index
+
+    def spawn_process(self, target: Callable[..., Any], *args: Any) -> Process:
+        process: Process = super().spawn_process(target, *args)
+        return process
+
+    def spawn_pusher(self) -> Process:
+        return self.spawn_process(dispatch, self.task_queue, self.event_out, self.broker)
+
+    def spawn_monitor(self) -> Process:
+        return self.spawn_process(
+            bookkeeper.keep_books, self.board, self.deaths, self.lines, os.getpid()
+        )
+
+    # -- the guard loop ---------------------------------------------------------------------------
+
+    def guard(self) -> None:
+        self.start_event.set()
+        while not self.board.head.stop:
+            self.look_around()
+            self.respawn()
+        self.stop()
+
+    def look_around(self) -> None:
+        """One round: bury the dead, enforce limits, sleep until a process ends or a time is due."""
+        self.board.head.tick = time.monotonic_ns()
+        for process in [p for p in self.pool if not p.is_alive()]:
+            self.bury(process)
+        for process in (self.monitor, self.pusher):
+            if not process.is_alive():
+                self.revive(process)
+        if self.board.head.fenced == 1:
+            self.fence()
+        for process, index in self.slots.items():
+            self.enforce(process, self.board.slots[index])
+        self.measure()
+        sweep_children(self.known())
+        wait([p.sentinel for p in [*self.pool, self.monitor, self.pusher]], self.pause())
+
+    def known(self) -> set[int]:
+        processes = [*self.pool, self.monitor, self.pusher]
+        return {process.pid for process in processes if process.pid is not None}
+
+    def pause(self) -> float:
+        """Seconds until the next deadline, at most a round."""
+        now, due = time.monotonic_ns(), [int(ROUND * SECOND)]
+        for slot in self.board:
+            if slot.state == State.RUNNING and slot.deadline:
+                due.append(slot.deadline - now)
+            if slot.is_asked:
+                due.append(slot.asked_at + grace_of(slot) - now)
+            if slot.is_busy:
+                due.append(int(MEMORY_ROUND * SECOND))
+        return max(min(due), 1_000_000) / SECOND
+
+    def bury(self, process: Process) -> None:
+        """A worker ended: tell the bookkeeper what it was on, and plan its successor."""
+        index = self.slots.pop(process)
+        slot = self.board.slots[index]
+        self.pool.remove(process)
+        kill_tree(process.pid or 0) if process.pid else None
+        if slot.is_busy:
+            self.report(slot, process.exitcode)
+        early = slot.state == State.STARTING
+        while not self.inboxes[index].empty():
+            self.inboxes[index].get()
+        slot.pid = 0
+        slot.clear(State.GONE)
+        failures = self.respawns.get(index, (0.0, 0))[1] + 1 if early else 0
+        pause = min(2.0 ** (failures - 1), LONGEST_BACKOFF) if failures else 0.0
+        self.respawns[index] = (time.monotonic() + pause, failures)
+        if failures:
+            log.error("A worker ended before it was ready; the next try is in %.0f s.", pause)
+
+    def report(self, slot: Slot, exitcode: int | None) -> None:
+        death = bookkeeper.Death(
+            run_id=slot.run_id,
+            token=bytes(slot.token).decode(),
+            started=slot.state == State.RUNNING,
+            killed=slot.killed,
+            exitcode=exitcode,
+        )
+        log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
+        self.deaths.send(pickle.dumps(death), patience=1.0)
+
+    def respawn(self) -> None:
+        missing = self.pool_size - len(self.pool)
+        for _ in range(missing):
+            index = next(i for i in range(self.pool_size) if i not in self.slots.values())
+            if time.monotonic() >= self.respawns.get(index, (0.0, 0))[0]:
+                self.spawn_worker()
+
+    def revive(self, process: Process) -> None:
+        name = "bookkeeper" if process is self.monitor else "dispatcher"
+        log.error("The %s ended unexpectedly and is started again.", name)
+        if process is self.monitor:
+            self.monitor = self.spawn_monitor()
+        else:
+            self.pusher = self.spawn_pusher()
+
+    def fence(self) -> None:
+        """The session was reaped: nothing its workers do counts any more, so end them."""
+        log.error("The session was declared lost; its workers are replaced.")
+        for process, index in self.slots.items():
+            slot = self.board.slots[index]
+            slot.run = slot.token = b""
+            kill_tree(process.pid or 0)
+        self.board.head.fenced = 2
+
+    # -- limits -----------------------------------------------------------------------------------
+
+    def enforce(self, process: Process, slot: Slot) -> None:
+        """Ask for what is due, kill what was asked and did not stop in its grace."""
+        now = time.monotonic_ns()
+        if slot.state == State.RUNNING and slot.deadline and now >= slot.deadline:
+            self.ask(slot, Ask.TIMEOUT)
+        if slot.is_busy and slot.is_asked and now >= slot.asked_at + grace_of(slot):
+            self.kill(process, slot, Ask(slot.ask))
+
+    def ask(self, slot: Slot, why: Ask) -> None:
+        if slot.ask_to_stop(why) and slot.pid:
+            os.kill(slot.pid, signal.SIGUSR1)
+
+    def kill(self, process: Process, slot: Slot, why: Ask) -> None:
+        slot.killed = why
+        kill_tree(process.pid or 0)
+        process.join(1)
+
+    def measure(self) -> None:
+        """Kill runs that use more memory than their machine preset has."""
+        if time.monotonic() - self.measured_at < MEMORY_ROUND:
+            return
+        self.measured_at = time.monotonic()
+        for process, index in self.slots.items():
+            slot = self.board.slots[index]
+            old = time.monotonic_ns() - slot.since > YOUNG * SECOND
+            if slot.state == State.RUNNING and slot.memory and old and process.pid:
+                if memory_of(process.pid) > slot.memory:
+                    self.kill(process, slot, Ask.MEMORY)
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Let runs finish for the grace, ask the rest to hand back, kill, keep the books, leave."""
+        self.event_out.set()
+        self.broker.wake.send(b"stop")
+        deadline = time.monotonic() + float(conf.get("DRAIN_SECONDS"))
+        asked = False
+        while self.pool:
+            self.bury_all_dead()
+            self.release_idle()
+            late = time.monotonic() > deadline
+            if self.board.head.stop == Stop.NOW:
+                for process in self.pool:
+                    kill_tree(process.pid or 0)
+            elif late and not asked:
+                asked = True
+                for slot in self.board:
+                    if slot.is_busy:
+                        self.ask(slot, Ask.SHUTDOWN)
+            for process, index in self.slots.items():
+                self.enforce(process, self.board.slots[index])
+            self.measure()
+            wait([process.sentinel for process in self.pool], 0.05)
+        self.end_of(self.pusher, 2.0)
+        self.deaths.send(bookkeeper.CLOSE, patience=1.0)
+        self.end_of(self.monitor, bookkeeper.LAST_WORDS)
+        sweep_children(set())
+
+    def bury_all_dead(self) -> None:
+        for process in [p for p in self.pool if not p.is_alive()]:
+            self.bury(process)
+        if not self.monitor.is_alive():
+            self.revive(self.monitor)
+
+    def release_idle(self) -> None:
+        """Idle workers end by django-q2's own word for it."""
+        for process, index in self.slots.items():
+            slot = self.board.slots[index]
+            if slot.state in (State.FREE, State.STARTING):
+                if slot.state == State.FREE:
+                    slot.state = State.GONE
+                    self.inboxes[index].put("STOP")
+                elif self.board.head.stop == Stop.NOW or slot.killed == 0:
+                    slot.killed = Ask.SHUTDOWN
+                    kill_tree(process.pid or 0)
+
+    def end_of(self, process: Process, patience: float) -> None:
+        process.join(patience)
+        if process.is_alive():
+            kill_tree(process.pid or 0)
+            process.join(1)
+
+
+def grace_of(slot: Slot) -> int:
+    """Nanoseconds between the request and the kill."""
+    seconds = {
+        Ask.CANCEL: float(conf.get("CANCEL_GRACE_SECONDS")),
+        Ask.TIMEOUT: float(conf.get("TIMEOUT_GRACE_SECONDS")),
+        Ask.SHUTDOWN: SHUTDOWN_GRACE,
+    }.get(Ask(slot.ask), 0.0)
+    return int(seconds * SECOND)
+
+
+class StopFlag:
+    """What django-q2's pusher asks whether to go on; an Event's lock could be left held."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+
+    def is_set(self) -> bool:
+        return bool(self.board.head.stop)
+
+    def set(self) -> None:
+        """The stop is on the board already."""
+
+
+def dispatch(task_queue: Inboxes, stop: StopFlag, broker: DispatchBroker) -> None:
+    """The dispatcher process: django-q2's own loop."""
+    from engine.cluster.dispatcher import prepare_child
+
+    prepare_child(broker.parent)
+    broker.execute = workers.execute
+    django_q.cluster.pusher(task_queue, stop, broker)

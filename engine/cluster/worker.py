@@ -1,0 +1,265 @@
+"""The worker: executes bodies in django-q2's worker loop and writes their outcome itself."""
+
+import json
+import logging
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from django.db import DatabaseError, InterfaceError, connections
+from django_q.conf import Conf
+from django_q.signals import post_spawn
+
+from engine import catalog, discovery
+from engine.cluster.board import Ask, Board, Slot, State
+from engine.cluster.channels import Channel, TaskQueue
+from engine.cluster.lines import LineSender
+from engine.cluster.processes import adopt_orphans, die_with_parent, sweep_children
+from engine.execution import executor, interrupts, outcomes
+from engine.execution.assignment import Assignment
+from engine.registry import DuplicateTaskIds
+from engine.sdk.machines import PRESETS
+from runs import conf, signals
+from runs.lifecycle import attempts, store
+from runs.models import Run
+from runs.states import RunStatus
+
+log = logging.getLogger("trackside")
+
+SECOND = 1_000_000_000
+#: How the sentinel learns that a start failed for good: sysexits.h's "configuration error".
+MISCONFIGURED = 78
+REASONS = {Ask.CANCEL: "cancel", Ask.TIMEOUT: "timeout", Ask.SHUTDOWN: "shutdown"}
+
+
+@dataclass(slots=True)
+class Place:
+    """What one worker process has: set before the fork, completed after it."""
+
+    board: Board
+    index: int
+    wake: Channel
+    lines: LineSender
+    parent: int
+    #: Descriptor of the inbox.
+    inbox: int
+    hot: store.Store | None = None
+    executed: int = 0
+
+    @property
+    def slot(self) -> Slot:
+        slot: Slot = self.board.slots[self.index]
+        return slot
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """Descriptors a body must leave alone."""
+        return self.wake.writer.fileno(), self.lines.channel.writer.fileno(), self.inbox
+
+    def reason(self) -> str:
+        """Why this worker's run should stop, for the signal handler; empty when it is not meant."""
+        slot = self.slot
+        asked = slot.is_asked and slot.state == State.RUNNING
+        return REASONS.get(Ask(slot.ask), "") if asked else ""
+
+
+_place: Place | None = None
+
+
+def place() -> Place:
+    assert _place is not None  # `prepare` ran before the fork  # noqa: S101
+    return _place
+
+
+def prepare(
+    board: Board, index: int, wake: Channel, lines: Channel, inbox: TaskQueue
+) -> None:
+    """Called by the sentinel right before it forks a worker."""
+    global _place
+    _place = Place(board, index, wake, LineSender(lines), os.getpid(), inbox.fileno())
+    Conf.RECYCLE = 1 << 60  # `execute` decides, after its last run and not between two
+    post_spawn.connect(begin, dispatch_uid="trackside-worker")
+
+
+def begin(**_: Any) -> None:
+    """First thing in the forked worker: signals, task code, connections; then it is free."""
+    here = place()
+    die_with_parent(here.parent)
+    adopt_orphans()
+    os.setpgid(0, 0)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    interrupts.install()
+    try:
+        catalog.register(discovery.discover())
+    except DuplicateTaskIds as error:
+        log.error("%s", error)  # noqa: TRY400  the sentence says it all
+        os._exit(MISCONFIGURED)
+    insisting(here, lambda opened: opened.warm_up())
+    become_free(here)
+
+
+def become_free(here: Place) -> None:
+    here.slot.clear(State.FREE)
+    here.wake.send(b"free", 0)
+
+
+def execute(run_id: str, token: str) -> None:
+    """The one function django-q2 executes here: a claimed run, and the runs inherited after it."""
+    here = place()
+    budget = Budget()
+    work = started(here, run_id, token)
+    while work is not None:
+        ending, damage = attempt(here, work)
+        tidy(here)
+        work = finished(here, ending, budget.take(here, stop=bool(damage)))
+        if damage:
+            log.warning("Worker %s is replaced: %s", os.getpid(), damage)
+            leave(here)
+    if here.executed >= int(conf.get("RECYCLE_RUNS")):
+        leave(here)
+    become_free(here)
+
+
+class Budget:
+    """How far slot inheritance goes before other buckets get their turn."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.since = time.monotonic()
+
+    def take(self, here: Place, *, stop: bool) -> store.Next:
+        """What to take with this finish."""
+        self.runs += 1
+        if stop or here.board.head.stop or here.executed >= int(conf.get("RECYCLE_RUNS")):
+            return store.Next.NONE
+        spent = (time.monotonic() - self.since) * 1000
+        if self.runs < conf.get("INHERIT_RUNS") and spent < conf.get("INHERIT_MILLISECONDS"):
+            return store.Next.SAME
+        self.runs, self.since = 0, time.monotonic()
+        return store.Next.ANY
+
+
+def leave(here: Place) -> NoReturn:
+    """End this process in order; the sentinel starts another."""
+    here.slot.clear(State.GONE)
+    logging.shutdown()
+    os._exit(0)
+
+
+# -- one attempt ----------------------------------------------------------------------------------
+
+
+def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
+    """Execute one body; how it ended, and what damage it left that only a new process mends."""
+    here.executed += 1
+    here.lines.begin(work.run_id, work.attempt)
+    if work.max_duration:
+        here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
+    here.slot.memory = memory_of(work.machine)
+    outcome = executor.execute(assignment_of(work), here.lines, here, here.files)
+    here.slot.deadline = 0
+    here.lines.end()
+    return ending_of(work, outcome), outcome.recycle
+
+
+def memory_of(machine: str) -> int:
+    """Bytes a run on this preset may use; 0 (no limit) for a name that is no preset."""
+    return int(PRESETS[machine].memory * 1024**3) if machine in PRESETS else 0
+
+
+def assignment_of(work: store.Assignment) -> Assignment:
+    """The stored run as the executor takes it."""
+    facts = work._asdict()
+    facts["tags"] = tuple(json.loads(work.tags))
+    facts["uncounted"] = facts.pop("uncounted_attempts")
+    return Assignment(**facts)
+
+
+def ending_of(work: store.Assignment, outcome: outcomes.Outcome) -> store.Ending:
+    """What an outcome means for the run."""
+    run, token = work.run_id, work.token
+    match outcome:
+        case outcomes.Succeeded(output=output):
+            return attempts.complete(run, token, output)
+        case outcomes.Failed(retry_delay=None):
+            return attempts.fail(run, token, outcome.error, outcome.final_status)
+        case outcomes.Failed(error=error, retry_delay=float(delay)):
+            return attempts.retry(run, token, error, delay)
+        case outcomes.Canceled(error=error):
+            return attempts.acknowledge_cancel(run, token, error)
+        case outcomes.Missing(reason=reason):
+            return attempts.park(run, token, reason)
+        case outcomes.Interrupted(reason=reason):
+            return attempts.release(run, token, reason)
+        case _:
+            raise TypeError(f"No ending for {outcome!r}.")
+
+
+def tidy(here: Place) -> None:
+    """End the processes and database connections a body left behind."""
+    left = sweep_children(set())
+    if left:
+        log.warning("Run %s left %s processes behind; they were killed.", here.slot.run_id, left)
+    close_connections()
+
+
+def close_connections() -> None:
+    """Django's connections of the body: gone when it left them in a transaction or broken."""
+    for connection in connections.all(initialized_only=True):
+        if connection.in_atomic_block or connection.needs_rollback:
+            connection.close()
+        connection.close_if_unusable_or_obsolete()
+
+
+# -- what must reach the database -----------------------------------------------------------------
+
+
+def started(here: Place, run_id: str, token: str) -> store.Assignment | None:
+    """Start a claimed run; None when the lease is lost or the run was canceled meanwhile."""
+    work = insisting(here, lambda opened: opened.start(run_id, token, os.getpid()))
+    if work is not None:
+        here.slot.assign(run_id, token, work.attempt, State.RUNNING)
+    return work
+
+
+def finished(
+    here: Place, ending: store.Ending, take: store.Next
+) -> store.Assignment | None:
+    """Record the ending, whatever it takes, and inherit the next run where allowed."""
+    result = insisting(here, lambda opened: opened.finish(ending, take, os.getpid()))
+    if not result.won:
+        log.warning("Run %s was taken back before its answer arrived; the answer is dropped.", ending.run_id)
+    if ending.status == RunStatus.QUEUED:
+        signals.runs_ready.send(sender=Run)
+    if result.next is not None:
+        work = result.next
+        here.slot.assign(work.run_id, work.token, work.attempt, State.RUNNING)
+    return result.next
+
+
+def insisting(here: Place, call: Any) -> Any:
+    """Call until the database answers. Safe: every write is fenced by its token."""
+    pause = 0.05
+    while True:
+        try:
+            if here.hot is None:
+                here.hot = store.dedicated()
+            return call(here.hot)
+        except (DatabaseError, InterfaceError, store.DRIVER_ERRORS) as error:
+            log.warning("Run %s: %s; trying again in %.2f s.", here.slot.run_id, str(error).split("\n")[0], pause)
+            abandon(here)
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+
+def abandon(here: Place) -> None:
+    broken, here.hot = here.hot, None
+    try:
+        if broken is not None:
+            broken.close()
+        connections.close_all()
+    except Exception:
+        log.debug("A broken connection did not close in order.", exc_info=True)

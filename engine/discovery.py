@@ -1,0 +1,158 @@
+"""Finds task code: every app's `tasks.py`, then the files of every task directory (DEC-4).
+
+Each file is imported on its own. One that fails marks the tasks it would have brought as broken,
+with the traceback, and the others go on (DEC-5).
+"""
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+
+from engine import versions
+from engine.declared import declared_task_ids
+from engine.registry import DuplicateTaskIds, registry
+from engine.sdk.tasks import Task
+from runs import conf
+
+#: Imported before its neighbours: the place for what all tasks of a directory share.
+FIRST = "init.py"
+#: Traceback text kept of a broken file.
+MAX_ERROR = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenFile:
+    """A file that failed to import, why, and the tasks it would have brought as far as known."""
+
+    path: str
+    error: str
+    task_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything one version of the task code has to offer."""
+
+    tasks: tuple[Task[Any, Any], ...]
+    broken: tuple[BrokenFile, ...]
+    version: str
+
+
+def discover() -> Catalog:
+    """Import all task code of this deployment. Raises DuplicateTaskIds."""
+    directories = task_directories()
+    broken = [*import_apps(), *import_directories(directories)]
+    return Catalog(tuple(registry), tuple(broken), versions.current(directories))
+
+
+def task_directories() -> list[Path]:
+    """The task directories of the settings that exist."""
+    paths = [Path(entry).expanduser().resolve() for entry in conf.get("TASK_DIRS")]
+    return [path for path in dict.fromkeys(paths) if path.is_dir()]
+
+
+def import_apps() -> Iterator[BrokenFile]:
+    """Import `tasks.py` of every installed app that has one."""
+    for app in apps.get_app_configs():
+        path = Path(app.path) / "tasks.py"
+        if path.is_file() and (broken := attempt(f"{app.name}.tasks", path)):
+            yield broken
+
+
+def import_directories(directories: Iterable[Path]) -> Iterator[BrokenFile]:
+    """Import the files of each directory; without its `init.py` none of them can run."""
+    for directory in directories:
+        if str(directory) not in sys.path:
+            sys.path.append(str(directory))
+        first = directory / FIRST
+        failed = attempt(module_name(first), first) if first.is_file() else None
+        if failed:
+            yield failed
+        for path in task_files(directory):
+            if failed:
+                yield broken_file(path, failed.error)
+            elif broken := attempt(module_name(path), path):
+                yield broken
+
+
+def task_files(directory: Path) -> list[Path]:
+    """Python files below `directory`, without tests, private files and hidden folders."""
+    found = (path.relative_to(directory) for path in directory.rglob("*.py"))
+    wanted = [path for path in found if is_task_file(path)]
+    return [directory / path for path in sorted(wanted)]
+
+
+def is_task_file(path: Path) -> bool:
+    hidden = any(part.startswith(("_", ".")) for part in path.parts)
+    test = path.stem.startswith("test_") or path.stem.endswith("_test")
+    return not hidden and not test and path != Path(FIRST)
+
+
+def attempt(name: str, path: Path) -> BrokenFile | None:
+    """Import one file; None if that worked."""
+    try:
+        load(name, path)
+    except DuplicateTaskIds:
+        raise
+    except (Exception, SystemExit):
+        return broken_file(path, shortened(traceback.format_exc()))
+    return None
+
+
+def load(name: str, path: Path) -> None:
+    """Import `path` as `name`; a name Python resolves to another file is loaded by its path."""
+    if resolves(name, path):
+        importlib.import_module(name)
+        return
+    name = f"trackside_tasks_{sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or name in sys.modules:
+        return
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+
+
+def module_name(path: Path) -> str:
+    """The dotted name authors import this file by: the first search path that leads to it."""
+    for entry in sys.path:
+        root = Path(entry or ".").resolve()
+        if path.is_relative_to(root):
+            name = ".".join(path.relative_to(root).with_suffix("").parts)
+            if resolves(name, path):
+                return name
+    return path.stem
+
+
+def resolves(name: str, path: Path) -> bool:
+    """Whether `import name` would bring this file, and not say the standard library's."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (Exception, SystemExit):  # a package above it may fail to import
+        return False
+    return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == path
+
+
+def broken_file(path: Path, error: str) -> BrokenFile:
+    """Take the tasks of a file out of the registry: half a file must not run."""
+    registered = {task.id for task in registry if Path(task.source.file).resolve() == path}
+    ids = tuple(sorted(registered | declared_task_ids(path)))
+    for task_id in ids:
+        registry.mark_broken(task_id, error)
+    return BrokenFile(str(path), error, ids)
+
+
+def shortened(text: str) -> str:
+    half = MAX_ERROR // 2
+    return text if len(text) <= MAX_ERROR else f"{text[:half]}\n...\n{text[-half:]}"

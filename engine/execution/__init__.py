@@ -1,0 +1,1 @@
+"""One attempt of one run inside a worker process. Knows no database."""

@@ -1,0 +1,144 @@
+"""What a body may change in its process is put back, so that the next run starts clean.
+
+What cannot be put back is reported, and the worker is replaced.
+"""
+
+import datetime
+import locale
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable
+
+Check = Callable[[], str]
+
+#: Functions that everything relies on; a body may replace them for a while, not for ever.
+TRUSTED = {
+    "time.time": (time, "time", time.time),
+    "time.monotonic": (time, "monotonic", time.monotonic),
+    "time.sleep": (time, "sleep", time.sleep),
+    "datetime.datetime": (datetime, "datetime", datetime.datetime),
+    "socket.socket": (socket, "socket", socket.socket),
+    "os.getpid": (os, "getpid", os.getpid),
+}
+STANDARD_FILES = (0, 1, 2)
+#: What bodies handle; asking about all sixty after every run costs more than a short run does.
+SIGNALS = [
+    getattr(signal, f"SIG{name}")
+    for name in (
+        *("ALRM", "CHLD", "CONT", "HUP", "INT", "PIPE", "PROF", "QUIT", "TERM", "TSTP"),
+        *("USR1", "USR2", "VTALRM", "WINCH"),
+    )
+]
+
+
+def snapshot(files: Iterable[int] = ()) -> "Snapshot":
+    """How this process stands now. `files` are descriptors that bodies must leave alone."""
+    return Snapshot(files)
+
+
+def restore(before: "Snapshot") -> str:
+    """Put everything back as it was; returns what could not be, or empty."""
+    return before.restore()
+
+
+class Snapshot:
+    """How a process stood before any body ran."""
+
+    def __init__(self, files: Iterable[int] = ()) -> None:
+        self._directory = os.getcwd()
+        self._mask = current_umask()
+        self._environment = raw_environment().copy()
+        self._locale = locale.setlocale(locale.LC_ALL)
+        self._signals = {number: signal.getsignal(number) for number in SIGNALS}
+        self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self._files = {number: identity(number) for number in (*STANDARD_FILES, *files)}
+
+    def restore(self) -> str:
+        steps = (
+            self._restore_environment,
+            self._restore_directory,
+            self._restore_locale,
+            self._restore_signals,
+            self._check_files,
+            check_trusted,
+        )
+        os.umask(self._mask)
+        return "; ".join(damage for step in steps if (damage := attempt(step)))
+
+    def _restore_environment(self) -> str:
+        now = raw_environment()
+        if now != self._environment:
+            zone = os.environ.get("TZ")
+            for name in now.keys() | self._environment.keys():
+                put_back(os.fsdecode(name), self._environment.get(name))
+            if zone != os.environ.get("TZ"):
+                time.tzset()
+        return ""
+
+    def _restore_directory(self) -> str:
+        os.chdir(self._directory)
+        return ""
+
+    def _restore_locale(self) -> str:
+        if locale.setlocale(locale.LC_ALL) != self._locale:
+            locale.setlocale(locale.LC_ALL, self._locale)
+        return ""
+
+    def _restore_signals(self) -> str:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, before in self._signals.items():
+            # None: a handler that was not set from Python and cannot be set again
+            if signal.getsignal(number) != before and before is not None:
+                signal.signal(number, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
+        return ""
+
+    def _check_files(self) -> str:
+        lost = [number for number, before in self._files.items() if identity(number) != before]
+        return f"file descriptors closed or replaced: {lost}" if lost else ""
+
+
+def attempt(step: Check) -> str:
+    try:
+        return step()
+    except (OSError, ValueError, TypeError, locale.Error) as error:
+        return f"{step.__name__.strip('_')} failed: {error}"
+
+
+def check_trusted() -> str:
+    replaced = [
+        name
+        for name, (module, attribute, real) in TRUSTED.items()
+        if getattr(module, attribute, None) is not real
+    ]
+    return f"replaced and not put back: {', '.join(replaced)}" if replaced else ""
+
+
+def raw_environment() -> dict[bytes, bytes]:
+    """What `os.environ` holds, undecoded: comparing it costs a hundredth."""
+    raw: dict[bytes, bytes] = vars(os.environ)["_data"]
+    return raw
+
+
+def put_back(name: str, value: bytes | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environb[os.fsencode(name)] = value
+
+
+def identity(number: int) -> tuple[int, int] | None:
+    """Which file a descriptor stands for, or None when it is closed."""
+    try:
+        found = os.fstat(number)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def current_umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

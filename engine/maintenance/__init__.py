@@ -1,0 +1,28 @@
+"""Housekeeping: small duties every cluster does under row locks; there is no leader."""
+
+import random
+import time
+from collections.abc import Callable
+
+from engine.maintenance.reaper import Reaper
+from runs import conf, lifecycle
+
+
+class Housekeeping:
+    """Runs each duty when it is due; periods differ a little so that clusters take turns."""
+
+    def __init__(self) -> None:
+        sweep = float(conf.get("SWEEP_SECONDS"))
+        self.duties: list[tuple[float, Callable[[], object]]] = [
+            (sweep, Reaper().sweep),
+            (min(sweep, 1.0), lifecycle.expire_due),
+            (sweep, lifecycle.expire_overrides),
+            (sweep * 2, lifecycle.prune_buckets),
+        ]
+        self.due = [0.0] * len(self.duties)
+
+    def run(self) -> None:
+        for index, (period, duty) in enumerate(self.duties):
+            if time.monotonic() >= self.due[index]:
+                self.due[index] = time.monotonic() + period * random.uniform(0.8, 1.2)
+                duty()

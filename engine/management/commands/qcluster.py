@@ -1,0 +1,40 @@
+"""`manage.py qcluster`: one Trackside cluster, in place of django-q2's own command."""
+
+import os
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from engine import discovery, versions
+from engine.cluster import cluster
+
+
+class Command(BaseCommand):
+    help = """Execute runs on this machine until stopped.
+
+SIGTERM or Ctrl-C: claim nothing more, let runs finish for TRACKSIDE_DRAIN_SECONDS, hand the rest
+back. The same signal again: stop at once; nothing is lost.
+
+Examples:
+  python manage.py qcluster
+  python manage.py qcluster --workers 8 --name reports"""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs["formatter_class"] = RawDescriptionHelpFormatter
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--workers", type=int, help="worker processes (default: WORKERS)")
+        parser.add_argument(
+            "--name",
+            default=os.environ.get("Q_CLUSTER_NAME", "default"),
+            help="shown on the Workers page",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        cluster.run(
+            workers=options["workers"],
+            name=options["name"],
+            version=versions.current(discovery.task_directories()),
+        )

@@ -1,0 +1,89 @@
+"""The port between the SDK and the engine: what authors' code may ask for, and who answers.
+
+The SDK imports without Django's app registry, so it talks to this Protocol. `EngineConfig.ready`
+installs the implementation over `runs.lifecycle`; tests install a fake.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypedDict
+
+
+class LaunchOptions(TypedDict, total=False):
+    """Checked options of one launch; a name left out means the task's default.
+
+    Names and units are those of `runs.lifecycle.options.TriggerOptions`.
+    """
+
+    queue: str
+    concurrency_key: str
+    delay: float | datetime
+    ttl: float
+    idempotency_key: str
+    idempotency_scope: str
+    idempotency_ttl: float
+    tags: tuple[str, ...]
+    metadata: str
+    priority: float
+    max_attempts: int
+    max_duration: float
+    machine: str
+    version: str
+    is_test: bool
+    parent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One run to make. `payload` is JSON text; `validated` says the task itself accepted it."""
+
+    task_id: str
+    payload: str | None
+    options: LaunchOptions = field(default_factory=LaunchOptions)
+    validated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The run that answers a launch; `is_cached` when an idempotency key found an earlier one."""
+
+    run_id: str
+    is_cached: bool = False
+
+
+class Runtime(Protocol):
+    """What the SDK needs from the engine."""
+
+    def trigger(self, launch: Launch) -> Launched:
+        """Make one run, in the caller's transaction if there is one."""
+
+    def trigger_many(self, launches: Sequence[Launch]) -> list[Launched]:
+        """Make many runs, all or none, answered in input order."""
+
+
+class NotReady(RuntimeError):  # noqa: N818
+    """A task was triggered before Django finished loading its apps."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Tasks can be triggered once Django is ready: add “engine” and “runs” to "
+            "INSTALLED_APPS and do not trigger while modules are being imported."
+        )
+
+
+_installed: Runtime | None = None
+
+
+def install(runtime: Runtime | None) -> Runtime | None:
+    """Make `runtime` the one the SDK uses; returns the one before."""
+    global _installed
+    before, _installed = _installed, runtime
+    return before
+
+
+def installed() -> Runtime:
+    """The runtime in use."""
+    if _installed is None:
+        raise NotReady
+    return _installed

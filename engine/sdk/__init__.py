@@ -1,0 +1,1 @@
+"""What task authors touch. Imports no models; `engine` re-exports the names."""

@@ -1,0 +1,131 @@
+"""`ctx`: what a body may know about the run it executes (features.md section 18)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from engine.sdk.cancellation import CancelSignal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """The run, as it stood when this attempt started."""
+
+    id: str
+    tags: tuple[str, ...] = ()
+    is_test: bool = False
+    is_replay: bool = False
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    idempotency_key: str | None = None
+    idempotency_key_scope: str | None = None
+    max_attempts: int = 1
+    max_duration: float | None = None
+    version: str = ""
+    priority: float = 0.0
+    concurrency_key: str | None = None
+    metadata: Any = None
+    parent_task_run_id: str | None = None
+    root_task_run_id: str | None = None
+    replayed_from_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """The task and the file that defines it."""
+
+    id: str
+    file_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptInfo:
+    """Which try this is, counted from 1."""
+
+    number: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueueInfo:
+    """The queue the run came through."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentInfo:
+    """Where this deployment stands; `type` is "dev", "staging" or "prod"."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachineInfo:
+    """The machine preset: vCPUs and gigabytes of memory."""
+
+    name: str
+    cpu: float
+    memory: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """A frozen snapshot taken when the attempt started, and the signal to stop.
+
+    Example:
+        @task
+        def report(payload, ctx):
+            logger.info(f"attempt {ctx.attempt.number} of run {ctx.run.id}")
+    """
+
+    run: RunInfo
+    task: TaskInfo
+    attempt: AttemptInfo
+    queue: QueueInfo
+    environment: EnvironmentInfo
+    machine: MachineInfo
+    _signal: CancelSignal = field(default_factory=CancelSignal, repr=False, compare=False)
+    _watched: list[bool] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def signal(self) -> CancelSignal:
+        """The signal to stop. A body that has asked for it is trusted to watch it."""
+        if not self._watched:
+            self._watched.append(True)
+        return self._signal
+
+
+_current: ContextVar[Context | None] = ContextVar("trackside_context", default=None)
+_executing: list[Context] = []
+
+
+def current() -> Context | None:
+    """The context of the run this code executes for, or None outside of a run.
+
+    Threads that a body starts see its context too, as long as the process executes one run.
+
+    Example:
+        ctx = current()
+        run_id = ctx.run.id if ctx else "no run"
+    """
+    found = _current.get()
+    if found is None and len(_executing) == 1:
+        return _executing[0]
+    return found
+
+
+@contextmanager
+def executing(context: Context) -> Iterator[None]:
+    """Make `context` the current one; for the engine and for tests."""
+    token = _current.set(context)
+    _executing.append(context)
+    try:
+        yield
+    finally:
+        _executing.remove(context)
+        _current.reset(token)

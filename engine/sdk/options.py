@@ -1,0 +1,154 @@
+"""Options of a trigger: as people write them, and checked (features.md 9.2)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, cast
+
+from django.utils.dateparse import parse_datetime
+
+from engine.runtime import LaunchOptions
+from engine.sdk import values
+from engine.sdk.errors import UnsupportedValue
+from engine.sdk.idempotency import IdempotencyKey, bound
+from engine.sdk.machines import preset_name
+from engine.sdk.queues import Queue, clean_name
+from runs.durations import seconds
+from runs.errors import InvalidOption
+
+Duration = float | str | timedelta
+
+
+class TriggerOptions(TypedDict, total=False):
+    """What `.trigger(payload, **options)` takes. Durations: seconds, `timedelta` or "1h30m"."""
+
+    #: Start later: a duration, a moment with a time zone, or ISO 8601 text.
+    delay: Duration | datetime
+    #: Expire if not started this long after it was queued; 0 switches the task's default off.
+    ttl: Duration
+    idempotency_key: str | Sequence[str] | IdempotencyKey
+    idempotency_key_ttl: Duration
+    tags: str | Sequence[str]
+    metadata: Mapping[str, Any]
+    queue: str | Queue
+    concurrency_key: str | int
+    #: Seconds of head start over runs triggered at the same time.
+    priority: float
+    max_attempts: int
+    max_duration: Duration
+    machine: str | Mapping[str, Any]
+    version: str
+    #: Mark the run as a test; runs that a test run triggers are tests too.
+    test: bool
+
+
+def checked(given: Mapping[str, Any]) -> LaunchOptions:
+    """The options in the engine's form; None means not given. Raises InvalidOption."""
+    options: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in CHECKS:
+            raise InvalidOption(
+                name, f"There is no option “{name}”. Options: {', '.join(sorted(CHECKS))}."
+            )
+        if value is not None:
+            options |= CHECKS[name](value)
+    return cast("LaunchOptions", options)
+
+
+def tag_tuple(value: object) -> tuple[str, ...]:
+    """One tag or several, in order, each once."""
+    tags = [value] if isinstance(value, str) else value
+    if isinstance(tags, (list, tuple, set, frozenset)) and all(isinstance(t, str) for t in tags):
+        ordered = sorted(tags) if isinstance(tags, (set, frozenset)) else tags
+        return tuple(dict.fromkeys(ordered))
+    raise InvalidOption("tags", f"tags is text or a list of texts; got {value!r:.60}.")
+
+
+def whole_number(name: str, value: object, least: int | None = None) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidOption(name, f"{name} must be a whole number; got {value!r:.60}.")
+    return value if least is None else max(value, least)
+
+
+def number(name: str, value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value:
+        raise InvalidOption(name, f"{name} must be a number; got {value!r:.60}.")
+    return float(value)
+
+
+def text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidOption(name, f"{name} must be text; got {value!r:.60}.")
+    return value
+
+
+def duration_limit(value: object) -> float:
+    """A max_duration: at least 5 seconds, shorter ones are lengthened (MD-2)."""
+    return max(seconds(value, "max_duration"), MIN_DURATION)
+
+
+#: The shortest max_duration; a scaled-down value would end runs before they begin.
+MIN_DURATION = 5.0
+
+
+def key_text(value: object) -> str:
+    """A concurrency key: text, or a number as text (CK-3)."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return text("concurrency_key", value)
+
+
+def _delay(value: object) -> float | datetime:
+    if isinstance(value, datetime):
+        return _aware(value)
+    if isinstance(value, str) and (moment := _moment(value)) is not None:
+        return _aware(moment)
+    return seconds(value, "delay")
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        return parse_datetime(value)
+    except ValueError:
+        return None
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise InvalidOption("delay", "A delay given as a moment needs a time zone.")
+    return moment
+
+
+def _idempotency(value: object) -> dict[str, Any]:
+    key = bound(value)
+    return {"idempotency_key": key.text, "idempotency_scope": key.scope}
+
+
+def _metadata(value: object) -> str:
+    if not isinstance(value, Mapping):
+        raise InvalidOption("metadata", f"metadata must be a dict; got {value!r:.60}.")
+    try:
+        return values.dumps(value)
+    except UnsupportedValue as error:
+        raise InvalidOption("metadata", f"metadata: {error}") from error
+
+
+def _queue(value: object) -> str:
+    return value.name if isinstance(value, Queue) else clean_name(value)
+
+
+CHECKS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "delay": lambda value: {"delay": _delay(value)},
+    "ttl": lambda value: {"ttl": seconds(value, "ttl")},
+    "idempotency_key": _idempotency,
+    "idempotency_key_ttl": lambda value: {"idempotency_ttl": seconds(value, "idempotency_key_ttl")},
+    "tags": lambda value: {"tags": tag_tuple(value)},
+    "metadata": lambda value: {"metadata": _metadata(value)},
+    "queue": lambda value: {"queue": _queue(value)},
+    "concurrency_key": lambda value: {"concurrency_key": key_text(value)},
+    "priority": lambda value: {"priority": number("priority", value)},
+    "max_attempts": lambda value: {"max_attempts": whole_number("max_attempts", value, 1)},
+    "max_duration": lambda value: {"max_duration": duration_limit(value)},
+    "machine": lambda value: {"machine": preset_name(value)},
+    "version": lambda value: {"version": text("version", value)},
+    "test": lambda value: {"is_test": bool(value)},
+}

@@ -1,0 +1,85 @@
+"""`queue(...)`: where runs stand in line, and how many of them may execute at once."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runs.errors import InvalidOption
+
+MAX_LIMIT = 100_000
+MAX_NAME = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue declared in code. Limits of None are unlimited, 0 lets nothing start.
+
+    `declared` is False for a queue that was only named: its limits are set elsewhere.
+    """
+
+    name: str
+    concurrency_limit: int | None = None
+    total_limit: int | None = None
+    declared: bool = True
+
+
+def queue(
+    name: str, *, concurrency_limit: int | None = None, total_limit: int | None = None
+) -> Queue:
+    """Declare a queue that several tasks may share.
+
+    With concurrency keys `concurrency_limit` bounds each key and `total_limit` their sum.
+
+    Example:
+        one_at_a_time = queue("one-at-a-time", concurrency_limit=1)
+
+        @task(queue=one_at_a_time)
+        def post(payload): ...
+    """
+    return Queue(
+        clean_name(name),
+        _limit("concurrency_limit", concurrency_limit),
+        _limit("total_limit", total_limit),
+    )
+
+
+def as_queue(value: Queue | Mapping[str, Any] | str | None, task_id: str) -> Queue:
+    """The queue of a task's `queue=`; a task that names none has its own, `task/<id>`."""
+    if isinstance(value, Queue):
+        return value
+    if isinstance(value, str):
+        return Queue(clean_name(value), declared=False)
+    options = dict(value or {})
+    if unknown := sorted(set(options) - {"name", "concurrency_limit", "total_limit"}):
+        raise InvalidOption(
+            "queue", f"queue knows name, concurrency_limit and total_limit; not {unknown}."
+        )
+    own = own_name(task_id)
+    return queue(options.pop("name", None) or own, **options)
+
+
+def own_name(task_id: str) -> str:
+    """The name of the queue a task has when it names none."""
+    return f"task/{task_id}"[:MAX_NAME]
+
+
+def clean_name(name: object) -> str:
+    """The name, if it is one: letters, digits, `_`, `-`, `/`, `.`, `:` or spaces (QD-4)."""
+    if isinstance(name, str) and name.startswith("task/") and len(name) <= MAX_NAME:
+        return name
+    if not isinstance(name, str) or not re.fullmatch(r"[\w./: -]{1,128}", name, re.ASCII):
+        raise InvalidOption(
+            "queue",
+            "A queue name has 1 to 128 letters, digits, spaces or any of _ - / . :"
+            f"; got {str(name)[:60]!r}.",
+        )
+    return name
+
+
+def _limit(name: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_LIMIT:
+        return value
+    raise InvalidOption(name, f"{name} must be 0 to {MAX_LIMIT}; got {value!r}.")

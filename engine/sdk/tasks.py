@@ -1,0 +1,398 @@
+"""`@task`: functions whose launches are recorded as runs."""
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import (
+    Any,
+    Generic,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+    get_type_hints,
+    overload,
+)
+
+from engine.registry import registry
+from engine.runtime import Launch, Launched, LaunchOptions, installed
+from engine.sdk import values
+from engine.sdk.context import Context, current
+from engine.sdk.errors import UnsupportedValue
+from engine.sdk.machines import preset_name
+from engine.sdk.options import (
+    TriggerOptions,
+    checked,
+    duration_limit,
+    key_text,
+    number,
+    tag_tuple,
+)
+from engine.sdk.queues import Queue, as_queue
+from engine.sdk.retries import as_policy
+from engine.sdk.schemas import PayloadSchema, schema_of
+from runs.durations import seconds
+from runs.errors import InvalidOption, InvalidPayload
+from runs.retries import RetryPolicy
+
+P = TypeVar("P")
+R = TypeVar("R")
+Duration = float | str | timedelta
+MAX_ID = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Handle(Generic[R]):
+    """The run a trigger made, or with `is_cached` the earlier one its idempotency key found."""
+
+    id: str
+    task_id: str
+    is_cached: bool = False
+
+
+class BatchItem(TypedDict, Generic[P], total=False):
+    """One item of a batch: its payload and the options of its trigger."""
+
+    payload: P
+    options: TriggerOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a task is defined."""
+
+    file: str
+    line: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """The author's function and what its signature asks for."""
+
+    function: Callable[..., Any]
+    payload_name: str | None
+    context_name: str | None
+    is_async: bool
+
+    def call(self, payload: Any, ctx: Context) -> Any:
+        """Call the function with the arguments it has parameters for."""
+        arguments = {self.payload_name: payload, self.context_name: ctx}
+        arguments.pop(None, None)
+        return self.function(**cast("dict[str, Any]", arguments))
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Task(Generic[P, R]):
+    """A function that can be triggered; calling it runs it here and now, as in a unit test.
+
+    Example:
+        @task(retry=retry(max_attempts=5), queue="billing")
+        def invoice(payload: Order) -> str: ...
+
+        handle = invoice.trigger(Order(id=7), delay="1h", tags="customer_42")
+        assert invoice(Order(id=7)) == "sent"
+    """
+
+    id: str
+    description: str
+    body: Body
+    source: Source
+    schema: PayloadSchema
+    retry: RetryPolicy
+    queue: Queue
+    machine: str | None
+    max_duration: float | None
+    ttl: float | None
+    priority: float
+    tags: tuple[str, ...]
+    concurrency_key: Callable[[P], str | int | None] | None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Run the plain function in this process: no run is recorded."""
+        return cast("R", self.body.function(*args, **kwargs))
+
+    @overload
+    def trigger(
+        self: "Task[None, R]", payload: None = None, **options: Unpack[TriggerOptions]
+    ) -> Handle[R]: ...
+    @overload
+    def trigger(self, payload: P, **options: Unpack[TriggerOptions]) -> Handle[R]: ...
+    def trigger(self, payload: Any = None, **options: Any) -> Handle[R]:
+        """Make a run of this task and return at once.
+
+        The payload is validated here: an invalid one raises InvalidPayload and makes no run. Inside
+        `transaction.atomic()` the run is part of that transaction.
+        """
+        return handle(self.id, installed().trigger(self.launch(payload, options)))
+
+    def batch_trigger(self, items: Iterable[BatchItem[P]]) -> list[Handle[R]]:
+        """Make many runs, all or none; `items` are `{"payload": ..., "options": {...}}`.
+
+        Example:
+            invoice.batch_trigger([{"payload": order} for order in orders])
+        """
+        launches = numbered(self.launch, items)
+        return [handle(self.id, done) for done in installed().trigger_many(launches)]
+
+    def __repr__(self) -> str:
+        return f"<Task {self.id} at {self.source}>"
+
+    def launch(self, payload: Any, options: Mapping[str, Any]) -> Launch:
+        """The checked request that a trigger hands to the engine."""
+        text = payload_text(payload)
+        parsed = self.schema.parse(text)
+        wanted = inherited(checked(options))
+        if self.concurrency_key is not None and "concurrency_key" not in wanted:
+            key = self.concurrency_key(parsed)
+            if key is not None:
+                wanted["concurrency_key"] = key_text(key)
+        return Launch(self.id, text, wanted, validated=True)
+
+
+class AsyncTask(Task[P, R]):
+    """A task whose body is a coroutine function."""
+
+    def __call__(  # type: ignore[override]  # a call of an async function is awaited
+        self, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, R]:
+        """Run the plain coroutine function in this process: no run is recorded."""
+        return cast("Coroutine[Any, Any, R]", self.body.function(*args, **kwargs))
+
+
+class Decorator(Protocol):
+    """What `@task(...)` returns: the forms of body it takes, and the tasks it makes of them."""
+
+    @overload
+    def __call__(self, function: Callable[[], Coroutine[Any, Any, R]], /) -> AsyncTask[None, R]: ...
+    @overload
+    def __call__(
+        self, function: Callable[[P, Context], Coroutine[Any, Any, R]], /
+    ) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[[P], Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[[], R], /) -> Task[None, R]: ...
+    @overload
+    def __call__(self, function: Callable[[P, Context], R], /) -> Task[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[[P], R], /) -> Task[P, R]: ...
+
+
+@overload
+def task(function: Callable[[], Coroutine[Any, Any, R]], /) -> AsyncTask[None, R]: ...
+@overload
+def task(function: Callable[[P, Context], Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+@overload
+def task(function: Callable[[P], Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+@overload
+def task(function: Callable[[], R], /) -> Task[None, R]: ...
+@overload
+def task(function: Callable[[P, Context], R], /) -> Task[P, R]: ...
+@overload
+def task(function: Callable[[P], R], /) -> Task[P, R]: ...
+@overload
+def task(
+    *,
+    id: str | None = None,
+    description: str | None = None,
+    retry: RetryPolicy | Mapping[str, Any] | None = None,
+    queue: Queue | Mapping[str, Any] | str | None = None,
+    machine: str | Mapping[str, Any] | None = None,
+    max_duration: Duration | None = None,
+    ttl: Duration | None = None,
+    priority: float = 0,
+    tags: str | Iterable[str] = (),
+    concurrency_key: Callable[[Any], str | int | None] | None = None,
+    schema: Any = None,
+) -> Decorator: ...
+def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a function a task: `@task`, or `@task(...)` with options.
+
+    The body may take the payload, `ctx`, both or neither. An annotation on the payload (a pydantic
+    model, a dataclass, `list[int]`, ...) is its schema. The id is the function's name if not given,
+    the description the first line of its docstring.
+
+    Example:
+        @task(id="send-invoice", retry={"max_attempts": 5}, queue={"concurrency_limit": 10})
+        def send_invoice(payload: Invoice, ctx: Context) -> str:
+            return mail(payload.customer, payload.total)
+    """
+    if function is not None:
+        return define(function)
+    return lambda body: define(body, **options)
+
+
+def define(  # noqa: PLR0913  the options of a task
+    function: Callable[..., Any],
+    *,
+    id: str | None = None,  # noqa: A002  the option's name
+    description: str | None = None,
+    retry: RetryPolicy | Mapping[str, Any] | None = None,
+    queue: Queue | Mapping[str, Any] | str | None = None,
+    machine: str | Mapping[str, Any] | None = None,
+    max_duration: Duration | None = None,
+    ttl: Duration | None = None,
+    priority: float = 0,
+    tags: str | Iterable[str] = (),
+    concurrency_key: Callable[[Any], str | int | None] | None = None,
+    schema: Any = None,
+) -> Task[Any, Any]:
+    """Check the options, build the task and register it."""
+    body, annotation = inspected(function)
+    name = checked_id(function.__name__ if id is None else id)
+    kind = AsyncTask if body.is_async else Task
+    made: Task[Any, Any] = kind(
+        id=name,
+        description=first_line(function) if description is None else description,
+        body=body,
+        source=source_of(function),
+        schema=schema_of(schema, annotation),
+        retry=as_policy(retry),
+        queue=as_queue(queue, name),
+        machine=None if machine is None else preset_name(machine),
+        max_duration=None if max_duration is None else duration_limit(max_duration),
+        ttl=None if ttl is None else seconds(ttl, "ttl"),
+        priority=number("priority", priority),
+        tags=tag_tuple(tags),
+        concurrency_key=concurrency_key,
+    )
+    registry.add(made)
+    return made
+
+
+def inspected(function: Callable[..., Any]) -> tuple[Body, Any]:
+    """The body of a function, and its payload's annotation (None without one)."""
+    if not inspect.isfunction(inspect.unwrap(function)):
+        raise TypeError(f"@task needs a function, not {function!r:.100}.")
+    names = parameters(function)
+    hints = annotations(function)
+    context = next((n for n in names if n == "ctx" or hints.get(n) is Context), None)
+    payload = [name for name in names if name != context]
+    if len(payload) > 1:
+        raise TypeError(
+            f"The body of a task takes a payload and ctx; {function.__qualname__} has the "
+            f"parameters {', '.join(names)}. Put several values into one payload."
+        )
+    body = Body(
+        function=function,
+        payload_name=payload[0] if payload else None,
+        context_name=context,
+        is_async=inspect.iscoroutinefunction(function),
+    )
+    return body, hints.get(payload[0]) if payload else None
+
+
+def parameters(function: Callable[..., Any]) -> list[str]:
+    """Names of the parameters a call must or may fill, in order."""
+    kinds = inspect.Parameter
+    found = inspect.signature(function).parameters.values()
+    if any(p.kind is kinds.POSITIONAL_ONLY for p in found):
+        raise TypeError(f"{function.__qualname__} may not have positional-only parameters.")
+    return [p.name for p in found if p.kind is kinds.POSITIONAL_OR_KEYWORD] + [
+        p.name for p in found if p.kind is kinds.KEYWORD_ONLY and p.default is kinds.empty
+    ]
+
+
+def annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """Resolved annotations with `Annotated` kept; a name that does not resolve is an error."""
+    hints = get_type_hints(inspect.unwrap(function), include_extras=True)
+    hints.pop("return", None)
+    return hints
+
+
+def source_of(function: Callable[..., Any]) -> Source:
+    code = inspect.unwrap(function).__code__
+    return Source(code.co_filename, code.co_firstlineno, function.__qualname__)
+
+
+def first_line(function: Callable[..., Any]) -> str:
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+def checked_id(value: object) -> str:
+    if isinstance(value, str) and 1 <= len(value) <= MAX_ID and value.isprintable():
+        return value
+    raise InvalidOption(
+        "id", f"A task id is printable text of 1 to {MAX_ID} characters; got {value!r:.80}."
+    )
+
+
+def payload_text(payload: object) -> str | None:
+    """The payload as JSON text. Raises InvalidPayload with the path of what has no JSON form."""
+    if payload is None:
+        return None
+    try:
+        return values.dumps(payload)
+    except UnsupportedValue as error:
+        raise InvalidPayload(f"Invalid payload. {error}", path=error.path) from error
+
+
+def inherited(options: LaunchOptions) -> LaunchOptions:
+    """The options with what a run passes on to runs it triggers (features.md 9.4)."""
+    ctx = current()
+    if ctx is not None:
+        options["parent_id"] = ctx.run.id
+        if ctx.run.is_test:
+            options["is_test"] = True
+    return options
+
+
+def numbered(
+    launch: Callable[[Any, Mapping[str, Any]], Launch], items: Iterable[Any]
+) -> list[Launch]:
+    """One launch for each item; an error names the item's position."""
+    launches = []
+    for index, item in enumerate(items):
+        if not isinstance(item, Mapping) or set(item) - {"payload", "options"}:
+            raise InvalidOption(
+                "items", f'Item {index} must be {{"payload": ..., "options": {{...}}}}.'
+            )
+        try:
+            launches.append(launch(item.get("payload"), item.get("options") or {}))
+        except (InvalidPayload, InvalidOption) as error:
+            error.args = (f"Item {index}: {error}",)
+            raise
+    return launches
+
+
+def handle(task_id: str, done: Launched) -> Handle[Any]:
+    return Handle(done.run_id, task_id, done.is_cached)
+
+
+class Tasks:
+    """Triggers tasks by id, known to this process or not.
+
+    Example:
+        tasks.trigger("send-invoice", {"customer": "c_42"}, delay="10m")
+    """
+
+    def trigger(
+        self, task_id: str, payload: Any = None, **options: Unpack[TriggerOptions]
+    ) -> Handle[Any]:
+        """Make a run of the task with this id.
+
+        The payload is validated by the task if this process has it, else by the JSON Schema the
+        clusters registered.
+        """
+        return handle(task_id, installed().trigger(launch_by_id(task_id, payload, options)))
+
+    def batch_trigger(self, task_id: str, items: Iterable[BatchItem[Any]]) -> list[Handle[Any]]:
+        """Make many runs of the task with this id, all or none."""
+        launches = numbered(lambda payload, options: launch_by_id(task_id, payload, options), items)
+        return [handle(task_id, done) for done in installed().trigger_many(launches)]
+
+
+def launch_by_id(task_id: str, payload: Any, options: Mapping[str, Any]) -> Launch:
+    known = registry.get(checked_id(task_id))
+    if known is not None:
+        return known.launch(payload, options)
+    return Launch(task_id, payload_text(payload), inherited(checked(options)))
+
+
+tasks = Tasks()

@@ -1,0 +1,184 @@
+"""Telling clusters that there is something to do, after commit and off the write path.
+
+A lost hint costs at most one poll interval, so nothing here may fail a trigger. PostgreSQL carries
+hints by NOTIFY from a thread with a connection of its own (a NOTIFY inside the writing transaction
+would make all commits of the server take turns). On SQLite every cluster binds a datagram socket
+beside the database file.
+"""
+
+import contextlib
+import logging
+import os
+import queue
+import socket
+import tempfile
+import threading
+import time
+from glob import glob, escape
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+log = logging.getLogger("trackside")
+
+CHANNEL = "trackside"
+READY = "ready"
+CANCEL = "cancel:"
+#: Seconds within which hints are merged into one.
+QUIET = 0.025
+
+
+def on_runs_ready(**_: Any) -> None:
+    """Receiver of `runs.signals.runs_ready`."""
+    hint(READY)
+
+
+def on_cancel_requested(run_id: str, **_: Any) -> None:
+    """Receiver of `runs.signals.cancel_requested`."""
+    hint(f"{CANCEL}{run_id}")
+
+
+def hint(message: str) -> None:
+    """Pass a message to every cluster of this database, soon."""
+    if connection.vendor == "postgresql":
+        notifier().tell(message)
+    else:
+        datagram(message)
+
+
+class Notifier:
+    """The thread that NOTIFYs: the first hint at once, those of the next moments together."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.connection: psycopg.Connection[Any] | None = None
+        threading.Thread(target=self.run, name="trackside-notify", daemon=True).start()
+
+    def tell(self, message: str) -> None:
+        self.waiting.put(message)
+
+    def run(self) -> None:
+        while True:
+            messages = {self.waiting.get()}
+            while not self.waiting.empty():
+                messages.add(self.waiting.get())
+            try:
+                self.notify(messages)
+            except psycopg.Error as error:
+                log.warning("Could not notify the clusters, they will poll: %s", error)
+                self.connection = None
+            time.sleep(QUIET)
+
+    def notify(self, messages: set[str]) -> None:
+        if self.connection is None or self.connection.closed:
+            self.connection = connect()
+        for message in messages:
+            self.connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, message))
+
+
+_notifier: Notifier | None = None
+_starting = threading.Lock()
+
+
+def notifier() -> Notifier:
+    """This process's notifier; a fork has no threads, so it starts its own."""
+    global _notifier
+    with _starting:
+        if _notifier is None or _notifier.pid != os.getpid():
+            _notifier = Notifier()
+        return _notifier
+
+
+def connect() -> psycopg.Connection[Any]:
+    """A plain autocommit connection to Django's default database, outside any pool."""
+    params = connection.get_connection_params()
+    names = ("dbname", "user", "password", "host", "port", "options", "service", "sslmode")
+    kept = {name: params[name] for name in names if params.get(name)}
+    return psycopg.connect(**kept, autocommit=True, connect_timeout=5)
+
+
+def socket_pattern() -> str:
+    """Where clusters of this SQLite database listen: a private directory, named by the file."""
+    database = str(Path(str(connection.settings_dict["NAME"])).resolve())
+    name = sha256(database.encode()).hexdigest()[:16]
+    return f"{tempfile.gettempdir()}/trackside-{os.getuid()}/{name}"
+
+
+def datagram(message: str) -> None:
+    """Send to every listening socket; one nobody reads any more is removed."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        for path in glob(f"{escape(socket_pattern())}-*"):
+            try:
+                sender.sendto(message.encode(), socket.MSG_DONTWAIT, path)
+            except ConnectionRefusedError:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+            except OSError:
+                continue
+
+
+class Listener:
+    """A cluster's ear: `fileno()` for select, `messages()` for what came."""
+
+    def __init__(self) -> None:
+        self.connection: psycopg.Connection[Any] | None = None
+        self.socket: socket.socket | None = None
+        if connection.vendor == "postgresql":
+            self.connection = connect()
+            self.connection.execute(f"LISTEN {CHANNEL}")
+        else:
+            self.socket = bound_socket()
+
+    def fileno(self) -> int:
+        source = self.connection or self.socket
+        assert source is not None  # one of the two was opened  # noqa: S101
+        return source.fileno()
+
+    def messages(self) -> list[str]:
+        """What came since the last call. Raises psycopg.Error when the link broke."""
+        if self.connection is not None:
+            return self.notices(self.connection)
+        received: list[str] = []
+        with contextlib.suppress(BlockingIOError):
+            while self.socket is not None:
+                received.append(self.socket.recv(512).decode(errors="replace"))
+        return received
+
+    @staticmethod
+    def notices(link: psycopg.Connection[Any]) -> list[str]:
+        """Read what the socket has. `Connection.notifies` with no time to wait may miss it."""
+        link.pgconn.consume_input()
+        received: list[str] = []
+        while notice := link.pgconn.notifies():
+            received.append(notice.extra.decode())
+        return received
+
+    def is_alive(self) -> bool:
+        """Ask the link itself; a black-holed one raises nothing on its own."""
+        if self.connection is None:
+            return True
+        self.connection.execute("SELECT 1")
+        return not self.connection.closed
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self.socket.getsockname())
+            self.socket.close()
+
+
+def bound_socket() -> socket.socket:
+    """A datagram socket only this user can reach."""
+    path = Path(f"{socket_pattern()}-{os.getpid()}")
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.unlink(missing_ok=True)
+    ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ear.bind(str(path))
+    ear.setblocking(False)
+    return ear
