@@ -10,3 +10,8 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("", include("dashboard.urls")),
 ]
+
+handler400 = "dashboard.pages.refusals.handler400"
+handler403 = "dashboard.pages.refusals.handler403"
+handler404 = "dashboard.pages.refusals.handler404"
+handler500 = "dashboard.pages.refusals.handler500"

@@ -12,6 +12,8 @@ from types import CodeType, TracebackType
 from typing import Any
 
 MAX_MESSAGE = 1000
+#: The message stands in full beside the stack trace; with it twice, nothing else would fit.
+MAX_TRACE_MESSAGE = 200
 MAX_LINE = 1024
 MAX_FRAMES = 50
 KEPT_FIRST = 5
@@ -47,15 +49,14 @@ def describe(error: BaseException, code: str = "", message: str = "") -> str:
     try:
         return fitting(error, code, message)
     except Exception:  # an exception whose attributes fail too
-        return dumps(
-            {
-                **head(code, safe(lambda: type(error).__name__), message),
-                "message": "The error could not be described.",
-                "stack_trace": "",
-                "frames": [],
-                "causes": [],
-            }
-        )
+        return dumps(bare(error, code, "The error could not be described."))
+
+
+def bare(error: BaseException, code: str, message: str) -> dict[str, Any]:
+    """What can be said of any exception."""
+    name = cut(safe(lambda: type(error).__name__), MAX_TRACE_MESSAGE)
+    said = cut(message or safe(lambda: str(error)), MAX_TRACE_MESSAGE)
+    return {**head(code, name, said), "stack_trace": "", "frames": [], "causes": []}
 
 
 def fitting(error: BaseException, code: str, message: str) -> str:
@@ -63,7 +64,7 @@ def fitting(error: BaseException, code: str, message: str) -> str:
         text = dumps(described(error, code, message, frames, causes))
         if len(text) <= MAX_TEXT:
             return text
-    return dumps({**head(code, "Error", ""), "message": "", "frames": [], "stack_trace": ""})
+    return dumps(bare(error, code, message))
 
 
 def described(
@@ -174,7 +175,7 @@ def stack_trace(told: dict[str, Any]) -> str:
     for frame in told["frames"]:
         lines.append(f'  File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}')
         lines += [f"    {frame['text']}"] if frame["text"] else []
-    name, message = told["name"], told["message"]
+    name, message = told["name"], cut(told["message"], MAX_TRACE_MESSAGE)
     return "\n".join([*lines, f"{name}: {message}" if message else name])
 
 

@@ -1,0 +1,56 @@
+"""Pages by key: a signed place in the list, good only for the filter it was made for."""
+
+import hashlib
+from dataclasses import dataclass
+
+from django.core import signing
+
+from runs.models import Run
+from runs.models.run import RunQuerySet
+
+SALT = "dashboard.runs.cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One page of runs, newest first, and the cursors to its neighbours (empty: there is none)."""
+
+    runs: list[Run]
+    newer: str
+    older: str
+    is_first: bool
+
+
+def cut(runs: RunQuerySet, size: int, query: str, cursor: str) -> Slice:
+    """The page at `cursor`; without one, or with somebody else's, the first page."""
+    direction, place = _read(cursor, query)
+    backwards = direction == "newer"
+    if place:
+        runs = runs.filter(id__gt=place) if backwards else runs.filter(id__lt=place)
+    found = list(runs.light().order_by("id" if backwards else "-id")[: size + 1])
+    more, rows = len(found) > size, found[:size]
+    if backwards:
+        rows.reverse()
+    has_newer, has_older = (more, True) if backwards else (bool(place), more)
+    return Slice(
+        runs=rows,
+        newer=_write("newer", rows[0].id, query) if rows and has_newer else "",
+        older=_write("older", rows[-1].id, query) if rows and has_older else "",
+        is_first=not has_newer,
+    )
+
+
+def _write(direction: str, place: str, query: str) -> str:
+    return signing.dumps([direction, place, _digest(query)], salt=SALT, compress=False)
+
+
+def _read(cursor: str, query: str) -> tuple[str, str]:
+    try:
+        direction, place, digest = signing.loads(cursor, salt=SALT)
+    except (signing.BadSignature, ValueError, TypeError):
+        return "", ""
+    return (direction, place) if digest == _digest(query) else ("", "")
+
+
+def _digest(query: str) -> str:
+    return hashlib.sha256(query.encode()).hexdigest()[:16]

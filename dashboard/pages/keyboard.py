@@ -1,0 +1,60 @@
+"""The keyboard, in one table: the script binds from it and the help sheet shows it."""
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """A key (two letters: one after the other), what it does, and the page's control it presses."""
+
+    keys: str
+    does: str
+    #: "go:<url name>" opens a page, "act:<name>" presses the control marked so, "do:<name>" is code.
+    action: str
+    where: str = "Everywhere"
+
+
+SHORTCUTS = (
+    Shortcut("?", "This sheet", "go:shortcuts"),
+    Shortcut("/", "Jump to a run, task or queue", "do:jump"),
+    Shortcut("g h", "Tasks", "go:overview"),
+    Shortcut("g r", "Runs", "go:runs"),
+    Shortcut("g t", "Test", "go:test"),
+    Shortcut("g q", "Queues", "go:queues"),
+    Shortcut("g w", "Workers", "go:workers"),
+    Shortcut("L", "Pause or resume live updates", "do:live"),
+    Shortcut("Escape", "Leave a field, close a menu", "do:escape"),
+    Shortcut("j", "Next row", "do:next", "Lists"),
+    Shortcut("k", "Previous row", "do:previous", "Lists"),
+    Shortcut("o", "Open the row", "do:open", "Lists"),
+    Shortcut("y", "Copy the run's id", "do:copy", "Lists and runs"),
+    Shortcut("f", "First filter", "do:filter", "Runs"),
+    Shortcut("F", "Clear the filters", "act:clear", "Runs"),
+    Shortcut("n", "Older page", "act:older", "Runs"),
+    Shortcut("p", "Newer page", "act:newer", "Runs"),
+    Shortcut("[", "Narrower time range", "act:narrower", "Runs"),
+    Shortcut("]", "Wider time range", "act:wider", "Runs"),
+    Shortcut("r", "Replay", "act:replay", "Lists and runs"),
+    Shortcut("c", "Cancel", "act:cancel", "Lists and runs"),
+    *(
+        Shortcut(str(number), f"Tab {number}", f"act:tab{number}", "One run")
+        for number in range(1, 6)
+    ),
+    Shortcut("u", "Up to the list", "act:up", "One run"),
+    Shortcut("P", "Parent run", "act:parent", "One run"),
+    Shortcut("T", "Root run", "act:root", "One run"),
+    Shortcut("Ctrl+Enter", "Send the form", "do:submit", "Forms"),
+)
+
+
+def bindings() -> list[dict[str, str]]:
+    """The table for the script, with addresses in place of names."""
+    return [_binding(shortcut) for shortcut in SHORTCUTS]
+
+
+def _binding(shortcut: Shortcut) -> dict[str, str]:
+    kind, _, name = shortcut.action.partition(":")
+    href = reverse(f"dashboard:{name}") if kind == "go" else ""
+    return {"keys": shortcut.keys, "action": shortcut.action, "href": href}

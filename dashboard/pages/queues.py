@@ -1,0 +1,168 @@
+"""Queues: how full, how limited, and the verbs that change it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from dashboard import permissions
+from dashboard.pages import live, shell
+from dashboard.pages.page import page, see_other
+from runs import lifecycle
+from runs.errors import InvalidOption
+from runs.models import AuditLog, Queue
+from runs.reads.deadline import TooSlow, deadline
+from runs.reads.queues import Load, key_loads, loads
+
+PATIENCE = 1.0
+HISTORY = 20
+
+
+class ReasonForm(forms.Form):
+    """Why; shown to everybody who wonders later."""
+
+    reason = forms.CharField(required=False, max_length=500)
+
+
+class OverrideForm(ReasonForm):
+    """A limit that wins over the one in code."""
+
+    field_order = ("limit", "expires_at", "reason")
+
+    limit = forms.IntegerField(min_value=0, max_value=2_000_000_000)
+    expires_at = forms.DateTimeField(
+        label="Until",
+        required=False,
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )
+
+    def clean_expires_at(self) -> datetime | None:
+        moment: datetime | None = self.cleaned_data["expires_at"]
+        if moment is not None and moment <= timezone.now():
+            raise forms.ValidationError("This time has passed.")
+        return moment
+
+
+@page()
+def index(request: HttpRequest) -> HttpResponse:
+    context = _all(request)
+    if request.headers.get("HX-Request"):
+        if context["token"] == request.GET.get("v"):
+            return HttpResponse(status=204)
+        return render(request, "dashboard/queues/_table.html", context)
+    return shell.render(request, "dashboard/queues/index.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(act=permissions.ADMINISTER)
+def detail(request: HttpRequest, name: str) -> HttpResponse:
+    queue = _find(name)
+    if request.method != "POST":
+        return _show(request, queue, OverrideForm(initial={"limit": queue.limit}))
+    verb = _VERBS.get(request.POST.get("action", ""))
+    form = verb.form(request.POST) if verb else OverrideForm()
+    if verb is None or not form.is_valid() or not _done(request, queue, verb, form):
+        shown = form if isinstance(form, OverrideForm) else OverrideForm()
+        return _show(request, queue, shown, status=422)
+    return see_other("queue", queue.name)
+
+
+class Verb:
+    """What a button does: its form, the domain's verb, what is said afterwards."""
+
+    def __init__(
+        self,
+        form: type[forms.Form],
+        call: Callable[[str, str, dict[str, Any]], object],
+        said: str,
+    ) -> None:
+        self.form, self.call, self.said = form, call, said
+
+
+_VERBS = {
+    "pause": Verb(
+        ReasonForm,
+        lambda name, actor, data: lifecycle.pause(name, actor=actor, reason=data["reason"]),
+        "Paused {}. Runs that execute go on; others wait.",
+    ),
+    "resume": Verb(
+        forms.Form,
+        lambda name, actor, data: lifecycle.resume(name, actor=actor),
+        "Resumed {}.",
+    ),
+    "override": Verb(
+        OverrideForm,
+        lambda name, actor, data: lifecycle.override_limit(
+            name, data["limit"], actor=actor, reason=data["reason"], expires_at=data["expires_at"]
+        ),
+        "Changed the limit of {}.",
+    ),
+    "reset": Verb(
+        forms.Form,
+        lambda name, actor, data: lifecycle.reset_limit(name, actor=actor),
+        "{} has its own limit again.",
+    ),
+}
+
+
+def _done(request: HttpRequest, queue: Queue, verb: Verb, form: forms.Form) -> bool:
+    try:
+        verb.call(queue.name, permissions.actor(request.user), form.cleaned_data)
+    except InvalidOption as error:
+        form.add_error(error.option if error.option in form.fields else None, str(error))
+        messages.error(request, str(error))
+        return False
+    messages.success(request, verb.said.format(queue.name))
+    return True
+
+
+def _find(name: str) -> Queue:
+    queue = Queue.objects.filter(name=name.replace("\x00", "")).first()
+    if queue is None:
+        raise Http404(f"There is no queue called “{name}”.")
+    return queue
+
+
+def _all(request: HttpRequest) -> dict[str, Any]:
+    queues = list(Queue.objects.all())
+    try:
+        with deadline(PATIENCE):
+            found = loads()
+    except TooSlow:
+        found = None
+    rows = [(queue, (found or {}).get(queue.pk, Load())) for queue in queues]
+    facts = [(queue.name, queue.limit, queue.paused, load) for queue, load in rows]
+    return {
+        "rows": rows,
+        "is_counted": found is not None,
+        "token": live.token(facts),
+        "now": timezone.now(),
+        "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
+    }
+
+
+def _show(
+    request: HttpRequest, queue: Queue, form: OverrideForm, status: int = 200
+) -> HttpResponse:
+    try:
+        with deadline(PATIENCE):
+            keys, load = key_loads(queue), loads().get(queue.pk, Load())
+    except TooSlow:
+        keys, load = [], None
+    context = {
+        "queue": queue,
+        "load": load,
+        "keys": keys,
+        "form": form,
+        "now": timezone.now(),
+        "history": AuditLog.objects.filter(action__startswith="queue.", target=queue.name)[:HISTORY],
+        "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
+    }
+    return shell.render(request, "dashboard/queues/detail.html", context, status=status)

@@ -1,0 +1,42 @@
+"""Downloads of what a run holds, byte for byte."""
+
+from collections.abc import Iterator
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from dashboard.pages.page import page
+from dashboard.pages.run_page import find
+from runs.models import LogLine, Run
+
+COLUMNS = ("payload", "output", "metadata", "error")
+
+
+@page()
+def document(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
+    run = find(run_id)
+    values = Run.objects.filter(pk=run.pk).values_list(*COLUMNS).get()
+    text = dict(zip(COLUMNS, values, strict=True)).get(name)
+    if text is None:
+        raise Http404(f"This run has no {name}.")
+    response = HttpResponse(text, content_type="application/json")
+    return _attached(response, f"{run.id}-{name}.json")
+
+
+@page()
+def logs(request: HttpRequest, run_id: str) -> HttpResponse:
+    run = find(run_id)
+    lines = LogLine.objects.filter(run_id=run.id).order_by("id")
+    # a run's log is bounded per attempt, so the whole of it fits in memory
+    response = HttpResponse(_text(lines.iterator(2000)), content_type="text/plain; charset=utf-8")
+    return _attached(response, f"{run.id}-logs.txt")
+
+
+def _attached(response: HttpResponse, name: str) -> HttpResponse:
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _text(lines: Iterator[LogLine]) -> Iterator[str]:
+    for line in lines:
+        yield f"{line.at.isoformat()} #{line.attempt} {line.level:>2} {line.logger}: {line.message}\n"

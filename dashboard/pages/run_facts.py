@@ -1,0 +1,93 @@
+"""Every stored fact of a run, in words."""
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from dashboard import presenters
+from dashboard.templatetags.trackside import moment, who
+from runs.models import Run
+
+#: (term, value, address or empty)
+Fact = tuple[str, str | SafeString, str]
+
+
+def facts(run: Run) -> list[tuple[str, list[Fact]]]:
+    """In the order people ask."""
+    return [
+        ("What", _what(run)),
+        ("When", _times(run)),
+        ("Options", [*_limits(run), *_key(run)]),
+        ("From where", _origin(run)),
+    ]
+
+
+def _what(run: Run) -> list[Fact]:
+    queue = reverse("dashboard:queue", args=[run.queue])
+    same = reverse("dashboard:runs") + "?" + urlencode({"task": run.task_id})
+    return [
+        ("Run", run.id, ""),
+        ("Task", run.task_id, same),
+        ("Status", f"{presenters.look(run).word}: {presenters.look(run).help}", ""),
+        ("Reason", run.reason or "–", ""),
+        ("Queue", run.queue, queue),
+        ("Concurrency key", "–" if run.concurrency_key is None else run.concurrency_key, ""),
+        ("Version", run.version or "not locked yet", ""),
+        ("Machine", run.machine, ""),
+    ]
+
+
+def _limits(run: Run) -> list[Fact]:
+    return [
+        ("Priority", f"{run.priority:g} s of head start", ""),
+        ("Attempts", f"{run.attempt_number} of {run.max_attempts}", ""),
+        ("Lost clusters", str(run.crash_count), ""),
+        ("Maximum duration", _span(run.max_duration, "no limit"), ""),
+        ("Time to live", _span(run.ttl, "for ever"), ""),
+        ("Executing time", _span(run.usage_ms / 1000 if run.usage_ms else None, "–"), ""),
+        ("Test run", "yes" if run.is_test else "no", ""),
+    ]
+
+
+def _key(run: Run) -> list[Fact]:
+    key = run.idempotency_key
+    if key is None or key.startswith("form:"):
+        return [("Idempotency key", "–", "")]
+    return [
+        ("Idempotency key", key, ""),
+        ("Key's scope", run.idempotency_scope or "global", ""),
+        ("Key expires", moment(run.idempotency_expires_at), ""),
+    ]
+
+
+def _times(run: Run) -> list[Fact]:
+    times: list[tuple[str, datetime | None]] = [
+        ("Created", run.created_at),
+        ("Queued", run.queued_at),
+        ("Delayed until", run.delay_until),
+        ("Retry due", run.retry_at),
+        ("First claimed", run.started_at),
+        ("First executed", run.executed_at),
+        ("Expires", run.expires_at),
+        ("Cancel requested", run.cancel_requested_at),
+        ("Finished", run.finished_at),
+    ]
+    return [(term, moment(value), "") for term, value in times]
+
+
+def _origin(run: Run) -> list[Fact]:
+    made = f"{run.get_source_display()}, by {who(run.actor)}" if run.actor else ""
+    found: list[Fact] = [("Triggered from", made or run.get_source_display(), "")]
+    for term, other in (
+        ("Replay of", run.replayed_from_id),
+        ("Parent", run.parent_id),
+        ("Root", run.root_id),
+    ):
+        found.append((term, other or "–", reverse("dashboard:run", args=[other]) if other else ""))
+    return found
+
+
+def _span(seconds: float | None, none: str) -> str:
+    return none if seconds is None else presenters.duration_text(seconds)

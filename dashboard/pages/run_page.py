@@ -1,0 +1,78 @@
+"""One run: header, reasons, and a tab per question. A tab is an address, live or not."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from dashboard import presenters
+from dashboard.pages import live, run_tabs, shell
+from dashboard.pages.page import page
+from runs.models import Event, LogLine, Run
+from runs.reads.gates import Gate, ahead, gates
+
+#: Seconds between two looks: while it executes, and while it stands somewhere.
+FAST, SLOW = 1, 4
+
+
+@page()
+def detail(request: HttpRequest, run_id: str) -> HttpResponse:
+    run = find(run_id)
+    tab = run_tabs.find(request.GET.get("tab", ""))
+    context = _context(request, run, tab)
+    return shell.render(request, "dashboard/run/page.html", context | run_tabs.context(tab, run, request))
+
+
+@page()
+def live_parts(request: HttpRequest, run_id: str) -> HttpResponse:
+    """What changed since the token `v`: header, reasons and the open tab."""
+    run = find(run_id)
+    tab = run_tabs.find(request.GET.get("tab", ""))
+    context = _context(request, run, tab)
+    if context["token"] == request.GET.get("v"):
+        return HttpResponse(status=204)
+    context |= run_tabs.context(tab, run, request) | {"oob": True}
+    return render(request, "dashboard/run/_live.html", context)
+
+
+@page()
+def short_link(request: HttpRequest, run_id: str) -> HttpResponse:
+    return redirect("dashboard:run", run_id=run_id)
+
+
+def find(run_id: str) -> Run:
+    """The run without its large columns, or the 404 page."""
+    if "\x00" in run_id:
+        raise Http404
+    try:
+        return get_object_or_404(Run.objects.light().defer("error"), pk=run_id)
+    except Http404:
+        raise Http404(f"There is no run {run_id}. It may have been pruned.") from None
+
+
+def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
+    now = timezone.now()
+    shut = [] if run.is_final else gates(run, now)
+    place = ahead(run) if shut else None
+    return {
+        "run": run,
+        "look": presenters.look(run),
+        "now": now,
+        "tab": tab,
+        "tabs": run_tabs.TABS,
+        "gates": shut,
+        "ahead": place,
+        "can_cancel": presenters.can_cancel(run),
+        "every": FAST if presenters.is_moving(run) else SLOW,
+        "token": _token(run, shut, place),
+        "run_time": presenters.run_time(run, now),
+        "queue_time": presenters.queue_time(run, now),
+    }
+
+
+def _token(run: Run, shut: list[Gate], place: object) -> str:
+    """Grows with everything the page shows: the row, its events and lines, what stands before it."""
+    event = Event.objects.filter(run_id=run.id).order_by("-id").values_list("id", flat=True).first()
+    line = LogLine.objects.filter(run_id=run.id).order_by("-id").values_list("id", flat=True).first()
+    return live.token(run.updated_at, run.status, event, line, shut, place)

@@ -1,0 +1,150 @@
+"""What each tab of the run page needs from the database, and nothing else."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from dashboard import presenters
+from dashboard.pages import documents, run_facts, tracebacks
+from dashboard.pages.tracebacks import Failure
+from runs.models import Attempt, Event, LogLine, Run, WorkerSession
+
+TABS = (
+    ("overview", "Overview"),
+    ("data", "Payload & output"),
+    ("logs", "Logs"),
+    ("timeline", "Timeline"),
+    ("detail", "Detail"),
+)
+LINES = 500
+EVENTS = 500
+RELATIVES = 50
+LEVELS = ((10, "debug"), (20, "info"), (30, "warning"), (40, "error"))
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptCard:
+    """One attempt with its look, error and worker."""
+
+    attempt: Attempt
+    look: presenters.Look
+    failure: Failure | None
+    host: str
+    took: timedelta
+
+
+def find(name: str) -> str:
+    """The tab called `name`, or the first."""
+    return name if name in dict(TABS) else TABS[0][0]
+
+
+def context(tab: str, run: Run, request: HttpRequest) -> dict[str, Any]:
+    """What the template of `tab` shows."""
+    return _READERS[tab](run, request)
+
+
+def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
+    attempts = list(Attempt.objects.filter(run_id=run.id).order_by("-number"))
+    ids = {attempt.session_id for attempt in attempts}
+    hosts = dict(WorkerSession.objects.filter(id__in=ids).values_list("id", "host"))
+    now = timezone.now()
+    cards = [
+        AttemptCard(
+            attempt=attempt,
+            look=presenters.attempt_look(attempt),
+            failure=tracebacks.read(attempt.error),
+            host=hosts.get(attempt.session_id, ""),
+            took=(attempt.finished_at or now) - attempt.started_at,
+        )
+        for attempt in attempts
+    ]
+    return {"cards": cards, "failure": None if cards else tracebacks.read(run.error)}
+
+
+def _data(run: Run, request: HttpRequest) -> dict[str, Any]:
+    row = Run.objects.only(*Run.objects.all().HEAVY).get(pk=run.pk)
+    formatted = request.GET.get("view") == "formatted"
+    parts = [
+        (name, title, documents.show(text, formatted=formatted) if text is not None else None)
+        for name, title, text in (
+            ("payload", "Payload", row.payload),
+            ("output", "Output", row.output),
+            ("metadata", "Metadata", row.metadata),
+        )
+    ]
+    return {"documents": parts, "formatted": formatted}
+
+
+def _logs(run: Run, request: HttpRequest) -> dict[str, Any]:
+    lines = LogLine.objects.filter(run_id=run.id).order_by("id")
+    level = request.GET.get("level", "")
+    if level in dict(_level_choices()):
+        lines = lines.filter(level__gte=int(level))
+    since = request.GET.get("since", "")
+    after = int(since) if since.isascii() and since.isdecimal() and len(since) < 19 else None
+    if after is None and request.GET.get("end"):
+        found = list(lines.reverse()[:LINES])[::-1]
+    else:
+        found = list((lines.filter(id__gt=after) if after else lines)[: LINES + 1])
+    more = len(found) > LINES
+    found = found[:LINES]
+    return {
+        "lines": found,
+        "more": more,
+        "last_line": found[-1].id if found else after or 0,
+        "since": after,
+        "level": level,
+        "levels": _level_choices(),
+    }
+
+
+def _timeline(run: Run, request: HttpRequest) -> dict[str, Any]:
+    events = list(Event.objects.filter(run_id=run.id).order_by("id")[:EVENTS])
+    first = events[0].at if events else run.created_at
+    steps = [
+        (event, presenters.LOOKS[event.status], event.at - first, _linked_run(event))
+        for event in events
+    ]
+    return {"steps": steps, "is_capped": len(events) == EVENTS}
+
+
+def _detail(run: Run, request: HttpRequest) -> dict[str, Any]:
+    row = Run.objects.light().get(pk=run.pk)
+    return {
+        "facts": run_facts.facts(row),
+        "relatives": [
+            ("Children", _related(parent_id=run.id), f"parent={run.id}&period=all"),
+            ("Replays", _related(replayed_from_id=run.id), f"origin={run.id}&period=all"),
+        ],
+    }
+
+
+def _related(**link: str) -> list[tuple[Run, presenters.Look]]:
+    runs = Run.objects.light().filter(**link).order_by("id")[:RELATIVES]
+    return [(run, presenters.look(run)) for run in runs]
+
+
+def _linked_run(event: Event) -> str:
+    try:
+        data = json.loads(event.data) if event.data else {}
+    except ValueError:
+        return ""
+    return str(data.get("run_id", "")) if isinstance(data, dict) else ""
+
+
+def _level_choices() -> list[tuple[str, str]]:
+    return [(str(number), word) for number, word in LEVELS]
+
+
+_READERS: dict[str, Callable[[Run, HttpRequest], dict[str, Any]]] = {
+    "overview": _overview,
+    "data": _data,
+    "logs": _logs,
+    "timeline": _timeline,
+    "detail": _detail,
+}

@@ -1,0 +1,62 @@
+"""The frame around every page: navigation, environment, zone, colours, keyboard."""
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render as render_template
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from dashboard import permissions
+from dashboard.pages import cookies, keyboard, zones
+from runs import conf
+
+#: (name of the page, word, glyph); None is a gap.
+NAVIGATION = (
+    ("overview", "Tasks", "tasks"),
+    ("runs", "Runs", "runs"),
+    ("test", "Test", "test"),
+    None,
+    ("queues", "Queues", "queues"),
+    ("workers", "Workers", "workers"),
+)
+
+
+def render(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """A whole page; fragments of pages do without the shell's context."""
+    return render_template(request, template, context | {"shell": shell(request)}, status=status)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """What `dashboard/base.html` shows."""
+    zone = zones.of(request)
+    user = getattr(request, "user", AnonymousUser())
+    return {
+        "base": "dashboard/base.html" if user.is_authenticated else "dashboard/bare.html",
+        "user": user,
+        "theme": cookies.theme(request),
+        "themes": cookies.THEMES.items(),
+        "keys": cookies.keys(request),
+        "bindings": keyboard.bindings(),
+        "zone": zones.label(zone, timezone.now()),
+        "zone_name": getattr(zone, "key", "UTC"),
+        "environment": conf.get("ENVIRONMENT"),
+        "navigation": NAVIGATION,
+        "may_operate": permissions.may(user, permissions.OPERATE),
+        "operate_refusal": permissions.refusal(user, permissions.OPERATE),
+        "admin_url": _if_there("admin:index") if user.is_staff else "",
+        "logout_url": _if_there("logout"),
+        "password_url": _if_there("admin:password_change") if user.is_staff else "",
+        "path": request.get_full_path(),
+    }
+
+
+def _if_there(name: str) -> str:
+    """A host project need not have every page."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,116 @@
+"""Trigger a task by hand."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from dashboard import permissions, presenters
+from dashboard.pages import schema_help, shell
+from dashboard.pages.page import page, see_other
+from dashboard.pages.replay import EDITABLE
+from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
+from runs import lifecycle
+from runs.errors import InvalidOption, InvalidPayload
+from runs.lifecycle import Triggered
+from runs.models import Queue, Run, Source, Task
+from runs.reads.sessions import alive
+
+RECENT = 10
+OFFERED = 200
+
+
+@page()
+def pick(request: HttpRequest) -> HttpResponse:
+    """Choose a task; a form with a name sends here too, so the page works without JavaScript."""
+    if wanted := request.GET.get("task", "").replace("\x00", "").strip():
+        return redirect("dashboard:test_task", task_id=wanted)
+    return shell.render(request, "dashboard/test/pick.html", {"tasks": Task.objects.all()[:OFFERED]})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(act=permissions.OPERATE)
+def test(request: HttpRequest, task_id: str) -> HttpResponse:
+    task = _find(task_id)
+    recent = list(Run.objects.light().filter(task_id=task.id).order_by("-id")[:RECENT])
+    form = TriggerForm(request.POST or None, initial=_initial(request, task, recent))
+    if request.method == "POST" and form.is_valid():
+        made = _trigger(task, form, permissions.actor(request.user))
+        if made is not None:
+            return _sent(request, task, made)
+    status = 422 if request.method == "POST" else 200
+    context = _context(request, task, recent, form)
+    return shell.render(request, "dashboard/test/task.html", context, status=status)
+
+
+def _find(task_id: str) -> Task:
+    task = Task.objects.filter(id=task_id.replace("\x00", "")).first()
+    if task is None:
+        raise Http404(f"No worker has registered a task called “{task_id}”.")
+    return task
+
+
+def _trigger(task: Task, form: TriggerForm, actor: str) -> Triggered | None:
+    try:
+        return lifecycle.trigger(
+            task.id,
+            form.cleaned_data["payload"],
+            form.options(is_test=True),
+            source=Source.TEST,
+            actor=actor,
+        )
+    except (InvalidPayload, InvalidOption) as error:
+        form.refuse(error)
+        return None
+
+
+def _sent(request: HttpRequest, task: Task, made: Triggered) -> HttpResponse:
+    known = "This was sent before; this is the run it made."
+    messages.success(request, known if made.is_cached else f"Triggered {task.id}.")
+    return see_other("run", made.run_id)
+
+
+def _initial(request: HttpRequest, task: Task, recent: list[Run]) -> dict[str, Any]:
+    """From the run in `from=`, else the newest run, else the schema's example."""
+    wanted = request.GET.get("from", "").replace("\x00", "")
+    run = Run.objects.filter(task_id=task.id, id=wanted).first() if wanted else None
+    initial: dict[str, Any] = {"token": new_token()}
+    if run is None:
+        return initial | {"payload": _last_payload(recent) or schema_help.example(task.schema)}
+    return initial | {
+        "payload": _editable(run.payload),
+        "metadata": run.seed_metadata or "",
+        "tags": ", ".join(run.tag_list),
+        "queue": run.queue if run.queue != task.queue else "",
+        "concurrency_key": run.concurrency_key or "",
+    }
+
+
+def _last_payload(recent: list[Run]) -> str:
+    newest = Run.objects.filter(id__in=[run.id for run in recent[:1]])
+    return _editable(newest.values_list("payload", flat=True).first())
+
+
+def _editable(payload: str | None) -> str:
+    return payload if payload is not None and len(payload) <= EDITABLE else ""
+
+
+def _context(
+    request: HttpRequest, task: Task, recent: list[Run], form: TriggerForm
+) -> dict[str, Any]:
+    workers = list(alive(timezone.now()))
+    return {
+        "task": task,
+        "tasks": Task.objects.values_list("id", flat=True)[:OFFERED],
+        "form": form,
+        "place": error_place(form),
+        "recent": [(run, presenters.look(run)) for run in recent],
+        "fields": schema_help.fields(task.schema),
+        "workers": workers,
+        "slots": sum(worker.slots for worker in workers),
+        "refusal": permissions.refusal(request.user, permissions.OPERATE),
+        "queues": Queue.objects.values_list("name", flat=True)[:OFFERED],
+    }

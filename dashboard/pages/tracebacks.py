@@ -1,0 +1,108 @@
+"""A stored error as the page shows it: the author's own frames first and bright."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Where other people's code lives.
+LIBRARY = re.compile(r"site-packages|dist-packages|lib/python\d|<frozen |/engine/(?!\S*tasks)")
+FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+FRAMES = 200
+MESSAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One line of a stack."""
+
+    file: str
+    line: int
+    function: str
+    code: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error by name and message, with its stack and what caused it."""
+
+    name: str
+    message: str
+    stack: str = ""
+    code: str = ""
+    frames: list[Frame] = field(default_factory=list)
+    causes: list["Failure"] = field(default_factory=list)
+
+    @property
+    def own(self) -> list[Frame]:
+        return [frame for frame in self.frames if frame.own]
+
+    @property
+    def library_count(self) -> int:
+        return len(self.frames) - len(self.own)
+
+    @property
+    def first_line(self) -> str:
+        return self.message.strip().partition("\n")[0][:300]
+
+
+def read(text: str | None) -> Failure | None:
+    """The failure stored as JSON `text`; None without one."""
+    if not text:
+        return None
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return Failure("Error", text[:MESSAGE])
+    return _failure(data) if isinstance(data, dict) else Failure("Error", str(data)[:MESSAGE])
+
+
+def _failure(data: dict[str, Any], depth: int = 0) -> Failure:
+    stack = str(data.get("stack_trace") or "")
+    stored = data.get("frames")
+    causes = data.get("causes") if depth < 5 else None
+    return Failure(
+        name=str(data.get("name") or "Error"),
+        message=str(data.get("message") or "")[:MESSAGE],
+        stack=stack,
+        code=str(data.get("code") or ""),
+        frames=_stored_frames(stored) if isinstance(stored, list) else _parsed_frames(stack),
+        causes=[
+            _failure(cause, depth + 1) for cause in causes or [] if isinstance(cause, dict)
+        ],
+    )
+
+
+def _stored_frames(entries: list[Any]) -> list[Frame]:
+    return [_stored_frame(entry) for entry in entries[:FRAMES] if isinstance(entry, dict)]
+
+
+def _stored_frame(entry: dict[str, Any]) -> Frame:
+    file = str(entry.get("file") or entry.get("filename") or "")
+    line = entry.get("line") or entry.get("lineno") or 0
+    return Frame(
+        file=file,
+        line=line if isinstance(line, int) else 0,
+        function=str(entry.get("function") or entry.get("name") or ""),
+        code=str(entry.get("code") or entry.get("source") or "").strip(),
+        own=bool(entry.get("own", not LIBRARY.search(file))),
+    )
+
+
+def _parsed_frames(stack: str) -> list[Frame]:
+    lines = stack.splitlines()
+    found = [(index, match) for index, line in enumerate(lines) if (match := FRAME.match(line))]
+    return [_parsed_frame(match, lines, index) for index, match in found[:FRAMES]]
+
+
+def _parsed_frame(match: re.Match[str], lines: list[str], index: int) -> Frame:
+    after = lines[index + 1] if index + 1 < len(lines) else ""
+    code = "" if FRAME.match(after) else after.strip()
+    return Frame(
+        file=match["file"],
+        line=int(match["line"]),
+        function=match["function"] or "",
+        code=code,
+        own=not LIBRARY.search(match["file"]),
+    )

@@ -1,0 +1,47 @@
+"""Clusters: who lives, who is silent, what each worker process does."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from dashboard.pages import live, shell
+from dashboard.pages.page import page
+from runs.reads import sessions
+
+SHOWN = 100
+
+
+@page()
+def index(request: HttpRequest) -> HttpResponse:
+    context = _context()
+    if request.headers.get("HX-Request"):
+        if context["token"] == request.GET.get("v"):
+            return HttpResponse(status=204)
+        return render(request, "dashboard/workers/_table.html", context)
+    return shell.render(request, "dashboard/workers/index.html", context)
+
+
+def _context() -> dict[str, Any]:
+    now = timezone.now()
+    found = list(sessions.recent(now)[:SHOWN])
+    held = sessions.held(found)
+    rows = [
+        (session, _standing(sessions.is_stale(session, now), session.state, session.draining),
+         held.get(session.id, 0), sessions.slots(session))
+        for session in found
+    ]  # fmt: skip
+    facts = [(session.id, session.heartbeat_at, standing[0]) for session, standing, _, _ in rows]
+    return {"rows": rows, "token": live.token(facts), "now": now}
+
+
+def _standing(stale: bool, state: str, draining: bool) -> tuple[str, str]:
+    """Word and tone."""
+    if state == "DEAD":
+        return "Lost", "bad"
+    if state == "GONE":
+        return "Stopped", "idle"
+    if stale:
+        return "Silent", "warn"
+    return ("Draining", "warn") if draining else ("Alive", "ok")

@@ -1,0 +1,133 @@
+"""How a status looks and reads, and what may be done in it. No template knows a status by name."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from runs.models import Attempt, Run
+from runs.states import AttemptStatus, RunStatus
+
+S = RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A status on screen: word, glyph of the sprite, tone of the palette, one sentence of help."""
+
+    word: str
+    glyph: str
+    tone: str
+    help: str
+
+
+LOOKS: dict[str, Look] = {
+    S.PENDING_VERSION: Look(
+        "Pending version", "pending-version", "warn", "No connected worker can run this task yet."
+    ),
+    S.DELAYED: Look("Delayed", "delayed", "idle", "Waits for the time it was asked to start at."),
+    S.QUEUED: Look("Queued", "queued", "idle", "Stands in its queue until a slot is free."),
+    S.DEQUEUED: Look("Dequeued", "dequeued", "active", "Has a slot; a worker is about to start."),
+    S.EXECUTING: Look("Executing", "executing", "active", "The task's code is running."),
+    S.WAITING: Look("Waiting", "waiting", "parked", "Suspended at a wait; uses no slot."),
+    S.COMPLETED: Look("Completed", "completed", "ok", "The code returned; its output is stored."),
+    S.FAILED: Look("Failed", "failed", "bad", "The code raised an error and no attempt is left."),
+    S.TIMED_OUT: Look("Timed out", "timed-out", "bad", "Ran longer than its maximum duration."),
+    S.CRASHED: Look("Crashed", "crashed", "bad", "The task's own code ended its process."),
+    S.SYSTEM_FAILURE: Look(
+        "System failure", "system-failure", "bad", "The fault of the installation, not the task."
+    ),
+    S.CANCELED: Look("Canceled", "canceled", "idle", "Stopped by a person, a call or a parent run."),
+    S.EXPIRED: Look("Expired", "expired", "idle", "Its time to live passed before it could start."),
+}
+CANCELING = Look("Canceling", "canceling", "idle", "Asked to stop; the code is still running.")
+RETRYING = Look("Reattempting", "reattempting", "active", "An attempt failed; the next one is due.")
+RECOVERED = Look("Completed", "recovered", "ok", "Succeeded after more than one attempt.")
+RELEASED = Look("Handed back", "queued", "idle", "Its cluster stopped; this does not count as a try.")
+
+#: The order people think in: not started, running, ended well, ended badly, stopped.
+STATUS_ORDER = list(LOOKS)
+
+
+def look(run: Run) -> Look:
+    """The look of `run`, including states derived for display."""
+    if run.is_canceling:
+        return CANCELING
+    if run.is_retrying:
+        return RETRYING
+    if run.status == S.COMPLETED and run.attempt_number > 1:
+        return RECOVERED
+    return LOOKS[run.status]
+
+
+def attempt_look(attempt: Attempt) -> Look:
+    """The look of one attempt."""
+    if attempt.status == AttemptStatus.RELEASED:
+        return RELEASED
+    return LOOKS[attempt.status]
+
+
+def can_cancel(run: Run) -> bool:
+    """Whether asking for a cancel still changes something."""
+    return not run.is_final and not run.is_canceling
+
+
+def is_moving(run: Run) -> bool:
+    """Whether somebody executes it now, so that a page about it should look often."""
+    return run.holds_slot
+
+
+def ended_well(run: Run) -> bool:
+    """Whether there is an output to expect."""
+    return run.status == S.COMPLETED
+
+
+def run_time(run: Run, now: datetime) -> timedelta | None:
+    """From first start to end or now; None before the start."""
+    if run.started_at is None:
+        return None
+    return max(timedelta(), (run.finished_at or now) - run.started_at)
+
+
+def queue_time(run: Run, now: datetime) -> timedelta | None:
+    """From joining the queue to the first start or now; None before it joined."""
+    if run.queued_at is None:
+        return None
+    return max(timedelta(), (run.started_at or run.finished_at or now) - run.queued_at)
+
+
+def short_id(run_id: str) -> str:
+    """The prefix and the characters that differ between neighbours."""
+    prefix, _, body = run_id.partition("_")
+    return f"{prefix}_{body[:4]}…{body[-6:]}" if len(body) > 12 else run_id
+
+
+def duration_text(value: timedelta | float | None) -> str:
+    """At most two units: "340 ms", "1.2 s", "2 h 14 m"."""
+    if value is None:
+        return "–"
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or seconds == 0 else "<1 ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return _long_duration(int(seconds))
+
+
+def _long_duration(seconds: int) -> str:
+    for size, name, below_size, below in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "m"),
+        (60, "m", 1, "s"),
+    ):
+        if seconds >= size:
+            rest = seconds % size // below_size
+            return f"{seconds // size} {name}" + (f" {rest} {below}" if rest else "")
+    return f"{seconds} s"
+
+
+def size_text(count: int) -> str:
+    """Bytes for people."""
+    if count < 1000:
+        return f"{count} bytes"
+    if count < 1_000_000:
+        return f"{count / 1000:.1f} kB"
+    return f"{count / 1_000_000:.1f} MB"

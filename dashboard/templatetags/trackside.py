@@ -1,0 +1,125 @@
+"""How templates say statuses, times, durations and sizes: the same way everywhere."""
+
+from datetime import UTC, datetime, timedelta
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboard import presenters
+from dashboard.presenters import Look
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """A glyph of the sprite; decoration, the word stands beside it."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        css,
+        static("dashboard/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def status(look: Look) -> SafeString:
+    """Glyph and word."""
+    return format_html(
+        '<span class="status t-{}" title="{}">{}{}</span>',
+        look.tone,
+        look.help,
+        icon(look.glyph, "spin" if look.glyph == "executing" else ""),
+        look.word,
+    )
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """The time of day today, the date before; the whole of it on hover and for the script."""
+    if value is None:
+        return "–"
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), _full(value), _near(local)
+    )
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """Like `moment`; the script turns it into "3 m ago" and keeps it so."""
+    if value is None:
+        return "–"
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" data-ago title="{}">{}</time>',
+        local.isoformat(),
+        _full(value),
+        _near(local),
+    )
+
+
+@register.simple_tag
+def ticking(since: datetime | None, shown: timedelta | None) -> SafeString | str:
+    """A duration that still grows; the script counts on from `since`."""
+    if since is None:
+        return "–"
+    return format_html(
+        '<span data-since="{}">{}</span>', since.isoformat(), presenters.duration_text(shown)
+    )
+
+
+@register.filter
+def duration(value: timedelta | float | None) -> str:
+    return presenters.duration_text(value)
+
+
+@register.filter
+def short(run_id: str) -> str:
+    return presenters.short_id(run_id)
+
+
+@register.filter
+def size(count: int) -> str:
+    return presenters.size_text(count)
+
+
+@register.filter
+def who(actor: str) -> str:
+    """Without the kind of actor: "user:ada" as "ada", "key:ci" as "key ci"."""
+    kind, _, name = actor.partition(":")
+    if not name:
+        return actor
+    return name if kind == "user" else f"{kind} {name}"
+
+
+@register.filter
+def percent(rate: float | None) -> str:
+    if rate is None:
+        return "–"
+    return f"{rate:.0%}" if rate >= 0.1 or rate == 0 else f"{rate:.1%}"
+
+
+@register.filter
+def level(number: int) -> str:
+    """Python's level number as a word."""
+    for least, word in ((40, "error"), (30, "warn"), (20, "info")):
+        if number >= least:
+            return word
+    return "debug"
+
+
+def _near(local: datetime) -> str:
+    now = timezone.localtime()
+    if local.date() == now.date():
+        return f"{local:%H:%M:%S}"
+    return f"{local:%-d %b %H:%M}" if local.year == now.year else f"{local:%Y-%m-%d %H:%M}"
+
+
+def _full(value: datetime) -> str:
+    local, utc = timezone.localtime(value), value.astimezone(UTC)
+    here = f"{local:%Y-%m-%d %H:%M:%S.%f}"[:-3] + f" {local:%Z}"
+    return here if local.utcoffset() == timedelta() else f"{here} · {utc:%H:%M:%S} UTC"

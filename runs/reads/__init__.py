@@ -1,0 +1,1 @@
+"""Reads that pages and API share. Nothing here writes."""

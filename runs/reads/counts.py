@@ -1,0 +1,88 @@
+"""Counts that stop: no exact number is worth a slow page."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, QuerySet
+
+from runs.models import Run
+from runs.reads.windows import floor_id
+from runs.states import LEASED, PENDING, UNSUCCESSFUL, RunStatus
+
+CAP = 10_000
+WIDE_CAP = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """A count that gave up at its cap."""
+
+    value: int
+    cap: int = CAP
+
+    def __str__(self) -> str:
+        return f"{self.cap:,}+" if self.value > self.cap else f"{self.value:,}"
+
+    def __bool__(self) -> bool:
+        return self.value > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """The four numbers on top of the overview."""
+
+    running: Capped
+    queued: Capped
+    failed: Capped
+    oldest_queued: Run | None
+
+
+def capped(rows: QuerySet[Any], cap: int = CAP) -> Capped:
+    """How many `rows` there are, counting to `cap` at most."""
+    return Capped(rows.order_by().values("pk")[: cap + 1].count(), cap)
+
+
+def tiles(now: datetime) -> Tiles:
+    """Running, queued, failed in the last hour, longest in its queue."""
+    queued = Run.objects.filter(status=RunStatus.QUEUED)
+    return Tiles(
+        running=capped(Run.objects.filter(status__in=LEASED)),
+        queued=capped(queued),
+        failed=capped(failed_since(now - timedelta(hours=1))),
+        oldest_queued=queued.light().order_by("id").first(),
+    )
+
+
+def failed_since(moment: datetime) -> QuerySet[Run]:
+    """Runs of the day before `moment` or later that ended without success since then."""
+    return Run.objects.filter(
+        status__in=UNSUCCESSFUL,
+        finished_at__gte=moment,
+        id__gte=floor_id("run", moment - timedelta(days=1)),
+    )
+
+
+def by_status(runs: QuerySet[Run]) -> dict[str, int]:
+    """Counts per status over the newest WIDE_CAP of `runs`."""
+    newest = runs.order_by("-id").values("id")[:WIDE_CAP]
+    rows = Run.objects.filter(id__in=newest).order_by().values_list("status")
+    return dict(rows.annotate(Count("id")))
+
+
+def live_by_task() -> tuple[dict[str, tuple[int, int]], bool]:
+    """Running and queued runs of each task, and whether the count stopped at WIDE_CAP."""
+    counts: dict[str, tuple[int, int]] = {}
+    total = 0
+    for task_id, status, count in _live_rows():
+        running, queued = counts.get(task_id, (0, 0))
+        held = status in LEASED
+        counts[task_id] = (running + count * held, queued + count * (not held))
+        total += count
+    return counts, total >= WIDE_CAP
+
+
+def _live_rows() -> QuerySet[Run, tuple[str, str, int]]:
+    live = Run.objects.filter(status__in=LEASED | PENDING).order_by("id").values("id")[:WIDE_CAP]
+    rows = Run.objects.filter(id__in=live).order_by().values_list("task_id", "status")
+    return rows.annotate(count=Count("id"))

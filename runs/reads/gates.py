@@ -1,0 +1,101 @@
+"""Why a run does not run yet: every gate between it and a worker, open or shut."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from runs.models import Bucket, Lease, Queue, Ready, Run, Task
+from runs.reads.counts import Capped, capped
+from runs.reads.sessions import alive
+from runs.states import LEASED, RunStatus
+
+AHEAD_CAP = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition for a start. `open` lets the run through; `until` is when it opens by itself."""
+
+    name: str
+    open: bool
+    sentence: str
+    until: datetime | None = None
+
+
+def gates(run: Run, now: datetime) -> list[Gate]:
+    """The gates in front of a run that has not started; none for one that runs, waits or ended."""
+    if run.is_final or run.status in LEASED or run.status == RunStatus.WAITING:
+        return []
+    queue = Queue.objects.filter(name=run.queue).first()
+    found = [*_times(run, now), *_version(run), *_workers(now)]
+    return found + ([*_queue(queue), *_limits(run, queue)] if queue else [])
+
+
+def ahead(run: Run) -> Capped | None:
+    """How many claimable runs of the same bucket are served before this one."""
+    place = Ready.objects.filter(run_id=run.id, not_before__isnull=True).first()
+    if place is None:
+        return None
+    before = Ready.objects.filter(
+        bucket_id=place.bucket_id, not_before__isnull=True, sort_key__lt=place.sort_key
+    )
+    return capped(before, AHEAD_CAP)
+
+
+def _times(run: Run, now: datetime) -> Iterator[Gate]:
+    if run.status == RunStatus.DELAYED and run.delay_until:
+        yield Gate("delay", run.delay_until <= now, "Delayed until", run.delay_until)
+    if run.is_retrying and run.retry_at:
+        attempt = f"Attempt {run.attempt_number + 1} of {run.max_attempts} is due"
+        yield Gate("retry", run.retry_at <= now, attempt, run.retry_at)
+
+
+def _version(run: Run) -> Iterator[Gate]:
+    if run.status != RunStatus.PENDING_VERSION:
+        return
+    task = Task.objects.filter(id=run.task_id).only("id", "broken").first()
+    known = f"No worker has registered a task “{run.task_id}” yet."
+    if task is not None:
+        broken = "The task's file failed to import; the overview shows the traceback."
+        known = broken if task.broken else "No live worker has the version this run asks for."
+    yield Gate("version", False, run.reason or known)
+
+
+def _workers(now: datetime) -> Iterator[Gate]:
+    sessions = list(alive(now))
+    slots = sum(session.slots for session in sessions)
+    if not sessions:
+        yield Gate("workers", False, "No worker is connected. Start one: python manage.py qcluster")
+    elif all(session.draining for session in sessions):
+        yield Gate("workers", False, "Every connected worker is shutting down.")
+    else:
+        busy = Lease.objects.count()
+        sentence = f"{busy} of {slots} slots of {len(sessions)} connected workers are in use."
+        yield Gate("workers", busy < slots, sentence)
+
+
+def _queue(queue: Queue) -> Iterator[Gate]:
+    if not queue.paused:
+        yield Gate("queue", True, f"Queue {queue.name} is not paused.")
+        return
+    who = f" by {queue.paused_by.removeprefix('user:')}" if queue.paused_by else ""
+    why = f": {queue.paused_reason}" if queue.paused_reason else ""
+    sentence = f"Queue {queue.name} is paused{who}{why}"
+    yield Gate("queue", False, sentence)
+
+
+def _limits(run: Run, queue: Queue) -> Iterator[Gate]:
+    bucket = Bucket.objects.filter(queue=queue, concurrency_key=run.concurrency_key).first()
+    if queue.limit is not None:
+        held = Lease.objects.filter(bucket_id=bucket.id).count() if bucket else 0
+        yield Gate("limit", held < queue.limit, _limit_sentence(run, held, queue.limit))
+    if queue.total_limit is not None:
+        held = Lease.objects.filter(queue_id=queue.pk).count()
+        sentence = f"All keys of the queue together run {held} of {queue.total_limit}."
+        yield Gate("total", held < queue.total_limit, sentence)
+
+
+def _limit_sentence(run: Run, held: int, limit: int) -> str:
+    if run.concurrency_key is None:
+        return f"The queue runs {held} of its limit of {limit}."
+    return f"Key “{run.concurrency_key}” runs {held} of its limit of {limit}."
