@@ -68,9 +68,7 @@ def _failure(data: dict[str, Any], depth: int = 0) -> Failure:
         stack=stack,
         code=str(data.get("code") or ""),
         frames=_stored_frames(stored) if isinstance(stored, list) else _parsed_frames(stack),
-        causes=[
-            _failure(cause, depth + 1) for cause in causes or [] if isinstance(cause, dict)
-        ],
+        causes=[_failure(cause, depth + 1) for cause in causes or [] if isinstance(cause, dict)],
     )
 
 
