@@ -4,8 +4,10 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from dashboard.bodylimit import limit_bodies
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 # Settings give a web process a connection pool and short statement timeouts.
 os.environ.setdefault("TRACKSIDE_PROCESS", "web")
 
-application = get_asgi_application()
+application = limit_bodies(get_asgi_application())

@@ -1,10 +1,16 @@
 """What task authors import.
 
+```python
 from engine import task
+
 
 @task
 def hello(payload):
     return f"Hello, {payload['name']}!"
+
+
+hello.trigger({"name": "world"})
+```
 """
 
 from engine.registry import DuplicateTaskIds

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from engine.sdk.tasks import Task
 
 
-class DuplicateTaskIds(Exception):
+class DuplicateTaskIds(Exception):  # noqa: N818
     """Two tasks share an id; names both places."""
 
     def __init__(self, task_id: str, first: str, second: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
-from jsonschema_specifications import REGISTRY
+from referencing.jsonschema import EMPTY_REGISTRY
 
 from runs import conf
 from runs.errors import InvalidPayload, PayloadTooLarge
@@ -37,7 +37,7 @@ STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 TOKEN = re.compile(STRING + r"|[\[\]{}]|[^\s\[\]{}:,\"]+", re.DOTALL)
 
 
-class _Refused(ValueError):
+class _TokenError(ValueError):
     """A number or word the parser hands over and we do not take."""
 
     def __init__(self, token: str, reason: str) -> None:
@@ -45,19 +45,19 @@ class _Refused(ValueError):
         self.token, self.reason = token, reason
 
 
-def clean(raw: bytes | str, *, limit: int | None = None) -> str:
+def clean(raw: bytes | str, *, limit: int | None = None, depth: int = MAX_DEPTH) -> str:
     """The text of the JSON document `raw`, byte for byte, without the whitespace around it.
 
     Raises PayloadTooLarge above `limit` bytes (default: the setting PAYLOAD_LIMIT) and
     InvalidPayload, with line and column, for anything RFC 8259 does not allow in UTF-8, for numbers
-    of more than 1,000 digits or beyond a double, and for more than 64 levels.
+    of more than 1,000 digits or beyond a double, and for more than `depth` levels.
     """
     text = _decoded(raw, conf.get("PAYLOAD_LIMIT") if limit is None else limit)
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_depth(text)
+    if text.count("[") + text.count("{") > depth:
+        _check_depth(text, depth)
     try:
         _guard.decode(text)
-    except _Refused as refused:
+    except _TokenError as refused:
         _fail(text, _position(text, refused.token), refused.reason)
     except json.JSONDecodeError as error:
         if not text.strip(WHITESPACE):
@@ -144,18 +144,18 @@ def _too_large(size: int, limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"The payload has {size:,} bytes; the limit is {limit:,}.")
 
 
-def _check_depth(text: str) -> None:
+def _check_depth(text: str, limit: int) -> None:
     # Brackets in strings don't count. A mismatched pair may hide depth, but the parser stops there.
     brackets = NOT_BRACKETS.sub("", STRINGS.sub("", text))
-    if max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
-        _fail(text, _too_deep(text), f"More than {MAX_DEPTH} levels of lists and objects")
+    if max(accumulate(map(STEPS.__getitem__, brackets)), default=0) > limit:
+        _fail(text, _too_deep(text, limit), f"More than {limit} levels of lists and objects")
 
 
-def _too_deep(text: str) -> int:
+def _too_deep(text: str, limit: int) -> int:
     depth = 0
     for token in TOKEN.finditer(text):
         depth += STEPS.get(token[0], 0)
-        if depth > MAX_DEPTH:
+        if depth > limit:
             return token.start()
     return len(text)
 
@@ -168,17 +168,17 @@ def _integer(digits: str) -> int:
 def _double(digits: str) -> float:
     _check_digits(digits)
     if math.isinf(float(digits)):
-        raise _Refused(digits, "The number is too large")
+        raise _TokenError(digits, "The number is too large")
     return 0.0
 
 
 def _check_digits(digits: str) -> None:
     if len(digits) > MAX_DIGITS and sum(map(str.isdigit, digits)) > MAX_DIGITS:
-        raise _Refused(digits, f"A number has more than {MAX_DIGITS:,} digits")
+        raise _TokenError(digits, f"A number has more than {MAX_DIGITS:,} digits")
 
 
 def _constant(word: str) -> NoReturn:
-    raise _Refused(word, f"{word} is not JSON")
+    raise _TokenError(word, f"{word} is not JSON")
 
 
 #: Only checks: the numbers it makes are thrown away.
@@ -218,7 +218,7 @@ def _validator(schema: str) -> Draft202012Validator | None:
         logger.warning("A task's JSON Schema is not valid.", exc_info=True)
         return None
     # An explicit registry: the default one would fetch remote references over the network.
-    return Draft202012Validator(document, registry=REGISTRY)
+    return Draft202012Validator(document, registry=EMPTY_REGISTRY)
 
 
 def _mismatch(error: ValidationError) -> InvalidPayload:

@@ -60,6 +60,8 @@ FINAL = frozenset(
         S.TIMED_OUT,
     }
 )
+#: Everything else.
+OPEN = frozenset(RunStatus) - FINAL
 #: Ended without success; frees the idempotency key (features.md ID-9), unlike CANCELED.
 UNSUCCESSFUL = frozenset({S.FAILED, S.CRASHED, S.SYSTEM_FAILURE, S.EXPIRED, S.TIMED_OUT})
 #: Holds a slot, so it counts against limits and has a lease.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,13 +22,13 @@ def link() -> str | None:
     return reverse("first-login", kwargs={"pk": user.pk, "token": token})
 
 
-def find(pk: int, token: str) -> AbstractUser | None:
+def find(pk: int, token: str) -> User | None:
     """The administrator this link belongs to, if it is still good."""
     user = _users().filter(pk=pk, is_superuser=True, is_active=True).first()
     return user if user and first_login_tokens.check_token(user, token) else None
 
 
-def spend(user: AbstractUser) -> bool:
+def spend(user: User) -> bool:
     """Use the link up; of two people who press at once exactly one gets True."""
     unused = _users().filter(pk=user.pk, last_login=user.last_login, password=user.password)
     return bool(unused.update(last_login=timezone.now()))
@@ -38,8 +38,8 @@ def _users() -> Any:
     return get_user_model()._default_manager
 
 
-def _create() -> AbstractUser:
+def _create() -> User:
     model = get_user_model()
     blank = dict.fromkeys(model.REQUIRED_FIELDS, "")
-    user: AbstractUser = _users().create_superuser(**{**blank, model.USERNAME_FIELD: USERNAME})
+    user: User = _users().create_superuser(**{**blank, model.USERNAME_FIELD: USERNAME})
     return user

@@ -1,4 +1,4 @@
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.utils.http import base36_to_int
 
@@ -11,7 +11,7 @@ class FirstLoginTokens(PasswordResetTokenGenerator):
 
     key_salt = "dashboard.accounts.first_login"
 
-    def check_token(self, user: AbstractBaseUser | None, token: str | None) -> bool:
+    def check_token(self, user: User | None, token: str | None) -> bool:
         return super().check_token(user, token) and self._age(token or "") <= LIFETIME_SECONDS
 
     def _age(self, token: str) -> int:

@@ -1,5 +1,34 @@
-"""Placeholder until the URLs of this part arrive."""
+"""The API's paths. No trailing slashes: clients send none and a redirect would lose a POST."""
 
-from django.urls import URLPattern
+from django.urls import path, re_path, register_converter
 
-urlpatterns: list[URLPattern] = []
+from dashboard.api import runs, tasks
+from dashboard.api.endpoint import unknown
+
+app_name = "api"
+
+
+class TaskIdConverter:
+    """A task id as it was decoded, slashes and line ends included."""
+
+    regex = r"(?s:.+)"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(TaskIdConverter, "task_id")
+
+urlpatterns = [
+    path("api/v1/tasks/<task_id:task_id>/trigger", tasks.trigger, name="trigger"),
+    path("api/v1/runs", runs.index, name="runs"),
+    path("api/v1/projects/<str:project>/runs", runs.index, name="project_runs"),
+    path("api/v3/runs/<str:run_id>", runs.retrieve, name="run"),
+    path("api/v1/runs/<str:run_id>", runs.retrieve, name="run_v1"),
+    path("api/v2/runs/<str:run_id>/cancel", runs.cancel, name="cancel"),
+    path("api/v1/runs/<str:run_id>/replay", runs.replay, name="replay"),
+    re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),
+]

@@ -1,5 +1,6 @@
 """DATABASE_URL as an entry of Django's DATABASES."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -8,7 +9,10 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import ProgrammingError
 
-SQLITE_ENGINE = "django.db.backends.sqlite3"
+#: Django's backend with a fair queue of writers across processes.
+SQLITE_ENGINE = "runs.sqlite"
+#: One port, or one for each of several hosts.
+_PORTS = re.compile(r"[0-9,]*")
 FORMS = "sqlite:///path/to/file or postgres://user:password@host:5432/name"
 
 #: Notice a dead server within half a minute instead of the kernel's two hours.
@@ -40,17 +44,8 @@ def from_url(url: str, *, process: str = "") -> dict[str, Any]:
 
 
 def sqlite(path: Path) -> dict[str, Any]:
-    """An SQLite file many processes share: WAL, and nothing acknowledged before it is on disk."""
-    pragmas = ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=67108864")
-    return {
-        "ENGINE": SQLITE_ENGINE,
-        "NAME": str(path),
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 15,
-            "init_command": "".join(f"PRAGMA {pragma};" for pragma in pragmas),
-        },
-    }
+    """An SQLite file that many processes of one machine share."""
+    return {"ENGINE": SQLITE_ENGINE, "NAME": str(path)}
 
 
 def postgres(url: str, process: str) -> dict[str, Any]:
@@ -82,6 +77,8 @@ def _conninfo(url: str) -> dict[str, Any]:
     except ProgrammingError as error:
         # libpq's message may quote the password.
         raise ImproperlyConfigured(f"DATABASE_URL cannot be read; write {FORMS}.") from error
+    if not _PORTS.fullmatch(str(given.get("port", ""))):
+        raise ImproperlyConfigured(f"DATABASE_URL has a port that is no number; write {FORMS}.")
     if not given.get("dbname"):
         raise ImproperlyConfigured(f"DATABASE_URL names no database; write {FORMS}.")
     return dict(given)

@@ -1,6 +1,7 @@
 """Environment variables as typed values. A bad one is an ImproperlyConfigured that names it."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def text(name: str, default: str = "") -> str:
 def integer(name: str, default: int, low: int, high: int) -> int:
     """A whole number from `low` to `high`."""
     value = text(name, str(default))
-    if not value.isdecimal() or not low <= int(value) <= high:
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
         raise ImproperlyConfigured(
             f"{name} must be a whole number from {low} to {high}, but it is “{value}”."
         )

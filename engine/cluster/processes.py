@@ -55,12 +55,23 @@ def kill_tree(pid: int) -> None:
 
 def sweep_children(known: set[int]) -> int:
     """Kill and reap every child that is not `known`. Returns how many there were."""
+    if not has_children():
+        return 0
     strangers = [pid for pid in children(os.getpid()) if pid not in known]
     for pid in strangers:
         kill_tree(pid)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)
     return len(strangers)
+
+
+def has_children() -> bool:
+    """Whether this process has any child, dead ones included; one system call."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def memory_of(pid: int) -> int:

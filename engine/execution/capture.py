@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TextIO
 
 MAX_MESSAGE = 16_384
 #: Characters kept of one attempt, whatever the number of lines.
@@ -91,7 +91,7 @@ class LineStream(io.TextIOBase):
     encoding = "utf-8"
     errors = "backslashreplace"
 
-    def __init__(self, lines: Lines, level: int, logger: str, original: io.TextIOBase) -> None:
+    def __init__(self, lines: Lines, level: int, logger: str, original: TextIO) -> None:
         super().__init__()
         self._lines: Lines | None = lines
         self._level, self._logger, self._original = level, logger, original
@@ -213,7 +213,8 @@ class Capture:
         ]
         sys.stdout, sys.stderr = self._streams
         root.addHandler(LineHandler(self._lines))
-        root.setLevel(min(root.level or logging.INFO, logging.INFO))
+        if root.level > logging.INFO:
+            root.setLevel(logging.INFO)
         return self
 
     def __exit__(
@@ -225,8 +226,10 @@ class Capture:
         root = logging.getLogger()
         sys.stdout, sys.stderr, handlers, level, disabled = self._before
         root.handlers[:] = handlers
-        root.setLevel(level)
-        logging.disable(disabled)
+        if root.level != level:
+            root.setLevel(level)
+        if root.manager.disable != disabled:
+            logging.disable(disabled)
         for stream in self._streams:
             stream.finish()
         self._lines.close()

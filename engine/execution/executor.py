@@ -1,21 +1,18 @@
 """One attempt, from assignment to outcome. Runs in a worker process and knows no database."""
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from engine.execution.assignment import Assignment, context_of
+from engine.execution.assignments import Assignment, context_of
 from engine.execution.capture import Capture, LogSink
 from engine.execution.failures import describe
-from engine.execution.hygiene import Snapshot
 from engine.execution.interrupts import Control, Delivery, listening
 from engine.execution.outcomes import Canceled, Failed, Interrupted, Missing, Outcome, Succeeded
 from engine.execution.verdicts import BAD_INPUT, BAD_OUTPUT, TIMED_OUT, Kind, failed, kind_of
 from engine.registry import registry
 from engine.sdk import values
 from engine.sdk.context import Context, executing
-from engine.sdk.errors import TaskRunStopped
+from engine.sdk.errors import TaskRunStopped, TaskRunTimedOut
 from engine.sdk.tasks import Task
 from runs import conf
 from runs.states import RunStatus
@@ -24,21 +21,16 @@ from runs.states import RunStatus
 STOPPED = (TaskRunStopped, asyncio.CancelledError)
 
 
-def execute(
-    assignment: Assignment, logs: LogSink, control: Control, files: Iterable[int] = ()
-) -> Outcome:
+def execute(assignment: Assignment, logs: LogSink, control: Control) -> Outcome:
     """Run one attempt of a task's body and say how it ended. Never raises.
 
-    `logs` gets its log lines, `control` may ask it to stop, `files` are descriptors of this process
-    that the body must leave alone.
+    `logs` gets its log lines as they come; `control` says whether and why it should stop, and is
+    asked when the signal of `interrupts.install` arrives.
     """
     task = registry.get(assignment.task_id)
     if task is None:
         return Missing(why_missing(assignment.task_id))
-    before = Snapshot(files)
-    outcome = Attempt(task, assignment).run(logs, control)
-    damage = before.restore()
-    return replace(outcome, recycle=damage) if damage else outcome
+    return Attempt(task, assignment).run(logs, control)
 
 
 def why_missing(task_id: str) -> str:
@@ -57,9 +49,12 @@ class Attempt:
     def run(self, logs: LogSink, control: Control) -> Outcome:
         ctx = context_of(self._assignment, self._task.source.file)
         limit = conf.get("LOG_LINES_PER_ATTEMPT")
-        with listening(control, ctx) as delivery, Capture(logs, limit, delivery.shielded):
-            with executing(ctx):
-                return self._ended(delivery, ctx)
+        with (
+            listening(control, ctx) as delivery,
+            Capture(logs, limit, delivery.shielded),
+            executing(ctx),
+        ):
+            return self._ended(delivery, ctx)
 
     def _ended(self, delivery: Delivery, ctx: Context) -> Outcome:
         try:
@@ -83,7 +78,7 @@ class Attempt:
         if reason == "cancel":
             return Canceled()
         if reason == "timeout":
-            return self._failed(TaskRunStopped(), TIMED_OUT, self._overdue())
+            return self._failed(TaskRunTimedOut(), TIMED_OUT, self._overdue())
         try:
             limit = conf.get("OUTPUT_LIMIT")
             return Succeeded(None if result is None else values.dumps(result, limit))

@@ -12,6 +12,8 @@ from types import CodeType, TracebackType
 from typing import Any
 
 MAX_MESSAGE = 1000
+#: The message stands in full beside the stack trace; with it twice, nothing else would fit.
+MAX_TRACE_MESSAGE = 200
 MAX_LINE = 1024
 MAX_FRAMES = 50
 KEPT_FIRST = 5
@@ -47,15 +49,14 @@ def describe(error: BaseException, code: str = "", message: str = "") -> str:
     try:
         return fitting(error, code, message)
     except Exception:  # an exception whose attributes fail too
-        return dumps(
-            {
-                **head(code, safe(lambda: type(error).__name__), message),
-                "message": "The error could not be described.",
-                "stack_trace": "",
-                "frames": [],
-                "causes": [],
-            }
-        )
+        return dumps(bare(error, code, "The error could not be described."))
+
+
+def bare(error: BaseException, code: str, message: str) -> dict[str, Any]:
+    """What can be said of any exception."""
+    name = cut(safe(lambda: type(error).__name__), MAX_TRACE_MESSAGE)
+    said = cut(message or safe(lambda: str(error)), MAX_TRACE_MESSAGE)
+    return {**head(code, name, said), "stack_trace": "", "frames": [], "causes": []}
 
 
 def fitting(error: BaseException, code: str, message: str) -> str:
@@ -63,39 +64,34 @@ def fitting(error: BaseException, code: str, message: str) -> str:
         text = dumps(described(error, code, message, frames, causes))
         if len(text) <= MAX_TEXT:
             return text
-    return dumps({**head(code, "Error", ""), "message": "", "frames": [], "stack_trace": ""})
+    return dumps(bare(error, code, message))
 
 
 def described(
     error: BaseException, code: str, message: str, frames: int, causes: int
 ) -> dict[str, Any]:
-    shown = frames_of(error, frames)
-    own = summary(error)
+    own, chain = told(error, frames), list(related(error, causes))
+    others = [{**told(cause, frames), "relation": relation} for relation, cause in chain]
     return {
         **head(code, own["name"], message or own["message"]),
-        "stack_trace": stack_trace(shown, own["name"], own["message"]),
-        "frames": [asdict(frame) for frame in shown],
-        "causes": [
-            {
-                **summary(cause),
-                "relation": relation,
-                "frames": [asdict(f) for f in frames_of(cause, frames)],
-            }
-            for relation, cause in related(error, causes)
-        ],
+        "stack_trace": "\n\n".join([stack_trace(own), *map(stack_trace, others)]),
+        "frames": own["frames"],
+        "causes": others,
+    }
+
+
+def told(error: BaseException, frames: int) -> dict[str, Any]:
+    """One exception without its causes."""
+    return {
+        "name": cut(safe(lambda: type(error).__name__), 200),
+        "message": cut(safe(lambda: str(error)), MAX_MESSAGE),
+        "frames": [asdict(frame) for frame in frames_of(error, frames)],
     }
 
 
 def head(code: str, name: str, message: str) -> dict[str, str]:
     facts = {"type": "INTERNAL_ERROR" if code else "BUILT_IN_ERROR", "name": name}
     return facts | ({"code": code} if code else {}) | {"message": cut(message, MAX_MESSAGE)}
-
-
-def summary(error: BaseException) -> dict[str, str]:
-    return {
-        "name": cut(safe(lambda: type(error).__name__), 200),
-        "message": cut(safe(lambda: str(error)), MAX_MESSAGE),
-    }
 
 
 def safe(text: Callable[[], str]) -> str:
@@ -168,12 +164,18 @@ def is_authors(file: str) -> bool:
     return not installed and not str(path).startswith(NOT_AUTHORS)
 
 
-def stack_trace(frames: list[Frame], name: str, message: str) -> str:
-    """The traceback as Python prints it."""
-    lines = ["Traceback (most recent call last):"] if frames else []
-    for frame in frames:
-        lines.append(f'  File "{frame.file}", line {frame.line}, in {frame.function}')
-        lines += [f"    {frame.text}"] if frame.text else []
+#: How the stack trace introduces an exception that another one came from.
+LEADS = {"cause": "Caused by:", "context": "While handling:", "member": "With:"}
+
+
+def stack_trace(told: dict[str, Any]) -> str:
+    """The traceback as Python prints it, causes below."""
+    lines = [LEADS[told["relation"]]] if "relation" in told else []
+    lines += ["Traceback (most recent call last):"] if told["frames"] else []
+    for frame in told["frames"]:
+        lines.append(f'  File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}')
+        lines += [f"    {frame['text']}"] if frame["text"] else []
+    name, message = told["name"], cut(told["message"], MAX_TRACE_MESSAGE)
     return "\n".join([*lines, f"{name}: {message}" if message else name])
 
 

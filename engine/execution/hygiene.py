@@ -23,22 +23,39 @@ TRUSTED = {
     "os.getpid": (os, "getpid", os.getpid),
 }
 STANDARD_FILES = (0, 1, 2)
-SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+#: What bodies handle; asking about all sixty after every run costs more than a short run does.
+SIGNALS = [
+    getattr(signal, f"SIG{name}")
+    for name in (
+        *("ALRM", "CHLD", "CONT", "HUP", "INT", "PIPE", "PROF", "QUIT", "TERM", "TSTP"),
+        *("USR1", "USR2", "VTALRM", "WINCH"),
+    )
+]
+
+
+def snapshot(files: Iterable[int] = ()) -> "Snapshot":
+    """How this process stands now. `files` are descriptors that bodies must leave alone."""
+    return Snapshot(files)
+
+
+def restore(before: "Snapshot") -> str:
+    """Put everything back as it was; returns what could not be, or empty."""
+    return before.restore()
 
 
 class Snapshot:
-    """How the process stood before a body ran. `files` are descriptors it must leave alone."""
+    """How a process stood before any body ran."""
 
     def __init__(self, files: Iterable[int] = ()) -> None:
         self._directory = os.getcwd()
         self._mask = current_umask()
-        self._environment = os.environ.copy()
+        self._environment = raw_environment().copy()
         self._locale = locale.setlocale(locale.LC_ALL)
         self._signals = {number: signal.getsignal(number) for number in SIGNALS}
+        self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._files = {number: identity(number) for number in (*STANDARD_FILES, *files)}
 
     def restore(self) -> str:
-        """Put everything back; returns what could not be, or empty."""
         steps = (
             self._restore_environment,
             self._restore_directory,
@@ -51,11 +68,12 @@ class Snapshot:
         return "; ".join(damage for step in steps if (damage := attempt(step)))
 
     def _restore_environment(self) -> str:
-        if os.environ != self._environment:
+        now = raw_environment()
+        if now != self._environment:
             zone = os.environ.get("TZ")
-            os.environ.clear()
-            os.environ.update(self._environment)
-            if zone != self._environment.get("TZ"):
+            for name in now.keys() | self._environment.keys():
+                put_back(os.fsdecode(name), self._environment.get(name))
+            if zone != os.environ.get("TZ"):
                 time.tzset()
         return ""
 
@@ -69,12 +87,12 @@ class Snapshot:
         return ""
 
     def _restore_signals(self) -> str:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, before in self._signals.items():
             # None: a handler that was not set from Python and cannot be set again
             if signal.getsignal(number) != before and before is not None:
                 signal.signal(number, before)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
         return ""
 
     def _check_files(self) -> str:
@@ -96,6 +114,19 @@ def check_trusted() -> str:
         if getattr(module, attribute, None) is not real
     ]
     return f"replaced and not put back: {', '.join(replaced)}" if replaced else ""
+
+
+def raw_environment() -> dict[bytes, bytes]:
+    """What `os.environ` holds, undecoded: comparing it costs a hundredth."""
+    raw: dict[bytes, bytes] = vars(os.environ)["_data"]
+    return raw
+
+
+def put_back(name: str, value: bytes | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environb[os.fsencode(name)] = value
 
 
 def identity(number: int) -> tuple[int, int] | None:

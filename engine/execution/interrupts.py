@@ -1,4 +1,4 @@
-"""Stopping a body from outside: SIGUSR1 tells the worker to look why, and the body hears of it.
+"""Stopping a body from outside: a signal tells the worker to look why, and the body hears of it.
 
 The handler runs between any two bytecodes of the main thread, so it takes no lock. It raises only
 while the body itself runs, never inside our own steps (`shielded`), and at most once: what the body
@@ -11,19 +11,13 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from engine.sdk.context import Context
 from engine.sdk.errors import STOPS
 
-SIGNAL = signal.SIGUSR1
-
-
-class Control(Protocol):
-    """The supervisor's word about the run that executes now."""
-
-    def reason(self) -> str:
-        """Why it should stop: "cancel", "timeout", "shutdown", or empty."""
+#: Why the run that executes now should stop: "cancel", "timeout", "shutdown"; None if it should not.
+Control = Callable[[], str | None]
 
 
 class Delivery:
@@ -42,7 +36,7 @@ class Delivery:
 
     def look(self) -> None:
         """Ask the control and pass the word on. Called by the signal handler."""
-        reason = self._control.reason()
+        reason = self._control()
         if reason:
             self._ctx._signal.abort(reason)
             self._deliver()
@@ -103,9 +97,9 @@ def _cancel(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any] | None") -
 _active: Delivery | None = None
 
 
-def install() -> None:
-    """Handle SIGUSR1 in this process. Call it when a worker starts, before anybody may send it."""
-    signal.signal(SIGNAL, _handle)
+def install(number: signal.Signals = signal.SIGUSR1) -> None:
+    """Listen to the signal. Call it when a worker starts, before anybody may send one."""
+    signal.signal(number, _handle)
 
 
 def _handle(_number: int, _frame: object) -> None:
@@ -117,14 +111,8 @@ def _handle(_number: int, _frame: object) -> None:
 def listening(control: Control, ctx: Context) -> Iterator[Delivery]:
     """Pass the supervisor's word on for as long as this attempt lasts."""
     global _active
-    if signal.getsignal(SIGNAL) is not _handle and threading.current_thread() is _main_thread():
-        install()
     delivery = _active = Delivery(control, ctx)
     try:
         yield delivery
     finally:
         _active = None
-
-
-def _main_thread() -> threading.Thread:
-    return threading.main_thread()

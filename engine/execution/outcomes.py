@@ -7,7 +7,7 @@ from runs.states import RunStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """`recycle` says why this process should execute nothing more, or is empty."""
+    """`recycle` says why this process had better execute nothing more, or is empty."""
 
     recycle: str = ""
 

@@ -1,6 +1,6 @@
 """Idempotency keys and their scopes (features.md section 8)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,10 +55,10 @@ def _binding(ctx: Context, scope: Scope) -> list[str]:
     return [ctx.run.id] if scope == "run" else [ctx.run.id, str(ctx.attempt.number)]
 
 
-def _joined(parts: list[str]) -> str:
+def _joined(parts: Sequence[object]) -> str:
     if not parts or not all(isinstance(part, str) and part for part in parts):
         raise InvalidOption("idempotency_key", "idempotency_key needs text that is not empty.")
-    if len(joined := "-".join(parts)) > MAX_LENGTH:
+    if len(joined := "-".join(map(str, parts))) > MAX_LENGTH:
         raise InvalidOption(
             "idempotency_key", f"idempotency_key has at most {MAX_LENGTH} characters."
         )

@@ -30,6 +30,14 @@ PRESETS = {
 }
 
 
+GIGABYTE = 1024**3
+
+
+def memory_of(name: str) -> int:
+    """Bytes of memory a preset has."""
+    return int(PRESETS[name].memory * GIGABYTE)
+
+
 def preset_name(value: object) -> str:
     """The preset of a name, of `{"preset": name}` or of the older `{"cpu": 1, "memory": 2}`.
 

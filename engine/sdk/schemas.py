@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from runs import payloads
 from runs.errors import InvalidPayload
@@ -45,7 +45,7 @@ class TypedPayload:
         try:
             return self._adapter.validate_json("null" if payload is None else payload)
         except ValidationError as error:
-            raise invalid(error) from error
+            raise invalid(error) from None  # its text shows the input, which may be secret
 
     def json_schema(self) -> str:
         return self._schema
@@ -81,10 +81,10 @@ def schema_of(stated: Any, annotation: Any) -> PayloadSchema:
         return AnyPayload()
     try:
         return TypedPayload(kind)
-    except PydanticSchemaGenerationError as error:
+    except PydanticUserError as error:
         raise TypeError(
-            f"The payload's type {kind!r} cannot be validated. Use a pydantic model, a dataclass, "
-            "a TypedDict or a plain JSON type, or state schema=."
+            f"The payload's type {kind!r:.200} cannot be validated: {error.message} Use a pydantic "
+            "model, a dataclass, a TypedDict or a plain JSON type, or state schema=."
         ) from error
 
 

@@ -231,7 +231,7 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 def define(  # noqa: PLR0913  the options of a task
     function: Callable[..., Any],
     *,
-    id: str | None = None,
+    id: str | None = None,  # noqa: A002  the option's name
     description: str | None = None,
     retry: RetryPolicy | Mapping[str, Any] | None = None,
     queue: Queue | Mapping[str, Any] | str | None = None,

@@ -18,7 +18,7 @@ class Attempt(models.Model):
     pk = models.CompositePrimaryKey("run_id", "number")
     #: No database foreign key: the two writes a run makes here are on the hot path.
     run_id = IdField(max_length=30)
-    number = models.PositiveIntegerField()
+    number = models.IntegerField()
     status = models.CharField(max_length=12, choices=AttemptStatus.choices)
     session_id = IdField(max_length=40)
     pid = models.IntegerField(default=0)

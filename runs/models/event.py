@@ -36,7 +36,7 @@ class Event(models.Model):
     run_id = IdField(max_length=30)
     kind = models.CharField(max_length=20, choices=EventKind.choices)
     status = models.CharField(max_length=16, choices=RunStatus.choices)
-    attempt = models.PositiveIntegerField(default=0)
+    attempt = models.IntegerField(default=0)
     #: "user:<name>", "key:<name>", "session:<id>" or "system".
     actor = models.CharField(max_length=200, blank=True, default="")
     reason = models.TextField(blank=True, default="")
@@ -60,8 +60,8 @@ class LogLine(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     run_id = IdField(max_length=30)
-    attempt = models.PositiveIntegerField()
-    level = models.PositiveSmallIntegerField()
+    attempt = models.IntegerField()
+    level = models.SmallIntegerField()
     logger = models.CharField(max_length=128)
     message = models.TextField()
     at = models.DateTimeField()

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from runs.models.fields import IdField
-from runs.states import FINAL, LEASED, PENDING, RunStatus
+from runs.states import FINAL, LEASED, OPEN, PENDING, RunStatus
 
 
 class Source(models.TextChoices):
@@ -67,12 +67,12 @@ class Run(models.Model):
     #: Microseconds since 1970 when it joined the queue, less the priority; lower goes first.
     sort_key = models.BigIntegerField()
 
-    attempt_number = models.PositiveIntegerField(default=0)
-    max_attempts = models.PositiveIntegerField(default=1)
+    attempt_number = models.IntegerField(default=0)
+    max_attempts = models.IntegerField(default=1)
     #: Attempts that do not count as a try: handed back at a stop, or lost with their cluster.
-    uncounted_attempts = models.PositiveIntegerField(default=0)
+    uncounted_attempts = models.IntegerField(default=0)
     #: Times its process or its cluster was lost while it executed (poison pill counter).
-    crash_count = models.PositiveIntegerField(default=0)
+    crash_count = models.IntegerField(default=0)
     #: Seconds; None is no limit.
     max_duration = models.FloatField(null=True)
     ttl = models.FloatField(null=True)
@@ -89,7 +89,7 @@ class Run(models.Model):
 
     parent_id = IdField(max_length=30, null=True)
     root_id = IdField(max_length=30, null=True)
-    depth = models.PositiveIntegerField(default=0)
+    depth = models.IntegerField(default=0)
     replayed_from_id = IdField(max_length=30, null=True)
     batch_id = IdField(max_length=32, null=True)
     schedule_id = IdField(max_length=32, null=True)
@@ -116,13 +116,11 @@ class Run(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                name="run_status_known", condition=Q(status__in=RunStatus.values)
-            ),
+            # Short on purpose: PostgreSQL reads a constraint's text anew for every statement.
             models.CheckConstraint(
                 name="run_final_has_end",
-                condition=Q(status__in=sorted(FINAL), finished_at__isnull=False)
-                | (~Q(status__in=sorted(FINAL)) & Q(finished_at__isnull=True)),
+                condition=Q(finished_at__isnull=True, status__in=sorted(OPEN))
+                | Q(finished_at__isnull=False, status__in=sorted(FINAL)),
             ),
             models.CheckConstraint(
                 name="run_attempts_start_at_one", condition=Q(max_attempts__gte=1)

@@ -39,15 +39,14 @@ class Lease(models.Model):
     bucket_id = models.BigIntegerField()
     queue_id = models.BigIntegerField()
     session_id = IdField(max_length=40)
-    attempt = models.PositiveIntegerField()
+    attempt = models.IntegerField()
     token = models.CharField(max_length=36)
     claimed_at = models.DateTimeField()
 
     class Meta:
         indexes = [
+            # claim: how many does this bucket hold (the table has a row per busy worker, no more)
             models.Index(fields=["bucket_id"], name="lease_by_bucket"),
-            models.Index(fields=["queue_id"], name="lease_by_queue"),
-            models.Index(fields=["session_id"], name="lease_by_session"),
         ]
 
     def __str__(self) -> str:

@@ -6,8 +6,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE TRIGGER run_final_is_final BEFORE UPDATE ON runs_run FOR EACH ROW
-  WHEN (OLD.status IN ('COMPLETED', 'CANCELED', 'FAILED', 'CRASHED', 'SYSTEM_FAILURE', 'EXPIRED', 'TIMED_OUT')
-        AND NEW.status <> OLD.status)
+  WHEN (OLD.finished_at IS NOT NULL AND NEW.status <> OLD.status)
   EXECUTE FUNCTION trackside_refuse_reopen();
 
 -- History is appended to, never edited.

@@ -1,6 +1,5 @@
 CREATE TRIGGER run_final_is_final BEFORE UPDATE OF status ON runs_run FOR EACH ROW
-WHEN OLD.status IN ('COMPLETED', 'CANCELED', 'FAILED', 'CRASHED', 'SYSTEM_FAILURE', 'EXPIRED', 'TIMED_OUT')
-     AND NEW.status <> OLD.status
+WHEN OLD.finished_at IS NOT NULL AND NEW.status <> OLD.status
 BEGIN
   SELECT RAISE(ABORT, 'run_final_is_final: a final status cannot change');
 END;

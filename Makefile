@@ -1,0 +1,102 @@
+# Trackside needs Python 3.11 or newer and make; everything else goes into .venv.
+#
+#   make up       start everything
+#   make test     lint and the whole suite, on SQLite and on PostgreSQL
+#   make help     the other targets
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -eu -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --upgrade
+
+.PHONY: help up test test-sqlite test-postgresql lint format lock clean
+
+help: ## Say what the targets do
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
+
+up: $(VENV)/runtime.stamp ## Start web, cluster and database; PORT, HOST, WORKERS, DATABASE_URL are honoured
+	@exec $(BIN)/python manage.py up
+
+test: lint test-sqlite test-postgresql ## Lint and the whole suite on both databases
+
+test-sqlite: $(VENV)/dev.stamp $(VENV)/system.stamp ## The suite on SQLite
+	@$(BIN)/python -m pytest --database=sqlite
+
+test-postgresql: $(VENV)/dev.stamp $(VENV)/system.stamp ## The suite on a PostgreSQL of its own
+	@$(BIN)/python -m pytest --database=postgresql
+
+lint: $(VENV)/dev.stamp ## Format, style, types, import contracts, templates, migrations
+	@$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports
+	$(BIN)/djlint templates --check --lint --quiet
+	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
+
+format: $(VENV)/dev.stamp ## Format Python and templates
+	@$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/djlint templates --reformat --quiet || true
+
+lock: $(VENV)/made ## Renew both lock files
+	@$(PIP) install uv
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove .venv and caches; the data in var/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
+
+# Stamps: a step runs again only when what it came from has changed.
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+		echo "Trackside needs Python 3.11 or newer; '$(PYTHON)' is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2
+		exit 1
+	}
+	if ! $(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1; then
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
+			echo "This Python cannot make virtual environments; first run: sudo apt-get install python3-venv" >&2
+			exit 1
+		}
+		echo "Installing python3-venv"
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends python3-venv >/dev/null
+		$(PYTHON) -m venv --clear $(VENV)
+	fi
+	touch $@
+
+$(VENV)/runtime.stamp: requirements.lock $(VENV)/made
+	@echo "Installing dependencies"
+	$(PIP) install --require-hashes --requirement requirements.lock
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/made
+	@echo "Installing development dependencies"
+	$(PIP) install --require-hashes --requirement requirements-dev.lock
+	touch $@ $(VENV)/runtime.stamp
+
+# PostgreSQL and Chromium of the system, for the tests. No server is set up: the tests start their own.
+$(VENV)/system.stamp: $(VENV)/made
+	@missing=
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || missing=postgresql
+	command -v chromium >/dev/null || missing="$$missing chromium"
+	if [ -n "$$missing" ]; then
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
+			echo "The tests need system packages; first run: sudo apt-get install $$missing" >&2
+			exit 1
+		}
+		echo "Installing $$missing"
+		conf=/etc/postgresql-common/createcluster.conf
+		[ -e $$conf ] || { mkdir -p $${conf%/*}; echo "create_main_cluster = false" >$$conf; }
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends \
+			-o Dpkg::Options::=--force-confold $$missing >/dev/null
+	fi
+	touch $@

@@ -1,0 +1,1 @@
+"""What runs inside a Django process of the measured project: seeding and in-process timing."""

@@ -1,0 +1,1 @@
+"""What the measurements stand on: servers, processes, peers' environments, reports."""

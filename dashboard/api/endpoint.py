@@ -1,0 +1,61 @@
+"""What every endpoint has in common: methods, the key, JSON in every answer."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from dashboard.api import auth, errors, objects
+from dashboard.api.errors import ApiError
+
+Handler = Callable[..., dict[str, Any]]
+View = Callable[..., HttpResponse]
+
+
+class ApiRequest(HttpRequest):
+    """A request with its caller."""
+
+    #: "key:<name>", for events and the audit log.
+    actor: str
+
+
+def endpoint(method: str) -> Callable[[Handler], View]:
+    """A view that answers `method` with the dict its handler returns, or with a JSON error."""
+
+    def decorate(handler: Handler) -> View:
+        @csrf_exempt
+        @wraps(handler)
+        def view(request: ApiRequest, **arguments: str) -> HttpResponse:
+            try:
+                answer = _handled(method, handler, request, arguments)
+            except Exception as error:  # the one place that turns errors into answers
+                answer = errors.response(error)
+            return _private(answer)
+
+        return view
+
+    return decorate
+
+
+def _handled(
+    method: str, handler: Handler, request: ApiRequest, arguments: dict[str, str]
+) -> HttpResponse:
+    if request.method != method:
+        raise ApiError(405, f"Use {method} here, not {request.method}.", headers={"allow": method})
+    request.actor = f"key:{auth.caller(request).name}"
+    body = objects.encode(handler(request, **arguments))
+    return HttpResponse(body, content_type="application/json")
+
+
+@csrf_exempt
+def unknown(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """The answer to every path the API does not have."""
+    return _private(errors.response(ApiError(404, "There is no such endpoint.", retry=False)))
+
+
+def _private(answer: HttpResponse) -> HttpResponse:
+    answer["cache-control"] = "no-store"
+    answer["x-content-type-options"] = "nosniff"
+    return answer

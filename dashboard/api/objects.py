@@ -1,0 +1,153 @@
+"""Runs as the reference's clients read them: unset fields are left out, never null."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from runs import conf
+from runs.models import Run
+from runs.states import FINAL, LEASED, PENDING, RunStatus
+
+#: Children listed with a run; a list filtered by parent has them all.
+CHILDREN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Stored JSON text, sent as it is: no number, key order or escape changes on the way."""
+
+    text: str
+
+
+def encode(value: object) -> str:
+    """JSON of plain values and Raw text."""
+    if isinstance(value, Raw):
+        return value.text
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key)}:{encode(v)}" for key, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(encode, value)) + "]"
+    return json.dumps(value, allow_nan=False)
+
+
+def listed(run: Run) -> dict[str, Any]:
+    """A run as an item of a list."""
+    environment = conf.get("ENVIRONMENT")
+    kind, name = environment.get("kind", "dev"), environment.get("name", "")
+    return {**_common(run), "env": {"id": f"env_{kind}", "name": name}}
+
+
+def retrieved(run: Run) -> dict[str, Any]:
+    """A run with payload, output, error and relations."""
+    succeeded = run.status == RunStatus.COMPLETED
+    return {
+        **_related(run),
+        "relatedRuns": _relations(run),
+        "attemptCount": run.attempt_number,
+        **_present(
+            batchId=run.batch_id,
+            payload=_raw(run.payload),
+            output=_raw(run.output) if succeeded else None,
+            error=_error(run),
+        ),
+    }
+
+
+def _common(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "status": run.status,
+        "taskIdentifier": run.task_id,
+        **_booleans(run.status),
+        "isTest": run.is_test,
+        "createdAt": _time(run.created_at),
+        "updatedAt": _time(run.updated_at),
+        "tags": run.tag_list,
+        "costInCents": 0,
+        "baseCostInCents": 0,
+        "durationMs": run.usage_ms,
+        **_optional(run),
+    }
+
+
+def _optional(run: Run) -> dict[str, Any]:
+    expired = run.status == RunStatus.EXPIRED
+    return _present(
+        idempotencyKey=run.idempotency_key,
+        version=run.version or None,
+        startedAt=_time(run.started_at),
+        finishedAt=_time(run.finished_at),
+        delayedUntil=_time(run.delay_until),
+        ttl=None if run.ttl is None else f"{run.ttl:.15g}s",
+        expiredAt=_time(run.finished_at) if expired else None,
+        metadata=_raw(run.metadata),
+        queue={"name": run.queue},
+        concurrencyKey=run.concurrency_key,
+    )
+
+
+def _booleans(status: str) -> dict[str, bool]:
+    # unlike the reference, EXPIRED and TIMED_OUT are completed: its poll() never ends on them
+    final, succeeded = status in FINAL, status == RunStatus.COMPLETED
+    return {
+        "isQueued": status in PENDING,
+        "isExecuting": status in LEASED,
+        "isWaiting": status == RunStatus.WAITING,
+        "isCompleted": final,
+        "isSuccess": succeeded,
+        "isFailed": final and not succeeded,
+        "isCancelled": status == RunStatus.CANCELED,
+    }
+
+
+def _related(run: Run) -> dict[str, Any]:
+    batch: Any = run.batch_id
+    function = "trigger" if batch is None else "batchTrigger"
+    return {**_common(run), "depth": run.depth, "triggerFunction": function}
+
+
+def _relations(run: Run) -> dict[str, Any]:
+    wanted = {run.root_id, run.parent_id} - {None}
+    relatives: dict[Any, Any] = {
+        found.id: _related(found) for found in _light(Run.objects.filter(id__in=wanted))
+    }
+    children = _light(Run.objects.filter(parent_id=run.id).order_by("id")[:CHILDREN])
+    return _present(
+        root=relatives.get(run.root_id),
+        parent=relatives.get(run.parent_id),
+        children=[_related(child) for child in children] or None,
+    )
+
+
+def _light(runs: Any) -> Iterable[Run]:
+    found: Iterable[Run] = runs.defer("payload", "output", "seed_metadata")
+    return found
+
+
+def _error(run: Run) -> dict[str, Any] | None:
+    if run.status not in FINAL or run.status == RunStatus.COMPLETED:
+        return None
+    if not run.error:
+        return {"message": run.reason} if run.reason else None
+    stored = json.loads(run.error)
+    return _present(
+        message=str(stored.get("message") or ""),
+        name=stored.get("name") or None,
+        stackTrace=stored.get("stack_trace") or None,
+    )
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _raw(text: str | None) -> Raw | None:
+    return None if text is None else Raw(text)
+
+
+def _time(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

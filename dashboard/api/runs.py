@@ -1,0 +1,78 @@
+"""Runs: list, retrieve, cancel, replay."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from dashboard.api import bodies, objects, packets, pagination, queries, schemas
+from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api.errors import ApiError
+from runs import lifecycle
+from runs.models import Run
+from runs.reads.deadline import deadline
+from runs.reads.windows import moment_of
+
+#: A list that takes longer is stopped.
+SECONDS = 2.0
+#: A run this young may sit in a transaction that has not committed yet.
+YOUNG = timedelta(minutes=1)
+
+
+@endpoint("GET")
+def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
+    """A page of runs, newest first. The reference's project path names this one project too."""
+    asked = queries.values(request.GET)
+    page = pagination.page(asked)
+    with deadline(SECONDS):
+        return pagination.paged(queries.runs(asked), page)
+
+
+@endpoint("GET")
+def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
+    """One run with payload and output."""
+    return objects.retrieved(_found(run_id))
+
+
+@endpoint("POST")
+def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
+    """Stop a run; a finished one stays as it is."""
+    body = {name: member.value for name, member in bodies.read(request).items()}
+    asked = schemas.Cancel.read(body)
+    run = lifecycle.cancel(
+        _shaped(run_id),
+        actor=request.actor,
+        reason=asked.reason,
+        keep_children=asked.keep_children,
+    )
+    return {"id": run.id}
+
+
+@endpoint("POST")
+def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
+    """Run a run again as a new run, as it was or with changes."""
+    body = bodies.read(request)
+    changes = {name: member.value for name, member in body.items()}
+    if "version" in changes:
+        changes["lockToVersion"] = changes.pop("version")
+    options = schemas.options(changes)
+    given: Any = lifecycle.KEEP
+    if "payload" in body:
+        given = packets.text(body["payload"], changes.get("payloadType"))
+    made = lifecycle.replay(_shaped(run_id), actor=request.actor, payload=given, options=options)
+    return {"id": made.run_id}
+
+
+def _found(run_id: str) -> Run:
+    run = Run.objects.filter(pk=_shaped(run_id)).defer("seed_metadata").first()
+    if run is None:
+        young = timezone.now() - moment_of(run_id) < YOUNG
+        raise ApiError(404, f"There is no run {run_id}.", retry=young)
+    return run
+
+
+def _shaped(run_id: str) -> str:
+    """`run_id` if a run could have it, so nothing else reaches the database; else a 404."""
+    if pagination.RUN_ID.fullmatch(run_id) is None:
+        raise ApiError(404, "Not found: a run's id is run_ and 26 letters and digits.", retry=False)
+    return run_id

@@ -1,0 +1,204 @@
+"""Request bodies as pydantic models: types are strict, unknown names are refused."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from dashboard.api.errors import ApiError
+from runs import durations, payloads
+from runs.errors import InvalidOption
+from runs.lifecycle.options import IDEMPOTENCY_TTL, MAX_TAGS, TriggerOptions
+
+#: What the reference has and Trackside does not (yet). Accepted only as null or false.
+UNSUPPORTED = frozenset(
+    [
+        "debounce",
+        "concurrency",
+        "gates",
+        "externalDeploymentId",
+        "bulkActionId",
+        "resumeParentOnCompletion",
+        "parentAttempt",
+        "dependentAttempt",
+        "parentBatch",
+        "dependentBatch",
+    ]
+)
+#: What needs no action here: there is one region, and sizes and types are seen in the data.
+IGNORED = frozenset({"region", "payloadSize", "payloadType", "metadataType", "payload"})
+
+
+#: U+0000 and halves of surrogate pairs: no text column takes them.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _storable(text: str) -> str:
+    if UNSTORABLE.search(text):
+        raise ValueError("contains a character that cannot be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+
+
+class Body(BaseModel):
+    """A strict body; null means the same as absent."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", alias_generator=to_camel, populate_by_name=False
+    )
+
+    @classmethod
+    def read(cls, values: dict[str, Any], where: str = "") -> Self:
+        """The model of `values`; raises a 400 that names the field."""
+        given = {name: value for name, value in values.items() if value is not None}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise ApiError(400, _sentence(error, where)) from error
+
+
+def _sentence(error: ValidationError, where: str) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join([*([where] if where else []), *(str(part)[:60] for part in first["loc"])])
+    if first["type"] == "extra_forbidden":
+        return f"{path} is not an option Trackside knows."
+    return f"{path}: {first['msg']}."
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _texted(value: object) -> object:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"{value:.15g}" if isinstance(value, float) else str(value) if number else value
+
+
+class QueueName(Body):
+    name: Text
+
+
+class KeyOptions(Body):
+    key: Annotated[list[Text], BeforeValidator(_listed)]
+    scope: str = "global"
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Options(Body):
+    """The options of trigger and replay, in the reference's names."""
+
+    queue: Annotated[QueueName | None, BeforeValidator(_named)] = None
+    concurrency_key: Annotated[Text | None, BeforeValidator(_texted)] = None
+    test: bool = False
+    idempotency_key: Annotated[Text, Field(min_length=1, max_length=2048)] | None = None
+    idempotency_key_ttl: str | None = Field(None, alias="idempotencyKeyTTL")
+    idempotency_key_options: KeyOptions | None = None
+    delay: Text | None = None
+    ttl: int | float | Text | None = None
+    tags: Annotated[list[Text] | None, BeforeValidator(_listed)] = None
+    max_attempts: int | None = Field(None, ge=1, le=1000)
+    metadata: dict[str, Any] | str | None = None
+    max_duration: int | float | None = None
+    parent_run_id: Text | None = None
+    machine: Text | None = None
+    priority: int | float | None = None
+    lock_to_version: Text | None = None
+
+
+class Cancel(Body):
+    """What a cancel may say; clients of the reference send no body."""
+
+    reason: Text = Field("", max_length=1000)
+    keep_children: bool = False
+
+
+def options(values: dict[str, Any], where: str = "") -> TriggerOptions:
+    """TriggerOptions of the reference's `values`. Raises a 400 or 422, or InvalidOption."""
+    for name in sorted(UNSUPPORTED & values.keys()):
+        if values[name]:
+            raise ApiError(422, f"{name} is not supported by this version of Trackside.")
+    known = {name: values[name] for name in values.keys() - UNSUPPORTED - IGNORED}
+    body = Options.read(known, where)
+    return TriggerOptions(
+        queue=body.queue.name if body.queue else None,
+        concurrency_key=body.concurrency_key,
+        delay=_delay(body.delay),
+        ttl=None if body.ttl is None else durations.seconds(body.ttl, "ttl"),
+        **_idempotency(body),
+        tags=_tags(body.tags),
+        metadata=_metadata(body.metadata),
+        priority=body.priority,
+        max_attempts=body.max_attempts,
+        max_duration=body.max_duration,
+        machine=body.machine,
+        version=body.lock_to_version,
+        is_test=body.test,
+        parent_id=body.parent_run_id,
+    )
+
+
+def _delay(text: str | None) -> float | datetime | None:
+    """Seconds of a duration, or the moment an ISO 8601 text names (UTC unless it says otherwise)."""
+    if text is None:
+        return None
+    try:
+        return durations.seconds(text, "delay")
+    except InvalidOption:
+        return _moment(text)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text[:64])
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidOption(
+            "delay", "delay must be a duration like “1h30m” or an ISO 8601 date."
+        ) from error
+
+
+def _idempotency(body: Options) -> dict[str, Any]:
+    key, ttl = body.idempotency_key, body.idempotency_key_ttl
+    if key is None:
+        return {}
+    chosen = body.idempotency_key_options
+    scope = chosen.scope if chosen else "global"
+    if scope not in {"run", "attempt", "global"}:
+        raise ApiError(400, "idempotencyKeyOptions.scope must be run, attempt or global.")
+    return {
+        "idempotency_key": _readable_key(key, chosen),
+        "idempotency_scope": scope,
+        "idempotency_ttl": IDEMPOTENCY_TTL if ttl is None else _key_ttl(ttl),
+    }
+
+
+def _readable_key(key: str, chosen: KeyOptions | None) -> str:
+    """The text people know, where the hash clients send is the hash of it; else what was sent."""
+    text = "-".join(chosen.key) if chosen else key
+    same = hashlib.sha256(text.encode(errors="replace")).hexdigest() == key
+    return text if same else key
+
+
+def _key_ttl(text: str) -> float:
+    return durations.seconds(text, "idempotencyKeyTTL")
+
+
+def _tags(tags: list[str] | None) -> tuple[str, ...] | None:
+    if tags is None:
+        return None
+    if len(set(tags)) > MAX_TAGS:
+        raise ApiError(422, f"A run has at most {MAX_TAGS} tags; got {len(set(tags))}.")
+    return tuple(tags)
+
+
+def _metadata(metadata: dict[str, Any] | str | None) -> str | None:
+    """JSON text; clients that serialize it themselves send text already."""
+    return payloads.dumps(metadata) if isinstance(metadata, dict) else metadata

@@ -1,0 +1,43 @@
+"""POST /api/v1/tasks/{id}/trigger."""
+
+from typing import Any
+
+from dashboard.api import bodies, packets, schemas
+from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api.errors import ApiError
+from runs import lifecycle
+from runs.lifecycle import requests
+from runs.models import Source
+
+#: `context` is the caller's tracing; runs do not keep it.
+MEMBERS = {"payload", "options", "context"}
+
+
+@endpoint("POST")
+def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
+    """Make a run of the task, also of one no cluster knows yet."""
+    body = bodies.read(request, required=True)
+    _check_members(body)
+    given = _options(body)
+    payload = packets.text(body.get("payload"), given.get("payloadType"))
+    options = schemas.options(given, "options")
+    made = requests.once(
+        task_id,
+        request.headers.get("x-trigger-request-idempotency-key", ""),
+        lambda: lifecycle.trigger(
+            task_id, payload, options, source=Source.API, actor=request.actor
+        ),
+    )
+    return {"id": made.run_id, "isCached": made.is_cached}
+
+
+def _check_members(body: dict[str, bodies.Member]) -> None:
+    for name in body.keys() - MEMBERS:
+        raise ApiError(400, f"“{name[:60]}” is not a member of this body; see payload and options.")
+
+
+def _options(body: dict[str, bodies.Member]) -> dict[str, Any]:
+    given = body["options"].value if "options" in body else None
+    if not isinstance(given, dict | None):
+        raise ApiError(400, "options must be a JSON object.")
+    return given or {}

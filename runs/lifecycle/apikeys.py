@@ -1,0 +1,125 @@
+"""Bearer keys: make, check, revoke. The key itself is never stored nor logged."""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import string
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from runs import conf
+from runs.errors import InvalidOption, NotFound
+from runs.lifecycle import audit
+from runs.models import ApiKey
+
+LETTERS = string.ascii_letters + string.digits
+LENGTH = 40
+PREFIX_LENGTH = 16
+#: The last use is remembered to the minute: one write for many requests.
+USE_STEP = timedelta(minutes=1)
+KINDS = {"dev": "dev", "staging": "stg", "prod": "prod"}
+#: A key somebody else made: long enough not to be guessed, and one word in a header.
+FOREIGN_KEY = re.compile(r"[!-~]{24,200}")
+#: The reference's clients take this form for a key that cannot sign tokens.
+MISREAD_KEY = re.compile(r"tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}")
+PRESET = "TRACKSIDE_API_KEY"
+
+
+def create(
+    name: str, *, actor: str, key: str | None = None, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """A new key and its text, which is nowhere else. Raises InvalidOption."""
+    if not 1 <= len(name) <= 100 or not name.isprintable() or name != name.strip():
+        raise InvalidOption("name", "A key's name has 1 to 100 printable characters.")
+    text = new_text() if key is None else _accepted(key)
+    try:
+        with transaction.atomic():
+            row = ApiKey.objects.create(
+                name=name,
+                prefix=_prefix(text),
+                key_hash=_hashed(text),
+                created_by=actor,
+                expires_at=expires_at,
+            )
+            audit.record(actor, "apikey.create", name)
+    except IntegrityError as error:
+        raise InvalidOption(
+            "name", f"There is a key “{name}” (or this very key) already."
+        ) from error
+    return row, text
+
+
+def revoke(name: str, *, actor: str) -> ApiKey:
+    """Refuse the key from now on; it cannot come back. Raises NotFound."""
+    with transaction.atomic():
+        row = ApiKey.objects.select_for_update().filter(name=name).first()
+        if row is None:
+            raise NotFound(f"There is no API key “{name}”.")
+        if row.revoked_at is None:
+            row.revoked_at = timezone.now()
+            row.save(update_fields=["revoked_at"])
+            audit.record(actor, "apikey.revoke", name)
+    return row
+
+
+def verify(text: str) -> ApiKey | None:
+    """The live key `text` is, with its use noted, or None."""
+    wanted = _hashed(text)
+    row = ApiKey.objects.filter(key_hash=wanted).first()
+    now = timezone.now()
+    if row is None or not hmac.compare_digest(row.key_hash, wanted):
+        return None
+    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+        return None
+    if row.last_used_at is None or row.last_used_at <= now - USE_STEP:
+        unused = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USE_STEP)
+        ApiKey.objects.filter(unused, pk=row.pk).update(last_used_at=now)
+    return row
+
+
+def ensure_preset_key() -> ApiKey | None:
+    """Make the key in the environment's TRACKSIDE_API_KEY known; None without one.
+
+    Safe to call at every start and from several processes. A changed value replaces the earlier
+    one; a revoked key stays revoked. Raises InvalidOption if the value cannot be a key.
+    """
+    text = os.environ.get(PRESET, "").strip()
+    if not text:
+        return None
+    known = ApiKey.objects.filter(key_hash=_hashed(_accepted(text))).first()
+    if known is not None:
+        return known
+    values = {"prefix": _prefix(text), "key_hash": _hashed(text), "revoked_at": None}
+    with transaction.atomic():
+        row, made = ApiKey.objects.update_or_create(name=PRESET, defaults=values)
+        audit.record("system", "apikey.create" if made else "apikey.replace", PRESET)
+    return row
+
+
+def new_text() -> str:
+    """`tr_<environment>_` and 40 random letters and digits (238 bits)."""
+    kind = KINDS.get(conf.get("ENVIRONMENT").get("kind", "dev"), "dev")
+    return f"tr_{kind}_" + "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+
+
+def _accepted(text: str) -> str:
+    if FOREIGN_KEY.fullmatch(text) is None or MISREAD_KEY.fullmatch(text):
+        raise InvalidOption(
+            "key",
+            "A preset key has 24 to 200 printable ASCII characters without spaces, and not the "
+            "form tr_<environment>_sk_<24 characters>, which clients misread.",
+        )
+    return text
+
+
+def _prefix(text: str) -> str:
+    return text[: min(PREFIX_LENGTH, len(text) // 3)]
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()

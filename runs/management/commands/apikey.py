@@ -1,0 +1,70 @@
+"""`manage.py apikey`: make, list and revoke the API's bearer keys."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from runs import durations
+from runs.lifecycle import apikeys
+from runs.management.terminal import VerbCommand, actor, line
+from runs.models import ApiKey
+
+
+class Command(VerbCommand):
+    help = "Make, list and revoke keys of the API. A key is shown once; only its hash is stored."
+    examples = """examples:
+  python manage.py apikey create backend
+  python manage.py apikey create ci --expires 90d
+  python manage.py apikey list
+  python manage.py apikey revoke backend
+
+In containers, set TRACKSIDE_API_KEY (24 to 200 printable characters): “manage.py up” makes
+that key known at every start.
+"""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="create|list|revoke")
+        create = verbs.add_parser("create", help="make a key and print it once")
+        create.add_argument("name", help="what the key is for; shown wherever it acted")
+        create.add_argument("--expires", metavar="DURATION", help="end after this time, like 90d")
+        verbs.add_parser("list", help="all keys, without their text")
+        revoke = verbs.add_parser("revoke", help="refuse a key from now on")
+        revoke.add_argument("name")
+
+    def do_create(self, options: dict[str, Any]) -> None:
+        expires = options["expires"]
+        moment = timezone.now() + _duration(expires) if expires else None
+        _, text = apikeys.create(options["name"], actor=actor(), expires_at=moment)
+        self.stdout.write(text)
+        self.stderr.write(
+            "This key is not shown again. Use it as a header:\n"
+            f'  curl -H "authorization: Bearer {text[:12]}…" http://127.0.0.1:8765/api/v1/runs'
+        )
+
+    def do_list(self, options: dict[str, Any]) -> None:
+        for key in ApiKey.objects.order_by("name"):
+            used = f"used {_day(key.last_used_at)}" if key.last_used_at else "never used"
+            self.stdout.write(f"{line(key.name, 40):40}  {key.prefix}…  {_state(key):22}  {used}")
+
+    def do_revoke(self, options: dict[str, Any]) -> None:
+        key = apikeys.revoke(options["name"], actor=actor())
+        self.stdout.write(f"Key “{line(key.name, 100)}” is revoked.")
+
+
+def _duration(text: str) -> timedelta:
+    return timedelta(seconds=durations.seconds(text, "--expires"))
+
+
+def _state(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {_day(key.revoked_at)}"
+    if key.expires_at is None:
+        return "active"
+    word = "expired" if key.expires_at <= timezone.now() else "expires"
+    return f"{word} {_day(key.expires_at)}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}"

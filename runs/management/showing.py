@@ -1,0 +1,133 @@
+"""Runs as text and as JSON lines."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from runs.management.terminal import line, plain
+from runs.models import Attempt, LogLine, Run
+
+LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+#: Characters of a payload or output that are shown; `--json` has all of it.
+SHOWN = 2000
+FIELDS = [
+    "id",
+    "task_id",
+    "status",
+    "reason",
+    "queue",
+    "concurrency_key",
+    "priority",
+    "attempt_number",
+    "max_attempts",
+    "max_duration",
+    "ttl",
+    "machine",
+    "version",
+    "is_test",
+    "source",
+    "actor",
+    "idempotency_key",
+    "parent_id",
+    "root_id",
+    "replayed_from_id",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "delay_until",
+    "retry_at",
+]
+NOT_ASCII = re.compile(r"[^\x00-\x7e]")
+DOCUMENTS = ("payload", "output", "error", "metadata", "tags")
+
+
+def row(run: Run, now: datetime) -> str:
+    """One line of a list."""
+    age = _span((now - run.created_at).total_seconds())
+    took = _span(run.duration.total_seconds()) if run.duration is not None else ""
+    task, queue = line(run.task_id, 32), line(run.queue, 28)
+    return f"{run.id}  {run.get_status_display():15}  {task:32}  {queue:28}  {age:>6} ago  {took}"
+
+
+def as_json(run: Run, *, heavy: bool) -> str:
+    """One JSON object on one line, in ASCII; documents only if `heavy`."""
+    values = {name: json.dumps(_plain(getattr(run, name))) for name in FIELDS}
+    for name in DOCUMENTS if heavy else ("tags",):
+        values[name] = _stored(getattr(run, name))
+    known = [f"{json.dumps(name)}: {text}" for name, text in values.items()]
+    return "{" + ", ".join(known) + "}"
+
+
+def details(run: Run) -> Iterator[str]:
+    """The lines of `show`."""
+    yield f"{run.id}  {run.get_status_display()}" + (" (canceling)" if run.is_canceling else "")
+    yield from (f"  {name:12} {line(value, 200)}" for name, value in _facts(run) if value)
+    for attempt in Attempt.objects.filter(run_id=run.id).order_by("number"):
+        took = _took(attempt)
+        yield f"  attempt {attempt.number}    {attempt.get_status_display()}{took}"
+    for name in ("payload", "output", "metadata"):
+        if text := getattr(run, name):
+            yield f"  {name:12} {_cut(plain(text))}"
+    if run.error:
+        error = json.loads(run.error)
+        yield f"  error        {line(error.get('name'), 100)}: {line(error.get('message'), 500)}"
+        yield plain(error.get("stack_trace") or "")
+
+
+def log(entry: LogLine) -> str:
+    """One line of a run's log."""
+    level = LEVELS.get(entry.level, str(entry.level))
+    return f"{entry.at:%H:%M:%S}  {level:8} {plain(entry.message)}"
+
+
+def _facts(run: Run) -> list[tuple[str, Any]]:
+    return [
+        ("why", run.reason),
+        ("task", run.task_id),
+        ("queue", run.queue),
+        ("key", run.concurrency_key),
+        ("tags", ", ".join(run.tag_list)),
+        ("triggered", f"{_time(run.created_at)} by {run.actor or run.source}"),
+        ("delayed until", _time(run.delay_until)),
+        ("started", _time(run.started_at)),
+        ("finished", _time(run.finished_at)),
+        ("attempts", f"{run.attempt_number} of {run.max_attempts}"),
+        ("replay of", run.replayed_from_id),
+        ("parent", run.parent_id),
+    ]
+
+
+def _stored(text: str | None) -> str:
+    """Stored JSON as it is, on one line, with escapes for all that is not ASCII."""
+    flat = (text or "null").replace("\n", " ").replace("\r", " ")
+    return NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], flat)
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _took(attempt: Attempt) -> str:
+    if attempt.finished_at is None:
+        return ""
+    return f" in {_span((attempt.finished_at - attempt.started_at).total_seconds())}"
+
+
+def _cut(text: str) -> str:
+    more = len(text) - SHOWN
+    return f"{text[:SHOWN]}… ({more:,} more characters; --json shows all)" if more > 0 else text
+
+
+def _span(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.1f}s"

@@ -1,0 +1,41 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.browser import checked_page, chromium
+from tests.support.instance import Instance, database_url, empty_database, running
+
+
+@pytest.fixture
+def instance(tmp_path: Path, transactional_db: None) -> Iterator[Instance]:
+    """Starts processes on this test's own database, which the test sees through the models."""
+    with running(database_url(), tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def cluster_env(instance: Instance) -> dict[str, str]:
+    """Environment with which another process works on this test's database."""
+    return instance.environment
+
+
+@pytest.fixture
+def new_instance(tmp_path: Path, django_db_blocker) -> Iterator[Instance]:
+    """As a new user has it: a database without tables, and nothing started."""
+    with django_db_blocker.unblock(), empty_database(tmp_path) as url, running(url, tmp_path) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser, live_server) -> Iterator[Page]:
+    """A browser page at the live server; relative addresses work."""
+    with checked_page(browser, live_server.url) as made:
+        yield made

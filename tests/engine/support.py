@@ -1,0 +1,47 @@
+"""What tests of the engine make attempts of."""
+
+from datetime import UTC, datetime
+
+from engine.execution.assignments import Assignment
+from engine.execution.executor import execute
+from engine.sdk.context import (
+    AttemptInfo,
+    Context,
+    EnvironmentInfo,
+    MachineInfo,
+    QueueInfo,
+    RunInfo,
+    TaskInfo,
+)
+
+
+class Sink:
+    """Keeps log lines."""
+
+    def __init__(self):
+        self.lines = []
+
+    def write(self, level, logger, message, at):
+        self.lines.append((level, logger, message))
+
+    @property
+    def messages(self):
+        return [message for _, _, message in self.lines]
+
+
+def make_context(attempt=1, *, is_test=False):
+    return Context(
+        run=RunInfo(id="run_1", is_test=is_test),
+        task=TaskInfo("a-task"),
+        attempt=AttemptInfo(attempt, datetime(2026, 1, 1, tzinfo=UTC)),
+        queue=QueueInfo("task/a-task"),
+        environment=EnvironmentInfo("Tests", "dev"),
+        machine=MachineInfo("small-1x", 0.5, 0.5),
+    )
+
+
+def carry_out(task, payload=None, *, control=lambda: None, sink=None, **facts):
+    """Execute one attempt of a task."""
+    facts = {"attempt": 1, "max_attempts": 3} | facts
+    assignment = Assignment(run_id="run_1", task_id=task.id, payload=payload, **facts)
+    return execute(assignment, sink or Sink(), control)

@@ -1,0 +1,124 @@
+import json
+
+import pytest
+from django.utils import timezone
+
+from engine import catalog, queue, retry
+from engine.discovery import BrokenFile, Catalog
+from engine.sdk.tasks import define
+from runs import lifecycle
+from runs.models import Queue, Run, Source, Task, WorkerSession
+
+pytestmark = pytest.mark.django_db
+
+
+def defined(task_id, **options):
+    return define(lambda payload: None, id=task_id, **options)
+
+
+def register(*tasks, version="v1", broken=()):
+    return catalog.register(Catalog(tasks, broken, version))
+
+
+def alive_session(version):
+    now = timezone.now()
+    return WorkerSession.objects.create(
+        id=f"session_{version}",
+        cluster="c",
+        host="h",
+        boot_id="b",
+        pid=1,
+        slots=1,
+        version=version,
+        started_at=now,
+        heartbeat_at=now,
+        expires_at=now,
+    )
+
+
+def test_writes_what_the_task_declares():
+    register(
+        defined(
+            "charge",
+            description="Charges.",
+            schema=list[int],
+            retry=retry(max_attempts=7, factor=3),
+            queue={"concurrency_limit": 2},
+            machine="micro",
+            max_duration=60,
+            ttl="1h",
+            priority=1,
+            tags="billing",
+        )
+    )
+    row = Task.objects.get()
+    assert (row.id, row.description, row.version, row.active) == ("charge", "Charges.", "v1", True)
+    assert (row.max_attempts, row.max_duration, row.ttl) == (7, 60, 3600)
+    assert (row.machine, row.priority, row.tags) == ("micro", 1, '["billing"]')
+    assert json.loads(row.config)["retry"]["factor"] == 3
+    assert json.loads(row.schema)["type"] == "array"
+    made = Queue.objects.get(name="task/charge")
+    assert (made.kind, made.concurrency_limit) == ("task", 2)
+
+
+def test_writes_nothing_when_nothing_changed(django_assert_max_num_queries):
+    task = defined("charge")
+    assert register(task).changed == ("charge",)
+    before = Task.objects.get().registered_at
+    with django_assert_max_num_queries(8):
+        assert register(task).changed == ()
+    assert Task.objects.get().registered_at == before
+
+
+def test_limits_from_code_change_and_those_of_people_stay():
+    register(defined("charge", queue=queue("billing", concurrency_limit=2)))
+    lifecycle.override_limit("billing", 9, actor="user:anna")
+    lifecycle.pause("billing", actor="user:anna")
+    register(defined("charge", queue=queue("billing", concurrency_limit=3, total_limit=8)))
+    row = Queue.objects.get(name="billing")
+    assert (row.concurrency_limit, row.total_limit) == (3, 8)
+    assert (row.override_limit, row.paused, row.kind) == (9, True, "custom")
+
+
+def test_a_queue_that_was_only_named_keeps_its_limits():
+    Queue.objects.create(name="paid", concurrency_limit=4)
+    register(defined("charge", queue="paid"), defined("mail", queue="new"))
+    assert Queue.objects.get(name="paid").concurrency_limit == 4
+    assert Queue.objects.get(name="new").concurrency_limit is None
+
+
+def test_a_task_that_vanished_is_inactive():
+    register(defined("old"), defined("kept"))
+    assert register(defined("kept")).vanished == ("old",)
+    assert not Task.objects.get(pk="old").active
+    assert register(defined("old"), defined("kept")).changed == ("old",)
+    assert Task.objects.get(pk="old").active
+
+
+def test_a_task_that_a_living_cluster_may_have_stays_active():
+    register(defined("old"), version="v1")
+    session = alive_session("v1")
+    register(defined("new"), version="v2")
+    assert Task.objects.get(pk="old").active
+    session.delete()
+    register(defined("new"), version="v2")
+    assert not Task.objects.get(pk="old").active
+
+
+def test_a_broken_file_marks_its_known_tasks():
+    register(good := defined("good"), known := defined("known", tags="a"))
+    Task.objects.filter(pk="known").update(file_path="/tasks/bad.py")
+    bad = BrokenFile("/tasks/bad.py", "Traceback: no", ("unheard",))
+    register(good, broken=[bad])
+    rows = {row.pk: row for row in Task.objects.all()}
+    assert [rows[name].broken for name in ("good", "known", "unheard")] == [False, True, True]
+    assert (rows["known"].error, rows["known"].tags) == ("Traceback: no", '["a"]')
+    register(good, known)
+    assert not Task.objects.get(pk="known").broken
+
+
+def test_runs_that_waited_for_the_task_go_on():
+    run = lifecycle.trigger("late", None, source=Source.SDK)
+    assert Run.objects.get(pk=run.run_id).status == "PENDING_VERSION"
+    assert register(defined("late")).released == 1
+    assert Run.objects.get(pk=run.run_id).status == "QUEUED"

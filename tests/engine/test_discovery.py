@@ -1,0 +1,149 @@
+import sys
+import textwrap
+
+import pytest
+
+from engine import DuplicateTaskIds, discovery
+from engine.discovery import discover
+from engine.registry import registry
+
+
+@pytest.fixture
+def task_dir(tmp_path, settings, monkeypatch):
+    """An empty task directory, the only one; what it brings into `sys` goes again."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(discovery, "import_apps", list)
+    settings.TRACKSIDE = {"TASK_DIRS": [str(tmp_path)], "VERSION": "v1"}
+    modules = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("from engine import task\n" + textwrap.dedent(text))
+    return path
+
+
+def ids(catalog):
+    return [task.id for task in catalog.tasks]
+
+
+def test_finds_tasks_in_files_and_folders(task_dir):
+    write(task_dir / "hello_one.py", "@task\ndef hello(): ...\n")
+    write(task_dir / "mail" / "send_two.py", "@task(id='send')\ndef body(): ...\n")
+    catalog = discover()
+    assert (ids(catalog), catalog.broken, catalog.version) == (["hello", "send"], (), "v1")
+
+
+@pytest.mark.parametrize("name", ["test_a.py", "a_test.py", "_private.py", ".hidden/a.py"])
+def test_passes_over_tests_and_private_files(task_dir, name):
+    write(task_dir / name, "@task\ndef hello(): ...\n")
+    assert ids(discover()) == []
+
+
+def test_imports_init_first(task_dir, monkeypatch):
+    write(task_dir / "a_first.py", "import os\nassert os.environ['SEEN'] == 'init'\n")
+    write(task_dir / "init.py", "import os\nos.environ['SEEN'] = 'init'\n")
+    monkeypatch.setenv("SEEN", "")
+    assert discover().broken == ()
+
+
+def test_files_may_import_each_other(task_dir):
+    write(task_dir / "zz_shared.py", "@task\ndef shared(): ...\n")
+    write(task_dir / "aa_uses.py", "from zz_shared import shared\n@task\ndef uses(): ...\n")
+    assert ids(discover()) == ["shared", "uses"]
+
+
+def test_a_file_may_be_named_like_a_standard_module(task_dir):
+    import email  # noqa: PLC0415  what must stay
+
+    write(task_dir / "email.py", "@task\ndef send(): ...\n")
+    assert ids(discover()) == ["send"]
+    assert sys.modules["email"] is email
+
+
+BROKEN = """
+    @task
+    def first(): ...
+
+    @task(id="second-task", retry={"max_attempts": 2})
+    async def second(): ...
+
+    @task(id="third" + "computed")
+    def third(): ...
+
+    raise %s
+"""
+
+
+@pytest.mark.parametrize("error", ["ValueError('no')", "SystemExit(0)", "ImportError('gone')"])
+def test_a_file_that_fails_marks_its_tasks_and_no_others(task_dir, error):
+    path = write(task_dir / "bad_file.py", BROKEN % error)
+    write(task_dir / "good_file.py", "@task\ndef good(): ...\n")
+    catalog = discover()
+    assert ids(catalog) == ["good"]
+    (broken,) = catalog.broken
+    assert broken.path == str(path)
+    assert broken.task_ids == ("first", "second-task", "thirdcomputed")
+    assert error.split("(")[0] in broken.error
+    assert registry.why_broken("first") == broken.error
+
+
+def test_tasks_after_the_failure_are_found_by_reading(task_dir):
+    write(
+        task_dir / "bad_import.py",
+        """
+        import engine as e
+        from engine import task as job
+        import module_that_is_not_there
+
+        @job
+        def one(): ...
+
+        @e.task(id="two")
+        def body(): ...
+
+        @other.task
+        def three(): ...
+        """,
+    )
+    assert discover().broken[0].task_ids == ("one", "two")
+
+
+def test_a_syntax_error_is_a_broken_file(task_dir):
+    write(task_dir / "no_python.py", "def (")
+    (broken,) = discover().broken
+    assert "SyntaxError" in broken.error
+    assert broken.task_ids == ()
+
+
+def test_without_its_init_nothing_of_a_directory_runs(task_dir):
+    write(task_dir / "init.py", "raise ValueError('no hooks')")
+    write(task_dir / "fine_file.py", "@task\ndef fine(): ...\n")
+    catalog = discover()
+    assert ids(catalog) == []
+    assert [broken.task_ids for broken in catalog.broken] == [(), ("fine",)]
+
+
+def test_one_id_in_two_files_refuses_to_start(task_dir):
+    write(task_dir / "file_a.py", "@task(id='same')\ndef a(): ...\n")
+    write(task_dir / "file_b.py", "@task(id='same')\ndef b(): ...\n")
+    with pytest.raises(DuplicateTaskIds, match=r"file_a\.py:2 and .*file_b\.py:2"):
+        discover()
+
+
+def test_a_directory_that_is_not_there_is_empty(settings, tmp_path):
+    settings.TRACKSIDE = {"TASK_DIRS": [str(tmp_path / "none")]}
+    assert discovery.task_directories() == []
+
+
+def test_the_version_of_changed_files_is_their_content(task_dir, settings, monkeypatch):
+    monkeypatch.chdir(task_dir)
+    settings.TRACKSIDE = {"TASK_DIRS": [str(task_dir)]}
+    path = write(task_dir / "hashed_file.py", "X = 1\n")
+    first = discover().version
+    assert discover().version == first
+    path.write_text("X = 2\n")
+    assert discover().version != first

@@ -1,0 +1,98 @@
+import hashlib
+import re
+
+import pytest
+
+from runs.errors import InvalidOption, NotFound
+from runs.lifecycle import apikeys
+from runs.models import ApiKey, AuditLog
+
+pytestmark = pytest.mark.django_db
+
+
+def test_makes_a_key_and_stores_only_its_hash():
+    row, text = apikeys.create("backend", actor="cli:ann")
+    assert re.fullmatch("tr_dev_[0-9a-zA-Z]{40}", text)
+    assert row.key_hash == hashlib.sha256(text.encode()).hexdigest()
+    assert text.startswith(row.prefix)
+    assert all(text not in str(values) for values in ApiKey.objects.values())
+    assert AuditLog.objects.get().action == "apikey.create"
+
+
+@pytest.mark.parametrize(("kind", "word"), [("dev", "dev"), ("staging", "stg"), ("prod", "prod")])
+def test_a_key_names_its_environment(settings, kind, word):
+    settings.TRACKSIDE = {"ENVIRONMENT": {"name": "x", "kind": kind}}
+    text = apikeys.new_text()
+    assert text.startswith(f"tr_{word}_")
+    assert apikeys.MISREAD_KEY.fullmatch(text) is None
+
+
+def test_a_name_is_used_once():
+    apikeys.create("backend", actor="x")
+    with pytest.raises(InvalidOption, match="already"):
+        apikeys.create("backend", actor="x")
+
+
+@pytest.mark.parametrize("name", ["", " ", " a", "a\n", "\x1b[0m", "x" * 101])
+def test_refuses_names_nobody_could_read(name):
+    with pytest.raises(InvalidOption, match="name"):
+        apikeys.create(name, actor="x")
+
+
+@pytest.mark.parametrize(
+    "key", ["short", "x" * 201, "with space " * 3, "é" * 30, "tr_dev_sk_" + "a" * 24]
+)
+def test_refuses_keys_that_would_not_work(key):
+    with pytest.raises(InvalidOption, match="key"):
+        apikeys.create("backend", actor="x", key=key)
+
+
+def test_revokes_once_and_for_all():
+    _, text = apikeys.create("backend", actor="x")
+    first = apikeys.revoke("backend", actor="cli:ann").revoked_at
+    assert apikeys.revoke("backend", actor="cli:bob").revoked_at == first
+    assert apikeys.verify(text) is None
+    assert AuditLog.objects.filter(action="apikey.revoke").count() == 1
+
+
+def test_revoking_an_unknown_key_says_so():
+    with pytest.raises(NotFound, match="nobody"):
+        apikeys.revoke("nobody", actor="x")
+
+
+PRESET = "a-preset-key-of-some-length"
+
+
+def test_a_preset_key_is_made_once(monkeypatch):
+    monkeypatch.setenv("TRACKSIDE_API_KEY", PRESET)
+    first, second = apikeys.ensure_preset_key(), apikeys.ensure_preset_key()
+    assert first.pk == second.pk == apikeys.verify(PRESET).pk
+    assert ApiKey.objects.count() == 1
+
+
+def test_a_changed_preset_replaces_the_earlier_one(monkeypatch):
+    monkeypatch.setenv("TRACKSIDE_API_KEY", PRESET)
+    apikeys.ensure_preset_key()
+    monkeypatch.setenv("TRACKSIDE_API_KEY", PRESET + "-2")
+    apikeys.ensure_preset_key()
+    assert apikeys.verify(PRESET) is None
+    assert apikeys.verify(PRESET + "-2").name == "TRACKSIDE_API_KEY"
+
+
+def test_a_revoked_preset_stays_revoked(monkeypatch):
+    monkeypatch.setenv("TRACKSIDE_API_KEY", PRESET)
+    apikeys.ensure_preset_key()
+    apikeys.revoke("TRACKSIDE_API_KEY", actor="x")
+    apikeys.ensure_preset_key()
+    assert apikeys.verify(PRESET) is None
+
+
+def test_without_a_preset_there_is_nothing_to_do(monkeypatch):
+    monkeypatch.delenv("TRACKSIDE_API_KEY", raising=False)
+    assert apikeys.ensure_preset_key() is None
+
+
+def test_a_preset_that_cannot_be_a_key_is_refused(monkeypatch):
+    monkeypatch.setenv("TRACKSIDE_API_KEY", "short")
+    with pytest.raises(InvalidOption, match="24 to 200"):
+        apikeys.ensure_preset_key()

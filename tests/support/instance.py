@@ -1,0 +1,127 @@
+"""A Trackside of a test's own: a database, an environment, and the processes it starts."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+from django.db import connection
+
+from dashboard.launch.processes import kill_session
+
+ROOT = Path(__file__).resolve().parents[2]
+TASKS = Path(__file__).with_name("tasks")
+#: Timers scaled down, so that what takes a minute in production takes a second here.
+QUICK = {
+    "TRACKSIDE_DRAIN_SECONDS": "3",
+    "TRACKSIDE_CANCEL_GRACE_SECONDS": "1",
+    "TRACKSIDE_TIMEOUT_GRACE_SECONDS": "1",
+    "TRACKSIDE_HEARTBEAT_SECONDS": "0.5",
+    "TRACKSIDE_LEASE_SECONDS": "3",
+    "TRACKSIDE_SWEEP_SECONDS": "0.3",
+    "TRACKSIDE_POLL_SECONDS": "0.5",
+}
+
+
+@dataclass
+class Instance:
+    """Runs management commands against one database. Everything it starts ends with it."""
+
+    environment: dict[str, str]
+    home: Path
+    _started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def manage(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py …` to its end."""
+        return subprocess.run(
+            command(*words),
+            env=self.environment | environment,
+            cwd=self.home,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def start(
+        self, *words: str, out: IO[Any] | int | None = None, **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start `manage.py …` in a session of its own."""
+        process = subprocess.Popen(
+            command(*words),
+            env=self.environment | environment,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT if out is not None else None,
+            text=True,
+            start_new_session=True,
+        )
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for process in self._started:
+            process.kill()
+            kill_session(process.pid)
+            process.wait()
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, str(ROOT / "manage.py"), *words]
+
+
+@contextmanager
+def running(url: str, home: Path) -> Iterator[Instance]:
+    """An instance over the database at `url`."""
+    environment = {
+        **os.environ,
+        **QUICK,
+        "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+        "DATABASE_URL": url,
+        "TRACKSIDE_DATA_DIR": str(home / "var"),
+        "TRACKSIDE_TASK_DIRS": str(TASKS),
+    }
+    instance = Instance(environment, home)
+    try:
+        yield instance
+    finally:
+        instance.close()
+
+
+def database_url() -> str:
+    """DATABASE_URL of the database the tests of this process use."""
+    return url_of(str(connection.settings_dict["NAME"]))
+
+
+@contextmanager
+def empty_database(home: Path) -> Iterator[str]:
+    """DATABASE_URL of a new database without tables."""
+    if connection.vendor == "sqlite":
+        yield f"sqlite:///{home / 'fresh.sqlite3'}"
+        return
+    name = f"fresh_{uuid.uuid4().hex[:12]}"
+    administrate(f"CREATE DATABASE {name}")
+    try:
+        yield url_of(name)
+    finally:
+        administrate(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def url_of(name: str) -> str:
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    settings = connection.settings_dict
+    return f"postgres://{settings['USER']}@{settings['HOST']}:{settings['PORT']}/{name}"
+
+
+def administrate(statement: str) -> None:
+    with psycopg.connect(url_of("postgres"), autocommit=True) as server:
+        server.execute(statement)  # type: ignore[call-overload]  # a name we made up
