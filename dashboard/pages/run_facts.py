@@ -80,11 +80,12 @@ def _times(run: Run) -> list[Fact]:
 def _origin(run: Run) -> list[Fact]:
     made = f"{run.get_source_display()}, by {who(run.actor)}" if run.actor else ""
     found: list[Fact] = [("Triggered from", made or run.get_source_display(), "")]
-    for term, other in (
+    links: list[tuple[str, str | None]] = [
         ("Replay of", run.replayed_from_id),
         ("Parent", run.parent_id),
         ("Root", run.root_id),
-    ):
+    ]
+    for term, other in links:
         found.append((term, other or "–", reverse("dashboard:run", args=[other]) if other else ""))
     return found
 

@@ -28,7 +28,9 @@ def pick(request: HttpRequest) -> HttpResponse:
     """Choose a task; a form with a name sends here too, so the page works without JavaScript."""
     if wanted := request.GET.get("task", "").replace("\x00", "").strip():
         return redirect("dashboard:test_task", task_id=wanted)
-    return shell.render(request, "dashboard/test/pick.html", {"tasks": Task.objects.all()[:OFFERED]})
+    return shell.render(
+        request, "dashboard/test/pick.html", {"tasks": Task.objects.all()[:OFFERED]}
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

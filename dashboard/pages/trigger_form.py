@@ -120,7 +120,7 @@ class TriggerForm(forms.Form):
 
     def is_same_payload(self, original: str | None) -> bool:
         """Whether the payload was left alone (a browser rewrites line ends)."""
-        sent = self.cleaned_data["payload"]
+        sent: str | None = self.cleaned_data["payload"]
         if sent is None or original is None:
             return sent is original
         return sent == original or sent == original.replace("\r\n", "\n").replace("\r", "\n")
