@@ -15,7 +15,7 @@ from runs.models import AuditLog, Queue, Run, Task, WorkerSession
 PAGES = 100
 
 
-class UncountedPaginator(Paginator[Any]):
+class UncountedPaginator(Paginator):  # type: ignore[type-arg]
     """Pages without COUNT: as many as it offers, the last ones may be empty."""
 
     @cached_property
@@ -23,7 +23,7 @@ class UncountedPaginator(Paginator[Any]):
         return self.per_page * PAGES
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows only the domain writes."""
 
     show_full_result_count = False
@@ -42,7 +42,7 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 
 
 @admin.register(Queue)
-class QueueAdmin(admin.ModelAdmin[Queue]):
+class QueueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Pause, resume and override through the domain's verbs, so that the audit log knows."""
 
     list_display = ("name", "kind", "limit", "concurrency_limit", "override_limit", "paused")
