@@ -57,7 +57,7 @@ def look(run: Run) -> Look:
         return CANCELING
     if run.is_retrying:
         return RETRYING
-    if run.status == S.COMPLETED and run.attempt_number > 1:
+    if run.status == S.COMPLETED and tries(run) > 1:
         return RECOVERED
     return LOOKS[run.status]
 
@@ -67,6 +67,11 @@ def attempt_look(attempt: Attempt) -> Look:
     if attempt.status == AttemptStatus.RELEASED:
         return RELEASED
     return LOOKS[attempt.status]
+
+
+def tries(run: Run) -> int:
+    """Attempts that count against `max_attempts`."""
+    return run.attempt_number - run.uncounted_attempts
 
 
 def can_cancel(run: Run) -> bool:

@@ -1,6 +1,6 @@
 """Django's admin: queues with their verbs, the rest to look at. No list here ever counts rows."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
@@ -14,15 +14,8 @@ from runs.models import AuditLog, Queue, Run, Task, WorkerSession
 
 PAGES = 100
 
-if TYPE_CHECKING:
-    AnyPaginator = Paginator[Any]
-    AnyAdmin = admin.ModelAdmin[Any]
-    AdminOfQueues = admin.ModelAdmin[Queue]
-else:
-    AnyPaginator, AnyAdmin, AdminOfQueues = Paginator, admin.ModelAdmin, admin.ModelAdmin
 
-
-class UncountedPaginator(AnyPaginator):
+class UncountedPaginator(Paginator):  # type: ignore[type-arg]
     """Pages without COUNT: as many as it offers, the last ones may be empty."""
 
     @cached_property
@@ -30,7 +23,7 @@ class UncountedPaginator(AnyPaginator):
         return self.per_page * PAGES
 
 
-class ReadOnlyAdmin(AnyAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows only the domain writes."""
 
     show_full_result_count = False
@@ -49,7 +42,7 @@ class ReadOnlyAdmin(AnyAdmin):
 
 
 @admin.register(Queue)
-class QueueAdmin(AdminOfQueues):
+class QueueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Pause, resume and override through the domain's verbs, so that the audit log knows."""
 
     list_display = ("name", "kind", "limit", "concurrency_limit", "override_limit", "paused")

@@ -65,6 +65,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "tabs": run_tabs.TABS,
         "gates": shut,
         "ahead": place,
+        "tries": presenters.tries(run),
         "can_cancel": presenters.can_cancel(run),
         "every": FAST if presenters.is_moving(run) else SLOW,
         "token": _token(run, shut, place),
