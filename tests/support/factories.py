@@ -1,0 +1,159 @@
+"""Runs as they stand in life: every one climbs there by the real verbs."""
+
+import os
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from runs import lifecycle
+from runs.lifecycle import TriggerOptions, attempts, definitions, sessions, store
+from runs.lifecycle.store import Claim, Ending, Finished, Next
+from runs.models import Attempt, Event, Queue, QueueKind, Run, Source, Task, WorkerSession
+from runs.states import RunStatus
+
+ERROR = '{"name": "ValueError", "message": "no"}'
+S = RunStatus
+
+
+@dataclass(frozen=True)
+class Held:
+    """A run and the lease somebody has of it."""
+
+    run_id: str
+    token: str
+    attempt: int
+    session_id: str
+
+    @property
+    def run(self) -> Run:
+        return Run.objects.get(pk=self.run_id)
+
+    @property
+    def lease(self) -> tuple[str, str]:
+        return self.run_id, self.token
+
+
+def task(task_id: str = "send", **facts) -> Task:
+    """A registered task with its queue."""
+    facts = {"queue": f"task/{task_id}", "registered_at": timezone.now()} | facts
+    made = Task.objects.update_or_create(id=task_id, defaults=facts)[0]
+    kind = QueueKind.TASK if made.queue.startswith("task/") else QueueKind.CUSTOM
+    Queue.objects.get_or_create(name=made.queue, defaults={"kind": kind})
+    definitions.forget()
+    return made
+
+
+def queue(name: str = "mail", limit: int | None = None, total: int | None = None) -> Queue:
+    return Queue.objects.create(name=name, concurrency_limit=limit, total_limit=total)
+
+
+def session(slots: int = 4, pid: int | None = None) -> WorkerSession:
+    return sessions.open_session("tests", slots=slots, version="1", pid=pid or os.getpid())
+
+
+def trigger(task_id: str = "send", payload: str | None = None, **options) -> Run:
+    """A run of a task that is registered if it was not."""
+    if not Task.objects.filter(pk=task_id).exists():
+        task(task_id)
+    made = lifecycle.trigger(task_id, payload, TriggerOptions(**options), source=Source.SDK)
+    return Run.objects.get(pk=made.run_id)
+
+
+def claim(by: WorkerSession, slots: int = 1) -> list[Held]:
+    return [held(by, claim) for claim in store.current().claim(by.pk, slots)]
+
+
+def held(by: WorkerSession, claim: Claim) -> Held:
+    return Held(claim.run_id, claim.token, claim.attempt, by.pk)
+
+
+def start(one: Held, pid: int = 1) -> store.Assignment | None:
+    return store.current().start(*one.lease, pid)
+
+
+def finish(ending: Ending, take: Next = Next.NONE, pid: int = 1) -> Finished:
+    return store.current().finish(ending, take, pid)
+
+
+def complete(one: Held, take: Next = Next.NONE, output: str = '"done"') -> Finished:
+    return finish(attempts.complete(*one.lease, output), take)
+
+
+def queued_run(**options) -> Run:
+    return trigger(**options)
+
+
+def delayed_run(**options) -> Run:
+    return trigger(**{"delay": 3600.0} | options)
+
+
+def parked_run(task_id: str = "unknown", **options) -> Run:
+    made = lifecycle.trigger(task_id, None, TriggerOptions(**options), source=Source.SDK)
+    return Run.objects.get(pk=made.run_id)
+
+
+def dequeued_run(by: WorkerSession | None = None, **options) -> Held:
+    """The only claimable run of the test, claimed."""
+    run = trigger(**options)
+    one = claim(by or session())[0]
+    assert one.run_id == run.pk, "another run was claimable"
+    return one
+
+
+def executing_run(by: WorkerSession | None = None, **options) -> Held:
+    one = dequeued_run(by, **options)
+    assert start(one)
+    return one
+
+
+def ended_run(status: RunStatus = S.COMPLETED, **options) -> Run:
+    """A run that executed and ended so."""
+    one = executing_run(**options)
+    if status == S.COMPLETED:
+        complete(one)
+    elif status == S.CANCELED:
+        lifecycle.cancel(one.run_id, actor="user:ada")
+        finish(attempts.acknowledge_cancel(*one.lease))
+    else:
+        finish(attempts.fail(*one.lease, ERROR, status))
+    return one.run
+
+
+def expired_run() -> Run:
+    run = trigger(ttl=0.000001)
+    lifecycle.expire_due()
+    return Run.objects.get(pk=run.pk)
+
+
+def waiting_run() -> Run:
+    """Nothing suspends runs yet, so the row is set by hand."""
+    one = executing_run()
+    Run.objects.filter(pk=one.run_id).update(status=S.WAITING)
+    return one.run
+
+
+def run_in(status: RunStatus) -> Run:
+    """A run in any status."""
+    makers = {
+        S.PENDING_VERSION: parked_run,
+        S.DELAYED: delayed_run,
+        S.QUEUED: queued_run,
+        S.DEQUEUED: lambda: dequeued_run().run,
+        S.EXECUTING: lambda: executing_run().run,
+        S.WAITING: waiting_run,
+        S.EXPIRED: expired_run,
+    }
+    run = makers[status]() if status in makers else ended_run(status)
+    assert run.status == status
+    return run
+
+
+def history(run_id: str) -> list[str]:
+    """The kinds of the run's events, oldest first."""
+    return list(Event.objects.filter(run_id=run_id).values_list("kind", flat=True))
+
+
+def tries(run_id: str) -> list[tuple[int, str]]:
+    """The run's attempts, number and status."""
+    rows = Attempt.objects.filter(run_id=run_id).order_by("number")
+    return list(rows.values_list("number", "status"))
