@@ -3,7 +3,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from runs.lifecycle import definitions
-from tests.support.factories import make_user
+from tests.support.rows import make_user
 
 
 @pytest.fixture(autouse=True)

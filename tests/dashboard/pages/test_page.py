@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.dashboard.pages.conftest import client_of
-from tests.support.factories import make_user, queued_run
+from tests.support.rows import make_user, queued_run
 
 pytestmark = pytest.mark.django_db
 

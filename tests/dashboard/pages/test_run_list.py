@@ -8,7 +8,7 @@ from dashboard.pages import run_list
 from runs import lifecycle
 from runs.models import Run
 from runs.reads.deadline import TooSlow
-from tests.support.factories import completed_run, failed_run, make_queue, make_task, queued_run
+from tests.support.rows import completed_run, failed_run, make_queue, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 
