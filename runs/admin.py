@@ -1,6 +1,6 @@
 """Django's admin: queues with their verbs, the rest to look at. No list here ever counts rows."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
@@ -14,8 +14,15 @@ from runs.models import AuditLog, Queue, Run, Task, WorkerSession
 
 PAGES = 100
 
+if TYPE_CHECKING:
+    AnyPaginator = Paginator[Any]
+    AnyAdmin = admin.ModelAdmin[Any]
+    AdminOfQueues = admin.ModelAdmin[Queue]
+else:
+    AnyPaginator, AnyAdmin, AdminOfQueues = Paginator, admin.ModelAdmin, admin.ModelAdmin
 
-class UncountedPaginator(Paginator[Any]):
+
+class UncountedPaginator(AnyPaginator):
     """Pages without COUNT: as many as it offers, the last ones may be empty."""
 
     @cached_property
@@ -23,7 +30,7 @@ class UncountedPaginator(Paginator[Any]):
         return self.per_page * PAGES
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(AnyAdmin):
     """Rows only the domain writes."""
 
     show_full_result_count = False
@@ -42,7 +49,7 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 
 
 @admin.register(Queue)
-class QueueAdmin(admin.ModelAdmin[Queue]):
+class QueueAdmin(AdminOfQueues):
     """Pause, resume and override through the domain's verbs, so that the audit log knows."""
 
     list_display = ("name", "kind", "limit", "concurrency_limit", "override_limit", "paused")

@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 
 from runs import durations, payloads
 from runs.errors import InvalidOption, InvalidPayload
+from runs.lifecycle.checks import MACHINES
 from runs.lifecycle.options import IDEMPOTENCY_TTL, TriggerOptions
-from runs.lifecycle.triggering import MACHINES
 
 #: A second press of a button within this time answers with the run of the first.
 TOKEN_TTL = 3600.0
