@@ -8,6 +8,16 @@ from tests.support.postgres import Postgres
 from tests.support.site import Cluster, Site, new_site, site_on
 
 
+failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    item.stash[failed] = item.stash.get(failed, False) or report.failed
+    return report
+
+
 @pytest.fixture(scope="module")
 def shared_site(tmp_path_factory: pytest.TempPathFactory, django_db_setup, django_db_blocker):
     """One database and one cluster of two workers for tests that leave both as they found them."""
@@ -20,11 +30,12 @@ def shared_site(tmp_path_factory: pytest.TempPathFactory, django_db_setup, djang
 
 
 @pytest.fixture
-def calm(shared_site: Site) -> Iterator[Site]:
+def calm(shared_site: Site, request: pytest.FixtureRequest) -> Iterator[Site]:
     """The shared site; what this test triggered is checked at its end."""
     shared_site.accepted.clear()
     yield shared_site
-    invariants.check(shared_site)
+    if not request.node.stash[failed]:
+        invariants.check(shared_site)
 
 
 @pytest.fixture
@@ -34,11 +45,13 @@ def cluster(calm: Site) -> Cluster:
 
 
 @pytest.fixture
-def site(tmp_path: Path, django_db_setup, django_db_blocker) -> Iterator[Site]:
+def site(
+    tmp_path: Path, request: pytest.FixtureRequest, django_db_setup, django_db_blocker
+) -> Iterator[Site]:
     """A database of this test's own; everything is checked at its end."""
     with django_db_blocker.unblock(), new_site(tmp_path) as made:
         yield made
-        settle(made)
+        settle(made, request)
 
 
 @pytest.fixture
@@ -53,14 +66,23 @@ def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def on_server(server: Postgres, tmp_path: Path, django_db_setup, django_db_blocker):
+def on_server(
+    server: Postgres,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    django_db_setup,
+    django_db_blocker,
+) -> Iterator[Site]:
     """A site on that server."""
     with django_db_blocker.unblock(), site_on(server.url, tmp_path) as made:
         yield made
-        settle(made)
+        settle(made, request)
 
 
-def settle(site: Site) -> None:
+def settle(site: Site, request: pytest.FixtureRequest) -> None:
+    """The end of a test that passed so far."""
+    if request.node.stash[failed]:
+        return
     invariants.check(site)
     site.stop()
     invariants.nothing_left_running(site)

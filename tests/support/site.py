@@ -54,7 +54,8 @@ class Cluster:
 
     def named(self, name: str) -> list[int]:
         """The sentinel's living children of one kind: worker, dispatcher or bookkeeper."""
-        return [pid for pid in children(self.sentinel) if comm(pid) == f"ts-{name}"]
+        alive = [pid for pid in children(self.sentinel) if not is_zombie(pid)]
+        return [pid for pid in alive if comm(pid) == f"ts-{name}"]
 
     def only(self, name: str) -> int:
         return eventually(lambda: self.named(name))[0]
@@ -113,8 +114,10 @@ class Site:
             **TIMERS,
             **environment,
         }
-        log = (self.home / "log").open("a")
-        process = self.instance.start("qcluster", "--workers", str(workers), out=log, **variables)
+        with (self.home / "log").open("a") as log:
+            process = self.instance.start(
+                "qcluster", "--workers", str(workers), out=log, **variables
+            )
         self.clusters.append(Cluster(process))
         return self.clusters[-1]
 
@@ -229,7 +232,8 @@ def change_to(settings: dict[str, Any], wanted: dict[str, Any]) -> None:
     connections.close_all()
     settings.clear()
     settings.update(wanted)
-    del connections["default"]
+    with suppress(AttributeError):  # there is none yet
+        del connections["default"]
     definitions.forget()
     wakeup._notifier = None
 
