@@ -19,6 +19,7 @@ from engine.cluster.lines import LineSender
 from engine.cluster.processes import adopt_orphans, die_with_parent, sweep_children
 from engine.execution import executor, interrupts, outcomes
 from engine.execution.assignment import Assignment
+from engine.execution.hygiene import Snapshot
 from engine.registry import DuplicateTaskIds
 from engine.sdk.machines import PRESETS
 from runs import conf, signals
@@ -47,6 +48,8 @@ class Place:
     inbox: int
     hot: store.Store | None = None
     executed: int = 0
+    #: How the process stood before it executed anything.
+    clean: Snapshot | None = None
 
     @property
     def slot(self) -> Slot:
@@ -98,6 +101,7 @@ def begin(**_: Any) -> None:
         log.error("%s", error)  # noqa: TRY400  the sentence says it all
         os._exit(MISCONFIGURED)
     insisting(here, lambda opened: opened.warm_up())
+    here.clean = Snapshot(here.files)
     become_free(here)
 
 
@@ -159,7 +163,7 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
     if work.max_duration:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
     here.slot.memory = memory_of(work.machine)
-    outcome = executor.execute(assignment_of(work), here.lines, here, here.files)
+    outcome = executor.execute(assignment_of(work), here.lines, here, here.clean)
     here.slot.deadline = 0
     here.lines.end()
     return ending_of(work, outcome), outcome.recycle
