@@ -2,12 +2,15 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from runs import ids
 from runs.lifecycle import definitions
 from tests.support.factories import make_user
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered():
+def _nothing_remembered(monkeypatch):
+    # ids only rise; one made in a test's faked future would drag all later ones there
+    monkeypatch.setattr(ids, "_last", 0)
     definitions.forget()
     cache.clear()
 

@@ -41,7 +41,7 @@ def test_an_unchanged_board_is_not_sent_again(viewer):
     assert (again.status_code, again.content) == (204, b"")
     queued_run()
     changed = viewer.get("/", {"v": first}, headers={"HX-Request": "true"})
-    assert changed.content.startswith(b"\n<div id=\"board\">")
+    assert changed.content.startswith(b'\n<div id="board">')
 
 
 def test_needs_few_queries_however_many_tasks(viewer, django_assert_max_num_queries):

@@ -4,6 +4,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from django.test.utils import override_script_prefix
 
 from tests.dashboard.pages.conftest import client_of
 from tests.support.factories import make_user, queued_run
@@ -78,6 +79,7 @@ def test_shows_times_in_the_zone_of_the_address_or_the_cookie(viewer):
 
 
 def test_works_under_a_path_prefix(viewer):
-    page = viewer.get("/runs", SCRIPT_NAME="/ops").content.decode()
+    with override_script_prefix("/ops/"):
+        page = viewer.get("/runs").content.decode()
     assert 'href="/ops/queues"' in page
     assert 'href="/queues"' not in page

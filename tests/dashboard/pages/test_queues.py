@@ -35,12 +35,20 @@ def test_pauses_and_resumes(administrator):
     assert "new disk" in page
     administrator.post(path, {"action": "resume"})
     assert not Queue.objects.get(name="a/slow queue").paused
-    assert list(AuditLog.objects.values_list("action", flat=True)) == ["queue.resume", "queue.pause"]
+    assert list(AuditLog.objects.values_list("action", flat=True)) == [
+        "queue.resume",
+        "queue.pause",
+    ]
 
 
 def test_overrides_and_resets_the_limit(administrator):
     make_queue("slow", concurrency_limit=5)
-    fields = {"action": "override", "limit": "2", "reason": "slow", "expires_at": "2099-01-01T10:00"}
+    fields = {
+        "action": "override",
+        "limit": "2",
+        "reason": "slow",
+        "expires_at": "2099-01-01T10:00",
+    }
     administrator.post("/queues/slow?tz=Asia/Tokyo", fields)
     queue = Queue.objects.get(name="slow")
     assert (queue.limit, queue.overridden_by) == (2, "user:ada")
@@ -82,5 +90,5 @@ def test_an_unchanged_table_is_not_sent_again(viewer):
 def test_needs_few_queries(viewer, django_assert_max_num_queries):
     for number in range(20):
         make_queue(f"queue-{number}")
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         viewer.get("/queues")
