@@ -1,6 +1,10 @@
+from contextlib import contextmanager
+
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from runs import ids
 from runs.lifecycle import definitions
@@ -13,6 +17,20 @@ def _nothing_remembered(monkeypatch):
     monkeypatch.setattr(ids, "_last", 0)
     definitions.forget()
     cache.clear()
+
+
+@pytest.fixture
+def few_reads():
+    """`with few_reads(5)`: at most so many statements that read a table."""
+
+    @contextmanager
+    def at_most(limit):
+        with CaptureQueriesContext(connection) as captured:
+            yield captured
+        reads = [query["sql"] for query in captured.captured_queries if " FROM " in query["sql"]]
+        assert len(reads) <= limit, "\n".join(reads)
+
+    return at_most
 
 
 def client_of(user):

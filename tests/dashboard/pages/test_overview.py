@@ -44,10 +44,10 @@ def test_an_unchanged_board_is_not_sent_again(viewer):
     assert changed.content.startswith(b'\n<div id="board">')
 
 
-def test_needs_few_queries_however_many_tasks(viewer, django_assert_max_num_queries):
+def test_needs_few_queries_however_many_tasks(viewer, few_reads):
     for number in range(12):
         make_task(f"task-{number}")
-    with django_assert_max_num_queries(13):
+    with few_reads(13):
         viewer.get("/")
 
 

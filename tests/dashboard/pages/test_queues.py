@@ -87,8 +87,8 @@ def test_an_unchanged_table_is_not_sent_again(viewer):
     assert b"Paused" in viewer.get("/queues", live[0], headers=live[1]).content
 
 
-def test_needs_few_queries(viewer, django_assert_max_num_queries):
+def test_needs_few_queries(viewer, few_reads):
     for number in range(20):
         make_queue(f"queue-{number}")
-    with django_assert_max_num_queries(7):
+    with few_reads(7):
         viewer.get("/queues")

@@ -167,10 +167,10 @@ def test_counts_by_status_afterwards(viewer):
     assert "Completed" not in page
 
 
-def test_needs_few_queries_and_leaves_large_columns_alone(viewer, django_assert_max_num_queries):
+def test_needs_few_queries_and_leaves_large_columns_alone(viewer, few_reads):
     for number in range(10):
         queued_run(payload=f'{{"n": {number}}}')
-    with django_assert_max_num_queries(7) as queries:
+    with few_reads(7) as queries:
         viewer.get("/runs")
     assert not any('"payload"' in query["sql"] for query in queries.captured_queries)
 

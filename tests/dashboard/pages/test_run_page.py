@@ -177,13 +177,13 @@ def test_a_late_retry_says_when(viewer):
     assert "Attempt 2 of 5 is due" in page
 
 
-def test_needs_few_queries(viewer, django_assert_max_num_queries):
+def test_needs_few_queries(viewer, few_reads):
     make_session()
     run = queued_run()
-    with django_assert_max_num_queries(13):
+    with few_reads(13):
         viewer.get(f"/runs/{run.id}")
     done = completed_run()
-    with django_assert_max_num_queries(9):
+    with few_reads(9):
         viewer.get(f"/runs/{done.id}")
 
 
