@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 
 from runs import durations, payloads
 from runs.errors import InvalidOption, InvalidPayload
+from runs.lifecycle.checks import MACHINES
 from runs.lifecycle.options import TriggerOptions
-from runs.lifecycle.triggering import MACHINES
 
 OPTIONS = (
     "queue", "tags", "concurrency_key", "delay", "priority", "max_attempts", "max_duration", "ttl",
