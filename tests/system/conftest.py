@@ -1,8 +1,30 @@
+from collections.abc import Iterator
+
 import pytest
+from django.db import connection
 from playwright.sync_api import Page
 
 from tests.support.browser import checked_page
 from tests.support.factories import make_user
+
+
+@pytest.fixture(autouse=True)
+def _audit_log_can_be_emptied(transactional_db: None) -> Iterator[None]:
+    """SQLite empties tables by DELETE, which the audit log refuses."""
+    yield
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, sql FROM sqlite_master"
+            " WHERE type = 'trigger' AND tbl_name = 'runs_auditlog' AND sql LIKE '%BEFORE DELETE%'"
+        )
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
+        cursor.execute("DELETE FROM runs_auditlog")
+        for _, statement in triggers:
+            cursor.execute(statement)
 
 
 def log_in(page: Page) -> Page:

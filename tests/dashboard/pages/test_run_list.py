@@ -4,7 +4,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dashboard.pages import run_list
 from runs import lifecycle
 from runs.models import Run
 from runs.reads.deadline import TooSlow
@@ -118,7 +117,7 @@ def test_stops_and_says_so_when_the_database_is_slow(viewer, monkeypatch):
     def slow(*_):
         raise TooSlow(2.0)
 
-    monkeypatch.setattr(run_list.cursors, "cut", slow)
+    monkeypatch.setattr("dashboard.pages.cursors.cut", slow)
     response = viewer.get("/runs?tag=rare")
     assert response.status_code == 200
     assert b"Stopped after 2 s" in response.content
