@@ -11,7 +11,7 @@ from dashboard.api.errors import ApiError
 from dashboard.filters import RunFilter
 from runs import durations
 from runs.errors import InvalidOption
-from runs.lifecycle.triggering import MACHINES
+from runs.lifecycle.checks import MACHINES
 from runs.models import Run
 from runs.models.run import RunQuerySet
 from runs.states import RunStatus

@@ -104,7 +104,7 @@ CRASH_STATUS = {
     "TASK_PROCESS_SIGKILL_TIMEOUT": RunStatus.SYSTEM_FAILURE,
 }
 #: Out of memory is retried only where the task names a larger machine (features.md 4.5).
-NOT_RETRIED = {"TASK_PROCESS_OOM_KILLED"}
+NOT_RETRIED = {"TASK_PROCESS_OOM_KILLED", "TASK_PROCESS_SIGKILL_TIMEOUT"}
 
 
 def crash(run_id: str, token: str, code: str, message: str) -> Ending:

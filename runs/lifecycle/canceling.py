@@ -5,12 +5,13 @@ from django.utils import timezone
 
 from runs import signals
 from runs.errors import NotFound
-from runs.lifecycle import audit
-from runs.lifecycle.transition import move, note
+from runs.lifecycle import audit, checks
+from runs.lifecycle.transition import move, note, skip_locked
 from runs.models import EventKind, Ready, Run
 from runs.states import FINAL, LEASED, PENDING, RunStatus
 
 NOT_EXECUTING = PENDING | {RunStatus.WAITING}
+CHANGED = ["status", "reason", "finished_at", "cancel_requested_at", "updated_at"]
 
 
 def cancel(run_id: str, *, actor: str, reason: str = "", keep_children: bool = False) -> Run:
@@ -20,11 +21,23 @@ def cancel(run_id: str, *, actor: str, reason: str = "", keep_children: bool = F
     asked to stop: it shows as canceling and holds its slot until its body really stopped. A finished
     run stays as it is. Raises NotFound.
     """
+    checks.text("reason", reason)
     run = _cancel_one(run_id, actor=actor, reason=reason)
-    if not keep_children:
-        for child in Run.objects.filter(parent_id=run_id).exclude(status__in=FINAL).light():
-            cancel(child.pk, actor=actor, reason=f"Its parent {run_id} was canceled.")
+    if not keep_children and (run.is_canceling or run.status == RunStatus.CANCELED):
+        _cancel_descendants(run_id, actor)
     return run
+
+
+def _cancel_descendants(run_id: str, actor: str) -> None:
+    """Everything below, also under children that have finished already (CA-10)."""
+    parents = [run_id]
+    while parents:
+        below = Run.objects.filter(parent_id__in=parents).values_list("pk", "status", "parent_id")
+        parents = []
+        for child, status, parent in below:
+            parents.append(child)
+            if status not in FINAL:
+                _cancel_one(child, actor=actor, reason=f"Its parent {parent} was canceled.")
 
 
 def _cancel_one(run_id: str, *, actor: str, reason: str) -> Run:
@@ -38,13 +51,17 @@ def _cancel_one(run_id: str, *, actor: str, reason: str) -> Run:
         with transaction.atomic():
             if stop(run, actor, reason):
                 audit.record(actor, "run.cancel", run_id, reason=reason, status=run.status)
-                run.refresh_from_db(fields=["status", "finished_at", "cancel_requested_at"])
+                run.refresh_from_db(fields=CHANGED)
                 return run
 
 
 def _cancel_now(run: Run, actor: str, reason: str) -> bool:
+    """Ready row before run, as claims lock them; then once more for a row a retry made between.
+
+    The second look passes over a row that a claim has locked: that claim finds the run canceled.
+    """
     Ready.objects.filter(pk=run.pk).delete()
-    return move(
+    done = move(
         run.pk,
         RunStatus.CANCELED,
         EventKind.CANCELED,
@@ -52,6 +69,9 @@ def _cancel_now(run: Run, actor: str, reason: str) -> bool:
         reason=reason,
         only_from=NOT_EXECUTING,
     )
+    again = Ready.objects.filter(pk=run.pk).select_for_update(**skip_locked())
+    Ready.objects.filter(pk__in=[row.pk for row in again if done]).delete()
+    return done
 
 
 def _request(run: Run, actor: str, reason: str) -> bool:
@@ -60,6 +80,7 @@ def _request(run: Run, actor: str, reason: str) -> bool:
         pk=run.pk, status__in=LEASED, cancel_requested_at__isnull=True
     ).update(cancel_requested_at=now, reason=reason, updated_at=now)
     if asked:
+        run.refresh_from_db(fields=CHANGED)
         note(run.pk, EventKind.CANCEL_REQUESTED, run.status, actor=actor, reason=reason, at=now)
         transaction.on_commit(lambda: _tell(run.pk))
     return bool(asked)

@@ -10,11 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
+from django.utils import timezone
+
 from runs import conf
 from runs.errors import UnknownQueue
 from runs.models import Queue, QueueKind, Task
 
 FRESH_SECONDS = 1.0
+#: No transaction that makes a queue lasts longer than this, and then rolls back.
+SETTLED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +50,24 @@ def forget() -> None:
 
 def task(task_id: str) -> TaskFacts:
     """The facts of one task."""
-    return _remembered(_tasks, task_id, _read_task)
+    return _remembered(_tasks, task_id, lambda task_id: (_read_task(task_id), True))
 
 
-def queue_id(name: str) -> int:
-    """The queue's id. A task's own queue is made on first use; raises UnknownQueue for others."""
-    return _remembered(_queues, name, _read_queue)
+def queue_id(name: str, *, task_id: str | None = None) -> int:
+    """The queue's id. The own queue of `task_id` is made on first use; raises UnknownQueue."""
+    return int(_remembered(_queues, name, lambda name: _read_queue(name, task_id)))
 
 
-def _remembered(memory: dict[str, tuple[float, Any]], key: str, read: Callable[[str], Any]) -> Any:
+def _remembered(
+    memory: dict[str, tuple[float, Any]], key: str, read: Callable[[str], tuple[Any, bool]]
+) -> Any:
+    """What is remembered of `key`, or what `read` says: a value, and whether to remember it."""
     found = memory.get(key)
     if found is not None and found[0] > time.monotonic():
         return found[1]
-    value = read(key)
+    value, lasts = read(key)
+    if not lasts:
+        return value
     if len(memory) > 10_000:
         memory.clear()
     memory[key] = (time.monotonic() + FRESH_SECONDS, value)
@@ -98,10 +108,16 @@ def own_queue(task_id: str) -> str:
     return f"task/{task_id}"[:128]
 
 
-def _read_queue(name: str) -> int:
-    found = Queue.objects.filter(name=name).values_list("pk", flat=True).first()
-    if found is not None:
-        return int(found)
-    if not name.startswith("task/"):
-        raise UnknownQueue(name, list(Queue.objects.values_list("name", flat=True)[:20]))
-    return int(Queue.objects.get_or_create(name=name, defaults={"kind": QueueKind.TASK})[0].pk)
+def _read_queue(name: str, task_id: str | None) -> tuple[int, bool]:
+    queue = Queue.objects.filter(name=name).only("pk", "created_at").first()
+    if queue is None:
+        if task_id is None or name != own_queue(task_id):
+            raise UnknownQueue(name, list(Queue.objects.values_list("name", flat=True)[:20]))
+        queue = Queue.objects.get_or_create(name=name, defaults={"kind": QueueKind.TASK})[0]
+    return int(queue.pk), _is_settled(queue)
+
+
+def _is_settled(queue: Queue) -> bool:
+    """Whether it certainly outlives the caller's transaction, which may have made it."""
+    age = (timezone.now() - queue.created_at).total_seconds()
+    return not connection.in_atomic_block or age > SETTLED_SECONDS

@@ -3,24 +3,19 @@
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Exists, Min, OuterRef
+from django.db.models import Exists, Min, OuterRef, Q
 from django.utils import timezone
 
 from runs import signals
-from runs.lifecycle import definitions
-from runs.lifecycle.transition import move
-from runs.lifecycle.triggering import hashed
-from runs.models import Bucket, EventKind, Idempotency, Lease, Ready, Run
+from runs.errors import UnknownQueue
+from runs.lifecycle import definitions, keys
+from runs.lifecycle.transition import move, skip_locked
+from runs.models import Bucket, EventKind, Lease, Ready, Run
 from runs.states import RunStatus
 
 #: Rows one sweep moves in one transaction.
 BATCH = 500
 SYSTEM = "system"
-
-
-def skip_locked() -> dict[str, bool]:
-    """Arguments for `select_for_update` that never wait, where the database can."""
-    return {"skip_locked": connection.features.has_select_for_update_skip_locked}
 
 
 def next_due() -> datetime | None:
@@ -80,39 +75,45 @@ def expire(run_id: str) -> bool:
         actor=SYSTEM,
         reason=reason,
         only_from=frozenset({RunStatus.QUEUED}),
+        only_if=Q(started_at__isnull=True, expires_at__lte=timezone.now()),
     )
     if not done:
         transaction.set_rollback(True)
         return False
-    Idempotency.objects.filter(run_id=run_id).delete()
+    keys.free(run_id)
     return True
 
 
 def unpark(task_ids: list[str]) -> int:
     """Runs that waited for a version with one of these tasks go on. Returns how many."""
     definitions.forget()
-    moved = 0
     parked = Run.objects.filter(status=RunStatus.PENDING_VERSION, task_id__in=task_ids).light()
-    for run in parked.order_by("id").iterator():
+    moved, last = 0, ""
+    while batch := list(parked.filter(pk__gt=last).order_by("pk")[:BATCH]):
+        last = batch[-1].pk
         with transaction.atomic():
-            moved += _unpark(run)
+            moved += sum(_unpark(run) for run in batch)
     if moved:
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
     return moved
 
 
 def _unpark(run: Run) -> bool:
+    """One run; one whose queue was deleted meanwhile stays where it is and says so."""
     now = timezone.now()
+    try:
+        queue_id = definitions.queue_id(run.queue, task_id=run.task_id)
+    except UnknownQueue as error:
+        Run.objects.filter(pk=run.pk, status=RunStatus.PENDING_VERSION).update(reason=str(error))
+        return False
     later = run.delay_until is not None and run.delay_until > now and run.started_at is None
     reason = "A cluster registered the task."
     if later:
-        moved = move(
-            run.pk, RunStatus.DELAYED, EventKind.QUEUED, actor=SYSTEM, reason=reason
-        )
+        moved = move(run.pk, RunStatus.DELAYED, EventKind.QUEUED, actor=SYSTEM, reason=reason)
     else:
         moved = _queue(run, now, reason)
     if moved:
-        bucket = open_bucket(run.queue, run.concurrency_key)
+        bucket = open_bucket(queue_id, run.concurrency_key)
         not_before = run.delay_until if later else None
         Ready.objects.create(
             run_id=run.pk, bucket_id=bucket.pk, sort_key=run.sort_key, not_before=not_before
@@ -120,9 +121,9 @@ def _unpark(run: Run) -> bool:
     return moved
 
 
-def open_bucket(queue: str, concurrency_key: str | None) -> Bucket:
+def open_bucket(queue_id: int, concurrency_key: str | None) -> Bucket:
     """The bucket of a queue and key, locked against removal. Call inside a transaction."""
-    wanted = {"queue_id": definitions.queue_id(queue), "key_hash": hashed(concurrency_key)}
+    wanted = {"queue_id": queue_id, "key_hash": keys.hashed(concurrency_key)}
     while True:
         Bucket.objects.get_or_create(**wanted, defaults={"concurrency_key": concurrency_key})
         no_key = connection.features.has_select_for_no_key_update

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from runs import signals
 from runs.errors import InvalidOption, NotFound
-from runs.lifecycle import audit
+from runs.lifecycle import audit, checks
 from runs.models import Bucket, Queue
 
 MAX_LIMIT = 100_000
@@ -16,6 +16,7 @@ MAX_LIMIT = 100_000
 @transaction.atomic
 def pause(name: str, *, actor: str, reason: str = "") -> Queue:
     """No run of the queue starts any more; executing ones go on, triggers pile up (QP-1)."""
+    checks.text("reason", reason)
     queue = _locked(name)
     if not queue.paused:
         queue.paused, queue.paused_at = True, timezone.now()
@@ -46,10 +47,7 @@ def override_limit(
     A lower limit stops nothing that runs; it holds for what starts next. Raises InvalidOption
     outside 0 to 100,000 and for an expiry that has passed.
     """
-    if not 0 <= limit <= MAX_LIMIT:
-        raise InvalidOption("limit", f"A limit is a whole number from 0 to {MAX_LIMIT:,}.")
-    if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidOption("expires_at", "The override would have expired already.")
+    _check_override(limit, reason, expires_at)
     queue = _locked(name)
     old = queue.limit
     queue.override_limit, queue.overridden_at = limit, timezone.now()
@@ -59,6 +57,17 @@ def override_limit(
     audit.record(actor, "queue.override", name, reason=reason, old=old, new=limit)
     _look_again(queue)
     return queue
+
+
+def _check_override(limit: int, reason: str, expires_at: datetime | None) -> None:
+    checks.text("reason", reason)
+    if type(limit) is not int or not 0 <= limit <= MAX_LIMIT:
+        raise InvalidOption("limit", f"A limit is a whole number from 0 to {MAX_LIMIT:,}.")
+    if expires_at is None:
+        return
+    checks.moment("expires_at", expires_at)
+    if expires_at <= timezone.now():
+        raise InvalidOption("expires_at", "The override would have expired already.")
 
 
 OVERRIDE = [
@@ -76,11 +85,15 @@ def reset_limit(name: str, *, actor: str, reason: str = "") -> Queue:
     queue = _locked(name)
     if queue.override_limit is None:
         raise InvalidOption("limit", f"The limit of queue “{name}” is not overridden.")
+    return _reset(queue, actor, reason)
+
+
+def _reset(queue: Queue, actor: str, reason: str) -> Queue:
     old = queue.override_limit
     queue.override_limit = queue.overridden_at = queue.override_expires_at = None
     queue.overridden_by = queue.override_reason = ""
     queue.save(update_fields=OVERRIDE)
-    audit.record(actor, "queue.reset", name, reason=reason, old=old, new=queue.limit)
+    audit.record(actor, "queue.reset", queue.name, reason=reason, old=old, new=queue.limit)
     _look_again(queue)
     return queue
 
@@ -101,10 +114,18 @@ def expire_overrides() -> int:
     over = Queue.objects.filter(
         override_limit__isnull=False, override_expires_at__lte=timezone.now()
     )
-    names = list(over.values_list("name", flat=True))
-    for name in names:
-        reset_limit(name, actor="system", reason="The override's time has passed.")
-    return len(names)
+    return sum(_expire_override(pk) for pk in list(over.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _expire_override(pk: int) -> bool:
+    """One of them, unless a person was first and gave it another or none."""
+    queue = Queue.objects.select_for_update().filter(pk=pk).first()
+    ends = queue and queue.override_expires_at
+    if queue is None or queue.override_limit is None or not ends or ends > timezone.now():
+        return False
+    _reset(queue, "system", "The override's time has passed.")
+    return True
 
 
 def _locked(name: str) -> Queue:

@@ -1,5 +1,6 @@
 """Running a run again, as a new run."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from django.db import transaction
@@ -8,7 +9,7 @@ from runs.errors import NotFound, UnknownQueue
 from runs.lifecycle import audit, definitions
 from runs.lifecycle.options import Triggered, TriggerOptions
 from runs.lifecycle.transition import note
-from runs.lifecycle.triggering import trigger, with_options
+from runs.lifecycle.triggering import trigger
 from runs.models import EventKind, Run, Source
 
 
@@ -64,7 +65,7 @@ def _options(origin: Run, asked: TriggerOptions) -> TriggerOptions:
         "machine": origin.machine,
     }
     missing = {name: value for name, value in carried.items() if getattr(asked, name) is None}
-    return with_options(asked, **missing, is_test=asked.is_test or origin.is_test)
+    return replace(asked, **missing, is_test=asked.is_test or origin.is_test)
 
 
 def _queue_if_known(name: str) -> str | None:

@@ -7,13 +7,11 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from runs.lifecycle.keys import REQUEST
 from runs.lifecycle.options import Triggered
 from runs.models import Idempotency
 
 REMEMBERED = timedelta(days=1)
-#: Stands where a task's id would: no task has an empty one.
-REQUEST = ""
-
 
 def once(task_id: str, request_key: str, make: Callable[[], Triggered]) -> Triggered:
     """What `make` makes, or the run that an earlier request with the same key made.

@@ -14,9 +14,11 @@ from django.utils import timezone
 from runs import conf, signals
 from runs.ids import new_id
 from runs.lifecycle import attempts, store
-from runs.lifecycle.moving import skip_locked
+from runs.lifecycle.transition import skip_locked
 from runs.models import Lease, Run, SessionState, WorkerSession
 from runs.states import RunStatus
+
+STOPPED = "Its cluster stopped."
 
 
 class Clock(Now):
@@ -27,9 +29,10 @@ class Clock(Now):
 
 
 def boot_id() -> str:
-    """Identifies this boot of this machine."""
+    """Identifies this boot of this machine, and after a colon the namespace of process ids."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return socket.gethostname()
 
@@ -62,24 +65,24 @@ def renew(session_id: str, **facts: Any) -> bool:
     return bool(renewed)
 
 
-def close(session_id: str, reason: str = "Its cluster stopped.") -> int:
+def close(session_id: str, reason: str = STOPPED) -> int:
     """The cluster stops in order: hand back what it still holds. Returns how many runs."""
     WorkerSession.objects.filter(pk=session_id, state=SessionState.ALIVE).update(
         state=SessionState.GONE, stopped_at=timezone.now(), workers="[]"
     )
     leases = list(Lease.objects.filter(session_id=session_id))
-    for lease in leases:
-        started = _is_executing(lease)
-        store.current().finish(
-            attempts.release(lease.run_id, lease.token, reason, started=started)
-        )
-    if leases:
+    released = sum(_release(lease, reason) for lease in leases)
+    if released:
         signals.runs_ready.send(sender=WorkerSession)
-    return len(leases)
+    return released
+
+
+def _release(lease: Lease, reason: str) -> bool:
+    ending = attempts.release(lease.run_id, lease.token, reason, started=_is_executing(lease))
+    return store.current().finish(ending).won
 
 
 def _is_executing(lease: Lease) -> bool:
-
     return Run.objects.filter(pk=lease.run_id, status=RunStatus.EXECUTING).exists()
 
 
@@ -106,19 +109,38 @@ def reap(*, expired: bool = True) -> int:
     )
     taken = 0
     for lease in orphans[:1000]:
-        taken += store.current().finish(attempts.lose(lease)).won
+        taken += _take_back(lease)
     if taken:
         signals.runs_ready.send(sender=WorkerSession)
     return taken
 
 
+def _take_back(lease: Lease) -> bool:
+    """One orphan. A cluster that stopped in order has lost nothing: its run is handed back."""
+    if WorkerSession.objects.filter(pk=lease.session_id, state=SessionState.GONE).exists():
+        return _release(lease, STOPPED)
+    return store.current().finish(attempts.lose(lease)).won
+
+
 def _dead_here() -> list[str]:
     """Sessions of this machine whose process is certainly gone: no need to wait for their lease."""
     here = WorkerSession.objects.filter(state=SessionState.ALIVE, host=socket.gethostname())
-    boot = boot_id()
-    return [
-        session.pk for session in here if session.boot_id != boot or not _is_running(session.pid)
-    ]
+    return [session.pk for session in here if _is_certainly_dead(session)]
+
+
+def _is_certainly_dead(session: WorkerSession) -> bool:
+    """By its process id, where that means the same to us.
+
+    With a database server two machines or containers may share a name, so only a session of our
+    own boot and process namespace can be judged. An SQLite file has one kernel: another boot of it
+    has ended.
+    """
+    (boot, _, processes), (ours, _, here) = (
+        text.partition(":") for text in (session.boot_id, boot_id())
+    )
+    if boot != ours:
+        return connection.vendor == "sqlite"
+    return processes == here and not _is_running(session.pid)
 
 
 def _is_running(pid: int) -> bool:

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from runs.models import Event, EventKind, Run
 from runs.states import FINAL, RunStatus, sources
 
+ANYWAY = Q()
 
-def move(  # noqa: PLR0913  the event's facts travel with the move
+
+def move(
     run_id: str,
     to: RunStatus,
     kind: EventKind,
@@ -16,6 +20,7 @@ def move(  # noqa: PLR0913  the event's facts travel with the move
     actor: str,
     reason: str = "",
     only_from: frozenset[RunStatus] | None = None,
+    only_if: Q = ANYWAY,
     **changes: Any,
 ) -> bool:
     """Move a run to `to` if it still stands where that is allowed, and say so in its history.
@@ -26,7 +31,7 @@ def move(  # noqa: PLR0913  the event's facts travel with the move
     if to in FINAL:
         changes["finished_at"] = now
     allowed = sources(to) & (only_from or sources(to))
-    moved = Run.objects.filter(pk=run_id, status__in=allowed).update(
+    moved = Run.objects.filter(only_if, pk=run_id, status__in=allowed).update(
         status=to, reason=reason, updated_at=now, **changes
     )
     if moved:
@@ -34,7 +39,7 @@ def move(  # noqa: PLR0913  the event's facts travel with the move
     return bool(moved)
 
 
-def note(  # noqa: PLR0913  an event's facts
+def note(
     run_id: str,
     kind: EventKind,
     status: str,
@@ -56,3 +61,8 @@ def note(  # noqa: PLR0913  an event's facts
         data=data,
         at=at or timezone.now(),
     )
+
+
+def skip_locked() -> dict[str, Any]:
+    """Arguments for `select_for_update` that never wait, where the database can."""
+    return {"skip_locked": connection.features.has_select_for_update_skip_locked}

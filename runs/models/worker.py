@@ -21,7 +21,7 @@ class WorkerSession(models.Model):
     id = IdField(primary_key=True, max_length=40)
     cluster = models.CharField(max_length=100)
     host = models.CharField(max_length=255)
-    #: Identifies this boot of this machine; another boot's processes are certainly dead.
+    #: Identifies this boot of this machine and the namespace its process ids are of.
     boot_id = models.CharField(max_length=64)
     pid = models.IntegerField()
     state = models.CharField(

@@ -12,7 +12,7 @@ from runs.errors import RunsError
 STEPS = 20_000
 
 
-class TooSlow(RunsError):
+class TooSlow(RunsError):  # noqa: N818  named like the other errors of runs
     """The database needed longer than allowed; `seconds` is what was allowed."""
 
     def __init__(self, seconds: float) -> None:

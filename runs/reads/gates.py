@@ -46,7 +46,7 @@ def _times(run: Run, now: datetime) -> Iterator[Gate]:
     if run.status == RunStatus.DELAYED and run.delay_until:
         yield Gate("delay", run.delay_until <= now, "Delayed until", run.delay_until)
     if run.is_retrying and run.retry_at:
-        attempt = f"Attempt {run.attempt_number + 1} of {run.max_attempts} is due"
+        attempt = f"Attempt {run.attempt_number - run.uncounted_attempts + 1} of {run.max_attempts} is due"
         yield Gate("retry", run.retry_at <= now, attempt, run.retry_at)
 
 

@@ -122,7 +122,7 @@ def _definitions(now: datetime) -> dict[str, int]:
             "file_path": "tasks/broken.py",
             "queue": "task/broken-import",
             "broken": True,
-            "error": "Traceback (most recent call last):\n  File \"tasks/broken.py\", line 1\n"
+            "error": 'Traceback (most recent call last):\n  File "tasks/broken.py", line 1\n'
             "ModuleNotFoundError: No module named 'nowhere'",
             "registered_at": now,
         },
@@ -158,10 +158,18 @@ def _workers(now: datetime) -> WorkerSession:
         beat = now - timedelta(seconds=silence)
         made.append(
             WorkerSession.objects.create(
-                id=new_id("session"), cluster="trackside", host=host, boot_id="boot", pid=4711,
-                state=state, slots=4, version="9f31c2a", started_at=now - timedelta(hours=5),
-                heartbeat_at=beat, expires_at=beat + timedelta(seconds=60),
-            )  # fmt: skip
+                id=new_id("session"),
+                cluster="trackside",
+                host=host,
+                boot_id="boot",
+                pid=4711,
+                state=state,
+                slots=4,
+                version="9f31c2a",
+                started_at=now - timedelta(hours=5),
+                heartbeat_at=beat,
+                expires_at=beat + timedelta(seconds=60),
+            )
         )
     return made[0]
 
@@ -203,10 +211,10 @@ def _store(
     runs: list[Run], buckets: dict[str, int], session: WorkerSession, chosen: random.Random
 ) -> None:
     Run.objects.bulk_create(runs)
-    RunTag.objects.bulk_create(RunTag(tag=tag, run_id=run.id) for run in runs for tag in run.tag_list)
-    Attempt.objects.bulk_create(
-        attempt for run in runs for attempt in _attempts(run, session)
+    RunTag.objects.bulk_create(
+        RunTag(tag=tag, run_id=run.id) for run in runs for tag in run.tag_list
     )
+    Attempt.objects.bulk_create(attempt for run in runs for attempt in _attempts(run, session))
     Event.objects.bulk_create(event for run in runs for event in _events(run))
     LogLine.objects.bulk_create(line for run in runs for line in _lines(run, chosen))
     Ready.objects.bulk_create(

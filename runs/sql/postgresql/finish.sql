@@ -51,20 +51,31 @@ BEGIN
     INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
     VALUES (p_run, v_lease.bucket_id, v_sort, CASE WHEN p_delay > 0 THEN v_due END);
   ELSIF v_key IS NOT NULL AND p_status NOT IN ('COMPLETED', 'CANCELED', 'PENDING_VERSION') THEN
-    DELETE FROM runs_idempotency WHERE run_id = p_run;
+    DELETE FROM runs_idempotency WHERE run_id = p_run AND task_id <> '';
   END IF;
   RETURN QUERY SELECT v_lease.bucket_id, v_lease.queue_id, v_lease.session_id::text;
 END $$;
 
 -- Give a slot back: a bucket or queue that was passed over for being full may be looked at again. The row locks
--- make the flag's writers take turns, so no claim can set it on a count that is about to change.
+-- make the flag's writers take turns, so no claim can set it on a count that is about to change. Queue before
+-- bucket, as the verbs of queues lock them.
 CREATE OR REPLACE FUNCTION trackside_release(p_bucket bigint, p_queue bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+  UPDATE runs_queue SET "full" = false WHERE id = p_queue AND total_limit IS NOT NULL;
   UPDATE runs_bucket b SET "full" = false FROM runs_queue q
    WHERE b.id = p_bucket AND q.id = p_queue AND coalesce(q.override_limit, q.concurrency_limit) IS NOT NULL;
-  UPDATE runs_queue SET "full" = false WHERE id = p_queue AND total_limit IS NOT NULL;
 END $$;
+
+-- What the worker process of a finished run inherited with a finish whose answer it never got, or NULL.
+CREATE OR REPLACE FUNCTION trackside_inherited(p_run text, p_pid integer) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT l.run_id
+    FROM runs_attempt done
+    JOIN runs_lease l ON l.session_id = done.session_id
+    JOIN runs_attempt a ON a.run_id = l.run_id AND a.number = l.attempt
+   WHERE done.run_id = p_run AND done.pid = p_pid AND a.pid = p_pid AND a.status = 'EXECUTING'
+   LIMIT 1
+$$;
 
 -- End an attempt and, where allowed, take the next run in the same statement.
 --   p_next: 0 none, 1 the same bucket first (slot inheritance: the bucket's count does not change, so nothing is
@@ -92,7 +103,8 @@ BEGIN
                        p_uncounted, p_crashed);
   IF NOT FOUND THEN
     won := EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
-    RETURN NEXT;
+    v_next := CASE WHEN won AND p_next > 0 THEN trackside_inherited(p_run, p_pid) END;
+    RETURN QUERY SELECT won, a.* FROM (SELECT 1) one LEFT JOIN trackside_assignment(v_next) a ON true;
     RETURN;
   END IF;
   won := true;

@@ -1,5 +1,6 @@
 -- The body is about to run: DEQUEUED to EXECUTING by whoever holds the lease. No row: the lease was lost, or
--- the run was canceled before it started and is now CANCELED.
+-- the run was canceled before it started and is now CANCELED. Asked again by a worker that did not get the
+-- answer, it answers the same.
 CREATE OR REPLACE FUNCTION trackside_start(p_run text, p_token text, p_pid integer)
 RETURNS TABLE (run_id text, task_id text, token text, attempt integer, payload text, tags text, is_test boolean,
                queue text, concurrency_key text, priority double precision, max_attempts integer,
@@ -21,6 +22,11 @@ BEGIN
   UPDATE runs_run SET status = 'EXECUTING', attempt_number = v_attempt, updated_at = v_now,
          executed_at = coalesce(executed_at, v_now)
    WHERE id = p_run AND status = 'DEQUEUED' AND cancel_requested_at IS NULL;
+  IF NOT FOUND AND EXISTS (
+       SELECT 1 FROM runs_attempt WHERE run_id = p_run AND number = v_attempt AND pid = p_pid) THEN
+    RETURN QUERY SELECT * FROM trackside_assignment(p_run);
+    RETURN;
+  END IF;
   IF NOT FOUND THEN
     PERFORM trackside_end(p_run, p_token, 'CANCELED', 'CANCELED', 'canceled', NULL, NULL, NULL, '', 0, false);
     RETURN;

@@ -56,7 +56,7 @@ BEGIN
          reason = 'Its time to live passed before a worker could start it.'
    WHERE id = p_run AND status = 'QUEUED' AND started_at IS NULL AND expires_at <= v_now;
   IF FOUND THEN
-    DELETE FROM runs_idempotency WHERE run_id = p_run;
+    DELETE FROM runs_idempotency WHERE run_id = p_run AND task_id <> '';
     INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
     VALUES (p_run, 'expired', 'EXPIRED', 0, 'system', '', '', v_now);
   END IF;

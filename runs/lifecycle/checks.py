@@ -1,0 +1,103 @@
+"""What callers hand in, refused by name when it is out of range or cannot be stored."""
+
+from datetime import UTC, datetime
+
+from runs import conf, payloads
+from runs.errors import InvalidOption, InvalidPayload
+from runs.lifecycle.options import MAX_TAGS, TriggerItem, TriggerOptions
+
+MACHINES = ("micro", "small-1x", "small-2x", "medium-1x", "medium-2x", "large-1x", "large-2x")
+SCOPES = ("run", "attempt", "global")
+FAR_FUTURE = 100 * 366 * 86400.0
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+#: Lowest and highest value of each number.
+RANGES = {
+    "priority": (-2_147_483.0, 2_147_483.0),
+    "ttl": (0.0, FAR_FUTURE),
+    "idempotency_ttl": (0.0, FAR_FUTURE),
+    "max_duration": (0.0, FAR_FUTURE),
+    "max_attempts": (-(2**31), 250.0),
+}
+#: Longest text of each option, in characters.
+LENGTHS = {
+    "queue": 128,
+    "concurrency_key": 9000,
+    "idempotency_key": 9000,
+    "version": 64,
+    "parent_id": 30,
+    "metadata": None,
+}
+
+
+def item(asked: TriggerItem) -> None:
+    """Raise InvalidOption for the first option that is out of its range."""
+    if not 0 < len(asked.task_id) <= 256:
+        raise InvalidOption("task", "A task id has 1 to 256 characters.")
+    text("task", asked.task_id)
+    options = asked.options
+    for name, longest in LENGTHS.items():
+        text(name, getattr(options, name), longest)
+    _tags(options.tags)
+    _numbers(options)
+    _metadata(options.metadata)
+    _delay(options.delay)
+    if options.machine is not None and options.machine not in MACHINES:
+        raise InvalidOption("machine", f"machine is one of {', '.join(MACHINES)}.")
+    if options.idempotency_scope not in SCOPES:
+        raise InvalidOption("idempotency_scope", f"The scope is one of {', '.join(SCOPES)}.")
+
+
+def text(name: str, value: str | None, longest: int | None = None) -> None:
+    """Text both databases can store: no NUL, no half of a surrogate pair, bounded."""
+    if value is None:
+        return
+    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidOption(name, f"{name} contains a character that cannot be stored.")
+    if longest is not None and len(value) > longest:
+        raise InvalidOption(name, f"{name} has at most {longest:,} characters.")
+
+
+def _tags(tags: tuple[str, ...] | None) -> None:
+    if tags is None:
+        return
+    if len(set(tags)) > MAX_TAGS:
+        raise InvalidOption("tags", f"A run has at most {MAX_TAGS} tags; got {len(set(tags))}.")
+    for tag in tags:
+        text("tags", tag)
+        if not 1 <= len(tag) <= 128:
+            raise InvalidOption("tags", "A tag has 1 to 128 characters.")
+
+
+def _numbers(options: TriggerOptions) -> None:
+    for name, (low, high) in RANGES.items():
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:
+            raise InvalidOption(name, f"{name} must be between {low:g} and {high:g}.")
+    if options.max_attempts is not None and options.max_attempts != int(options.max_attempts):
+        raise InvalidOption("max_attempts", "max_attempts must be a whole number.")
+
+
+def _metadata(metadata: str | None) -> None:
+    if metadata is None:
+        return
+    try:
+        payloads.clean(metadata, limit=conf.get("METADATA_LIMIT"))
+    except InvalidPayload as error:
+        raise InvalidOption("metadata", f"metadata: {error}") from error
+    if not metadata.lstrip().startswith("{"):
+        raise InvalidOption("metadata", "metadata must be a JSON object.")
+
+
+def _delay(delay: float | datetime | None) -> None:
+    if isinstance(delay, datetime):
+        moment("delay", delay)
+    elif delay is not None and not 0 <= delay <= FAR_FUTURE:
+        raise InvalidOption("delay", "delay must be between 0 seconds and 100 years.")
+
+
+def moment(name: str, value: datetime) -> None:
+    """A moment both databases can store and compare."""
+    if value.tzinfo is None:
+        raise InvalidOption(name, f"{name} given as a moment needs a time zone.")
+    if value > LATEST:
+        raise InvalidOption(name, f"{name} is too far in the future.")

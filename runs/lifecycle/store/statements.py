@@ -1,0 +1,171 @@
+"""SQLite's statements, and how values travel in and out of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from runs.lifecycle.store.base import ASSIGNMENT_COLUMNS, Assignment, Ending
+
+LIVE = "SELECT 1 FROM runs_workersession WHERE id = %s AND state = 'ALIVE'"
+
+# -- trigger --------------------------------------------------------------------------------------
+
+BUCKET = """
+INSERT INTO runs_bucket (queue_id, concurrency_key, key_hash, served, "full") VALUES (%s, %s, %s, 0, 0)
+ON CONFLICT (queue_id, key_hash) DO NOTHING
+"""
+FIND_BUCKET = "SELECT id FROM runs_bucket WHERE queue_id = %s AND key_hash = %s"
+EVENT = """
+INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+READY = "INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before) VALUES (%s, %s, %s, %s)"
+
+# -- claim and start ------------------------------------------------------------------------------
+
+OPEN_BUCKET = """
+SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit), q.total_limit
+  FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+ WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
+   AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+ ORDER BY b.served LIMIT 1
+"""
+HEAD = """
+DELETE FROM runs_ready WHERE run_id = (
+  SELECT run_id FROM runs_ready WHERE bucket_id = %s AND not_before IS NULL
+   ORDER BY sort_key, run_id LIMIT 1)
+RETURNING run_id
+"""
+TAKE = """
+UPDATE runs_run
+   SET status = %s, attempt_number = attempt_number + %s, started_at = coalesce(started_at, %s),
+       executed_at = CASE WHEN %s THEN coalesce(executed_at, %s) ELSE executed_at END,
+       reason = '', retry_at = NULL, updated_at = %s
+ WHERE id = %s AND status = 'QUEUED'
+   AND (expires_at IS NULL OR expires_at > %s OR started_at IS NOT NULL)
+RETURNING attempt_number
+"""
+EXPIRE = """
+UPDATE runs_run SET status = 'EXPIRED', finished_at = %s, updated_at = %s,
+       reason = 'Its time to live passed before a worker could start it.'
+ WHERE id = %s AND status = 'QUEUED' AND started_at IS NULL AND expires_at <= %s
+RETURNING id
+"""
+LEASE = """
+INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+SERVED = 'UPDATE runs_bucket SET served = %s, "full" = %s WHERE id = %s'
+BUCKET_FULL = 'UPDATE runs_bucket SET "full" = 1 WHERE id = %s'
+QUEUE_FULL = 'UPDATE runs_queue SET "full" = 1 WHERE id = %s'
+ATTEMPT = """
+INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, segment_started_at, segments)
+VALUES (%s, %s, 'EXECUTING', %s, %s, %s, %s, '[]')
+"""
+HELD_LEASE = "SELECT session_id, attempt FROM runs_lease WHERE run_id = %s AND token = %s"
+START = """
+UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
+       executed_at = coalesce(executed_at, %s)
+ WHERE id = %s AND status = 'DEQUEUED' AND cancel_requested_at IS NULL
+RETURNING id
+"""
+STARTED_BY = "SELECT 1 FROM runs_attempt WHERE run_id = %s AND number = %s AND pid = %s"
+ASSIGNMENT = (
+    f"SELECT {ASSIGNMENT_COLUMNS} FROM runs_lease l "  # noqa: S608  own names only
+    "JOIN runs_run r ON r.id = l.run_id WHERE l.run_id = %s"
+)
+
+# -- finish ---------------------------------------------------------------------------------------
+
+GIVE_UP_LEASE = """
+DELETE FROM runs_lease WHERE run_id = %s AND token = %s
+RETURNING bucket_id, queue_id, session_id, attempt
+"""
+END = """
+UPDATE runs_run
+   SET status = CASE WHEN cancel_requested_at IS NULL THEN %(status)s ELSE 'CANCELED' END,
+       finished_at = CASE WHEN %(retry)s AND cancel_requested_at IS NULL THEN NULL ELSE %(at)s END,
+       output = CASE WHEN cancel_requested_at IS NULL THEN %(output)s END,
+       error = coalesce(%(error)s, error),
+       reason = CASE WHEN cancel_requested_at IS NULL THEN %(reason)s ELSE reason END,
+       retry_at = CASE WHEN %(retry)s AND cancel_requested_at IS NULL THEN %(due)s END,
+       uncounted_attempts = uncounted_attempts + %(uncounted)s,
+       crash_count = crash_count + %(crashed)s,
+       usage_ms = usage_ms + coalesce((
+         SELECT max(cast(round((julianday(%(at)s) - julianday(segment_started_at)) * 86400000) AS integer), 0)
+           FROM runs_attempt WHERE run_id = %(run_id)s AND number = %(attempt)s), 0),
+       done_token = %(token)s, updated_at = %(at)s
+ WHERE id = %(run_id)s
+RETURNING status, sort_key
+"""
+END_ATTEMPT = """
+UPDATE runs_attempt SET status = %s, finished_at = %s, error = %s, retry_at = %s
+ WHERE run_id = %s AND number = %s AND status = 'EXECUTING'
+"""
+FREE_KEY = "DELETE FROM runs_idempotency WHERE run_id = %s AND task_id <> ''"
+HAS_WON = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
+INHERITED = """
+SELECT l.run_id
+  FROM runs_attempt done
+  JOIN runs_lease l ON l.session_id = done.session_id
+  JOIN runs_attempt a ON a.run_id = l.run_id AND a.number = l.attempt
+ WHERE done.run_id = %s AND done.pid = %s AND a.pid = %s AND a.status = 'EXECUTING'
+ LIMIT 1
+"""
+MAY_INHERIT = """
+SELECT 1 FROM runs_queue q WHERE q.id = %s AND NOT q.paused
+   AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
+        OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = %s)
+           < coalesce(q.override_limit, q.concurrency_limit))
+   AND (q.total_limit IS NULL
+        OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = q.id) < q.total_limit)
+"""
+BUCKET_ROOM = 'UPDATE runs_bucket SET "full" = 0 WHERE id = %s AND "full"'
+QUEUE_ROOM = 'UPDATE runs_queue SET "full" = 0 WHERE id = %s AND "full"'
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as Django's SQLite backend stores it."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+
+
+def now() -> str:
+    return stamp(timezone.now())
+
+
+def due_at(delay: float | None) -> str | None:
+    """When a retry is due; None is at once."""
+    return stamp(timezone.now() + timedelta(seconds=delay)) if delay and delay > 0 else None
+
+
+def plain(value: Any) -> Any:
+    """A value as the driver takes it."""
+    return stamp(value) if isinstance(value, datetime) else value
+
+
+def end_params(ending: Ending, attempt: int, at: str, due: str | None) -> dict[str, Any]:
+    return {
+        "status": ending.status.value,
+        "retry": ending.is_retry,
+        "at": at,
+        "output": ending.output,
+        "error": ending.error,
+        "reason": ending.reason,
+        "due": due,
+        "uncounted": int(ending.uncounted),
+        "crashed": int(ending.crashed),
+        "run_id": ending.run_id,
+        "attempt": attempt,
+        "token": ending.token,
+    }
+
+
+def assignment(row: tuple[Any, ...]) -> Assignment:
+    """A row of ASSIGNMENT; the driver hands moments over naive."""
+    found = Assignment(*row)
+    return found._replace(
+        is_test=bool(found.is_test),
+        created_at=found.created_at.replace(tzinfo=UTC),
+        started_at=found.started_at.replace(tzinfo=UTC),
+    )
