@@ -36,6 +36,12 @@ class Postgres:
     def url(self) -> str:
         return f"postgres://postgres@127.0.0.1:{self._port}/postgres"
 
+    @property
+    def pid(self) -> int:
+        """Of the postmaster; the parent of all its processes."""
+        assert self._server is not None
+        return self._server.pid
+
     def start(self) -> None:
         """Create the cluster and start the server; returns when it answers."""
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
