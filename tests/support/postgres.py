@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from engine.cluster.processes import children
 from tests.support.waiting import eventually
@@ -92,7 +93,7 @@ class Postgres:
             [program(name), *words], check=True, stdout=subprocess.DEVNULL, **self._owner()
         )
 
-    def _owner(self) -> dict[str, object]:
+    def _owner(self) -> dict[str, Any]:
         """PostgreSQL refuses to run as root: then it runs as the account Debian made for it."""
         if os.geteuid() != 0:
             return {}
