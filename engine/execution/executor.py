@@ -1,7 +1,6 @@
 """One attempt, from assignment to outcome. Runs in a worker process and knows no database."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -25,20 +24,20 @@ STOPPED = (TaskRunStopped, asyncio.CancelledError)
 
 
 def execute(
-    assignment: Assignment, logs: LogSink, control: Control, files: Iterable[int] = ()
+    assignment: Assignment, logs: LogSink, control: Control, clean: Snapshot | None = None
 ) -> Outcome:
     """Run one attempt of a task's body and say how it ended. Never raises.
 
     `logs` gets its log lines as they come. `control` says whether and why it should stop, and is
-    asked when the signal of `interrupts.install` arrives. `files` are descriptors of this process
-    that the body must leave alone.
+    asked when the signal of `interrupts.install` arrives. `clean` is how the process is to stand
+    afterwards (default: as it stands now).
     """
     task = registry.get(assignment.task_id)
     if task is None:
         return Missing(why_missing(assignment.task_id))
-    before = Snapshot(files)
+    clean = clean or Snapshot()
     outcome = Attempt(task, assignment).run(logs, control)
-    damage = before.restore()
+    damage = clean.restore()
     return replace(outcome, recycle=damage) if damage else outcome
 
 

@@ -1,5 +1,6 @@
 """docs/install.md, step by step: what it says is what is done here."""
 
+import os
 import re
 import subprocess
 import sys
@@ -46,21 +47,23 @@ def packages(tmp_path_factory) -> Path:
 @pytest.fixture
 def site(packages, tmp_path, new_instance) -> Instance:
     """A project made by startproject that follows the guide."""
-    admin = [sys.executable, "-m", "django", "startproject", "mysite", str(tmp_path)]
-    subprocess.run(admin, check=True)
-    follow_the_guide(tmp_path / "mysite" / "settings.py", tmp_path / "mysite" / "urls.py")
-    subprocess.run(
-        [sys.executable, "manage.py", "startapp", "shop"],
-        cwd=tmp_path,
-        env=environment(new_instance, packages),
-        check=True,
-    )
+    start(["-m", "django", "startproject", "mysite", str(tmp_path)], tmp_path)
+    start(["manage.py", "startapp", "shop"], tmp_path)
+    settings = tmp_path / "mysite" / "settings.py"
+    settings.write_text(f'{settings.read_text()}\nINSTALLED_APPS += ["shop"]\n')
+    follow_the_guide(settings, tmp_path / "mysite" / "urls.py")
     (tmp_path / "shop" / "tasks.py").write_text(TASK)
     new_instance.environment = environment(new_instance, packages)
     new_instance.script = tmp_path / "manage.py"
     done = new_instance.manage("migrate", "--verbosity=0")
     assert done.returncode == 0, done.stderr
     return new_instance
+
+
+def start(words: list[str], home: Path) -> None:
+    """Run a command of plain Django."""
+    plain = {"PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, *words], cwd=home, env=plain, check=True)
 
 
 def environment(instance: Instance, packages: Path) -> dict[str, str]:

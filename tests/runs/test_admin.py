@@ -2,7 +2,7 @@ import pytest
 from django.test import Client
 
 from runs.models import AuditLog, Queue, Run
-from tests.support.factories import make_queue, make_session, make_user, queued_run
+from tests.support.rows import make_queue, make_session, make_user, queued_run
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ from django.db import connection
 from playwright.sync_api import Page
 
 from tests.support.browser import checked_page
-from tests.support.factories import make_user
+from tests.support.rows import make_user
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from runs.lifecycle import attempts, store
 from runs.models import LogLine
-from tests.support.factories import executing_run, queued_run
+from tests.support.rows import executing_run, queued_run
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
 

@@ -2,7 +2,7 @@ import pytest
 from playwright.sync_api import expect
 
 from runs.models import Run
-from tests.support.factories import make_task
+from tests.support.rows import make_task
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
 

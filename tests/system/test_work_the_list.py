@@ -2,7 +2,7 @@ import pytest
 from playwright.sync_api import expect
 
 from runs.models import Run
-from tests.support.factories import failed_run, queued_run
+from tests.support.rows import failed_run, queued_run
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from runs import ids
 from runs.lifecycle import definitions
-from tests.support.factories import make_user
+from tests.support.rows import make_user
 
 
 @pytest.fixture(autouse=True)

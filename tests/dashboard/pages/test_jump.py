@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.factories import make_queue, make_task, queued_run
+from tests.support.rows import make_queue, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.support.factories import completed_run, failed_run, make_task, queued_run
+from tests.support.rows import completed_run, failed_run, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from django.test.utils import override_script_prefix
 
 from runs import conf
 from tests.dashboard.pages.conftest import client_of
-from tests.support.factories import make_user, queued_run
+from tests.support.rows import make_user, queued_run
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ import pytest
 
 from runs import lifecycle
 from runs.models import AuditLog, Queue
-from tests.support.factories import executing_run, make_queue, queued_run
+from tests.support.rows import executing_run, make_queue, queued_run
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from runs import lifecycle
 from runs.models import Run
 from runs.reads.deadline import TooSlow
 from tests.dashboard.pages.conftest import client_of
-from tests.support.factories import (
+from tests.support.rows import (
     completed_run,
     failed_run,
     make_queue,

@@ -6,7 +6,7 @@ from django.utils import timezone
 from runs import lifecycle
 from runs.models import LogLine, Run, RunTag, Source
 from tests.support.corpora import needs_corpora, strings
-from tests.support.factories import (
+from tests.support.rows import (
     completed_run,
     executing_run,
     failed_run,

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from runs.models import Run
-from tests.support.factories import make_session, make_task, queued_run
+from tests.support.rows import make_session, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from runs.reads.activity import last_day, last_runs
-from tests.support.factories import completed_run, failed_run, make_task, queued_run
+from tests.support.rows import completed_run, failed_run, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 

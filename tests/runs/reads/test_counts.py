@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from runs.models import Run
 from runs.reads.counts import Capped, by_status, capped, live_by_task, tiles
-from tests.support.factories import completed_run, executing_run, failed_run, queued_run
+from tests.support.rows import completed_run, executing_run, failed_run, queued_run
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ from django.utils import timezone
 from runs import lifecycle
 from runs.models import Source
 from runs.reads.gates import ahead, gates
-from tests.support.factories import (
+from tests.support.rows import (
     completed_run,
     executing_run,
     make_queue,
