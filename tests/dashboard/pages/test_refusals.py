@@ -5,7 +5,7 @@ from django.test import Client
 from dashboard.pages import overview
 from runs.errors import IllegalTransition
 from tests.dashboard.pages.conftest import client_of
-from tests.support.factories import completed_run, make_user
+from tests.support.rows import completed_run, make_user
 
 pytestmark = pytest.mark.django_db
 
