@@ -16,8 +16,8 @@ from tests.support.factories import (
     session,
     start,
     task,
-    trigger,
     tries,
+    trigger,
 )
 from tests.support.threads import together
 
@@ -210,7 +210,9 @@ def test_the_next_bucket_is_found_by_an_index():
         if connection.vendor == "postgresql":
             cursor.execute("ANALYZE runs_bucket")
         prefix = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
-        cursor.execute(f'{prefix} SELECT id FROM runs_bucket WHERE NOT "full" ORDER BY served LIMIT 1')
+        cursor.execute(
+            f'{prefix} SELECT id FROM runs_bucket WHERE NOT "full" ORDER BY served LIMIT 1'
+        )
         plan = str(cursor.fetchall())
     assert "bucket_by_service" in plan
 

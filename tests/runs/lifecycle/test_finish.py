@@ -18,8 +18,8 @@ from tests.support.factories import (
     queue,
     session,
     start,
-    trigger,
     tries,
+    trigger,
 )
 from tests.support.threads import together
 
@@ -118,7 +118,9 @@ def test_a_parked_run_waits_for_a_version():
 
 def test_executing_time_is_summed_up(time_machine):
     one = executing_run()
-    Attempt.objects.update(segment_started_at=one.run.created_at - one.run.created_at.resolution * 2_500_000)
+    Attempt.objects.update(
+        segment_started_at=one.run.created_at - one.run.created_at.resolution * 2_500_000
+    )
     complete(one)
     assert 2500 <= one.run.usage_ms < 12_500
 

@@ -72,7 +72,8 @@ def test_a_limit_is_a_whole_number(limit):
 
 
 @pytest.mark.parametrize(
-    "moment", [timezone.now() - timedelta(hours=1), datetime(2040, 1, 1), timezone.now().replace(year=9900)]
+    "moment",
+    [timezone.now() - timedelta(hours=1), datetime(2040, 1, 1), timezone.now().replace(year=9900)],
 )
 def test_an_expiry_is_a_moment_to_come(moment):
     with pytest.raises(InvalidOption):

@@ -18,7 +18,11 @@ def replayed(run, **facts):
 def test_any_run_can_be_replayed(status):
     run = run_in(status)
     again = replayed(run)
-    assert (again.replayed_from_id, again.source, again.actor) == (run.pk, Source.REPLAY, "user:ada")
+    assert (again.replayed_from_id, again.source, again.actor) == (
+        run.pk,
+        Source.REPLAY,
+        "user:ada",
+    )
     assert Run.objects.get(pk=run.pk).status == status
 
 
@@ -47,7 +51,12 @@ def test_options_win_over_the_original():
     queue("mail")
     run = trigger(tags=("a",), machine="micro")
     again = replayed(run, options=TriggerOptions(tags=(), queue="mail", priority=3.0))
-    assert (again.tag_list, again.queue, again.machine, again.priority) == ([], "mail", "micro", 3.0)
+    assert (again.tag_list, again.queue, again.machine, again.priority) == (
+        [],
+        "mail",
+        "micro",
+        3.0,
+    )
 
 
 @pytest.mark.parametrize("payload", ['{"b": 2}', None])
