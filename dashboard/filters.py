@@ -28,7 +28,9 @@ class RunFilter:
         """The runs that match, in no order."""
         runs = Run.objects.all()
         for column, values in self._columns().items():
-            runs = runs.filter(**{column: values[0]} if len(values) == 1 else {f"{column}__in": values})
+            runs = runs.filter(
+                **{column: values[0]} if len(values) == 1 else {f"{column}__in": values}
+            )
         if self.test is not None:
             runs = runs.filter(is_test=self.test)
         return self._by_tag(self._by_id(self._window(runs)))

@@ -35,13 +35,17 @@ LOOKS: dict[str, Look] = {
     S.SYSTEM_FAILURE: Look(
         "System failure", "system-failure", "bad", "The fault of the installation, not the task."
     ),
-    S.CANCELED: Look("Canceled", "canceled", "idle", "Stopped by a person, a call or a parent run."),
+    S.CANCELED: Look(
+        "Canceled", "canceled", "idle", "Stopped by a person, a call or a parent run."
+    ),
     S.EXPIRED: Look("Expired", "expired", "idle", "Its time to live passed before it could start."),
 }
 CANCELING = Look("Canceling", "canceling", "idle", "Asked to stop; the code is still running.")
 RETRYING = Look("Reattempting", "reattempting", "active", "An attempt failed; the next one is due.")
 RECOVERED = Look("Completed", "recovered", "ok", "Succeeded after more than one attempt.")
-RELEASED = Look("Handed back", "queued", "idle", "Its cluster stopped; this does not count as a try.")
+RELEASED = Look(
+    "Handed back", "queued", "idle", "Its cluster stopped; this does not count as a try."
+)
 
 #: The order people think in: not started, running, ended well, ended badly, stopped.
 STATUS_ORDER = list(LOOKS)
@@ -53,7 +57,7 @@ def look(run: Run) -> Look:
         return CANCELING
     if run.is_retrying:
         return RETRYING
-    if run.status == S.COMPLETED and run.attempt_number > 1:
+    if run.status == S.COMPLETED and tries(run) > 1:
         return RECOVERED
     return LOOKS[run.status]
 
@@ -63,6 +67,11 @@ def attempt_look(attempt: Attempt) -> Look:
     if attempt.status == AttemptStatus.RELEASED:
         return RELEASED
     return LOOKS[attempt.status]
+
+
+def tries(run: Run) -> int:
+    """Attempts that count against `max_attempts`."""
+    return run.attempt_number - run.uncounted_attempts
 
 
 def can_cancel(run: Run) -> bool:

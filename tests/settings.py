@@ -1,11 +1,6 @@
 """The product's settings, cheap and isolated. The database comes from the `--database` option."""
 
-import os
-import tempfile
 from pathlib import Path
-
-os.environ.setdefault("SECRET_KEY", "for-tests-only-" + "0123456789abcdef" * 3)
-os.environ.setdefault("TRACKSIDE_DATA_DIR", tempfile.mkdtemp(prefix="trackside-tests-"))
 
 from dashboard.settings import *  # noqa: F403
 from dashboard.settings import DATA_DIR, DATABASES, TRACKSIDE

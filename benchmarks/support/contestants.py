@@ -13,6 +13,7 @@ from benchmarks.support.processes import Process, run, running, wait_until
 from benchmarks.support.project import WORKERS, Project, on_postgres
 from benchmarks.support.report import progress
 
+START_SECONDS = 60
 LIMIT_SECONDS = 900
 
 
@@ -152,7 +153,7 @@ def _watch(
         seen[:] = [int(remaining.fetchall()[0][0])]
         return seen[0]
 
-    wait_until(lambda: left() < count, processes, within=LIMIT_SECONDS, every=0.01)
+    wait_until(lambda: left() < count, processes, within=START_SECONDS, every=0.01)
     already = count - seen[0]
     seconds = wait_until(lambda: left() == 0, processes, within=LIMIT_SECONDS, every=0.05)
     return (count - already) / max(seconds, 1e-9)

@@ -27,7 +27,7 @@ class Document:
     html: SafeString
     size: int
     clipped: int = 0
-    tail: SafeString = SafeString("")
+    tail: str = ""
 
 
 def show(text: str, *, formatted: bool = False) -> Document:

@@ -22,7 +22,9 @@ def jump(request: HttpRequest) -> HttpResponse:
     if len(places) == 1:
         return redirect(places[0][1])
     status = 200 if places else 404
-    return shell.render(request, "dashboard/jump.html", {"q": text, "places": places}, status=status)
+    return shell.render(
+        request, "dashboard/jump.html", {"q": text, "places": places}, status=status
+    )
 
 
 def _places(text: str) -> list[tuple[str, str]]:

@@ -65,7 +65,10 @@ def _context(request: HttpRequest) -> dict[str, Any]:
             context |= {"tiles": tiles(now), "rows": _rows(tasks, counts, now), "more": more}
     except TooSlow:
         empty = Activity()
-        context |= {"tiles": None, "rows": [Row(task, None, None, 0, 0, empty, []) for task in tasks]}
+        context |= {
+            "tiles": None,
+            "rows": [Row(task, None, None, 0, 0, empty, []) for task in tasks],
+        }
     context["rows"] = _sorted(context["rows"], sort)
     context["token"] = _token(context)
     context |= {"links": _links(), "oldest_wait": _oldest_wait(context["tiles"], now)}
@@ -73,9 +76,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     return context
 
 
-def _rows(
-    tasks: list[Task], counts: dict[str, tuple[int, int]], now: datetime
-) -> list[Row]:
+def _rows(tasks: list[Task], counts: dict[str, tuple[int, int]], now: datetime) -> list[Row]:
     activity, newest = _activity(now), last_runs(tasks)
     rows = []
     for task in tasks:

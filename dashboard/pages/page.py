@@ -31,7 +31,7 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
         protected = csrf_protect(_guarded(view, role, act))
 
         @wraps(view)
-        def handle(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def handle(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if _too_large(request):
                 return refusals.too_large(request)
             with timezone.override(zones.of(request)):
@@ -47,7 +47,7 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
 
 def _guarded(view: View[P], role: str, act: str) -> View[P]:
     @wraps(view)
-    def handle(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def handle(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
             return _login(request)
         needed = act if act and request.method == "POST" else role
@@ -58,9 +58,7 @@ def _guarded(view: View[P], role: str, act: str) -> View[P]:
     return handle
 
 
-def _answer(
-    view: View[P], request: HttpRequest, *args: P.args, **kwargs: P.kwargs
-) -> HttpResponse:
+def _answer(view: View[P], request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
     try:
         return view(request, *args, **kwargs)
     except (Http404, NotFound) as error:

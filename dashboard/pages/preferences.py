@@ -17,9 +17,13 @@ def save(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(_back(request))
     response.status_code = 303
     chosen = {
-        cookies.THEME: request.POST.get("theme", "") if request.POST.get("theme") in cookies.THEMES else "",
+        cookies.THEME: request.POST.get("theme", "")
+        if request.POST.get("theme") in cookies.THEMES
+        else "",
         cookies.ZONE: _zone(request.POST.get("tz", "")),
-        cookies.KEYS: request.POST.get("keys", "") if request.POST.get("keys") in ("on", "off") else "",
+        cookies.KEYS: request.POST.get("keys", "")
+        if request.POST.get("keys") in ("on", "off")
+        else "",
     }
     for name, value in chosen.items():
         if value:

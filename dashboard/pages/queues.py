@@ -162,7 +162,9 @@ def _show(
         "keys": keys,
         "form": form,
         "now": timezone.now(),
-        "history": AuditLog.objects.filter(action__startswith="queue.", target=queue.name)[:HISTORY],
+        "history": AuditLog.objects.filter(action__startswith="queue.", target=queue.name)[
+            :HISTORY
+        ],
         "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
     }
     return shell.render(request, "dashboard/queues/detail.html", context, status=status)

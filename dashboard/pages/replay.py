@@ -15,6 +15,7 @@ from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
 from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import KEEP, Triggered
+from runs.lifecycle.requests import once
 from runs.models import Queue, Run
 
 #: Above this a payload is replayed as it is: no browser edits it well.
@@ -43,7 +44,11 @@ def _replay(run: Run, original: str | None, form: TriggerForm, actor: str) -> Tr
     # cleared tags are no tags; left out they would be the original's
     options = dataclasses.replace(form.options(), tags=form.cleaned_data["tags"] or ())
     try:
-        return lifecycle.replay(run.pk, actor=actor, payload=payload, options=options)
+        return once(
+            run.pk,
+            form.request_key(),
+            lambda: lifecycle.replay(run.pk, actor=actor, payload=payload, options=options),
+        )
     except (InvalidPayload, InvalidOption) as error:
         form.refuse(error)
         return None

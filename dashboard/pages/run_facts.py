@@ -42,7 +42,7 @@ def _what(run: Run) -> list[Fact]:
 def _limits(run: Run) -> list[Fact]:
     return [
         ("Priority", f"{run.priority:g} s of head start", ""),
-        ("Attempts", f"{run.attempt_number} of {run.max_attempts}", ""),
+        ("Attempts", _attempts(run), ""),
         ("Lost clusters", str(run.crash_count), ""),
         ("Maximum duration", _span(run.max_duration, "no limit"), ""),
         ("Time to live", _span(run.ttl, "for ever"), ""),
@@ -52,11 +52,10 @@ def _limits(run: Run) -> list[Fact]:
 
 
 def _key(run: Run) -> list[Fact]:
-    key = run.idempotency_key
-    if key is None or key.startswith("form:"):
+    if run.idempotency_key is None:
         return [("Idempotency key", "–", "")]
     return [
-        ("Idempotency key", key, ""),
+        ("Idempotency key", run.idempotency_key, ""),
         ("Key's scope", run.idempotency_scope or "global", ""),
         ("Key expires", moment(run.idempotency_expires_at), ""),
     ]
@@ -80,13 +79,19 @@ def _times(run: Run) -> list[Fact]:
 def _origin(run: Run) -> list[Fact]:
     made = f"{run.get_source_display()}, by {who(run.actor)}" if run.actor else ""
     found: list[Fact] = [("Triggered from", made or run.get_source_display(), "")]
-    for term, other in (
+    links: list[tuple[str, str | None]] = [
         ("Replay of", run.replayed_from_id),
         ("Parent", run.parent_id),
         ("Root", run.root_id),
-    ):
+    ]
+    for term, other in links:
         found.append((term, other or "–", reverse("dashboard:run", args=[other]) if other else ""))
     return found
+
+
+def _attempts(run: Run) -> str:
+    handed_back = f", {run.uncounted_attempts} more handed back" if run.uncounted_attempts else ""
+    return f"{presenters.tries(run)} of {run.max_attempts}{handed_back}"
 
 
 def _span(seconds: float | None, none: str) -> str:

@@ -42,7 +42,7 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     newer = _newer(query, newest, request.GET.get("pill", ""))
     if not changed and newer is None:
         return HttpResponse(status=204)
-    context = {"rows": run_rows.rows(changed, now), "newer": newer}
+    context: dict[str, Any] = {"rows": run_rows.rows(changed, now), "newer": newer}
     context |= {"encoded": query.encode(), "oob": True}
     return render(request, "dashboard/runs/_live.html", context)
 
@@ -77,8 +77,6 @@ def _results(query: RunQuery, cursor: str) -> dict[str, Any]:
     context["newest"] = found.runs[0].id if found.runs else floor_id("run", now)
     context["is_live"] = found.is_first or any(run.status not in FINAL for run in found.runs)
     return context if found.runs else context | _nothing(query)
-
-
 
 
 def _nothing(query: RunQuery) -> dict[str, Any]:

@@ -21,7 +21,9 @@ def detail(request: HttpRequest, run_id: str) -> HttpResponse:
     run = find(run_id)
     tab = run_tabs.find(request.GET.get("tab", ""))
     context = _context(request, run, tab)
-    return shell.render(request, "dashboard/run/page.html", context | run_tabs.context(tab, run, request))
+    return shell.render(
+        request, "dashboard/run/page.html", context | run_tabs.context(tab, run, request)
+    )
 
 
 @page()
@@ -63,6 +65,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "tabs": run_tabs.TABS,
         "gates": shut,
         "ahead": place,
+        "tries": presenters.tries(run),
         "can_cancel": presenters.can_cancel(run),
         "every": FAST if presenters.is_moving(run) else SLOW,
         "token": _token(run, shut, place),
@@ -74,5 +77,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
 def _token(run: Run, shut: list[Gate], place: object) -> str:
     """Grows with everything the page shows: the row, its events and lines, what stands before it."""
     event = Event.objects.filter(run_id=run.id).order_by("-id").values_list("id", flat=True).first()
-    line = LogLine.objects.filter(run_id=run.id).order_by("-id").values_list("id", flat=True).first()
+    line = (
+        LogLine.objects.filter(run_id=run.id).order_by("-id").values_list("id", flat=True).first()
+    )
     return live.token(run.updated_at, run.status, event, line, shut, place)

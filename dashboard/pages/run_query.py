@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -135,6 +136,9 @@ class RunQuery:
     def with_period(self, period: str) -> "RunQuery":
         return replace(self, period=period, start=None, end=None)
 
+    def _with(self, name: str, value: Any) -> "RunQuery":
+        return replace(self, **{name: value})
+
     def wider(self) -> list[str]:
         """Names of the next two wider periods."""
         names = list(PERIODS)
@@ -151,12 +155,12 @@ class RunQuery:
         for name in ("status", "task", "queue", "tag", "run"):
             values = getattr(self, name)
             for value in values:
-                rest = replace(self, **{name: tuple(other for other in values if other != value)})
+                rest = self._with(name, tuple(other for other in values if other != value))
                 word = LOOKS[value].word if name == "status" else value
                 chips.append(Chip(name, word, rest.encode()))
         for name, words in (("test", "test runs"), ("parent", "parent"), ("origin", "replays of")):
             if value := getattr(self, name):
-                rest = replace(self, **{name: ""})
+                rest = self._with(name, "")
                 chips.append(Chip(words, TESTS.get(value, value), rest.encode()))
         return chips
 

@@ -20,6 +20,7 @@ class RunRow:
     took: timedelta | None
     trouble: str
     can_cancel: bool
+    tries: int
 
 
 def rows(runs: Iterable[Run], now: datetime) -> list[RunRow]:
@@ -41,4 +42,5 @@ def _row(run: Run, now: datetime) -> RunRow:
         took=presenters.run_time(run, now),
         trouble=f"{failure.name}: {failure.first_line}" if failure else run.reason,
         can_cancel=presenters.can_cancel(run),
+        tries=presenters.tries(run),
     )

@@ -92,7 +92,12 @@ def _kind(node: dict[str, Any], root: dict[str, Any]) -> str:
 
 def _about(node: dict[str, Any]) -> str:
     said = [str(node["description"])] if node.get("description") else []
-    words = {"minimum": "at least", "maximum": "at most", "default": "default", "pattern": "matches"}
+    words = {
+        "minimum": "at least",
+        "maximum": "at most",
+        "default": "default",
+        "pattern": "matches",
+    }
     said += [f"{word} {json.dumps(node[key])}" for key, word in words.items() if key in node]
     return "; ".join(said)[:300]
 

@@ -16,6 +16,7 @@ from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
 from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import Triggered
+from runs.lifecycle.requests import once
 from runs.models import Queue, Run, Source, Task
 from runs.reads.sessions import alive
 
@@ -28,7 +29,9 @@ def pick(request: HttpRequest) -> HttpResponse:
     """Choose a task; a form with a name sends here too, so the page works without JavaScript."""
     if wanted := request.GET.get("task", "").replace("\x00", "").strip():
         return redirect("dashboard:test_task", task_id=wanted)
-    return shell.render(request, "dashboard/test/pick.html", {"tasks": Task.objects.all()[:OFFERED]})
+    return shell.render(
+        request, "dashboard/test/pick.html", {"tasks": Task.objects.all()[:OFFERED]}
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -55,16 +58,15 @@ def _find(task_id: str) -> Task:
 
 def _trigger(task: Task, form: TriggerForm, actor: str) -> Triggered | None:
     try:
-        return lifecycle.trigger(
-            task.id,
-            form.cleaned_data["payload"],
-            form.options(is_test=True),
-            source=Source.TEST,
-            actor=actor,
-        )
+        return once(task.id, form.request_key(), lambda: _make(task, form, actor))
     except (InvalidPayload, InvalidOption) as error:
         form.refuse(error)
         return None
+
+
+def _make(task: Task, form: TriggerForm, actor: str) -> Triggered:
+    payload, options = form.cleaned_data["payload"], form.options(is_test=True)
+    return lifecycle.trigger(task.id, payload, options, source=Source.TEST, actor=actor)
 
 
 def _sent(request: HttpRequest, task: Task, made: Triggered) -> HttpResponse:

@@ -9,6 +9,7 @@ from typing import Any
 LIBRARY = re.compile(r"site-packages|dist-packages|lib/python\d|<frozen |/engine/(?!\S*tasks)")
 FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 FRAMES = 200
+RELATIONS = {"cause": "Caused by", "context": "While handling", "member": "With"}
 MESSAGE = 10_000
 
 
@@ -33,6 +34,8 @@ class Failure:
     code: str = ""
     frames: list[Frame] = field(default_factory=list)
     causes: list["Failure"] = field(default_factory=list)
+    #: How it belongs to the error it is a cause of.
+    relation: str = ""
 
     @property
     def own(self) -> list[Frame]:
@@ -68,9 +71,8 @@ def _failure(data: dict[str, Any], depth: int = 0) -> Failure:
         stack=stack,
         code=str(data.get("code") or ""),
         frames=_stored_frames(stored) if isinstance(stored, list) else _parsed_frames(stack),
-        causes=[
-            _failure(cause, depth + 1) for cause in causes or [] if isinstance(cause, dict)
-        ],
+        relation=RELATIONS.get(str(data.get("relation")), "Caused by"),
+        causes=[_failure(cause, depth + 1) for cause in causes or [] if isinstance(cause, dict)],
     )
 
 
@@ -79,13 +81,12 @@ def _stored_frames(entries: list[Any]) -> list[Frame]:
 
 
 def _stored_frame(entry: dict[str, Any]) -> Frame:
-    file = str(entry.get("file") or entry.get("filename") or "")
-    line = entry.get("line") or entry.get("lineno") or 0
+    file, line = str(entry.get("file") or ""), entry.get("line")
     return Frame(
         file=file,
         line=line if isinstance(line, int) else 0,
-        function=str(entry.get("function") or entry.get("name") or ""),
-        code=str(entry.get("code") or entry.get("source") or "").strip(),
+        function=str(entry.get("function") or ""),
+        code=str(entry.get("text") or "").strip(),
         own=bool(entry.get("own", not LIBRARY.search(file))),
     )
 

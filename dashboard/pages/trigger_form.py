@@ -16,10 +16,8 @@ from django.utils.safestring import SafeString
 from runs import durations, payloads
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle.checks import MACHINES
-from runs.lifecycle.options import IDEMPOTENCY_TTL, TriggerOptions
+from runs.lifecycle.options import TriggerOptions
 
-#: A second press of a button within this time answers with the run of the first.
-TOKEN_TTL = 3600.0
 OPTIONS = (
     "queue", "tags", "concurrency_key", "delay", "priority", "max_attempts", "max_duration", "ttl",
     "machine", "idempotency_key", "idempotency_ttl",
@@ -110,30 +108,27 @@ class TriggerForm(forms.Form):
         return _delay(self.cleaned_data["delay"])
 
     def options(self, **more: Any) -> TriggerOptions:
-        """The options as the domain takes them; the form's token makes a second press harmless."""
+        """The options as the domain takes them."""
         values = {name: self.cleaned_data[name] for name in OPTIONS}
         given = {name: value for name, value in values.items() if value not in (None, "")}
-        if "idempotency_key" not in given:
-            given |= {"idempotency_key": self._token(), "idempotency_ttl": TOKEN_TTL}
-        given.setdefault("idempotency_ttl", IDEMPOTENCY_TTL)
         return TriggerOptions(metadata=self.cleaned_data["metadata"], **given, **more)
 
     def is_same_payload(self, original: str | None) -> bool:
         """Whether the payload was left alone (a browser rewrites line ends)."""
-        sent = self.cleaned_data["payload"]
+        sent: str | None = self.cleaned_data["payload"]
         if sent is None or original is None:
             return sent is original
         return sent == original or sent == original.replace("\r\n", "\n").replace("\r", "\n")
+
+    def request_key(self) -> str:
+        """Names this sending: a second press is the same, an edited form sent again is not."""
+        said = repr(sorted((name, str(value)) for name, value in self.cleaned_data.items()))
+        return f"form:{hashlib.sha256(said.encode(errors='replace')).hexdigest()[:32]}"
 
     def refuse(self, error: InvalidPayload | InvalidOption) -> None:
         """Put what the domain said where the person looks."""
         field = error.option if isinstance(error, InvalidOption) else "payload"
         self.add_error(field if field in self.fields else None, _as_validation(error))
-
-    def _token(self) -> str:
-        """Bound to what was sent: an edited form sent again is a new wish."""
-        said = repr(sorted((name, str(value)) for name, value in self.cleaned_data.items()))
-        return f"form:{hashlib.sha256(said.encode(errors='replace')).hexdigest()[:32]}"
 
 
 def new_token() -> str:

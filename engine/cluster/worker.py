@@ -16,9 +16,15 @@ from engine import catalog, discovery
 from engine.cluster.board import Ask, Board, Slot, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.lines import LineSender
-from engine.cluster.processes import adopt_orphans, die_with_parent, sweep_children
+from engine.cluster.processes import (
+    adopt_orphans,
+    die_with_parent,
+    name_process,
+    sweep_children,
+)
 from engine.execution import executor, interrupts, outcomes
 from engine.execution.assignment import Assignment
+from engine.execution.hygiene import Snapshot
 from engine.registry import DuplicateTaskIds
 from engine.sdk.machines import PRESETS
 from runs import conf, signals
@@ -47,6 +53,8 @@ class Place:
     inbox: int
     hot: store.Store | None = None
     executed: int = 0
+    #: How the process stood before it executed anything.
+    clean: Snapshot | None = None
 
     @property
     def slot(self) -> Slot:
@@ -88,6 +96,7 @@ def begin(**_: Any) -> None:
     here = place()
     die_with_parent(here.parent)
     adopt_orphans()
+    name_process("ts-worker")
     os.setpgid(0, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -98,6 +107,7 @@ def begin(**_: Any) -> None:
         log.error("%s", error)  # noqa: TRY400  the sentence says it all
         os._exit(MISCONFIGURED)
     insisting(here, lambda opened: opened.warm_up())
+    here.clean = Snapshot(here.files)
     become_free(here)
 
 
@@ -159,7 +169,7 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
     if work.max_duration:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
     here.slot.memory = memory_of(work.machine)
-    outcome = executor.execute(assignment_of(work), here.lines, here, here.files)
+    outcome = executor.execute(assignment_of(work), here.lines, here, here.clean)
     here.slot.deadline = 0
     here.lines.end()
     return ending_of(work, outcome), outcome.recycle

@@ -1,11 +1,13 @@
 """One attempt, from assignment to outcome. Runs in a worker process and knows no database."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
-from engine.execution.assignments import Assignment, context_of
+from engine.execution.assignment import Assignment, context_of
 from engine.execution.capture import Capture, LogSink
 from engine.execution.failures import describe
+from engine.execution.hygiene import Snapshot
 from engine.execution.interrupts import Control, Delivery, listening
 from engine.execution.outcomes import Canceled, Failed, Interrupted, Missing, Outcome, Succeeded
 from engine.execution.verdicts import BAD_INPUT, BAD_OUTPUT, TIMED_OUT, Kind, failed, kind_of
@@ -21,16 +23,22 @@ from runs.states import RunStatus
 STOPPED = (TaskRunStopped, asyncio.CancelledError)
 
 
-def execute(assignment: Assignment, logs: LogSink, control: Control) -> Outcome:
+def execute(
+    assignment: Assignment, logs: LogSink, control: Control, clean: Snapshot | None = None
+) -> Outcome:
     """Run one attempt of a task's body and say how it ended. Never raises.
 
-    `logs` gets its log lines as they come; `control` says whether and why it should stop, and is
-    asked when the signal of `interrupts.install` arrives.
+    `logs` gets its log lines as they come. `control` says whether and why it should stop, and is
+    asked when the signal of `interrupts.install` arrives. `clean` is how the process is to stand
+    afterwards (default: as it stands now).
     """
     task = registry.get(assignment.task_id)
     if task is None:
         return Missing(why_missing(assignment.task_id))
-    return Attempt(task, assignment).run(logs, control)
+    clean = clean or Snapshot()
+    outcome = Attempt(task, assignment).run(logs, control)
+    damage = clean.restore()
+    return replace(outcome, recycle=damage) if damage else outcome
 
 
 def why_missing(task_id: str) -> str:

@@ -33,18 +33,8 @@ SIGNALS = [
 ]
 
 
-def snapshot(files: Iterable[int] = ()) -> "Snapshot":
-    """How this process stands now. `files` are descriptors that bodies must leave alone."""
-    return Snapshot(files)
-
-
-def restore(before: "Snapshot") -> str:
-    """Put everything back as it was; returns what could not be, or empty."""
-    return before.restore()
-
-
 class Snapshot:
-    """How a process stood before any body ran."""
+    """How this process stands now. `files` are descriptors that bodies must leave alone."""
 
     def __init__(self, files: Iterable[int] = ()) -> None:
         self._directory = os.getcwd()
@@ -56,6 +46,7 @@ class Snapshot:
         self._files = {number: identity(number) for number in (*STANDARD_FILES, *files)}
 
     def restore(self) -> str:
+        """Put everything back as it was; returns what could not be, or empty."""
         steps = (
             self._restore_environment,
             self._restore_directory,

@@ -11,13 +11,17 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from engine.sdk.context import Context
 from engine.sdk.errors import STOPS
 
-#: Why the run that executes now should stop: "cancel", "timeout", "shutdown"; None if it should not.
-Control = Callable[[], str | None]
+
+class Control(Protocol):
+    """The supervisor's word about the run that executes now."""
+
+    def reason(self) -> str:
+        """Why it should stop: "cancel", "timeout", "shutdown", or empty."""
 
 
 class Delivery:
@@ -36,7 +40,7 @@ class Delivery:
 
     def look(self) -> None:
         """Ask the control and pass the word on. Called by the signal handler."""
-        reason = self._control()
+        reason = self._control.reason()
         if reason:
             self._ctx._signal.abort(reason)
             self._deliver()

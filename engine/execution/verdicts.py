@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from engine.execution.assignments import Assignment
+from engine.execution.assignment import Assignment
 from engine.execution.failures import describe
 from engine.execution.outcomes import Failed
 from runs.errors import RunsError

@@ -14,8 +14,8 @@ def flaky(payload, ctx: Context) -> str:
     return f"worked on attempt {ctx.attempt.number}"
 
 
-@task(id="broken-import", retry=retry(max_attempts=1))
-def broken_import(payload) -> None:
+@task(id="unreadable-rows", retry=retry(max_attempts=1))
+def unreadable_rows(payload) -> None:
     """Fail for good, with the cause of the failure attached."""
     rows = ["7;42", "8;forty"]
     for number, row in enumerate(rows, start=1):

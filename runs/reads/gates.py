@@ -46,7 +46,7 @@ def _times(run: Run, now: datetime) -> Iterator[Gate]:
     if run.status == RunStatus.DELAYED and run.delay_until:
         yield Gate("delay", run.delay_until <= now, "Delayed until", run.delay_until)
     if run.is_retrying and run.retry_at:
-        attempt = f"Attempt {run.attempt_number + 1} of {run.max_attempts} is due"
+        attempt = f"Attempt {run.attempt_number - run.uncounted_attempts + 1} of {run.max_attempts} is due"
         yield Gate("retry", run.retry_at <= now, attempt, run.retry_at)
 
 
@@ -85,8 +85,8 @@ def _queue(queue: Queue) -> Iterator[Gate]:
 
 
 def _limits(run: Run, queue: Queue) -> Iterator[Gate]:
-    bucket = Bucket.objects.filter(queue=queue, concurrency_key=run.concurrency_key).first()
     if queue.limit is not None:
+        bucket = Bucket.objects.filter(queue=queue, concurrency_key=run.concurrency_key).first()
         held = Lease.objects.filter(bucket_id=bucket.id).count() if bucket else 0
         yield Gate("limit", held < queue.limit, _limit_sentence(run, held, queue.limit))
     if queue.total_limit is not None:

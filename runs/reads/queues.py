@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import BigIntegerField, Count, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Cast
@@ -53,14 +54,10 @@ def _oldest_ready(rows: QuerySet[Ready]) -> QuerySet[Ready]:
     return Ready.objects.filter(run_id__in=claimable.values("run_id")[:CAP]).order_by()
 
 
-def _loads(ready: QuerySet[Ready], leases: QuerySet[Lease, tuple[int]]) -> dict[int, Load]:
+def _loads(ready: QuerySet[Any, Any], leases: QuerySet[Lease, tuple[int]]) -> dict[int, Load]:
     running: dict[int, int] = dict(leases.annotate(Count("run_id")))
-    waiting = {
-        group: (count, first)
-        for group, count, first in ready.values_list("group").annotate(
-            Count("run_id"), Min("run_id")
-        )
-    }
+    rows = ready.values_list("group").annotate(Count("run_id"), Min("run_id"))
+    waiting = {group: (count, first) for group, count, first in rows}
     more = sum(count for count, _ in waiting.values()) >= CAP
     return {
         group: Load(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from engine.execution.assignments import Assignment
+from engine.execution.assignment import Assignment
 from engine.execution.executor import execute
 from engine.sdk.context import (
     AttemptInfo,
@@ -29,6 +29,13 @@ class Sink:
         return [message for _, _, message in self.lines]
 
 
+class Calm:
+    """Never asks a body to stop."""
+
+    def reason(self):
+        return ""
+
+
 def make_context(attempt=1, *, is_test=False):
     return Context(
         run=RunInfo(id="run_1", is_test=is_test),
@@ -40,8 +47,8 @@ def make_context(attempt=1, *, is_test=False):
     )
 
 
-def carry_out(task, payload=None, *, control=lambda: None, sink=None, **facts):
+def carry_out(task, payload=None, *, control=None, sink=None, **facts):
     """Execute one attempt of a task."""
     facts = {"attempt": 1, "max_attempts": 3} | facts
     assignment = Assignment(run_id="run_1", task_id=task.id, payload=payload, **facts)
-    return execute(assignment, sink or Sink(), control)
+    return execute(assignment, sink or Sink(), control or Calm())

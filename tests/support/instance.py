@@ -35,12 +35,13 @@ class Instance:
 
     environment: dict[str, str]
     home: Path
+    script: Path = ROOT / "manage.py"
     _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def manage(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `manage.py …` to its end."""
         return subprocess.run(
-            command(*words),
+            [sys.executable, str(self.script), *words],
             env=self.environment | environment,
             cwd=self.home,
             check=False,
@@ -54,7 +55,7 @@ class Instance:
     ) -> subprocess.Popen[str]:
         """Start `manage.py …` in a session of its own."""
         process = subprocess.Popen(
-            command(*words),
+            [sys.executable, str(self.script), *words],
             env=self.environment | environment,
             cwd=self.home,
             stdin=subprocess.DEVNULL,
@@ -72,10 +73,6 @@ class Instance:
             process.kill()
             kill_session(process.pid)
             process.wait()
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, str(ROOT / "manage.py"), *words]
 
 
 @contextmanager

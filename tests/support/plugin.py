@@ -1,6 +1,8 @@
-"""The `--database` option: which database the suite runs on. Loaded before Django's settings."""
+"""The environment of the suite and its `--database` option, before Django's settings load."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +10,6 @@ import pytest
 from tests.support.postgres import Postgres
 
 DATABASES = ("sqlite", "postgresql")
-_server = pytest.StashKey[Postgres]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,20 +19,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # A wrapper runs before every plain hook, so before pytest-django reads the settings.
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
-    inherited = "PYTEST_XDIST_WORKER" in os.environ
-    if not inherited:
-        os.environ.pop("DATABASE_URL", None)
-        if early_config.known_args_namespace.database == "postgresql":
-            start(early_config)
+    isolate(early_config)
+    # A worker of pytest-xdist inherits the server of its controller.
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        choose_database(early_config)
     return (yield)
 
 
-def start(config: pytest.Config) -> None:
-    """Start a server and point the settings to it."""
-    server = config.stash[_server] = Postgres()
-    config.add_cleanup(server.stop)
-    server.start()
-    os.environ["DATABASE_URL"] = server.url
+def isolate(config: pytest.Config) -> None:
+    """Nothing of the machine's own Trackside is read or written."""
+    directory = tempfile.mkdtemp(prefix="trackside-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+    os.environ["TRACKSIDE_DATA_DIR"] = directory
+    os.environ["SECRET_KEY"] = "for-tests-only-" + "0123456789abcdef" * 3
+
+
+def choose_database(config: pytest.Config) -> None:
+    """Start a server if the suite runs on one, and point the settings to it."""
+    os.environ.pop("DATABASE_URL", None)
+    if config.known_args_namespace.database == "postgresql":
+        server = Postgres()
+        config.add_cleanup(server.stop)
+        server.start()
+        os.environ["DATABASE_URL"] = server.url
 
 
 def pytest_report_header(config: pytest.Config) -> str:

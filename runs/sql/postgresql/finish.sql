@@ -97,11 +97,23 @@ DECLARE
   v_queue bigint;
   v_session text;
   v_next text;
+  v_lapsed text;
 BEGIN
-  SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
-    FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
-                       p_uncounted, p_crashed);
-  IF NOT FOUND THEN
+  IF p_status = 'COMPLETED' AND p_next = 1 THEN
+    SELECT h.bucket_id, h.queue_id, h.session_id, h.next_run, h.lapsed
+      INTO v_bucket, v_queue, v_session, v_next, v_lapsed
+      FROM trackside_hand_over(p_run, p_token, p_output, p_pid) h;
+    IF v_next IS NOT NULL THEN
+      RETURN QUERY SELECT true, a.* FROM trackside_assignment(v_next) a;
+      RETURN;
+    END IF;
+    PERFORM trackside_expire(v_lapsed) WHERE v_lapsed IS NOT NULL;
+  ELSE
+    SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
+      FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
+                         p_uncounted, p_crashed);
+  END IF;
+  IF v_bucket IS NULL THEN
     won := EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
     v_next := CASE WHEN won AND p_next > 0 THEN trackside_inherited(p_run, p_pid) END;
     RETURN QUERY SELECT won, a.* FROM (SELECT 1) one LEFT JOIN trackside_assignment(v_next) a ON true;

@@ -62,7 +62,7 @@ def test_an_empty_page_has_an_empty_pagination(api):
 def test_reads_each_page_in_few_queries(api, django_assert_max_num_queries):
     for _ in range(20):
         run(tags=("a",))
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(9):
         api.get("/api/v1/runs", **{"filter[tag]": "a"})
 
 

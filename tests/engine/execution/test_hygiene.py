@@ -10,21 +10,21 @@ from engine.execution import hygiene
 
 @pytest.fixture
 def before():
-    return hygiene.snapshot()
+    return hygiene.Snapshot()
 
 
 def test_nothing_to_do(before):
-    assert hygiene.restore(before) == ""
+    assert before.restore() == ""
 
 
 def test_the_environment_comes_back(before, monkeypatch):
     monkeypatch.setenv("KEPT", "yes")
-    before = hygiene.snapshot()
+    before = hygiene.Snapshot()
     os.environ["ADDED"] = "x"
     os.environ["TZ"] = "Asia/Tokyo"
     os.environ["KEPT"] = "changed"
     time.tzset()
-    assert hygiene.restore(before) == ""
+    assert before.restore() == ""
     assert "ADDED" not in os.environ
     assert os.environ["KEPT"] == "yes"
     assert time.tzname[0] != "JST"
@@ -38,7 +38,7 @@ def test_directory_umask_locale_and_signals_come_back(before, tmp_path):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.alarm(30)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
-    assert hygiene.restore(before) == ""
+    assert before.restore() == ""
     assert os.getcwd() == here
     assert hygiene.current_umask() != 0
     assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN
@@ -48,18 +48,18 @@ def test_directory_umask_locale_and_signals_come_back(before, tmp_path):
 
 def test_a_closed_descriptor_is_damage():
     reading, writing = os.pipe()
-    before = hygiene.snapshot([reading])
+    before = hygiene.Snapshot([reading])
     os.close(reading)
     os.close(writing)
-    assert str(reading) in hygiene.restore(before)
+    assert str(reading) in before.restore()
 
 
 def test_a_descriptor_that_became_another_file_is_damage(tmp_path):
     reading, writing = os.pipe()
-    before = hygiene.snapshot([reading])
+    before = hygiene.Snapshot([reading])
     with (tmp_path / "other").open("w") as other:
         os.dup2(other.fileno(), reading)
-    assert "replaced" in hygiene.restore(before)
+    assert "replaced" in before.restore()
     os.close(reading)
     os.close(writing)
 
@@ -68,12 +68,12 @@ def test_a_directory_that_is_gone_is_damage(tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
-    before = hygiene.snapshot()
+    before = hygiene.Snapshot()
     os.chdir(tmp_path)
     gone.rmdir()
-    assert "directory" in hygiene.restore(before)
+    assert "directory" in before.restore()
 
 
 def test_a_replaced_clock_is_damage(before, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 0.0)
-    assert "time.time" in hygiene.restore(before)
+    assert "time.time" in before.restore()

@@ -18,10 +18,10 @@ class Supervisor:
     """Asks a body to stop once it runs, by the signal a cluster sends."""
 
     def __init__(self):
-        self.word = None
+        self.word = ""
         self.threads = []
 
-    def __call__(self):
+    def reason(self):
         return self.word
 
     def ask(self, reason, after=0.05, times=1):

@@ -1,0 +1,96 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from runs import lifecycle
+from runs.models import AuditLog, Queue
+from tests.support.rows import executing_run, make_queue, queued_run
+
+pytestmark = pytest.mark.django_db
+
+
+def test_shows_how_full_they_are(viewer):
+    make_queue("slow", concurrency_limit=3)
+    executing_run(queue="slow")
+    queued_run(queue="slow")
+    page = viewer.get("/queues").content.decode()
+    assert "1 of 3" in page
+    assert "Open" in page
+
+
+def test_counts_by_concurrency_key(viewer):
+    make_queue("slow", concurrency_limit=1)
+    queued_run(queue="slow", concurrency_key="<b>a</b>")
+    queued_run(queue="slow")
+    page = viewer.get("/queues/slow").content.decode()
+    assert "&lt;b&gt;a&lt;/b&gt;" in page
+    assert "no key" in page
+
+
+def test_pauses_and_resumes(administrator):
+    make_queue("a/slow queue")
+    path = "/queues/a/slow%20queue"
+    response = administrator.post(path, {"action": "pause", "reason": "new disk"})
+    assert (response.status_code, response["Location"]) == (303, path)
+    page = administrator.get(path).content.decode()
+    assert "Paused by ada" in page
+    assert "new disk" in page
+    administrator.post(path, {"action": "resume"})
+    assert not Queue.objects.get(name="a/slow queue").paused
+    assert list(AuditLog.objects.values_list("action", flat=True)) == [
+        "queue.resume",
+        "queue.pause",
+    ]
+
+
+def test_overrides_and_resets_the_limit(administrator):
+    make_queue("slow", concurrency_limit=5)
+    fields = {
+        "action": "override",
+        "limit": "2",
+        "reason": "slow",
+        "expires_at": "2099-01-01T10:00",
+    }
+    administrator.post("/queues/slow?tz=Asia/Tokyo", fields)
+    queue = Queue.objects.get(name="slow")
+    assert (queue.limit, queue.overridden_by) == (2, "user:ada")
+    assert queue.override_expires_at == datetime(2099, 1, 1, 1, tzinfo=UTC)
+    administrator.post("/queues/slow", {"action": "reset"})
+    assert Queue.objects.get(name="slow").limit == 5
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {}, {"action": "explode"}, {"action": "override"}, {"action": "override", "limit": "-1"},
+        {"action": "override", "limit": "9999999"}, {"action": "reset"},
+        {"action": "override", "limit": "1", "expires_at": "2001-01-01T00:00"},
+    ],
+)  # fmt: skip
+def test_refuses_what_makes_no_sense(administrator, fields):
+    make_queue("slow", concurrency_limit=5)
+    response = administrator.post("/queues/slow", fields)
+    assert response.status_code == 422
+    assert Queue.objects.get(name="slow").limit == 5
+
+
+def test_operators_may_not(operator):
+    make_queue("slow")
+    assert operator.post("/queues/slow", {"action": "pause"}).status_code == 403
+    assert b"Can change queue" in operator.get("/queues/slow").content
+
+
+def test_an_unchanged_table_is_not_sent_again(viewer):
+    make_queue("slow")
+    token = viewer.get("/queues").context["token"]
+    live = {"v": token}, {"HX-Request": "true"}
+    assert viewer.get("/queues", live[0], headers=live[1]).status_code == 204
+    lifecycle.pause("slow", actor="user:ada")
+    assert b"Paused" in viewer.get("/queues", live[0], headers=live[1]).content
+
+
+def test_needs_few_queries(viewer, few_reads):
+    for number in range(20):
+        make_queue(f"queue-{number}")
+    with few_reads(7):
+        viewer.get("/queues")

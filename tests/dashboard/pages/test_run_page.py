@@ -1,0 +1,201 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from runs import lifecycle
+from runs.models import LogLine, Run, RunTag, Source
+from tests.support.corpora import needs_corpora, strings
+from tests.support.rows import (
+    completed_run,
+    executing_run,
+    failed_run,
+    make_queue,
+    make_session,
+    queued_run,
+)
+
+pytestmark = pytest.mark.django_db
+TABS = ("overview", "data", "logs", "timeline", "detail")
+
+
+def lines(run, count):
+    LogLine.objects.bulk_create(
+        LogLine(
+            run_id=run.id,
+            attempt=1,
+            level=20,
+            logger="root",
+            message=f"line {n}",
+            at=timezone.now(),
+        )
+        for n in range(count)
+    )
+
+
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize(
+    "make", [queued_run, completed_run, failed_run, lambda: executing_run()[0]]
+)
+def test_shows_every_tab_in_every_state(viewer, make, tab):
+    response = viewer.get(f"/runs/{make().id}?tab={tab}")
+    assert response.status_code == 200
+    assert b'aria-current="page"' in response.content
+
+
+def test_shows_own_frames_and_folds_the_rest(viewer):
+    page = viewer.get(f"/runs/{failed_run().id}").content.decode()
+    assert "DeliveryError" in page
+    assert "tasks/mail.py:18" in page
+    assert "/lib/http.py:7" not in page
+    assert "1 frame of libraries" in page
+
+
+def test_says_why_it_does_not_run(viewer):
+    make_queue("slow", concurrency_limit=1)
+    lifecycle.pause("slow", actor="user:ada", reason="new disk")
+    page = viewer.get(f"/runs/{queued_run(queue='slow').id}").content.decode()
+    assert "No worker is connected" in page
+    assert "Queue slow is paused by ada: new disk" in page
+    assert "0 of its limit of 1" in page
+    assert "It is the next one" in page
+
+
+def test_says_until_when_it_is_delayed(viewer):
+    page = viewer.get(f"/runs/{queued_run(delay=3600.0).id}").content.decode()
+    assert "Delayed until" in page
+
+
+def test_says_that_its_key_is_at_its_limit(viewer):
+    make_queue("slow", concurrency_limit=1)
+    executing_run(queue="slow", concurrency_key="a")
+    page = viewer.get(f"/runs/{queued_run(queue='slow', concurrency_key='a').id}").content.decode()
+    assert "Key “a” runs 1 of its limit of 1." in page
+
+
+def test_says_that_no_worker_knows_the_task(viewer):
+    made = lifecycle.trigger("unknown", source=Source.SDK)
+    page = viewer.get(f"/runs/{made.run_id}").content.decode()
+    assert "Pending version" in page
+    assert "Blocked:" in page
+
+
+def test_an_ended_run_is_not_polled(viewer):
+    assert b"data-live " not in viewer.get(f"/runs/{completed_run().id}").content
+    assert b"data-live " in viewer.get(f"/runs/{queued_run().id}").content
+
+
+def test_live_parts_come_when_something_changed(viewer):
+    run = queued_run()
+    token = viewer.get(f"/runs/{run.id}").context["token"]
+    assert viewer.get(f"/runs/{run.id}/live", {"v": token}).status_code == 204
+    lifecycle.cancel(run.id, actor="user:vera", reason="not needed")
+    final = viewer.get(f"/runs/{run.id}/live", {"v": token}).content.decode()
+    assert "Canceled" in final
+    assert "not needed" in final
+    assert "data-live " not in final
+
+
+def test_a_gate_that_closes_is_a_change(viewer):
+    run = queued_run()
+    token = viewer.get(f"/runs/{run.id}").context["token"]
+    lifecycle.pause(run.queue, actor="user:ada")
+    assert b"is paused" in viewer.get(f"/runs/{run.id}/live", {"v": token}).content
+
+
+def test_logs_come_after_the_last_line_known(viewer):
+    run, _ = executing_run()
+    lines(run, 3)
+    since = LogLine.objects.order_by("id")[1].id
+    page = viewer.get(f"/runs/{run.id}/live", {"tab": "logs", "since": since}).content.decode()
+    assert "line 2" in page
+    assert "line 1" not in page
+
+
+def test_long_logs_come_in_parts(viewer):
+    run, _ = executing_run()
+    lines(run, 600)
+    first = viewer.get(f"/runs/{run.id}?tab=logs").content.decode()
+    assert "line 499<" in first
+    assert "line 500<" not in first
+    assert "Next 500 lines" in first
+    end = viewer.get(f"/runs/{run.id}?tab=logs&end=1").content.decode()
+    assert "line 599<" in end
+    assert "line 99<" not in end
+
+
+@pytest.mark.parametrize("query", ["since=x", "since=-1", "since=99999999999999999999", "level=7"])
+def test_odd_log_addresses_are_harmless(viewer, query):
+    assert viewer.get(f"/runs/{queued_run().id}?tab=logs&{query}").status_code == 200
+
+
+def test_downloads_are_byte_exact(viewer):
+    text = '{"a": 1e2,\r\n "a":"\\u0000\\ud800é", "n": 12345678901234567890.10}'
+    run = queued_run(payload=text)
+    response = viewer.get(f"/runs/{run.id}/raw/payload")
+    assert response.content.decode() == text
+    assert "attachment" in response["Content-Disposition"]
+    assert viewer.get(f"/runs/{run.id}/raw/output").status_code == 404
+    assert viewer.get(f"/runs/{run.id}/raw/sort_key").status_code == 404
+
+
+def test_downloads_logs_as_text(viewer):
+    run, _ = executing_run()
+    lines(run, 2)
+    assert b"line 1" in viewer.get(f"/runs/{run.id}/raw/logs").content
+
+
+def test_large_documents_show_their_ends(viewer):
+    run = completed_run(output='"' + "x" * 1_200_000 + 'end"')
+    page = viewer.get(f"/runs/{run.id}?tab=data").content
+    assert len(page) < 200_000
+    assert b"of the middle are left out" in page
+    assert b"xend&quot;" in page
+
+
+def test_links_relatives(viewer):
+    parent = queued_run()
+    child = queued_run(parent_id=parent.id)
+    replay = lifecycle.replay(parent.id, actor="user:ada").run_id
+    page = viewer.get(f"/runs/{parent.id}?tab=detail").content.decode()
+    assert child.id in page
+    assert replay in page
+    assert f"/runs/{parent.id}" in viewer.get(f"/runs/{replay}").content.decode()
+
+
+def test_short_links_lead_to_the_page(viewer):
+    run = queued_run()
+    assert viewer.get(f"/r/{run.id}")["Location"] == f"/runs/{run.id}"
+
+
+def test_a_late_retry_says_when(viewer):
+    run = queued_run()
+    due = timezone.now() + timedelta(seconds=38)
+    Run.objects.filter(pk=run.pk).update(attempt_number=1, max_attempts=5, retry_at=due)
+    page = viewer.get(f"/runs/{run.id}").content.decode()
+    assert "Reattempting" in page
+    assert "Attempt 2 of 5 is due" in page
+
+
+def test_needs_few_queries(viewer, few_reads):
+    make_session()
+    run = queued_run()
+    with few_reads(13):
+        viewer.get(f"/runs/{run.id}")
+    done = completed_run()
+    with few_reads(9):
+        viewer.get(f"/runs/{done.id}")
+
+
+@needs_corpora
+def test_naughty_strings_are_shown_as_text(viewer):
+    texts = [text.replace("\x00", "") for text in strings()]
+    run, _ = executing_run()
+    LogLine.objects.bulk_create(
+        LogLine(run_id=run.id, attempt=1, level=20, logger="root", message=text, at=timezone.now())
+        for text in texts
+    )
+    RunTag.objects.bulk_create(RunTag(tag=text[:128], run_id=run.id) for text in set(texts[:10]))
+    page = viewer.get(f"/runs/{run.id}?tab=logs&end=1").content.decode()
+    for mark in ("<script>alert", "<img", "<svg onload", "javascript:alert(1)>", '<a href="jav'):
+        assert mark not in page

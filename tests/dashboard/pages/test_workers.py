@@ -1,0 +1,43 @@
+import json
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from runs.models import SessionState, WorkerSession
+from tests.support.rows import executing_run, make_session
+
+pytestmark = pytest.mark.django_db
+
+
+def test_says_how_to_start_one(viewer):
+    assert b"manage.py qcluster" in viewer.get("/workers").content
+
+
+def test_shows_what_each_worker_does(viewer):
+    run, _ = executing_run()
+    slots = [{"slot": 1, "pid": 4712, "state": "busy", "run_id": run.id, "since": ""}]
+    WorkerSession.objects.update(workers=json.dumps(slots))
+    page = viewer.get("/workers").content.decode()
+    assert f'href="/runs/{run.id}"' in page
+    assert "1 of 100" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "silence", "word"),
+    [
+        (SessionState.ALIVE, 0, "Alive"), (SessionState.ALIVE, 50, "Silent"),
+        (SessionState.DEAD, 500, "Lost"), (SessionState.GONE, 500, "Stopped"),
+    ],
+)  # fmt: skip
+def test_marks_the_silent_and_the_lost(viewer, state, silence, word):
+    session = make_session()
+    beat = timezone.now() - timedelta(seconds=silence)
+    WorkerSession.objects.filter(pk=session.pk).update(state=state, heartbeat_at=beat)
+    assert word in viewer.get("/workers").content.decode()
+
+
+def test_an_unchanged_table_is_not_sent_again(viewer):
+    make_session()
+    token = viewer.get("/workers").context["token"]
+    assert viewer.get("/workers", {"v": token}, headers={"HX-Request": "true"}).status_code == 204
