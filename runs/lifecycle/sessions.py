@@ -2,6 +2,7 @@
 
 import os
 import socket
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,14 @@ def reap(*, expired: bool = True) -> int:
 
 
 def _take_back(lease: Lease) -> bool:
-    """One orphan. A cluster that stopped in order has lost nothing: its run is handed back."""
+    """One orphan. A cluster that stopped in order has lost nothing: its run is handed back.
+
+    Under a token of our own, so that a late answer of its worker learns that it was fenced.
+    """
+    token, theirs = str(uuid.uuid4()), lease.token
+    if not Lease.objects.filter(run_id=lease.run_id, token=theirs).update(token=token):
+        return False
+    lease.token = token
     if WorkerSession.objects.filter(pk=lease.session_id, state=SessionState.GONE).exists():
         return _release(lease, STOPPED)
     return store.current().finish(attempts.lose(lease)).won

@@ -61,7 +61,7 @@ def test_an_event_cannot_be_edited():
 
 def test_every_status_is_in_one_place():
     assert set(TRANSITIONS) == set(RunStatus)
-    assert FINAL | OPEN == set(RunStatus)
+    assert set(RunStatus) == FINAL | OPEN
     assert not PENDING & LEASED
     assert all(not TRANSITIONS[status] for status in FINAL)
 

@@ -97,7 +97,9 @@ def test_a_failure_does_not_forget_the_request(monkeypatch):
 
 def test_a_batch_may_repeat_a_key():
     items = [
-        TriggerItem(task_id="send", payload=str(number), options=TriggerOptions(idempotency_key=key))
+        TriggerItem(
+            task_id="send", payload=str(number), options=TriggerOptions(idempotency_key=key)
+        )
         for number, key in enumerate(["b", "a", "b", None, "a"])
     ]
     made = lifecycle.trigger_many(items, source=Source.SDK)

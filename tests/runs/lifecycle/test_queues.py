@@ -1,0 +1,110 @@
+import json
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from runs import lifecycle
+from runs.errors import InvalidOption, NotFound
+from runs.lifecycle import queues
+from runs.models import AuditLog, Queue
+from tests.support.factories import queue
+
+pytestmark = pytest.mark.django_db
+LONG = "user:" + "a" * 150
+
+
+@pytest.fixture(autouse=True)
+def mail():
+    return queue("mail", limit=5)
+
+
+def audited():
+    return list(AuditLog.objects.order_by("id").values_list("action", "actor", "reason"))
+
+
+def test_a_pause_says_who_and_why():
+    paused = lifecycle.pause("mail", actor=LONG, reason="disk full")
+    assert (paused.paused, paused.paused_by, paused.paused_reason) == (True, LONG, "disk full")
+    assert paused.paused_at
+    assert audited() == [("queue.pause", LONG, "disk full")]
+
+
+def test_a_second_pause_changes_nothing():
+    first = lifecycle.pause("mail", actor="user:ada", reason="disk full")
+    second = lifecycle.pause("mail", actor="user:bob", reason="mine")
+    assert (second.paused_by, second.paused_at) == ("user:ada", first.paused_at)
+    assert len(audited()) == 1
+
+
+def test_resuming_forgets_the_pause():
+    lifecycle.pause("mail", actor="user:ada", reason="disk full")
+    resumed = lifecycle.resume("mail", actor="user:bob")
+    assert (resumed.paused, resumed.paused_by, resumed.paused_reason) == (False, "", "")
+    lifecycle.resume("mail", actor="user:bob")
+    assert [action for action, *_ in audited()] == ["queue.pause", "queue.resume"]
+
+
+def test_an_override_wins_until_it_is_reset():
+    made = lifecycle.override_limit("mail", 2, actor="user:ada", reason="slow server")
+    assert (made.limit, made.concurrency_limit, made.overridden_by) == (2, 5, "user:ada")
+    assert lifecycle.reset_limit("mail", actor="user:bob").limit == 5
+    rows = AuditLog.objects.order_by("id").values_list("data", flat=True)
+    assert [json.loads(row) for row in rows] == [{"old": 5, "new": 2}, {"old": 2, "new": 5}]
+
+
+def test_code_does_not_touch_an_override_or_a_pause():
+    lifecycle.override_limit("mail", 2, actor="user:ada")
+    lifecycle.pause("mail", actor="user:ada")
+    made = lifecycle.set_limits("mail", concurrency_limit=9, total_limit=None)
+    assert (made.limit, made.concurrency_limit, made.paused) == (2, 9, True)
+
+
+def test_without_an_override_there_is_nothing_to_reset():
+    with pytest.raises(InvalidOption, match="not overridden"):
+        lifecycle.reset_limit("mail", actor="user:ada")
+
+
+@pytest.mark.parametrize("limit", [-1, 100_001, 2.5, True, None, "3"])
+def test_a_limit_is_a_whole_number(limit):
+    with pytest.raises(InvalidOption, match="whole number"):
+        lifecycle.override_limit("mail", limit, actor="user:ada")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [timezone.now() - timedelta(hours=1), datetime(2040, 1, 1), timezone.now().replace(year=9900)],
+)
+def test_an_expiry_is_a_moment_to_come(moment):
+    with pytest.raises(InvalidOption):
+        lifecycle.override_limit("mail", 1, actor="user:ada", expires_at=moment)
+
+
+@pytest.mark.parametrize("verb", [lifecycle.pause, lifecycle.resume, lifecycle.reset_limit])
+def test_an_unknown_queue_is_not_found(verb):
+    with pytest.raises(NotFound, match="nowhere"):
+        verb("nowhere", actor="user:ada")
+
+
+def test_a_reason_that_cannot_be_stored_is_refused():
+    for verb in (lifecycle.pause, lambda name, **facts: lifecycle.override_limit(name, 1, **facts)):
+        with pytest.raises(InvalidOption, match="reason"):
+            verb("mail", actor="user:ada", reason="\x00")
+
+
+def test_an_override_ends_by_itself(time_machine):
+    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+    until = timezone.now() + timedelta(minutes=5)
+    lifecycle.override_limit("mail", 1, actor="user:ada", expires_at=until)
+    assert lifecycle.expire_overrides() == 0
+    time_machine.move_to("2030-01-01T00:05:00Z", tick=False)
+    assert lifecycle.expire_overrides() == 1
+    assert Queue.objects.get(name="mail").limit == 5
+    assert audited()[-1][:2] == ("queue.reset", "system")
+
+
+def test_an_override_given_anew_is_not_ended(mail):
+    lifecycle.override_limit("mail", 1, actor="user:ada")
+    assert not queues._expire_override(mail.pk)
+    assert not queues._expire_override(0)
+    assert Queue.objects.get(name="mail").limit == 1
