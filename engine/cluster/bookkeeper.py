@@ -123,7 +123,7 @@ class Bookkeeper:
             self.unrecorded.pop(0)
 
     def record(self, death: Death) -> None:
-        if not Run.objects.filter(pk=death.run_id).exists():
+        if not Lease.objects.filter(pk=death.run_id, token=death.token).exists():
             return
         finished = store.current().finish(ending_of(death))
         if finished.won:

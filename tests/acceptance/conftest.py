@@ -1,6 +1,8 @@
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support import invariants
@@ -54,8 +56,8 @@ def site(
         settle(made, request)
 
 
-@pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
+@pytest.fixture(scope="module")
+def own_server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     """A PostgreSQL server to break."""
     if request.config.option.database != "postgresql":
         pytest.skip("a fault of PostgreSQL")
@@ -66,6 +68,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
 
 
 @pytest.fixture
+def server(own_server: Postgres) -> Postgres:
+    """That server, up again if the test before left it broken."""
+    if not own_server.is_running:
+        own_server.serve()
+    return own_server
+
+
+@pytest.fixture
 def on_server(
     server: Postgres,
     tmp_path: Path,
@@ -73,8 +83,11 @@ def on_server(
     django_db_setup,
     django_db_blocker,
 ) -> Iterator[Site]:
-    """A site on that server."""
-    with django_db_blocker.unblock(), site_on(server.url, tmp_path) as made:
+    """A site in a database of its own on that server."""
+    name = f"site_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+    with django_db_blocker.unblock(), site_on(server.url_of(name), tmp_path) as made:
         yield made
         settle(made, request)
 

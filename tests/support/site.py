@@ -96,6 +96,10 @@ class Site:
         return self.instance.home
 
     @property
+    def url(self) -> str:
+        return self.instance.environment["DATABASE_URL"]
+
+    @property
     def ledger(self) -> Path:
         return self.home / "ledger"
 
