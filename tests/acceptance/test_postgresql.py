@@ -20,11 +20,9 @@ SELECT pid FROM pg_stat_activity
 
 
 def test_terminated_backends_go_unnoticed(on_server, server):
-    on_server.cluster()
-    on_server.cluster()
     run_id, until = on_server.hold()
     ids = on_server.trigger_many("narrow", [{"seconds": 0.02}] * 60)
-    with psycopg.connect(on_server.url, autocommit=True) as admin:
+    with psycopg.connect(server.url, autocommit=True) as admin:
         for _ in range(8):
             admin.execute(f"SELECT pg_terminate_backend(pid) FROM ({BACKENDS}) b WHERE pid % 2 = 0")
             admin.execute(f"SELECT pg_terminate_backend(pid) FROM ({BACKENDS}) b WHERE pid % 2 = 1")
@@ -37,13 +35,12 @@ def test_terminated_backends_go_unnoticed(on_server, server):
 
 
 def test_a_killed_backend_drops_all_connections_for_a_moment(on_server, server):
-    on_server.cluster()
     run_id, until = on_server.hold()
-    with psycopg.connect(on_server.url, autocommit=True) as admin:
+    with psycopg.connect(server.url, autocommit=True) as admin:
         os.kill(admin.execute(BACKENDS).fetchone()[0], signal.SIGKILL)
     connection.close()
     until.touch()
-    eventually(lambda: answers(on_server.url))
+    eventually(lambda: answers(server.url))
     assert on_server.completed(run_id).attempt_number == 1
     on_server.completed(on_server.trigger("work"))
 
@@ -51,7 +48,6 @@ def test_a_killed_backend_drops_all_connections_for_a_moment(on_server, server):
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGKILL])
 def test_a_crashed_server_loses_nothing(on_server, server, number):
     """Bodies end while it is away; their answers wait for it."""
-    on_server.cluster()
     run_id, until = on_server.hold()
     ids = on_server.trigger_many("work", [{"seconds": 0.005}] * 200)
     sessions = set(WorkerSession.objects.values_list("pk", flat=True))
@@ -67,30 +63,30 @@ def test_a_crashed_server_loses_nothing(on_server, server, number):
 
 
 def test_an_outage_longer_than_the_lease_takes_nothing_away(on_server, server):
-    cluster = on_server.cluster()
-    on_server.cluster()
     run_id, until = on_server.hold()
     server.crash(signal.SIGQUIT)
     connection.close()
     time.sleep(4)  # two leases
     server.serve()
-    eventually(lambda: answers(on_server.url))
+    eventually(lambda: answers(server.url))
     time.sleep(1)  # the reapers' first rounds
     until.touch()
     assert on_server.completed(run_id).attempt_number == 1
-    assert cluster.process.poll() is None
+    assert all(cluster.process.poll() is None for cluster in on_server.clusters)
 
 
 def test_a_cluster_stops_although_the_server_is_away(on_server, server):
-    cluster = on_server.cluster()
     run_id, until = on_server.hold()
     server.crash(signal.SIGQUIT)
     connection.close()
     until.touch()
-    cluster.process.terminate()
-    assert cluster.ended(within=25) == 0
+    clusters = on_server.clusters[:]
+    for cluster in clusters:
+        cluster.process.terminate()
+    for cluster in clusters:
+        assert cluster.ended(within=25) == 0
     server.serve()
-    on_server.cluster()
+    on_server.clusters[:] = [on_server.cluster(), on_server.cluster()]
     on_server.completed(run_id)
 
 

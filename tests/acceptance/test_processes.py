@@ -58,6 +58,16 @@ def test_a_dispatcher_killed_between_claim_and_hand_over(calm, cluster):
         kill(cluster.only("dispatcher"), KILL)
 
 
+def test_what_a_dead_dispatcher_promised_goes_to_other_workers(calm, cluster):
+    for pid in cluster.named("worker"):
+        kill(pid, STOP)
+    ids = calm.trigger_many("work", [{}] * 2)
+    eventually(lambda: all(calm.run(run_id).holds_slot for run_id in ids))
+    kill(cluster.only("dispatcher"), KILL)
+    for run_id in ids:
+        assert calm.completed(run_id).attempt_number == 1
+
+
 def test_a_killed_supervisor_takes_its_workers_along(site):
     cluster = site.cluster()
     run_id, until = site.hold()

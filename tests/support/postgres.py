@@ -34,14 +34,7 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        return self.url_of("postgres")
-
-    def url_of(self, database: str) -> str:
-        return f"postgres://postgres@127.0.0.1:{self._port}/{database}"
-
-    @property
-    def is_running(self) -> bool:
-        return self._server is not None and self._server.poll() is None
+        return f"postgres://postgres@127.0.0.1:{self._port}/postgres"
 
     def start(self) -> None:
         """Create the cluster and start the server; returns when it answers."""
