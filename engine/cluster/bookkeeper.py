@@ -25,6 +25,7 @@ from engine.maintenance import Housekeeping
 from runs import conf
 from runs.lifecycle import attempts, sessions, store
 from runs.models import Lease, Run, SessionState, WorkerSession
+from runs.states import RunStatus
 
 log = logging.getLogger("trackside")
 
@@ -123,7 +124,7 @@ class Bookkeeper:
             self.unrecorded.pop(0)
 
     def record(self, death: Death) -> None:
-        if not Run.objects.filter(pk=death.run_id).exists():
+        if not Lease.objects.filter(pk=death.run_id, token=death.token).exists():
             return
         finished = store.current().finish(ending_of(death))
         if finished.won:
@@ -217,7 +218,9 @@ def ending_of(death: Death) -> store.Ending:
     """What a death means for its run."""
     reason = describe(death)
     if not death.started:
-        return attempts.release(death.run_id, death.token, reason, started=False)
+        # The database knows better: the worker may have died right after its start was written.
+        executing = Run.objects.filter(pk=death.run_id, status=RunStatus.EXECUTING).exists()
+        return attempts.release(death.run_id, death.token, reason, started=executing)
     if death.killed == Ask.SHUTDOWN:
         return attempts.release(death.run_id, death.token, reason)
     if death.killed == Ask.TIMEOUT:
@@ -246,7 +249,7 @@ def code_of(death: Death) -> str:
 def describe(death: Death) -> str:
     """One sentence on how the process ended."""
     if death.killed == Ask.SHUTDOWN:
-        return "Its cluster stopped before it was done; it was handed back."
+        return "Its worker was stopped before it was done; it was handed back."
     if death.killed == Ask.TIMEOUT:
         return "It executed longer than its max_duration and was killed."
     if death.killed == Ask.CANCEL:

@@ -172,7 +172,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             run_id=slot.run_id,
             token=bytes(slot.token).decode(),
             started=slot.state == State.RUNNING,
-            killed=slot.killed,
+            # It may have finished what it was killed for and taken the next run just before.
+            killed=slot.killed if slot.asked_run == slot.run else slot.killed and Ask.SHUTDOWN,
             exitcode=exitcode,
         )
         log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
@@ -191,7 +192,15 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         if process is self.monitor:
             self.monitor = self.spawn_monitor()
         else:
+            self.end_unserved()
             self.pusher = self.spawn_pusher()
+
+    def end_unserved(self) -> None:
+        """Workers the dead dispatcher may have promised a run it never passed on."""
+        for process, index in self.slots.items():
+            slot = self.board.slots[index]
+            if slot.state == State.ASSIGNED:
+                self.kill(process, slot, Ask.SHUTDOWN)
 
     def fence(self) -> None:
         """The session was reaped: nothing its workers do counts any more, so end them."""
@@ -217,7 +226,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             os.kill(slot.pid, signal.SIGUSR1)
 
     def kill(self, process: Process, slot: Slot, why: Ask) -> None:
-        slot.killed = why
+        slot.killed, slot.asked_run = why, slot.run
         kill_tree(process.pid or 0)
         process.join(1)
 

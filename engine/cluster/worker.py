@@ -1,5 +1,6 @@
 """The worker: executes bodies in django-q2's worker loop and writes their outcome itself."""
 
+import contextlib
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from django_q.conf import Conf
 from django_q.signals import post_spawn
 
 from engine import catalog, discovery
+from engine.cluster import lastwords
 from engine.cluster.board import Ask, Board, Slot, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.lines import LineSender
@@ -119,15 +121,18 @@ def become_free(here: Place) -> None:
 def execute(run_id: str, token: str) -> None:
     """The one function django-q2 executes here: a claimed run, and the runs inherited after it."""
     here = place()
+    if bytes(here.slot.token).decode() != token:
+        return  # meant for a predecessor that died; the bookkeeper takes the run back
     budget = Budget()
     work = started(here, run_id, token)
     while work is not None:
         ending, damage = attempt(here, work)
-        tidy(here)
-        work = finished(here, ending, budget.take(here, stop=bool(damage)))
         if damage:
-            log.warning("Worker %s is replaced: %s", os.getpid(), damage)
-            leave(here)
+            log.warning("Worker %s is replaced: %s", here.slot.pid, damage)
+            sweep_children(set())
+            lastwords.speak(ending)
+        tidy(here)
+        work = finished(here, ending, budget.take(here))
     if here.executed >= int(conf.get("RECYCLE_RUNS")):
         leave(here)
     become_free(here)
@@ -140,10 +145,10 @@ class Budget:
         self.runs = 0
         self.since = time.monotonic()
 
-    def take(self, here: Place, *, stop: bool) -> store.Next:
+    def take(self, here: Place) -> store.Next:
         """What to take with this finish."""
         self.runs += 1
-        if stop or here.board.head.stop or here.executed >= int(conf.get("RECYCLE_RUNS")):
+        if here.board.head.stop or here.executed >= int(conf.get("RECYCLE_RUNS")):
             return store.Next.NONE
         spent = (time.monotonic() - self.since) * 1000
         if self.runs < conf.get("INHERIT_RUNS") and spent < conf.get("INHERIT_MILLISECONDS"):
@@ -170,8 +175,11 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
     here.slot.memory = memory_of(work.machine)
     outcome = executor.execute(assignment_of(work), here.lines, here, here.clean)
+    if os.getpid() != here.slot.pid:
+        os._exit(0)  # the body forked and its child came back here
     here.slot.deadline = 0
-    here.lines.end()
+    with contextlib.suppress(OSError):  # the body may have closed it
+        here.lines.end()
     return ending_of(work, outcome), outcome.recycle
 
 

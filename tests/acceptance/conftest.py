@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from tests.support import invariants
 from tests.support.postgres import Postgres
@@ -18,7 +19,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_site(tmp_path_factory: pytest.TempPathFactory, django_db_setup, django_db_blocker):
     """One database and one cluster of two workers for tests that leave both as they found them."""
     home = tmp_path_factory.mktemp("site")
@@ -54,9 +55,9 @@ def site(
         settle(made, request)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
-    """A PostgreSQL server to break."""
+    """A PostgreSQL server to break; whoever breaks it starts it again."""
     if request.config.option.database != "postgresql":
         pytest.skip("a fault of PostgreSQL")
     made = Postgres()
@@ -65,18 +66,28 @@ def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     made.stop()
 
 
-@pytest.fixture
-def on_server(
-    server: Postgres,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    django_db_setup,
-    django_db_blocker,
+@pytest.fixture(scope="module")
+def site_on_server(
+    server: Postgres, tmp_path_factory: pytest.TempPathFactory, django_db_setup, django_db_blocker
 ) -> Iterator[Site]:
-    """A site on that server."""
-    with django_db_blocker.unblock(), site_on(server.url, tmp_path) as made:
-        yield made
-        settle(made, request)
+    """A site with two clusters on that server."""
+    home = tmp_path_factory.mktemp("on-server")
+    with django_db_blocker.unblock(), site_on(server.url, home) as site:
+        for _ in range(2):
+            site.cluster()
+        yield site
+        site.stop()
+        invariants.nothing_left_running(site)
+
+
+@pytest.fixture
+def on_server(site_on_server: Site, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """That site; what this test triggered is checked at its end."""
+    site_on_server.accepted.clear()
+    yield site_on_server
+    connection.close()
+    if not request.node.stash[failed]:
+        invariants.check(site_on_server)
 
 
 def settle(site: Site, request: pytest.FixtureRequest) -> None:

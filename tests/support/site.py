@@ -54,7 +54,8 @@ class Cluster:
 
     def named(self, name: str) -> list[int]:
         """The sentinel's living children of one kind: worker, dispatcher or bookkeeper."""
-        alive = [pid for pid in children(self.sentinel) if not is_zombie(pid)]
+        below = [pid for sentinel in children(self.pid) for pid in children(sentinel)]
+        alive = [pid for pid in below if not is_zombie(pid)]
         return [pid for pid in alive if comm(pid) == f"ts-{name}"]
 
     def only(self, name: str) -> int:
@@ -94,6 +95,10 @@ class Site:
     @property
     def home(self) -> Path:
         return self.instance.home
+
+    @property
+    def url(self) -> str:
+        return self.instance.environment["DATABASE_URL"]
 
     @property
     def ledger(self) -> Path:
