@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from typing import Any, cast
 
 from django.core.asgi import get_asgi_application
 
@@ -14,4 +15,4 @@ os.environ.setdefault("TRACKSIDE_PROCESS", "web")
 # Static files are small and cached; Django reads them whole, which is what we want.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
-application = limit_bodies(get_asgi_application())
+application = limit_bodies(cast(Any, get_asgi_application()))

@@ -111,7 +111,9 @@ class Bookkeeper:
         try:
             duty()
         except (DatabaseError, InterfaceError) as error:
-            log.warning("The bookkeeper could not reach the database: %s", str(error).split("\n")[0])
+            log.warning(
+                "The bookkeeper could not reach the database: %s", str(error).split("\n")[0]
+            )
             connections.close_all()
             return False
         return True
@@ -150,9 +152,7 @@ class Bookkeeper:
 
     def begin_again(self) -> None:
         old = WorkerSession.objects.get(pk=self.board.session_id)
-        new = sessions.open_session(
-            old.cluster, slots=old.slots, version=old.version, pid=old.pid
-        )
+        new = sessions.open_session(old.cluster, slots=old.slots, version=old.version, pid=old.pid)
         self.board.session_id = new.pk
         self.board.head.fenced = 0
 

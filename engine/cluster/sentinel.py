@@ -15,7 +15,8 @@ from django import db
 from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, worker as workers
+from engine.cluster import bookkeeper
+from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
 from engine.cluster.dispatcher import DispatchBroker
@@ -88,10 +89,10 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot.ask = slot.killed = 0
         slot.clear(State.STARTING)
         slot.since = time.monotonic_ns()
-        workers.prepare(
-            self.board, index, self.broker.wake, self.lines, self.inboxes[index]
+        workers.prepare(self.board, index, self.broker.wake, self.lines, self.inboxes[index])
+        process = self.spawn_process(
+            worker, self.inboxes[index], self.result_queue, Value("f", -1), -1
         )
-        process = self.spawn_process(worker, self.inboxes[index], self.result_queue, Value("f", -1), -1)
         slot.pid = process.pid
         self.slots[process] = index
 

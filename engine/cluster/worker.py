@@ -79,13 +79,11 @@ _place: Place | None = None
 
 
 def place() -> Place:
-    assert _place is not None  # `prepare` ran before the fork  # noqa: S101
+    assert _place is not None  # `prepare` ran before the fork
     return _place
 
 
-def prepare(
-    board: Board, index: int, wake: Channel, lines: Channel, inbox: TaskQueue
-) -> None:
+def prepare(board: Board, index: int, wake: Channel, lines: Channel, inbox: TaskQueue) -> None:
     """Called by the sentinel right before it forks a worker."""
     global _place
     _place = Place(board, index, wake, LineSender(lines), os.getpid(), inbox.fileno())
@@ -106,7 +104,7 @@ def begin(**_: Any) -> None:
     try:
         catalog.register(discovery.discover())
     except DuplicateTaskIds as error:
-        log.error("%s", error)  # noqa: TRY400  the sentence says it all
+        log.error("%s", error)
         os._exit(MISCONFIGURED)
     insisting(here, lambda opened: opened.warm_up())
     here.clean = Snapshot(here.files)
@@ -243,13 +241,13 @@ def started(here: Place, run_id: str, token: str) -> store.Assignment | None:
     return work
 
 
-def finished(
-    here: Place, ending: store.Ending, take: store.Next
-) -> store.Assignment | None:
+def finished(here: Place, ending: store.Ending, take: store.Next) -> store.Assignment | None:
     """Record the ending, whatever it takes, and inherit the next run where allowed."""
     result = insisting(here, lambda opened: opened.finish(ending, take, os.getpid()))
     if not result.won:
-        log.warning("Run %s was taken back before its answer arrived; the answer is dropped.", ending.run_id)
+        log.warning(
+            "Run %s was taken back before its answer arrived; the answer is dropped.", ending.run_id
+        )
     if ending.status == RunStatus.QUEUED:
         signals.runs_ready.send(sender=Run)
     if result.next is not None:
@@ -267,7 +265,12 @@ def insisting(here: Place, call: Any) -> Any:
                 here.hot = store.dedicated()
             return call(here.hot)
         except (DatabaseError, InterfaceError, store.DRIVER_ERRORS) as error:
-            log.warning("Run %s: %s; trying again in %.2f s.", here.slot.run_id, str(error).split("\n")[0], pause)
+            log.warning(
+                "Run %s: %s; trying again in %.2f s.",
+                here.slot.run_id,
+                str(error).split("\n")[0],
+                pause,
+            )
             abandon(here)
             time.sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -8,7 +8,6 @@ from tests.support import invariants
 from tests.support.postgres import Postgres
 from tests.support.site import Cluster, Site, new_site, site_on
 
-
 failed = pytest.StashKey[bool]()
 
 

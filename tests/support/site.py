@@ -146,7 +146,9 @@ class Site:
 
     def trigger_many(self, task: str, payloads: list[Any], **options: Any) -> list[str]:
         items = [
-            TriggerItem(task_id=task, payload=json.dumps(payload), options=TriggerOptions(**options))
+            TriggerItem(
+                task_id=task, payload=json.dumps(payload), options=TriggerOptions(**options)
+            )
             for payload in payloads
         ]
         ids = [made.run_id for made in lifecycle.trigger_many(items, source=Source.API)]
@@ -265,5 +267,3 @@ def is_gone(pid: int) -> bool:
 def kill(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-

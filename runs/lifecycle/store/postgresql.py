@@ -45,7 +45,7 @@ class PostgresStore(Store):
     def rows(self, sql: str, params: Sequence[Any]) -> Rows:
         if self.raw is not None:
             with psycopg.Cursor(self.raw) as fast:
-                return fast.execute(sql, params).fetchall()  # type: ignore[arg-type]
+                return fast.execute(sql, params).fetchall()
         with self.connection.cursor() as cursor:
             cursor.execute(sql, params)
             return list(cursor.fetchall())
