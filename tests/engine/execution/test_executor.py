@@ -194,7 +194,7 @@ def test_a_payload_that_turned_invalid_fails_the_run(payload):
 
 
 def test_a_task_this_code_lacks_is_missing():
-    made = task(id="gone")(lambda: None)
+    made: Any = task(id="gone")(lambda: None)
     registry.clear()
     assert carry_out(made) == Missing("This version of the code has no task “gone”.")
     registry.mark_broken("gone", "Traceback\nImportError: no module")
