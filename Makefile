@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --upgrade
 
-.PHONY: help up test test-sqlite test-postgresql lint format lock clean
+.PHONY: help up test test-sqlite test-postgresql bench lint format lock clean
 
 help: ## Say what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -31,6 +31,9 @@ test-sqlite: $(VENV)/dev.stamp $(VENV)/system.stamp ## The suite on SQLite
 
 test-postgresql: $(VENV)/dev.stamp $(VENV)/system.stamp ## The suite on a PostgreSQL of its own
 	@$(BIN)/python -m pytest --database=postgresql
+
+bench: $(VENV)/dev.stamp $(VENV)/system.stamp ## Measure everything docs/benchmarks.md promises; takes about an hour
+	@$(BIN)/python -m benchmarks
 
 lint: $(VENV)/dev.stamp ## Format, style, types, import contracts, templates, migrations
 	@$(BIN)/ruff format --check --quiet .

@@ -4,8 +4,8 @@ Its good settings, found by measuring:
 - CONN_MAX_AGE None keeps connections (with Django's default each task reconnects three times);
 - save_limit -1 writes no result row for a success (every saved result costs two queries and more);
 - log level WARNING, no schedule polling, poll 0.05 (it only matters when the queue is empty);
-- bulk and queue_limit stay at what BENCH_BULK and BENCH_QUEUE_LIMIT say (stock: 1 and workers²).
-  Both are reported: prefetching is faster, and gives up exact limits, priorities and cancelling.
+- bulk and queue_limit are stock (1 and workers²) unless BENCH_BULK and BENCH_QUEUE_LIMIT say otherwise.
+  Prefetching is faster, and gives up exact limits, priorities and cancelling;
 - jobs are preloaded inside one transaction; async_task has no bulk form.
 """
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.support.postgres import Server, free_port
+from benchmarks.support.postgres import Server
 from benchmarks.support.processes import ROOT, Process, run, running, wait_until
+from tests.support.postgres import free_port
 
 WORKERS = 2
 START_SECONDS = 60

@@ -63,7 +63,10 @@ def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
         )
         for attempt in attempts
     ]
-    return {"cards": cards, "failure": None if cards else tracebacks.read(run.error)}
+    return {
+        "cards": cards,
+        "failure": tracebacks.read(run.error) if run.is_final and not cards else None,
+    }
 
 
 def _data(run: Run, request: HttpRequest) -> dict[str, Any]:

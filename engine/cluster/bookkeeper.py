@@ -55,7 +55,7 @@ class Death:
 
 def keep_books(board: Board, deaths: Channel, lines: Channel, parent: int) -> None:
     """The process's body."""
-    prepare_child(parent)
+    prepare_child(parent, "ts-bookkeeper")
     Bookkeeper(board, deaths, lines).run()
 
 

@@ -16,7 +16,7 @@ from django_q.signing import SignedPackage
 from engine import wakeup
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
-from engine.cluster.processes import die_with_parent
+from engine.cluster.processes import die_with_parent, name_process
 from runs import conf, lifecycle
 from runs.lifecycle.store import Claim, SessionLost, Store, dedicated
 
@@ -170,8 +170,9 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         select.select([self.wake], [], [], pause)
 
 
-def prepare_child(parent: int) -> None:
+def prepare_child(parent: int, name: str) -> None:
     """First thing in a process the sentinel spawned: die with it, leave signals to it."""
     die_with_parent(parent)
+    name_process(name)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)

@@ -24,6 +24,7 @@ from engine.cluster.processes import (
     die_with_parent,
     kill_tree,
     memory_of,
+    name_process,
     sweep_children,
 )
 from runs import conf
@@ -58,6 +59,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         adopt_orphans()
         die_with_parent(self.parent_pid)
+        name_process("ts-sentinel")
         self.pool_size = len(self.board)
         self.inboxes = [TaskQueue() for _ in self.board]
         self.deaths, self.lines = Channel(), Channel()
@@ -312,6 +314,6 @@ def dispatch(task_queue: Inboxes, stop: StopFlag, broker: DispatchBroker) -> Non
     """The dispatcher process: django-q2's own loop."""
     from engine.cluster.dispatcher import prepare_child
 
-    prepare_child(broker.parent)
+    prepare_child(broker.parent, "ts-dispatcher")
     broker.execute = workers.execute
     django_q.cluster.pusher(task_queue, stop, broker)

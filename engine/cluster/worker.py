@@ -16,7 +16,12 @@ from engine import catalog, discovery
 from engine.cluster.board import Ask, Board, Slot, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.lines import LineSender
-from engine.cluster.processes import adopt_orphans, die_with_parent, sweep_children
+from engine.cluster.processes import (
+    adopt_orphans,
+    die_with_parent,
+    name_process,
+    sweep_children,
+)
 from engine.execution import executor, interrupts, outcomes
 from engine.execution.assignment import Assignment
 from engine.execution.hygiene import Snapshot
@@ -91,6 +96,7 @@ def begin(**_: Any) -> None:
     here = place()
     die_with_parent(here.parent)
     adopt_orphans()
+    name_process("ts-worker")
     os.setpgid(0, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

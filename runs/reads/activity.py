@@ -47,8 +47,12 @@ class Activity:
         return sum(hour.failed for hour in self.hours)
 
     @property
+    def completed(self) -> int:
+        return sum(hour.completed for hour in self.hours)
+
+    @property
     def ended(self) -> int:
-        return sum(hour.failed + hour.completed for hour in self.hours)
+        return self.failed + self.completed
 
     @property
     def failure_rate(self) -> float | None:

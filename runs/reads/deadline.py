@@ -10,6 +10,7 @@ from runs.errors import RunsError
 
 #: SQLite asks whether to go on after this many of its virtual machine's steps.
 STEPS = 20_000
+TIMEOUT = "statement_timeout"
 
 
 class TooSlow(RunsError):  # noqa: N818  named like the other errors of runs
@@ -35,13 +36,16 @@ def deadline(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _postgresql(seconds: float) -> Iterator[None]:
+    nested = connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('statement_timeout')")
+        cursor.execute(
+            "SELECT current_setting(%s), set_config(%s, %s, true)",
+            [TIMEOUT, TIMEOUT, str(int(seconds * 1000))],
+        )
         before = cursor.fetchone()[0]
-        cursor.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
         yield
-        # inside somebody's transaction the setting would outlive this block
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
+        if nested:  # the setting would outlive this block
+            cursor.execute("SELECT set_config(%s, %s, true)", [TIMEOUT, before])
 
 
 @contextmanager

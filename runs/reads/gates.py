@@ -85,8 +85,8 @@ def _queue(queue: Queue) -> Iterator[Gate]:
 
 
 def _limits(run: Run, queue: Queue) -> Iterator[Gate]:
-    bucket = Bucket.objects.filter(queue=queue, concurrency_key=run.concurrency_key).first()
     if queue.limit is not None:
+        bucket = Bucket.objects.filter(queue=queue, concurrency_key=run.concurrency_key).first()
         held = Lease.objects.filter(bucket_id=bucket.id).count() if bucket else 0
         yield Gate("limit", held < queue.limit, _limit_sentence(run, held, queue.limit))
     if queue.total_limit is not None:

@@ -2,14 +2,17 @@
 
 SQLite lets writers race for its lock and starves some of them for seconds under load. Here every
 write transaction first takes an exclusive `flock` on `<database>.gate`, begins IMMEDIATE, and lets
-go after its commit. Checkpoints run only while the gate is held, which also keeps clear of the
-WAL-reset bug of SQLite before 3.51.3 (a commit racing a checkpoint).
+go after its commit; a single write outside of a transaction does the same. Checkpoints run only
+while the gate is held, which also keeps clear of the WAL-reset bug of SQLite before 3.51.3 (a commit
+racing a checkpoint).
 """
 
 import fcntl
 import os
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -19,11 +22,14 @@ from django.db.utils import OperationalError
 PATIENCE = 15.0
 #: Bytes of write-ahead log that make the next writer checkpoint.
 CHECKPOINT_AT = 4 * 1024 * 1024
+#: Statements that write nothing; others outside of a transaction are one of their own.
+READING = ("SELECT", "PRAGMA", "EXPLAIN", "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA wal_autocheckpoint = 0",
-    "PRAGMA journal_size_limit = 67108864",
+    # what a restarted log is cut to: below CHECKPOINT_AT, or every later commit would checkpoint
+    "PRAGMA journal_size_limit = 1048576",
     "PRAGMA cache_size = -20000",
 )
 
@@ -43,6 +49,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         for pragma in PRAGMAS:
             connection.execute(pragma).close()
         return connection
+
+    def create_cursor(self, name: str | None = None) -> "GatedCursor":
+        cursor: GatedCursor = self.connection.cursor(factory=GatedCursor)
+        cursor.wrapper = self
+        return cursor
 
     def _start_transaction_under_autocommit(self) -> None:
         self.open_gate()
@@ -87,10 +98,38 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         try:
             if checkpoint and wal_size(self.settings_dict["NAME"]) > CHECKPOINT_AT:
-                self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+                # refused while this connection still reads; a later commit does it
+                with suppress(OperationalError, base.Database.OperationalError):
+                    self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
         finally:
             os.close(self.gate)
             self.gate = None
+
+
+class GatedCursor(base.SQLiteCursorWrapper):
+    """Takes the gate for a write that is a transaction by itself, such as a heartbeat."""
+
+    wrapper: DatabaseWrapper
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        with self.gated(query):
+            return super().execute(query, params)
+
+    def executemany(self, query: str, param_list: Any) -> Any:
+        with self.gated(query):
+            return super().executemany(query, param_list)
+
+    @contextmanager
+    def gated(self, query: str) -> Iterator[None]:
+        mine = self.wrapper.gate is None and not query.lstrip().upper().startswith(READING)
+        if not mine or self.connection.in_transaction:
+            yield
+            return
+        self.wrapper.open_gate()
+        try:
+            yield
+        finally:
+            self.wrapper.close_gate()
 
 
 def lock_within(descriptor: int, seconds: float) -> None:

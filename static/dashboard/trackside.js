@@ -58,7 +58,11 @@
     htmx.trigger(element, "tick");
   }
 
-  function isTick(event) { return event.detail.elt && event.detail.elt.id === "live-on"; }
+  // the element may have been replaced by its own answer: then the event comes from a parent
+  function isTick(event) {
+    const element = event.detail.requestConfig ? event.detail.requestConfig.elt : event.detail.elt;
+    return Boolean(element) && element.id === "live-on";
+  }
 
   document.addEventListener("htmx:configRequest", (event) => {
     if (!isTick(event)) return;
@@ -72,7 +76,7 @@
     if (!isTick(event)) return;
     live.busy = false;
     live.failures = event.detail.successful ? 0 : Math.min(6, live.failures + 1);
-    live.next = Date.now() + period(event.detail.elt);
+    live.next = Date.now() + period(region() || event.detail.elt);
   });
 
   // a swap must not close what is open nor move what is focused

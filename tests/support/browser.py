@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
@@ -36,7 +37,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def checked_page(browser: Browser, address: str) -> Iterator[Page]:
+def checked_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     """A page in a fresh session; no script may fail and no policy be violated."""
     problems: list[str] = []
 
@@ -44,7 +45,7 @@ def checked_page(browser: Browser, address: str) -> Iterator[Page]:
         if "Content Security Policy" in message.text:
             problems.append(message.text)
 
-    context = browser.new_context(base_url=address)
+    context = browser.new_context(base_url=address, **options)
     page = context.new_page()
     page.set_default_timeout(10_000)
     page.on("console", note)

@@ -1,86 +1,159 @@
-"""Runs that climb to where a test needs them, by the verbs the product uses."""
+"""Runs as they stand in life: every one climbs there by the real verbs."""
 
-import json
-from typing import Any
+import os
+from dataclasses import dataclass
 
-from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.lifecycle import attempts, definitions, sessions, store
-from runs.lifecycle.store import Ending
-from runs.models import Queue, QueueKind, Run, Source, Task, WorkerSession
+from runs.lifecycle import TriggerOptions, attempts, definitions, sessions, store
+from runs.lifecycle.store import Claim, Ending, Finished, Next
+from runs.models import Attempt, Event, Queue, QueueKind, Run, Source, Task, WorkerSession
+from runs.states import RunStatus
 
-ERROR = json.dumps(
-    {
-        "name": "DeliveryError",
-        "message": "mailbox is full",
-        "stack_trace": "Traceback (most recent call last):\n  the whole of it",
-        "frames": [
-            {"file": "/lib/http.py", "line": 7, "function": "send", "text": "x()", "own": False},
-            {"file": "tasks/mail.py", "line": 18, "function": "mail", "text": "raise", "own": True},
-        ],
-        "causes": [],
-    }
-)
+ERROR = '{"name": "ValueError", "message": "no"}'
+S = RunStatus
 
 
-def make_task(task_id: str = "hello", **fields: Any) -> Task:
-    """A task as a cluster registers it, with its own queue."""
-    queue = definitions.own_queue(task_id)
-    make_queue(queue, kind=QueueKind.TASK)
-    fields = {"queue": queue, "registered_at": timezone.now(), **fields}
-    task, _ = Task.objects.update_or_create(id=task_id, defaults=fields)
+@dataclass(frozen=True)
+class Held:
+    """A run and the lease somebody has of it."""
+
+    run_id: str
+    token: str
+    attempt: int
+    session_id: str
+
+    @property
+    def run(self) -> Run:
+        return Run.objects.get(pk=self.run_id)
+
+    @property
+    def lease(self) -> tuple[str, str]:
+        return self.run_id, self.token
+
+
+def task(task_id: str = "send", **facts) -> Task:
+    """A registered task with its queue."""
+    facts = {"queue": f"task/{task_id}", "registered_at": timezone.now()} | facts
+    made = Task.objects.update_or_create(id=task_id, defaults=facts)[0]
+    kind = QueueKind.TASK if made.queue.startswith("task/") else QueueKind.CUSTOM
+    Queue.objects.get_or_create(name=made.queue, defaults={"kind": kind})
     definitions.forget()
-    return task
+    return made
 
 
-def make_queue(name: str, **fields: Any) -> Queue:
-    queue, _ = Queue.objects.update_or_create(name=name, defaults=fields)
-    definitions.forget()
-    return queue
+def queue(name: str = "mail", limit: int | None = None, total: int | None = None) -> Queue:
+    return Queue.objects.create(name=name, concurrency_limit=limit, total_limit=total)
 
 
-def make_session(slots: int = 4) -> WorkerSession:
-    """A connected cluster."""
-    return sessions.open_session("trackside", slots=slots, version="v1", pid=4711)
+def session(slots: int = 4, pid: int | None = None) -> WorkerSession:
+    return sessions.open_session("tests", slots=slots, version="1", pid=pid or os.getpid())
 
 
-def queued_run(task_id: str = "hello", payload: str | None = '{"n": 1}', **options: Any) -> Run:
-    """A run of a registered task, triggered by code."""
-    if not Task.objects.filter(id=task_id).exists():
-        make_task(task_id)
-    chosen = lifecycle.TriggerOptions(**options)
-    made = lifecycle.trigger(task_id, payload, chosen, source=Source.SDK)
+def trigger(task_id: str = "send", payload: str | None = None, **options) -> Run:
+    """A run of a task that is registered if it was not."""
+    if not Task.objects.filter(pk=task_id).exists():
+        task(task_id)
+    made = lifecycle.trigger(task_id, payload, TriggerOptions(**options), source=Source.SDK)
     return Run.objects.get(pk=made.run_id)
 
 
-def executing_run(task_id: str = "hello", **options: Any) -> tuple[Run, str]:
-    """A run whose body executes, and the token of its lease."""
-    run = queued_run(task_id, **options)
-    claims = store.current().claim(make_session(slots=100).pk, 100)
-    token = next(claim.token for claim in claims if claim.run_id == run.pk)
-    store.current().start(run.pk, token, 4712)
-    return Run.objects.get(pk=run.pk), token
+def claim(by: WorkerSession, slots: int = 1) -> list[Held]:
+    return [held(by, claim) for claim in store.current().claim(by.pk, slots)]
 
 
-def completed_run(task_id: str = "hello", output: str = '"done"', **options: Any) -> Run:
-    run, token = executing_run(task_id, **options)
-    return _ended(attempts.complete(run.pk, token, output))
+def held(by: WorkerSession, claim: Claim) -> Held:
+    return Held(claim.run_id, claim.token, claim.attempt, by.pk)
 
 
-def failed_run(task_id: str = "hello", error: str = ERROR, **options: Any) -> Run:
-    run, token = executing_run(task_id, **options)
-    return _ended(attempts.fail(run.pk, token, error))
+def start(one: Held, pid: int = 1) -> store.Assignment | None:
+    return store.current().start(*one.lease, pid)
 
 
-def make_user(name: str = "vera", *permissions: str, **fields: Any) -> User:
-    """A person; permissions as "change_run"."""
-    user = User.objects.create_user(name, password="a-good-password", **fields)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    return user
+def finish(ending: Ending, take: Next = Next.NONE, pid: int = 1) -> Finished:
+    return store.current().finish(ending, take, pid)
 
 
-def _ended(ending: Ending) -> Run:
-    store.current().finish(ending)
-    return Run.objects.get(pk=ending.run_id)
+def complete(one: Held, take: Next = Next.NONE, output: str = '"done"') -> Finished:
+    return finish(attempts.complete(*one.lease, output), take)
+
+
+def queued_run(**options) -> Run:
+    return trigger(**options)
+
+
+def delayed_run(**options) -> Run:
+    return trigger(**{"delay": 3600.0} | options)
+
+
+def parked_run(task_id: str = "unknown", **options) -> Run:
+    made = lifecycle.trigger(task_id, None, TriggerOptions(**options), source=Source.SDK)
+    return Run.objects.get(pk=made.run_id)
+
+
+def dequeued_run(by: WorkerSession | None = None, **options) -> Held:
+    """The only claimable run of the test, claimed."""
+    run = trigger(**options)
+    one = claim(by or session())[0]
+    assert one.run_id == run.pk, "another run was claimable"
+    return one
+
+
+def executing_run(by: WorkerSession | None = None, **options) -> Held:
+    one = dequeued_run(by, **options)
+    assert start(one)
+    return one
+
+
+def ended_run(status: RunStatus = S.COMPLETED, **options) -> Run:
+    """A run that executed and ended so."""
+    one = executing_run(**options)
+    if status == S.COMPLETED:
+        complete(one)
+    elif status == S.CANCELED:
+        lifecycle.cancel(one.run_id, actor="user:ada")
+        finish(attempts.acknowledge_cancel(*one.lease))
+    else:
+        finish(attempts.fail(*one.lease, ERROR, status))
+    return one.run
+
+
+def expired_run() -> Run:
+    run = trigger(ttl=0.000001)
+    lifecycle.expire_due()
+    return Run.objects.get(pk=run.pk)
+
+
+def waiting_run() -> Run:
+    """Nothing suspends runs yet, so the row is set by hand."""
+    one = executing_run()
+    Run.objects.filter(pk=one.run_id).update(status=S.WAITING)
+    return one.run
+
+
+def run_in(status: RunStatus) -> Run:
+    """A run in any status."""
+    makers = {
+        S.PENDING_VERSION: parked_run,
+        S.DELAYED: delayed_run,
+        S.QUEUED: queued_run,
+        S.DEQUEUED: lambda: dequeued_run().run,
+        S.EXECUTING: lambda: executing_run().run,
+        S.WAITING: waiting_run,
+        S.EXPIRED: expired_run,
+    }
+    run = makers[status]() if status in makers else ended_run(status)
+    assert run.status == status
+    return run
+
+
+def history(run_id: str) -> list[str]:
+    """The kinds of the run's events, oldest first."""
+    return list(Event.objects.filter(run_id=run_id).values_list("kind", flat=True))
+
+
+def tries(run_id: str) -> list[tuple[int, str]]:
+    """The run's attempts, number and status."""
+    rows = Attempt.objects.filter(run_id=run_id).order_by("number")
+    return list(rows.values_list("number", "status"))

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from engine.cluster.processes import children
 from tests.support.waiting import eventually
 
 #: As a careful administrator runs it: nothing is acknowledged before it is on disk.
@@ -36,19 +37,38 @@ class Postgres:
     def url(self) -> str:
         return f"postgres://postgres@127.0.0.1:{self._port}/postgres"
 
+    @property
+    def pid(self) -> int:
+        """Of the postmaster; the parent of all its processes."""
+        assert self._server is not None
+        return self._server.pid
+
     def start(self) -> None:
         """Create the cluster and start the server; returns when it answers."""
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
+        self.serve()
+
+    def serve(self) -> None:
+        """Start the server on the data it has, also after `crash`."""
         options = [f"--{name}={value}" for name, value in SETTINGS.items()]
         self._server = subprocess.Popen(
             [program("postgres"), "-D", self._data, "-p", str(self._port), *options],
-            stdout=(self._directory / "log").open("wb"),
+            stdout=(self._directory / "log").open("ab"),
             stderr=subprocess.STDOUT,
             # Ctrl-C is for the tests; they stop the server when they are done.
             start_new_session=True,
             **self._owner(),
         )
         eventually(self._answers, within=30)
+
+    def crash(self, number: signal.Signals) -> None:
+        """End the server without a word to its clients: SIGQUIT is `pg_ctl stop -m immediate`."""
+        assert self._server is not None
+        backends = children(self._server.pid)
+        self._server.send_signal(number)
+        self._server.wait(30)
+        # Killed, it leaves them behind; they notice, but the next server must not meet them.
+        eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in backends), within=30)
 
     def stop(self) -> None:
         """Stop at once (its data is thrown away) and remove everything."""

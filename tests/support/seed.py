@@ -1,6 +1,7 @@
 """A database full of believable runs, to look at and to measure.
 
     python -m tests.support.seed 3000
+    python -m tests.support.seed 1000000 bare    # runs and tags only
 
 Rows are inserted directly: they show every state, also those only a cluster can reach.
 """
@@ -90,7 +91,9 @@ ERROR = json.dumps(
 )
 
 
-def seed(count: int, *, days: float = 14, chosen: random.Random | None = None) -> None:
+def seed(
+    count: int, *, days: float = 14, bare: bool = False, chosen: random.Random | None = None
+) -> None:
     """`count` runs over the last `days`, newest now, with tasks, queues and workers."""
     chosen = chosen or random.Random(7)
     now = timezone.now()
@@ -101,7 +104,9 @@ def seed(count: int, *, days: float = 14, chosen: random.Random | None = None) -
     makers = (_run(moment, now, chosen) for moment in moments)
     while chunk := list(islice(makers, 2000)):
         with transaction.atomic():
-            _store(chunk, buckets, session, chosen)
+            _store_runs(chunk)
+            if not bare:
+                _store(chunk, buckets, session, chosen)
 
 
 def _definitions(now: datetime) -> dict[str, int]:
@@ -207,13 +212,16 @@ def _run(created: datetime, now: datetime, chosen: random.Random) -> Run:
     )  # fmt: skip
 
 
-def _store(
-    runs: list[Run], buckets: dict[str, int], session: WorkerSession, chosen: random.Random
-) -> None:
+def _store_runs(runs: list[Run]) -> None:
     Run.objects.bulk_create(runs)
     RunTag.objects.bulk_create(
         RunTag(tag=tag, run_id=run.id) for run in runs for tag in run.tag_list
     )
+
+
+def _store(
+    runs: list[Run], buckets: dict[str, int], session: WorkerSession, chosen: random.Random
+) -> None:
     Attempt.objects.bulk_create(attempt for run in runs for attempt in _attempts(run, session))
     Event.objects.bulk_create(event for run in runs for event in _events(run))
     LogLine.objects.bulk_create(line for run in runs for line in _lines(run, chosen))
@@ -265,4 +273,4 @@ def _lines(run: Run, chosen: random.Random) -> Iterator[LogLine]:
 
 
 if __name__ == "__main__":
-    seed(int(sys.argv[1]) if len(sys.argv) > 1 else 3000)
+    seed(int(sys.argv[1]) if len(sys.argv) > 1 else 3000, bare="bare" in sys.argv)

@@ -1,15 +1,36 @@
+from contextlib import contextmanager
+
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from runs import ids
 from runs.lifecycle import definitions
-from tests.support.factories import make_user
+from tests.support.rows import make_user
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered():
+def _nothing_remembered(monkeypatch):
+    # ids only rise; one made in a test's faked future would drag all later ones there
+    monkeypatch.setattr(ids, "_last", 0)
     definitions.forget()
     cache.clear()
+
+
+@pytest.fixture
+def few_reads():
+    """`with few_reads(5)`: at most so many statements that read a table."""
+
+    @contextmanager
+    def at_most(limit):
+        with CaptureQueriesContext(connection) as captured:
+            yield captured
+        reads = [query["sql"] for query in captured.captured_queries if " FROM " in query["sql"]]
+        assert len(reads) <= limit, "\n".join(reads)
+
+    return at_most
 
 
 def client_of(user):

@@ -1,7 +1,7 @@
 import pytest
 
 from runs.models import AuditLog, Run
-from tests.support.factories import completed_run, executing_run, queued_run
+from tests.support.rows import completed_run, executing_run, queued_run
 
 pytestmark = pytest.mark.django_db
 

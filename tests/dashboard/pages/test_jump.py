@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.factories import make_queue, make_task, queued_run
+from tests.support.rows import make_queue, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,9 @@ def test_offers_a_choice(viewer):
     assert "Runs of mail-b" in page
 
 
-@pytest.mark.parametrize("text", ["nothing", "run_", "\x00", "<script>alert(1)</script>", "é" * 400])
+@pytest.mark.parametrize(
+    "text", ["nothing", "run_", "\x00", "<script>alert(1)</script>", "é" * 400]
+)
 def test_finds_nothing_politely(viewer, text):
     response = viewer.get("/jump", {"q": text})
     assert response.status_code in (302, 404)

@@ -1,7 +1,7 @@
 import pytest
 from django.test import Client
 
-from tests.support.factories import make_user
+from tests.support.rows import make_user
 
 pytestmark = pytest.mark.django_db
 

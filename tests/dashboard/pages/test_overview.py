@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.support.factories import completed_run, failed_run, make_task, queued_run
+from tests.support.rows import completed_run, failed_run, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 
@@ -41,13 +41,13 @@ def test_an_unchanged_board_is_not_sent_again(viewer):
     assert (again.status_code, again.content) == (204, b"")
     queued_run()
     changed = viewer.get("/", {"v": first}, headers={"HX-Request": "true"})
-    assert changed.content.startswith(b"\n<div id=\"board\">")
+    assert changed.content.startswith(b'\n<div id="board">')
 
 
-def test_needs_few_queries_however_many_tasks(viewer, django_assert_max_num_queries):
+def test_needs_few_queries_however_many_tasks(viewer, few_reads):
     for number in range(12):
         make_task(f"task-{number}")
-    with django_assert_max_num_queries(13):
+    with few_reads(13):
         viewer.get("/")
 
 

@@ -1,12 +1,13 @@
 """What all pages share: who may see them, their zone, their headers."""
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from django.test.utils import override_script_prefix
 
+from runs import conf
 from tests.dashboard.pages.conftest import client_of
-from tests.support.factories import make_user, queued_run
+from tests.support.rows import make_user, queued_run
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +57,7 @@ def test_a_form_without_its_token_is_refused_politely(db):
 
 
 def test_an_overlong_body_is_refused_before_it_is_read(operator):
-    length = str(settings.TRACKSIDE.get("PAYLOAD_LIMIT", 3_000_000) * 2)
+    length = str(conf.get("PAYLOAD_LIMIT") * 2)
     response = operator.post("/test/hello", {"payload": "1"}, headers={"content-length": length})
     assert response.status_code == 413
     assert b"Too large" in response.content
@@ -78,6 +79,7 @@ def test_shows_times_in_the_zone_of_the_address_or_the_cookie(viewer):
 
 
 def test_works_under_a_path_prefix(viewer):
-    page = viewer.get("/runs", SCRIPT_NAME="/ops").content.decode()
+    with override_script_prefix("/ops/"):
+        page = viewer.get("/runs").content.decode()
     assert 'href="/ops/queues"' in page
     assert 'href="/queues"' not in page

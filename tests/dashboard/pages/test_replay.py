@@ -4,7 +4,7 @@ import pytest
 
 from runs.models import Event, Queue, Run
 from tests.support.corpora import documents, needs_corpora
-from tests.support.factories import failed_run, make_queue, make_task, queued_run
+from tests.support.rows import failed_run, make_queue, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 

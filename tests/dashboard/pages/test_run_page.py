@@ -4,9 +4,9 @@ import pytest
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.models import LogLine, Run, RunTag
+from runs.models import LogLine, Run, RunTag, Source
 from tests.support.corpora import needs_corpora, strings
-from tests.support.factories import (
+from tests.support.rows import (
     completed_run,
     executing_run,
     failed_run,
@@ -21,13 +21,22 @@ TABS = ("overview", "data", "logs", "timeline", "detail")
 
 def lines(run, count):
     LogLine.objects.bulk_create(
-        LogLine(run_id=run.id, attempt=1, level=20, logger="root", message=f"line {n}", at=timezone.now())
+        LogLine(
+            run_id=run.id,
+            attempt=1,
+            level=20,
+            logger="root",
+            message=f"line {n}",
+            at=timezone.now(),
+        )
         for n in range(count)
     )
 
 
 @pytest.mark.parametrize("tab", TABS)
-@pytest.mark.parametrize("make", [queued_run, completed_run, failed_run, lambda: executing_run()[0]])
+@pytest.mark.parametrize(
+    "make", [queued_run, completed_run, failed_run, lambda: executing_run()[0]]
+)
 def test_shows_every_tab_in_every_state(viewer, make, tab):
     response = viewer.get(f"/runs/{make().id}?tab={tab}")
     assert response.status_code == 200
@@ -65,7 +74,7 @@ def test_says_that_its_key_is_at_its_limit(viewer):
 
 
 def test_says_that_no_worker_knows_the_task(viewer):
-    made = lifecycle.trigger("unknown", source="sdk")
+    made = lifecycle.trigger("unknown", source=Source.SDK)
     page = viewer.get(f"/runs/{made.run_id}").content.decode()
     assert "Pending version" in page
     assert "Blocked:" in page
@@ -168,13 +177,13 @@ def test_a_late_retry_says_when(viewer):
     assert "Attempt 2 of 5 is due" in page
 
 
-def test_needs_few_queries(viewer, django_assert_max_num_queries):
+def test_needs_few_queries(viewer, few_reads):
     make_session()
     run = queued_run()
-    with django_assert_max_num_queries(13):
+    with few_reads(13):
         viewer.get(f"/runs/{run.id}")
     done = completed_run()
-    with django_assert_max_num_queries(8):
+    with few_reads(9):
         viewer.get(f"/runs/{done.id}")
 
 
@@ -188,5 +197,5 @@ def test_naughty_strings_are_shown_as_text(viewer):
     )
     RunTag.objects.bulk_create(RunTag(tag=text[:128], run_id=run.id) for text in set(texts[:10]))
     page = viewer.get(f"/runs/{run.id}?tab=logs&end=1").content.decode()
-    for mark in ("<script>alert", "<img", "<svg onload", "javascript:alert(1)>", "<a href=\"jav"):
+    for mark in ("<script>alert", "<img", "<svg onload", "javascript:alert(1)>", '<a href="jav'):
         assert mark not in page

@@ -1,4 +1,5 @@
 import pytest
+from django.utils.html import escape
 
 from dashboard.pages.keyboard import SHORTCUTS, bindings
 
@@ -8,7 +9,7 @@ pytestmark = pytest.mark.django_db
 def test_shows_every_binding(viewer):
     page = viewer.get("/help/shortcuts").content.decode()
     for shortcut in SHORTCUTS:
-        assert f"<dd>{shortcut.does}</dd>" in page
+        assert f"<dd>{escape(shortcut.does)}</dd>" in page
 
 
 def test_no_key_is_bound_twice():

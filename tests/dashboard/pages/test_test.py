@@ -3,7 +3,7 @@ import json
 import pytest
 
 from runs.models import Run
-from tests.support.factories import make_session, make_task, queued_run
+from tests.support.rows import make_session, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 
@@ -51,8 +51,9 @@ def test_an_empty_payload_is_none(operator):
 def test_pressing_twice_makes_one_run(operator):
     make_task()
     fields = {"payload": "1", "token": token(operator)}
-    assert operator.post("/test/hello", fields)["Location"] == (
+    assert (
         operator.post("/test/hello", fields)["Location"]
+        == (operator.post("/test/hello", fields)["Location"])
     )
     assert Run.objects.count() == 1
 
@@ -77,7 +78,16 @@ def test_explains_the_schema(viewer):
     assert "to.mail" in page
 
 
-@pytest.mark.parametrize("schema", ["{", "[]", '{"$ref": "#"}', '{"properties": 3}', '{"properties": {"a": {"$ref": "#/properties/a"}}}'])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "{",
+        "[]",
+        '{"$ref": "#"}',
+        '{"properties": 3}',
+        '{"properties": {"a": {"$ref": "#/properties/a"}}}',
+    ],
+)
 def test_odd_schemas_are_harmless(viewer, schema):
     make_task(schema=schema)
     assert viewer.get("/test/hello").status_code == 200

@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from runs.models import SessionState, WorkerSession
-from tests.support.factories import executing_run, make_session
+from tests.support.rows import executing_run, make_session
 
 pytestmark = pytest.mark.django_db
 

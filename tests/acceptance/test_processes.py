@@ -1,0 +1,169 @@
+"""Killed and stopped processes of a cluster (A rows of the fault catalogue)."""
+
+import signal
+
+import pytest
+
+from runs.models import SessionState, WorkerSession
+from runs.states import RunStatus
+from tests.support.site import is_gone, kill
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.acceptance
+KILL, STOP, CONT = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT
+
+
+def test_a_killed_busy_worker_costs_one_attempt(calm, cluster):
+    run_id, until = calm.hold()
+    kill(calm.entered(run_id)[0]["pid"], KILL)
+    until.touch()
+    run = calm.completed(run_id)
+    assert (run.attempt_number, run.crash_count) == (2, 1)
+
+
+def test_killed_idle_workers_do_not_wedge_the_cluster(calm, cluster):
+    for pid in cluster.named("worker") * 2:
+        kill(pid, KILL)
+        calm.completed(calm.trigger("work"))
+
+
+@pytest.mark.parametrize("name", ["dispatcher", "bookkeeper"])
+def test_a_killed_helper_is_replaced(calm, cluster, name):
+    run_id, until = calm.hold()
+    helper = cluster.only(name)
+    kill(helper, KILL)
+    calm.completed(calm.trigger("work"))
+    eventually(lambda: [pid for pid in cluster.named(name) if pid != helper])
+    until.touch()
+    assert calm.completed(run_id).attempt_number == 1
+
+
+def test_a_death_nobody_wrote_down_is_found(calm, cluster):
+    """Worker and bookkeeper die together; the bookkeeper's successor misses the run."""
+    run_id, until = calm.hold()
+    helper = cluster.only("bookkeeper")
+    kill(helper, STOP)
+    kill(calm.entered(run_id)[0]["pid"], KILL)
+    eventually(lambda: len(calm.entered(run_id)) == 1 and is_gone(calm.entered(run_id)[0]["pid"]))
+    kill(helper, KILL)
+    until.touch()
+    assert calm.completed(run_id).attempt_number == 2
+
+
+def test_a_dispatcher_killed_between_claim_and_hand_over(calm, cluster):
+    """Everything that was claimed is executed, whatever the dispatcher had told of it."""
+    for _ in range(3):
+        calm.trigger_many("work", [{"seconds": 0.01}] * 40)
+        kill(cluster.only("dispatcher"), KILL)
+
+
+def test_a_killed_supervisor_takes_its_workers_along(site):
+    cluster = site.cluster()
+    run_id, until = site.hold()
+    tree = cluster.tree
+    kill(cluster.sentinel, KILL)
+    assert cluster.ended() == 1
+    eventually(lambda: all(map(is_gone, tree)))
+    until.touch()
+    site.cluster()
+    run = site.completed(run_id)
+    assert (run.attempt_number, run.uncounted_attempts) == (2, 1)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_killed_tree_is_taken_over_by_its_successor(site, order):
+    cluster = site.cluster()
+    run_id, until = site.hold()
+    for pid in cluster.tree[::order]:
+        kill(pid, KILL)
+    cluster.ended()
+    until.touch()
+    site.cluster()
+    assert site.completed(run_id).attempt_number == 2
+
+
+def test_a_cluster_that_paused_too_long_is_fenced(site):
+    """Stopped for two leases, its run goes on elsewhere; awake again it begins anew."""
+    cluster = site.cluster()
+    run_id, until = site.hold()
+    first = site.session(cluster)
+    cluster.send(STOP)
+    site.cluster()
+    eventually(lambda: len(site.entered(run_id)) == 2)
+    assert WorkerSession.objects.get(pk=first.pk).state == SessionState.DEAD
+    sleeper = site.entered(run_id)[0]["pid"]
+    cluster.send(CONT)
+    eventually(lambda: is_gone(sleeper))
+    eventually(lambda: (found := site.session(cluster)) and found.pk != first.pk)
+    until.touch()
+    assert site.completed(run_id).attempt_number == 2
+    site.clusters[1].stop()
+    site.completed(site.trigger("work"))
+
+
+def test_a_short_pause_costs_nothing(site):
+    cluster = site.cluster()
+    site.cluster()
+    run_id, until = site.hold()
+    owner = cluster if site.entered(run_id)[0]["pid"] in cluster.tree else site.clusters[1]
+    session = site.session(owner)
+    beat = session.heartbeat_at
+    owner.send(STOP)
+    # not reaped while the other cluster keeps sweeping for most of a lease
+    other = next(c for c in site.clusters if c is not owner)
+    eventually(lambda: (site.session(other).heartbeat_at - beat).total_seconds() >= 1.5)
+    owner.send(CONT)
+    eventually(lambda: site.session(owner).heartbeat_at > beat)
+    assert site.session(owner).pk == session.pk
+    until.touch()
+    assert site.completed(run_id).attempt_number == 1
+
+
+def test_a_signal_to_the_whole_group_drains(site):
+    """Ctrl-C in a terminal reaches every process at once."""
+    cluster = site.cluster(TRACKSIDE_DRAIN_SECONDS="30")
+    run_id, until = site.hold()
+    cluster.send(signal.SIGINT)
+    eventually(lambda: len(cluster.named("worker")) == 1)
+    until.touch()
+    assert cluster.ended() == 0
+    assert site.completed(run_id).attempt_number == 1
+
+
+def test_a_stop_with_stopped_workers_ends_all_the_same(site):
+    cluster = site.cluster()
+    run_id, until = site.hold()
+    kill(site.entered(run_id)[0]["pid"], STOP)
+    cluster.process.terminate()
+    assert cluster.ended() == 0
+    assert site.run(run_id).status == RunStatus.QUEUED
+    until.touch()
+    site.cluster()
+
+
+CRASHES = """
+import os
+os._exit(7)
+"""
+
+
+def test_task_code_that_ends_its_process_leaves_the_cluster_up(site):
+    tasks = site.home / "tasks"
+    tasks.mkdir()
+    (tasks / "good.py").write_text(GOOD)
+    (tasks / "zz_bad.py").write_text(CRASHES)
+    cluster = site.launch(tasks=tasks)
+    run_id = site.trigger("good")
+    eventually(lambda: "ended before it was ready" in (site.home / "log").read_text(), within=20)
+    assert cluster.process.poll() is None
+    (tasks / "zz_bad.py").unlink()
+    site.completed(run_id)
+
+
+GOOD = """
+from engine import task
+
+@task(id="good")
+def body(payload):
+    return 1
+"""

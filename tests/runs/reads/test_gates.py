@@ -1,0 +1,54 @@
+import pytest
+from django.utils import timezone
+
+from runs import lifecycle
+from runs.models import Source
+from runs.reads.gates import ahead, gates
+from tests.support.rows import (
+    completed_run,
+    executing_run,
+    make_queue,
+    make_session,
+    queued_run,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def shut(run):
+    return [gate.name for gate in gates(run, timezone.now()) if not gate.open]
+
+
+def test_nothing_stands_before_a_run_with_a_free_worker():
+    make_session()
+    assert shut(queued_run()) == []
+
+
+def test_a_run_that_runs_or_ended_has_no_gates():
+    assert gates(executing_run()[0], timezone.now()) == []
+    assert gates(completed_run(), timezone.now()) == []
+
+
+def test_names_every_shut_gate():
+    make_queue("slow", concurrency_limit=1, total_limit=1)
+    executing_run(queue="slow")
+    lifecycle.pause("slow", actor="user:ada", reason="disk")
+    assert shut(queued_run(queue="slow", delay=60.0)) == ["delay", "queue", "limit", "total"]
+
+
+def test_a_key_has_a_limit_of_its_own():
+    make_queue("slow", concurrency_limit=1)
+    executing_run(queue="slow", concurrency_key="a")
+    assert shut(queued_run(queue="slow", concurrency_key="b")) == []
+
+
+def test_names_a_missing_worker_and_an_unknown_task():
+    made = lifecycle.trigger("unknown", source=Source.SDK)
+    run = type(queued_run()).objects.get(pk=made.run_id)
+    assert shut(run) == ["version", "workers"]
+
+
+def test_counts_who_is_served_first():
+    queued_run()
+    assert str(ahead(queued_run())) == "1"
+    assert ahead(queued_run(delay=60.0)) is None
