@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db.backends.sqlite3 import base, operations
+from django.db.backends.sqlite3 import base
+from django.db.backends.sqlite3.operations import DatabaseOperations
 from django.db.utils import OperationalError
 
 #: Seconds to wait for the gate, as for SQLite's own lock.
@@ -35,7 +36,7 @@ PRAGMAS = (
 )
 
 
-class DatabaseOperations(operations.DatabaseOperations):
+class GuardedOperations(DatabaseOperations):
     """Lets `flush` empty append-only tables, as TRUNCATE does elsewhere."""
 
     def sql_flush(self, style: Any, tables: Sequence[str], **options: Any) -> list[str]:
@@ -52,7 +53,7 @@ class DatabaseOperations(operations.DatabaseOperations):
 class DatabaseWrapper(base.DatabaseWrapper):
     """One connection; holds the gate for as long as it is in a transaction."""
 
-    ops_class = DatabaseOperations
+    ops_class = GuardedOperations
     gate: int | None = None
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -115,7 +116,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             if checkpoint and wal_size(self.settings_dict["NAME"]) > CHECKPOINT_AT:
                 # refused while this connection still reads; a later commit does it
-                with suppress(OperationalError, sqlite3.OperationalError):
+                with suppress(sqlite3.OperationalError):
                     self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
         finally:
             os.close(self.gate)

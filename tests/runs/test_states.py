@@ -5,10 +5,10 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from runs import lifecycle, states
-from runs.drawing import drawn
 from runs.lifecycle.transition import move
 from runs.models import Event, EventKind, Run
 from runs.states import FINAL, LEASED, OPEN, PENDING, TRANSITIONS, RunStatus
+from tests.support.drawing import drawn
 from tests.support.factories import history, run_in
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +68,8 @@ def test_every_status_is_in_one_place():
 
 def test_every_open_status_leads_to_an_end():
     for status in OPEN:
-        reached, found = {status}, set()
+        reached: set[RunStatus] = {status}
+        found: set[RunStatus] = set()
         while reached != found:
             found = set(reached)
             reached |= {to for one in found for to in TRANSITIONS[one]}

@@ -3,19 +3,17 @@
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any
 
 from django.db import connections
 
-T = TypeVar("T")
 
-
-def together(callers: Iterable[Callable[[], T]]) -> list[T]:
+def together(callers: Iterable[Callable[[], Any]]) -> list[Any]:
     """Call all in threads of their own that begin at the same moment; their answers in order."""
     callers = list(callers)
     barrier = threading.Barrier(len(callers))
 
-    def call(caller: Callable[[], T]) -> T:
+    def call(caller: Callable[[], Any]) -> Any:
         try:
             barrier.wait(30)
             return caller()

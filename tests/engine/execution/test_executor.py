@@ -3,6 +3,7 @@ import json
 import sys
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import BaseModel

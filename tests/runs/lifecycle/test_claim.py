@@ -304,7 +304,7 @@ def test_every_run_is_claimed_once():
             mine += ids(held)
         return mine
 
-    claimed = sum(together([claimer] * 4), [])
+    claimed = [run for mine in together([claimer] * 4) for run in mine]
     assert len(claimed) == len(set(claimed))
     claimed += ids(claim(by, 80))
     assert len(set(claimed)) == 80

@@ -4,9 +4,11 @@ import pytest
 
 from runs import conf
 from runs.lifecycle import attempts, store
+from runs.lifecycle.store import Finished
 from runs.models import Ready, Task
 from runs.states import RunStatus
 from tests.support.factories import (
+    Held,
     claim,
     dequeued_run,
     executing_run,
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.django_db
 EXITED = "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
 
 
-def crashed(one, code=EXITED):
+def crashed(one: Held, code: str = EXITED) -> Finished:
     return finish(attempts.crash(*one.lease, code, "Its process exited with code 3."))
 
 
@@ -31,8 +33,9 @@ def test_it_is_tried_again_by_the_task_s_policy():
     assert crashed(one).won
     run = one.run
     assert (run.status, run.crash_count) == (RunStatus.QUEUED, 1)
+    assert run.retry_at
     assert 6 < (run.retry_at - run.updated_at).total_seconds() < 8
-    assert json.loads(run.error)["code"] == EXITED
+    assert json.loads(run.error or "")["code"] == EXITED
     assert tries(run.pk) == [(1, "CRASHED")]
 
 

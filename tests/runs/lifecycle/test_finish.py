@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_a_retry_keeps_its_place():
     one = executing_run()
     trigger()
     finish(attempts.retry(*one.lease, ERROR, 0.0))
-    assert Ready.objects.order_by("sort_key").first().run_id == one.run_id
+    assert Ready.objects.order_by("sort_key")[0].run_id == one.run_id
     assert claim(session())[0].attempt == 2
 
 
@@ -275,6 +276,6 @@ def test_of_many_answers_one_counts():
         attempts.retry(*one.lease, ERROR, 9.0),
         attempts.release(*one.lease, "stopped"),
     ]
-    together([lambda ending=ending: finish(ending) for ending in endings])
+    together([partial(finish, ending) for ending in endings])
     assert len(history(one.run_id)) == 4
     assert len(tries(one.run_id)) == 1

@@ -2,7 +2,7 @@ import pytest
 from django.db import connection, transaction
 
 from runs import lifecycle
-from runs.lifecycle import TriggerItem, TriggerOptions
+from runs.lifecycle import TriggerItem, TriggerOptions, keys, requests, store
 from runs.models import Idempotency, Run, Source
 from runs.states import UNSUCCESSFUL, RunStatus
 from tests.support.factories import ended_run, expired_run, session, task, trigger
@@ -66,8 +66,6 @@ def test_expiry_frees_the_key_by_sweep_and_by_claim():
     swept = asked(ttl=0.000001)
     lifecycle.expire_due()
     claimed = asked(ttl=0.000001)
-    from runs.lifecycle import store
-
     assert store.current().claim(session().pk, 1) == []
     assert len({swept.run_id, claimed.run_id, asked().run_id}) == 3
 
@@ -76,21 +74,15 @@ def test_an_old_run_s_failure_does_not_free_its_successor_s_key():
     run = trigger(idempotency_key="k", idempotency_ttl=0.0)
     successor = asked()
     assert successor.run_id != run.pk
-    from runs.lifecycle import keys
-
     keys.free(run.pk)
     assert asked().run_id == successor.run_id
 
 
-def test_a_failure_does_not_forget_the_request(monkeypatch):
-    from runs.lifecycle import requests
-
+def test_a_failure_does_not_forget_the_request():
     first = requests.once("send", "r1", lambda: asked())
     assert first.is_cached is False
     run = expired_run()
     Idempotency.objects.filter(task_id="").update(run_id=run.pk)
-    from runs.lifecycle import keys
-
     keys.free(run.pk)
     assert requests.once("send", "r1", lambda: asked()).run_id == run.pk
 
@@ -138,9 +130,10 @@ def test_batches_with_keys_in_opposite_order_do_not_deadlock():
     task()
     names = [f"k{number}" for number in range(60)]
 
-    def batch(keys):
+    def batch(names):
         items = [
-            TriggerItem(task_id="send", options=TriggerOptions(idempotency_key=key)) for key in keys
+            TriggerItem(task_id="send", options=TriggerOptions(idempotency_key=key))
+            for key in names
         ]
         return lambda: lifecycle.trigger_many(items, source=Source.SDK)
 

@@ -1,6 +1,7 @@
 """Any sequence of verbs keeps what must always hold."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -34,7 +35,7 @@ from tests.support.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-ADA = {"actor": "user:ada"}
+ADA: dict[str, Any] = {"actor": "user:ada"}
 PICK = st.integers(0, 99)
 NO_MOVE = {"cancel_requested", "replayed"}
 
@@ -50,7 +51,10 @@ class Lives(RuleBasedStateMachine):
         queue("mail", limit=2, total=4)
         task("send", queue="mail")
         self.by = [session(), session()]
-        self.claimed, self.started, self.seen, self.counts = [], [], set(), Counter()
+        self.claimed: list[Held] = []
+        self.started: list[Held] = []
+        self.seen: set[str] = set()
+        self.counts: Counter[int] = Counter()
 
     def teardown(self):
         if hasattr(self, "scope"):
@@ -177,12 +181,12 @@ class Lives(RuleBasedStateMachine):
         mine = {lease.token: lease.bucket_id for lease in leases if lease.queue_id == mail.pk}
         counts = Counter(mine.values())
         for bucket, count in counts.items():
-            assert count <= max(mail.limit, self.counts[bucket])
-        assert sum(counts.values()) <= max(mail.total_limit, sum(self.counts.values()))
+            assert count <= max(mail.limit or 0, self.counts[bucket])
+        assert sum(counts.values()) <= max(mail.total_limit or 0, sum(self.counts.values()))
         assert not mail.paused or set(mine) <= self.seen
-        for bucket in Bucket.objects.filter(queue=mail, full=True):
-            assert counts[bucket.pk] >= mail.limit
-        assert not mail.full or sum(counts.values()) >= mail.total_limit
+        for full in Bucket.objects.filter(queue=mail, full=True):
+            assert counts[full.pk] >= (mail.limit or 0)
+        assert not mail.full or sum(counts.values()) >= (mail.total_limit or 0)
         self.seen, self.counts = set(mine), counts
 
     @invariant()

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 
 from runs import lifecycle
@@ -80,6 +82,6 @@ def test_a_cancel_and_a_promotion_agree():
     for _ in range(10):
         run = delayed_run()
         due(run.pk)
-        together([lifecycle.promote_due, lambda run=run: lifecycle.cancel(run.pk, actor="t")])
+        together([lifecycle.promote_due, partial(lifecycle.cancel, run.pk, actor="t")])
         run.refresh_from_db()
         assert (run.status, Ready.objects.count()) == (RunStatus.CANCELED, 0)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from runs import lifecycle
@@ -28,7 +30,12 @@ def test_any_run_can_be_replayed(status):
 
 def test_what_it_was_given_is_carried_over():
     queue("mail")
-    facts = {"queue": "mail", "concurrency_key": "k", "machine": "micro", "is_test": True}
+    facts: dict[str, Any] = {
+        "queue": "mail",
+        "concurrency_key": "k",
+        "machine": "micro",
+        "is_test": True,
+    }
     run = trigger(payload='{"a": 1}', tags=("a",), metadata='{"m": 1}', **facts)
     Run.objects.filter(pk=run.pk).update(metadata='{"m": 2}')
     again = replayed(run)

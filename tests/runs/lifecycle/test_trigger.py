@@ -1,5 +1,6 @@
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -7,7 +8,7 @@ from django.utils import timezone
 
 from runs import lifecycle, signals
 from runs.errors import InvalidOption, InvalidPayload, UnknownQueue
-from runs.lifecycle import TriggerItem, TriggerOptions
+from runs.lifecycle import TriggerItem, TriggerOptions, triggering
 from runs.models import Event, Queue, QueueKind, Ready, Run, RunTag, Source
 from runs.states import RunStatus
 from tests.support import factories
@@ -49,7 +50,12 @@ def test_no_tags_and_no_duration_switch_defaults_off():
 
 
 def test_facts_are_stored_as_they_came():
-    facts = {"version": "v7", "concurrency_key": "é", "metadata": '{"a": 1.0}', "is_test": True}
+    facts: dict[str, Any] = {
+        "version": "v7",
+        "concurrency_key": "é",
+        "metadata": '{"a": 1.0}',
+        "is_test": True,
+    }
     run = trigger(machine="large-2x", **facts)
     stored = {name: getattr(run, name) for name in facts}
     assert stored == facts
@@ -220,8 +226,6 @@ def test_of_many_all_or_none_are_made():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_late_failure_takes_all_chunks_back(monkeypatch):
-    from runs.lifecycle import triggering
-
     inserted, calls = triggering._insert, []
 
     def failing(rows, plans):

@@ -47,6 +47,8 @@ def test_the_time_to_live_begins():
     assert run.expires_at is None
     lifecycle.unpark(["unknown"])
     run.refresh_from_db()
+    assert run.expires_at
+    assert run.queued_at
     assert (run.expires_at - run.queued_at).total_seconds() == 60
 
 

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 from django.core.management import call_command
@@ -152,7 +153,7 @@ def test_no_writer_starves(opened):
             waits.append(time.monotonic() - begun)
         return waits
 
-    waits = together([lambda single=single: writer(single) for single in [True, False] * 4])
+    waits = together([partial(writer, single) for single in [True, False] * 4])
     counts = [len(one) for one in waits]
     assert min(counts) > sum(counts) / len(counts) / 5
     assert max(max(one) for one in waits) < 1.0
@@ -177,6 +178,7 @@ def test_a_killed_writer_leaves_the_gate_open(opened):
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
+        assert holder.stdout
         assert holder.stdout.readline() == "held\n"
         holder.kill()
     write(one)

@@ -1,4 +1,4 @@
-"""The state machine as the README shows it: `python -m runs.drawing`."""
+"""The state machine as the README shows it: `python -m tests.support.drawing`."""
 
 import sys
 
