@@ -256,8 +256,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             self.release_idle()
             late = time.monotonic() > deadline
             if self.board.head.stop == Stop.NOW:
-                for process in self.pool:
-                    kill_tree(process.pid or 0)
+                for process, index in self.slots.items():
+                    self.kill(process, self.board.slots[index], Ask.SHUTDOWN)
             elif late and not asked:
                 asked = True
                 for slot in self.board:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -192,6 +192,10 @@ class Site:
             if needle in read(path) and not is_zombie(int(path.parent.name))
         ]
 
+    def in_view(self) -> AbstractContextManager[None]:
+        """While entered, the models of this process show this site's database."""
+        return pointed_at(self.url)
+
     def stop(self) -> None:
         for cluster in self.clusters:
             if cluster.process.poll() is None:
@@ -206,10 +210,11 @@ class Site:
 
 @contextmanager
 def site_on(url: str, home: Path) -> Iterator[Site]:
-    """A site over a database without tables; the models of this process see it as well."""
-    with pointed_at(url), running(url, home) as instance:
-        call_command("migrate", verbosity=0)
+    """A site over a database without tables."""
+    with running(url, home) as instance:
         site = Site(instance)
+        with site.in_view():
+            call_command("migrate", verbosity=0)
         try:
             yield site
         finally:
