@@ -22,7 +22,7 @@ from engine.cluster.channels import Channel
 from engine.cluster.dispatcher import prepare_child
 from engine.cluster.lines import LineBook
 from engine.maintenance import Housekeeping
-from runs import conf
+from runs import conf, signals
 from runs.lifecycle import attempts, sessions, store
 from runs.models import Lease, Run, SessionState, WorkerSession
 from runs.states import RunStatus
@@ -93,7 +93,8 @@ class Bookkeeper:
     def pause(self) -> float:
         if self.unrecorded:
             return 0.1
-        return max(min(timer[0] for timer in self.timers) - time.monotonic(), 0.0)
+        due: float = min(timer[0] for timer in self.timers)
+        return max(due - time.monotonic(), 0.0)
 
     def listen(self, seconds: float) -> None:
         readable, _, _ = select.select([self.deaths, self.lines], [], [], seconds)
@@ -131,8 +132,6 @@ class Bookkeeper:
         finished = store.current().finish(ending_of(death))
         if finished.won:
             log.warning("Run %s: %s", death.run_id, describe(death))
-            from runs import signals
-
             signals.runs_ready.send(sender=Run)
 
     # -- the living -------------------------------------------------------------------------------
@@ -246,16 +245,18 @@ def code_of(death: Death) -> str:
     return "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
 
 
+KILLED = {
+    Ask.SHUTDOWN: "Its worker was stopped before it was done; it was handed back.",
+    Ask.TIMEOUT: "It executed longer than its max_duration and was killed.",
+    Ask.CANCEL: "It did not stop by itself after the cancel and was killed.",
+    Ask.MEMORY: "It used more memory than its machine has and was killed.",
+}
+
+
 def describe(death: Death) -> str:
     """One sentence on how the process ended."""
-    if death.killed == Ask.SHUTDOWN:
-        return "Its worker was stopped before it was done; it was handed back."
-    if death.killed == Ask.TIMEOUT:
-        return "It executed longer than its max_duration and was killed."
-    if death.killed == Ask.CANCEL:
-        return "It did not stop by itself after the cancel and was killed."
-    if death.killed == Ask.MEMORY:
-        return "It used more memory than its machine has and was killed."
+    if death.killed:
+        return KILLED[Ask(death.killed)]
     if death.exitcode is None:
         return "Its worker process was lost."
     if death.exitcode < 0:

@@ -67,9 +67,7 @@ class LineSender:
             text = (
                 f"{self.dropped} log lines were dropped: they came faster than they could be kept."
             )
-            self.channel.send(
-                self.packed(30, "trackside", text, time.time()), 1.0
-            )
+            self.channel.send(self.packed(30, "trackside", text, time.time()), 1.0)
 
     def packed(self, level: int, logger: str, message: str, at: float) -> bytes:
         return json.dumps([self.run_id, self.attempt, level, logger, message, at]).encode()

@@ -19,7 +19,7 @@ from engine.cluster import bookkeeper
 from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
-from engine.cluster.dispatcher import DispatchBroker
+from engine.cluster.dispatcher import DispatchBroker, prepare_child
 from engine.cluster.processes import (
     adopt_orphans,
     die_with_parent,
@@ -76,7 +76,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
     # -- the process tree -------------------------------------------------------------------------
 
     def spawn_cluster(self) -> None:
-        self.pool = []
+        self.pool: list[Process] = []
         db.connections.close_all()
         self.monitor = self.spawn_monitor()
         for _ in range(self.pool_size):
@@ -93,7 +93,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         process = self.spawn_process(
             worker, self.inboxes[index], self.result_queue, Value("f", -1), -1
         )
-        slot.pid = process.pid
+        slot.pid = process.pid or 0
         self.slots[process] = index
 
     def spawn_process(self, target: Callable[..., Any], *args: Any) -> Process:
@@ -322,8 +322,6 @@ class StopFlag:
 
 def dispatch(task_queue: Inboxes, stop: StopFlag, broker: DispatchBroker) -> None:
     """The dispatcher process: django-q2's own loop."""
-    from engine.cluster.dispatcher import prepare_child
-
     prepare_child(broker.parent, "ts-dispatcher")
     broker.execute = workers.execute
     django_q.cluster.pusher(task_queue, stop, broker)

@@ -6,8 +6,9 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connections
 from django_q.conf import Conf
@@ -76,6 +77,7 @@ class Place:
 
 
 _place: Place | None = None
+R = TypeVar("R")
 
 
 def place() -> Place:
@@ -194,7 +196,9 @@ def assignment_of(work: store.Assignment) -> Assignment:
     return Assignment(**facts)
 
 
-def ending_of(work: store.Assignment, outcome: outcomes.Outcome) -> store.Ending:
+def ending_of(  # noqa: PLR0911  one branch for each outcome
+    work: store.Assignment, outcome: outcomes.Outcome
+) -> store.Ending:
     """What an outcome means for the run."""
     run, token = work.run_id, work.token
     match outcome:
@@ -256,7 +260,7 @@ def finished(here: Place, ending: store.Ending, take: store.Next) -> store.Assig
     return result.next
 
 
-def insisting(here: Place, call: Any) -> Any:
+def insisting(here: Place, call: Callable[[store.Store], R]) -> R:
     """Call until the database answers. Safe: every write is fenced by its token."""
     pause = 0.05
     while True:

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 if TYPE_CHECKING:
-    TextColumn = models.CharField[Any, str]
+    TextColumn = models.CharField[Any, Any]
 else:
     TextColumn = models.CharField
 
