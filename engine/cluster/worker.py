@@ -25,7 +25,7 @@ from engine.cluster.processes import (
     name_process,
     sweep_children,
 )
-from engine.execution import executor, interrupts, outcomes
+from engine.execution import capture, executor, interrupts, outcomes
 from engine.execution.assignment import Assignment
 from engine.execution.hygiene import Snapshot
 from engine.registry import DuplicateTaskIds
@@ -103,6 +103,7 @@ def begin(**_: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     interrupts.install()
+    capture.let_pass()
     try:
         catalog.register(discovery.discover())
     except DuplicateTaskIds as error:
@@ -190,10 +191,9 @@ def memory_of(machine: str) -> int:
 
 def assignment_of(work: store.Assignment) -> Assignment:
     """The stored run as the executor takes it."""
-    facts = work._asdict()
-    facts["tags"] = tuple(json.loads(work.tags))
-    facts["uncounted"] = facts.pop("uncounted_attempts")
-    return Assignment(**facts)
+    run_id, task_id, token, attempt, payload, tags, *others = work
+    names = () if tags == "[]" else tuple(json.loads(tags))
+    return Assignment(run_id, task_id, token, attempt, payload, names, *others)
 
 
 def ending_of(  # noqa: PLR0911  one branch for each outcome

@@ -94,7 +94,7 @@ def test_the_run_decides_how_many_attempts_there_are():
     made = failing(ValueError("no"))
     assert carry_out(made, attempt=3).retry_delay is None
     assert carry_out(made, attempt=3, max_attempts=5).retry_delay is not None
-    assert carry_out(made, attempt=3, uncounted=1).retry_delay is not None
+    assert carry_out(made, attempt=3, uncounted_attempts=1).retry_delay is not None
     assert carry_out(made, attempt=250, max_attempts=999).retry_delay is None
 
 
