@@ -40,13 +40,12 @@ lint: $(VENV)/dev.stamp ## Format, style, types, import contracts, templates, mi
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports
-	$(BIN)/djlint templates --check --lint --quiet
+	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
 
-format: $(VENV)/dev.stamp ## Format Python and templates
+format: $(VENV)/dev.stamp ## Format Python
 	@$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only --quiet .
-	$(BIN)/djlint templates --reformat --quiet || true
 
 lock: $(VENV)/made ## Renew both lock files
 	@$(PIP) install uv

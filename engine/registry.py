@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from engine.sdk.tasks import Task
 
 
-class DuplicateTaskIds(Exception):  # noqa: N818
+class DuplicateTaskIds(Exception):
     """Two tasks share an id; names both places."""
 
     def __init__(self, task_id: str, first: str, second: str) -> None:

@@ -62,7 +62,7 @@ class Runtime(Protocol):
         """Make many runs, all or none, answered in input order."""
 
 
-class NotReady(RuntimeError):  # noqa: N818
+class NotReady(RuntimeError):
     """A task was triggered before Django finished loading its apps."""
 
     def __init__(self) -> None:

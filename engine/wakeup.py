@@ -14,7 +14,7 @@ import socket
 import tempfile
 import threading
 import time
-from glob import glob, escape
+from glob import escape, glob
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,7 @@ class Listener:
 
     def fileno(self) -> int:
         source = self.connection or self.socket
-        assert source is not None  # one of the two was opened  # noqa: S101
+        assert source is not None  # one of the two was opened
         return source.fileno()
 
     def messages(self) -> list[str]:

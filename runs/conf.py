@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from django.conf import settings
+from django.core.signals import setting_changed
 
 DEFAULTS: dict[str, Any] = {
     # bytes
@@ -47,11 +48,33 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+_known: dict[str, Any] = {}
+
+
 def get(name: str) -> Any:
-    """The setting `name`: environment, then `settings.TRACKSIDE`, then the default."""
+    """The setting `name`: environment, then `settings.TRACKSIDE`, then the default.
+
+    Read once in each process: runs ask for several.
+    """
+    try:
+        return _known[name]
+    except KeyError:
+        value = _known[name] = _read(name)
+        return value
+
+
+def _read(name: str) -> Any:
     default = DEFAULTS[name]
     value = getattr(settings, "TRACKSIDE", {}).get(name, default)
     text = os.environ.get(f"TRACKSIDE_{name}")
     if text and isinstance(default, (int, float)):
         return type(default)(text)
     return text if text and isinstance(default, str) else value
+
+
+def forget(**_: Any) -> None:
+    """Read everything anew; for tests, which change settings."""
+    _known.clear()
+
+
+setting_changed.connect(forget, dispatch_uid="trackside-conf")

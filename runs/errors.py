@@ -1,12 +1,12 @@
 """Everything `runs` raises on purpose.
 
-    RunsError
-    ├── InvalidPayload          the payload is not JSON we accept, or not what the task's schema asks
-    │   └── PayloadTooLarge
-    ├── InvalidOption           a trigger, replay or queue option is out of its range
-    ├── UnknownQueue            no queue of that name; names the known ones
-    ├── NotFound                no such run, queue or task
-    └── IllegalTransition       the run already moved on; carries where it stands now
+RunsError
+├── InvalidPayload          the payload is not JSON we accept, or not what the task's schema asks
+│   └── PayloadTooLarge
+├── InvalidOption           a trigger, replay or queue option is out of its range
+├── UnknownQueue            no queue of that name; names the known ones
+├── NotFound                no such run, queue or task
+└── IllegalTransition       the run already moved on; carries where it stands now
 """
 
 

@@ -15,6 +15,8 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 RANDOM_BITS = 80
 LENGTH = 26
+#: Milliseconds the clock may step back without ids losing their order.
+TOLERANCE = 1000
 
 
 def new_id(prefix: str) -> str:
@@ -33,13 +35,16 @@ def encode(value: int) -> str:
 
 
 def next_value() -> int:
-    """Time and randomness; inside one millisecond the previous value plus a random step."""
+    """Time and randomness; inside one millisecond the previous value plus a random step.
+
+    A clock set back by more than `TOLERANCE` starts over: ids from the future would stay on top.
+    """
     global _last
-    fresh = (time.time_ns() // 1_000_000) << RANDOM_BITS | int.from_bytes(os.urandom(10))
+    now = time.time_ns() // 1_000_000
+    fresh = now << RANDOM_BITS | int.from_bytes(os.urandom(10))
     with _lock:
         step = _last + 1 + int.from_bytes(os.urandom(4))
-        same_or_earlier = fresh >> RANDOM_BITS <= _last >> RANDOM_BITS
-        _last = step if same_or_earlier else fresh
+        _last = step if 0 <= (_last >> RANDOM_BITS) - now <= TOLERANCE else fresh
         return _last
 
 

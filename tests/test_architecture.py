@@ -85,10 +85,21 @@ def test_nothing_is_left_unwritten():
     assert not found
 
 
+#: Pauses between two tries of something that is away or taken, each in a process with nothing else to do.
+BACKS_OFF = {
+    "engine/cluster/bookkeeper.py",
+    "engine/cluster/lastwords.py",
+    "engine/cluster/worker.py",
+    "engine/wakeup.py",
+    "runs/sqlite/base.py",
+}
+
+
 def test_the_product_neither_prints_nor_sleeps():
     found = [
         f"{name(path)}:{call.lineno}"
         for path in modules()
+        if name(path) not in BACKS_OFF
         for call in calls(ast.parse(path.read_text()))
         if ast.unparse(call.func) in {"print", "time.sleep", "sleep"}
     ]

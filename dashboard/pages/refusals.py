@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 
 from dashboard import presenters
 from dashboard.pages import shell, zones
@@ -66,7 +67,16 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def handler500(request: HttpRequest) -> HttpResponse:
     # no request, no context processors: whatever failed may be what they need
-    return HttpResponse(render_to_string("dashboard/broken.html"), status=500)
+    context = {"stylesheet": _stylesheet()}
+    return HttpResponse(render_to_string("dashboard/broken.html", context), status=500)
+
+
+def _stylesheet() -> str:
+    """Its address, or nothing where the static files were never collected."""
+    try:
+        return static("dashboard/trackside.css")
+    except ValueError:
+        return ""
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -8,6 +8,7 @@ import mmap
 import time
 from collections.abc import Iterator
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 
 class State(IntEnum):
@@ -59,6 +60,20 @@ class Slot(ctypes.Structure):
         #: What the sentinel killed it for.
         ("killed", ctypes.c_int64),
     ]
+
+    if TYPE_CHECKING:
+        pid: int
+        state: int
+        run: bytes
+        token: bytes
+        attempt: int
+        since: int
+        deadline: int
+        memory: int
+        ask: int
+        asked_at: int
+        asked_run: bytes
+        killed: int
 
     @property
     def run_id(self) -> str:

@@ -22,9 +22,10 @@ from engine.cluster.channels import Channel
 from engine.cluster.dispatcher import prepare_child
 from engine.cluster.lines import LineBook
 from engine.maintenance import Housekeeping
-from runs import conf
+from runs import conf, signals
 from runs.lifecycle import attempts, sessions, store
 from runs.models import Lease, Run, SessionState, WorkerSession
+from runs.states import RunStatus
 
 log = logging.getLogger("trackside")
 
@@ -92,7 +93,8 @@ class Bookkeeper:
     def pause(self) -> float:
         if self.unrecorded:
             return 0.1
-        return max(min(timer[0] for timer in self.timers) - time.monotonic(), 0.0)
+        due: float = min(timer[0] for timer in self.timers)
+        return max(due - time.monotonic(), 0.0)
 
     def listen(self, seconds: float) -> None:
         readable, _, _ = select.select([self.deaths, self.lines], [], [], seconds)
@@ -110,7 +112,9 @@ class Bookkeeper:
         try:
             duty()
         except (DatabaseError, InterfaceError) as error:
-            log.warning("The bookkeeper could not reach the database: %s", str(error).split("\n")[0])
+            log.warning(
+                "The bookkeeper could not reach the database: %s", str(error).split("\n")[0]
+            )
             connections.close_all()
             return False
         return True
@@ -123,13 +127,11 @@ class Bookkeeper:
             self.unrecorded.pop(0)
 
     def record(self, death: Death) -> None:
-        if not Run.objects.filter(pk=death.run_id).exists():
+        if not Lease.objects.filter(pk=death.run_id, token=death.token).exists():
             return
         finished = store.current().finish(ending_of(death))
         if finished.won:
             log.warning("Run %s: %s", death.run_id, describe(death))
-            from runs import signals
-
             signals.runs_ready.send(sender=Run)
 
     # -- the living -------------------------------------------------------------------------------
@@ -149,9 +151,7 @@ class Bookkeeper:
 
     def begin_again(self) -> None:
         old = WorkerSession.objects.get(pk=self.board.session_id)
-        new = sessions.open_session(
-            old.cluster, slots=old.slots, version=old.version, pid=old.pid
-        )
+        new = sessions.open_session(old.cluster, slots=old.slots, version=old.version, pid=old.pid)
         self.board.session_id = new.pk
         self.board.head.fenced = 0
 
@@ -217,7 +217,9 @@ def ending_of(death: Death) -> store.Ending:
     """What a death means for its run."""
     reason = describe(death)
     if not death.started:
-        return attempts.release(death.run_id, death.token, reason, started=False)
+        # The database knows better: the worker may have died right after its start was written.
+        executing = Run.objects.filter(pk=death.run_id, status=RunStatus.EXECUTING).exists()
+        return attempts.release(death.run_id, death.token, reason, started=executing)
     if death.killed == Ask.SHUTDOWN:
         return attempts.release(death.run_id, death.token, reason)
     if death.killed == Ask.TIMEOUT:
@@ -243,16 +245,18 @@ def code_of(death: Death) -> str:
     return "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
 
 
+KILLED = {
+    Ask.SHUTDOWN: "Its worker was stopped before it was done; it was handed back.",
+    Ask.TIMEOUT: "It executed longer than its max_duration and was killed.",
+    Ask.CANCEL: "It did not stop by itself after the cancel and was killed.",
+    Ask.MEMORY: "It used more memory than its machine has and was killed.",
+}
+
+
 def describe(death: Death) -> str:
     """One sentence on how the process ended."""
-    if death.killed == Ask.SHUTDOWN:
-        return "Its cluster stopped before it was done; it was handed back."
-    if death.killed == Ask.TIMEOUT:
-        return "It executed longer than its max_duration and was killed."
-    if death.killed == Ask.CANCEL:
-        return "It did not stop by itself after the cancel and was killed."
-    if death.killed == Ask.MEMORY:
-        return "It used more memory than its machine has and was killed."
+    if death.killed:
+        return KILLED[Ask(death.killed)]
     if death.exitcode is None:
         return "Its worker process was lost."
     if death.exitcode < 0:

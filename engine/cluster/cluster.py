@@ -55,7 +55,9 @@ class TracksideCluster(Cluster):  # type: ignore[misc]
             self.sentinel.join(1.0)
         asked = bool(self.board.head.stop)
         if not asked:
-            log.critical("The cluster's supervisor ended unexpectedly (%s).", self.sentinel.exitcode)
+            log.critical(
+                "The cluster's supervisor ended unexpectedly (%s).", self.sentinel.exitcode
+            )
         return 0 if asked else 1
 
 

@@ -1,5 +1,6 @@
 """The dispatcher: django-q2's pusher loop over our `dequeue`."""
 
+import contextlib
 import logging
 import os
 import select
@@ -99,7 +100,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
 
     def claim(self, slots: int) -> list[Claim]:
         self.promote(every=1.0)
-        assert self.store is not None  # noqa: S101  connect() opened it
+        assert self.store is not None
         try:
             return self.store.claim(self.board.session_id, slots)
         except SessionLost:
@@ -122,7 +123,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
 
     def pause(self, *, has_free: bool) -> float:
         """Seconds until there may be something to do though nobody wakes us."""
-        assert self.store is not None  # noqa: S101
+        assert self.store is not None
         if has_free and self.store.claimable():
             return CONTENDED
         self.promote(every=0.0)
@@ -140,8 +141,9 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.due_in = max(wait.total_seconds(), 0.001)
 
     def wait(self, seconds: float) -> None:
-        assert self.listener is not None  # noqa: S101  connect() opened it
-        readable, _, _ = select.select([self.listener, self.wake], [], [], seconds)
+        assert self.listener is not None
+        ears: list[wakeup.Listener | Channel] = [self.listener, self.wake]
+        readable, _, _ = select.select(ears, [], [], seconds)
         if self.wake in readable:
             self.wake.drain()
         if self.listener in readable:
@@ -160,11 +162,12 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.failures += 1
         pause = min(0.1 * 2**self.failures, 5.0)
         log.warning("The dispatcher will try again in %.1f s.", pause, exc_info=self.failures == 1)
-        for closing in (self.store, self.listener, connections):
-            try:
-                closing.close_all() if closing is connections else closing and closing.close()
-            except Exception:
-                log.debug("A broken connection did not close in order.", exc_info=True)
+        for broken in (self.store, self.listener):
+            with contextlib.suppress(Exception):
+                if broken is not None:
+                    broken.close()
+        with contextlib.suppress(Exception):
+            connections.close_all()
         self.store = self.listener = None
         self.wake.drain()
         select.select([self.wake], [], [], pause)

@@ -15,10 +15,11 @@ from django import db
 from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, worker as workers
+from engine.cluster import bookkeeper
+from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
-from engine.cluster.dispatcher import DispatchBroker
+from engine.cluster.dispatcher import DispatchBroker, prepare_child
 from engine.cluster.processes import (
     adopt_orphans,
     die_with_parent,
@@ -75,7 +76,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
     # -- the process tree -------------------------------------------------------------------------
 
     def spawn_cluster(self) -> None:
-        self.pool = []
+        self.pool: list[Process] = []
         db.connections.close_all()
         self.monitor = self.spawn_monitor()
         for _ in range(self.pool_size):
@@ -88,11 +89,11 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot.ask = slot.killed = 0
         slot.clear(State.STARTING)
         slot.since = time.monotonic_ns()
-        workers.prepare(
-            self.board, index, self.broker.wake, self.lines, self.inboxes[index]
+        workers.prepare(self.board, index, self.broker.wake, self.lines, self.inboxes[index])
+        process = self.spawn_process(
+            worker, self.inboxes[index], self.result_queue, Value("f", -1), -1
         )
-        process = self.spawn_process(worker, self.inboxes[index], self.result_queue, Value("f", -1), -1)
-        slot.pid = process.pid
+        slot.pid = process.pid or 0
         self.slots[process] = index
 
     def spawn_process(self, target: Callable[..., Any], *args: Any) -> Process:
@@ -172,7 +173,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             run_id=slot.run_id,
             token=bytes(slot.token).decode(),
             started=slot.state == State.RUNNING,
-            killed=slot.killed,
+            # It may have finished what it was killed for and taken the next run just before.
+            killed=slot.killed if slot.asked_run == slot.run else slot.killed and Ask.SHUTDOWN,
             exitcode=exitcode,
         )
         log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
@@ -191,7 +193,15 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         if process is self.monitor:
             self.monitor = self.spawn_monitor()
         else:
+            self.end_unserved()
             self.pusher = self.spawn_pusher()
+
+    def end_unserved(self) -> None:
+        """Workers the dead dispatcher may have promised a run it never passed on."""
+        for process, index in self.slots.items():
+            slot = self.board.slots[index]
+            if slot.state == State.ASSIGNED:
+                self.kill(process, slot, Ask.SHUTDOWN)
 
     def fence(self) -> None:
         """The session was reaped: nothing its workers do counts any more, so end them."""
@@ -217,7 +227,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             os.kill(slot.pid, signal.SIGUSR1)
 
     def kill(self, process: Process, slot: Slot, why: Ask) -> None:
-        slot.killed = why
+        slot.killed, slot.asked_run = why, slot.run
         kill_tree(process.pid or 0)
         process.join(1)
 
@@ -246,8 +256,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             self.release_idle()
             late = time.monotonic() > deadline
             if self.board.head.stop == Stop.NOW:
-                for process in self.pool:
-                    kill_tree(process.pid or 0)
+                for process, index in self.slots.items():
+                    self.kill(process, self.board.slots[index], Ask.SHUTDOWN)
             elif late and not asked:
                 asked = True
                 for slot in self.board:
@@ -312,8 +322,6 @@ class StopFlag:
 
 def dispatch(task_queue: Inboxes, stop: StopFlag, broker: DispatchBroker) -> None:
     """The dispatcher process: django-q2's own loop."""
-    from engine.cluster.dispatcher import prepare_child
-
     prepare_child(broker.parent, "ts-dispatcher")
     broker.execute = workers.execute
     django_q.cluster.pusher(task_queue, stop, broker)

@@ -1,18 +1,21 @@
 """The worker: executes bodies in django-q2's worker loop and writes their outcome itself."""
 
+import contextlib
 import json
 import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connections
 from django_q.conf import Conf
 from django_q.signals import post_spawn
 
 from engine import catalog, discovery
+from engine.cluster import lastwords
 from engine.cluster.board import Ask, Board, Slot, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.lines import LineSender
@@ -22,7 +25,7 @@ from engine.cluster.processes import (
     name_process,
     sweep_children,
 )
-from engine.execution import executor, interrupts, outcomes
+from engine.execution import capture, executor, interrupts, outcomes
 from engine.execution.assignment import Assignment
 from engine.execution.hygiene import Snapshot
 from engine.registry import DuplicateTaskIds
@@ -74,16 +77,15 @@ class Place:
 
 
 _place: Place | None = None
+R = TypeVar("R")
 
 
 def place() -> Place:
-    assert _place is not None  # `prepare` ran before the fork  # noqa: S101
+    assert _place is not None  # `prepare` ran before the fork
     return _place
 
 
-def prepare(
-    board: Board, index: int, wake: Channel, lines: Channel, inbox: TaskQueue
-) -> None:
+def prepare(board: Board, index: int, wake: Channel, lines: Channel, inbox: TaskQueue) -> None:
     """Called by the sentinel right before it forks a worker."""
     global _place
     _place = Place(board, index, wake, LineSender(lines), os.getpid(), inbox.fileno())
@@ -101,10 +103,11 @@ def begin(**_: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     interrupts.install()
+    capture.let_pass()
     try:
         catalog.register(discovery.discover())
     except DuplicateTaskIds as error:
-        log.error("%s", error)  # noqa: TRY400  the sentence says it all
+        log.error("%s", error)
         os._exit(MISCONFIGURED)
     insisting(here, lambda opened: opened.warm_up())
     here.clean = Snapshot(here.files)
@@ -119,15 +122,18 @@ def become_free(here: Place) -> None:
 def execute(run_id: str, token: str) -> None:
     """The one function django-q2 executes here: a claimed run, and the runs inherited after it."""
     here = place()
+    if bytes(here.slot.token).decode() != token:
+        return  # meant for a predecessor that died; the bookkeeper takes the run back
     budget = Budget()
     work = started(here, run_id, token)
     while work is not None:
         ending, damage = attempt(here, work)
-        tidy(here)
-        work = finished(here, ending, budget.take(here, stop=bool(damage)))
         if damage:
-            log.warning("Worker %s is replaced: %s", os.getpid(), damage)
-            leave(here)
+            log.warning("Worker %s is replaced: %s", here.slot.pid, damage)
+            sweep_children(set())
+            lastwords.speak(ending)
+        tidy(here)
+        work = finished(here, ending, budget.take(here))
     if here.executed >= int(conf.get("RECYCLE_RUNS")):
         leave(here)
     become_free(here)
@@ -140,10 +146,10 @@ class Budget:
         self.runs = 0
         self.since = time.monotonic()
 
-    def take(self, here: Place, *, stop: bool) -> store.Next:
+    def take(self, here: Place) -> store.Next:
         """What to take with this finish."""
         self.runs += 1
-        if stop or here.board.head.stop or here.executed >= int(conf.get("RECYCLE_RUNS")):
+        if here.board.head.stop or here.executed >= int(conf.get("RECYCLE_RUNS")):
             return store.Next.NONE
         spent = (time.monotonic() - self.since) * 1000
         if self.runs < conf.get("INHERIT_RUNS") and spent < conf.get("INHERIT_MILLISECONDS"):
@@ -170,8 +176,11 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
     here.slot.memory = memory_of(work.machine)
     outcome = executor.execute(assignment_of(work), here.lines, here, here.clean)
+    if os.getpid() != here.slot.pid:
+        os._exit(0)  # the body forked and its child came back here
     here.slot.deadline = 0
-    here.lines.end()
+    with contextlib.suppress(OSError):  # the body may have closed it
+        here.lines.end()
     return ending_of(work, outcome), outcome.recycle
 
 
@@ -182,13 +191,14 @@ def memory_of(machine: str) -> int:
 
 def assignment_of(work: store.Assignment) -> Assignment:
     """The stored run as the executor takes it."""
-    facts = work._asdict()
-    facts["tags"] = tuple(json.loads(work.tags))
-    facts["uncounted"] = facts.pop("uncounted_attempts")
-    return Assignment(**facts)
+    run_id, task_id, token, attempt, payload, tags, *others = work
+    names = () if tags == "[]" else tuple(json.loads(tags))
+    return Assignment(run_id, task_id, token, attempt, payload, names, *others)
 
 
-def ending_of(work: store.Assignment, outcome: outcomes.Outcome) -> store.Ending:
+def ending_of(  # noqa: PLR0911  one branch for each outcome
+    work: store.Assignment, outcome: outcomes.Outcome
+) -> store.Ending:
     """What an outcome means for the run."""
     run, token = work.run_id, work.token
     match outcome:
@@ -235,13 +245,13 @@ def started(here: Place, run_id: str, token: str) -> store.Assignment | None:
     return work
 
 
-def finished(
-    here: Place, ending: store.Ending, take: store.Next
-) -> store.Assignment | None:
+def finished(here: Place, ending: store.Ending, take: store.Next) -> store.Assignment | None:
     """Record the ending, whatever it takes, and inherit the next run where allowed."""
     result = insisting(here, lambda opened: opened.finish(ending, take, os.getpid()))
     if not result.won:
-        log.warning("Run %s was taken back before its answer arrived; the answer is dropped.", ending.run_id)
+        log.warning(
+            "Run %s was taken back before its answer arrived; the answer is dropped.", ending.run_id
+        )
     if ending.status == RunStatus.QUEUED:
         signals.runs_ready.send(sender=Run)
     if result.next is not None:
@@ -250,7 +260,7 @@ def finished(
     return result.next
 
 
-def insisting(here: Place, call: Any) -> Any:
+def insisting(here: Place, call: Callable[[store.Store], R]) -> R:
     """Call until the database answers. Safe: every write is fenced by its token."""
     pause = 0.05
     while True:
@@ -259,7 +269,12 @@ def insisting(here: Place, call: Any) -> Any:
                 here.hot = store.dedicated()
             return call(here.hot)
         except (DatabaseError, InterfaceError, store.DRIVER_ERRORS) as error:
-            log.warning("Run %s: %s; trying again in %.2f s.", here.slot.run_id, str(error).split("\n")[0], pause)
+            log.warning(
+                "Run %s: %s; trying again in %.2f s.",
+                here.slot.run_id,
+                str(error).split("\n")[0],
+                pause,
+            )
             abandon(here)
             time.sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -1,8 +1,9 @@
 """What a worker gets to execute: one attempt of one run, with nothing left to look up."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import NamedTuple
 
 from django.utils import timezone
 
@@ -19,17 +20,17 @@ from engine.sdk.machines import PRESETS
 from runs import conf
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """One attempt. `token` fences its answer; `uncounted` attempts were not the task's fault.
+class Assignment(NamedTuple):
+    """One attempt. `token` fences its answer; uncounted attempts were not the task's fault.
 
     `payload` and `metadata` are JSON text or None; `started_at` is when the run first started.
+    The fields are those of `runs.lifecycle.store.Assignment`, in the same order.
     """
 
     run_id: str
     task_id: str
-    attempt: int
     token: str = ""
+    attempt: int = 1
     payload: str | None = None
     tags: tuple[str, ...] = ()
     is_test: bool = False
@@ -37,7 +38,7 @@ class Assignment:
     concurrency_key: str | None = None
     priority: float = 0.0
     max_attempts: int = 1
-    uncounted: int = 0
+    uncounted_attempts: int = 0
     max_duration: float | None = None
     machine: str = "small-1x"
     version: str = ""
@@ -53,12 +54,11 @@ class Assignment:
     @property
     def tries(self) -> int:
         """How many tries this is, the ones that do not count left out."""
-        return self.attempt - self.uncounted
+        return self.attempt - self.uncounted_attempts
 
 
 def context_of(assignment: Assignment, file_path: str) -> Context:
     """The `ctx` of an attempt that starts now."""
-    machine = PRESETS[assignment.machine]
     environment = conf.get("ENVIRONMENT")
     return Context(
         run=run_info(assignment),
@@ -66,8 +66,14 @@ def context_of(assignment: Assignment, file_path: str) -> Context:
         attempt=AttemptInfo(assignment.attempt, timezone.now()),
         queue=QueueInfo(assignment.queue),
         environment=EnvironmentInfo(environment["name"], environment["kind"]),
-        machine=MachineInfo(machine.name, machine.cpu, machine.memory),
+        machine=machine_info(assignment.machine),
     )
+
+
+@cache
+def machine_info(name: str) -> MachineInfo:
+    machine = PRESETS[name]
+    return MachineInfo(machine.name, machine.cpu, machine.memory)
 
 
 def run_info(assignment: Assignment) -> RunInfo:

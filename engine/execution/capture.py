@@ -37,14 +37,14 @@ class Lines:
     def __init__(self, sink: LogSink, limit: int, shield: Shield = nullcontext) -> None:
         self._sink, self._left, self._room, self._shield = sink, limit, MAX_ATTEMPT, shield
         self._dropped = 0
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._inside = threading.local()
 
     def write(self, level: int, logger: str, message: str, at: float | None = None) -> None:
         """Pass one line on. A line that the sink itself logs would never end: it is left out."""
         if getattr(self._inside, "now", False):
             return
-        with self._shield(), self._lock:
+        with self._shield(), self.lock:
             self._inside.now = True
             try:
                 self._pass(level, logger, message, time.time() if at is None else at)
@@ -95,10 +95,12 @@ class LineStream(io.TextIOBase):
         super().__init__()
         self._lines: Lines | None = lines
         self._level, self._logger, self._original = level, logger, original
-        self._open = ""
-        self._lock = threading.RLock()
-        self._shown = time.monotonic()
-        self.buffer = ByteStream(self)
+        self._open, self._lock, self._shown = "", lines.lock, time.monotonic()
+
+    @property
+    def buffer(self) -> "ByteStream":
+        """For bytes. Made when asked for: most bodies never do."""
+        return ByteStream(self)
 
     def writable(self) -> bool:
         return True
@@ -178,11 +180,17 @@ class ByteStream(io.RawIOBase):
 
 
 class LineHandler(logging.Handler):
-    """Passes Python's log records on."""
+    """Passes Python's log records on to the lines of one attempt after the other.
 
-    def __init__(self, lines: Lines) -> None:
-        super().__init__()
-        self._lines = lines
+    One for the process: making a handler takes longer than a short body.
+    """
+
+    _lines: Lines
+
+    def serve(self, lines: Lines) -> Self:
+        """Pass on to `lines` from now on, and undo what a body changed about the handler."""
+        self._lines, self.level, self.formatter, self.filters = lines, logging.NOTSET, None, []
+        return self
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -190,6 +198,18 @@ class LineHandler(logging.Handler):
         except Exception as error:  # bad arguments, a failing __str__
             message = f"{record.msg!r:.1000} [could not be formatted: {type(error).__name__}]"
         self._lines.write(record.levelno, record.name, message, record.created)
+
+
+_handler = LineHandler()
+
+
+def let_pass() -> None:
+    """Let the root logger pass INFO for good.
+
+    `Capture` would do so for each attempt, and every change of a level empties all loggers' caches.
+    """
+    root = logging.getLogger()
+    root.setLevel(min(root.level, logging.INFO))
 
 
 class Capture:
@@ -212,7 +232,7 @@ class Capture:
             LineStream(self._lines, logging.WARNING, "stderr", sys.stderr),
         ]
         sys.stdout, sys.stderr = self._streams
-        root.addHandler(LineHandler(self._lines))
+        root.addHandler(_handler.serve(self._lines))
         if root.level > logging.INFO:
             root.setLevel(logging.INFO)
         return self

@@ -3,6 +3,7 @@
 What cannot be put back is reported, and the worker is replaced.
 """
 
+import _signal
 import datetime
 import locale
 import os
@@ -23,9 +24,11 @@ TRUSTED = {
     "os.getpid": (os, "getpid", os.getpid),
 }
 STANDARD_FILES = (0, 1, 2)
+#: `signal` wraps these two to make enums, which costs ten times what the calls do.
+handler_of, blocked = _signal.getsignal, _signal.pthread_sigmask
 #: What bodies handle; asking about all sixty after every run costs more than a short run does.
 SIGNALS = [
-    getattr(signal, f"SIG{name}")
+    int(getattr(signal, f"SIG{name}"))
     for name in (
         *("ALRM", "CHLD", "CONT", "HUP", "INT", "PIPE", "PROF", "QUIT", "TERM", "TSTP"),
         *("USR1", "USR2", "VTALRM", "WINCH"),
@@ -41,8 +44,8 @@ class Snapshot:
         self._mask = current_umask()
         self._environment = raw_environment().copy()
         self._locale = locale.setlocale(locale.LC_ALL)
-        self._signals = {number: signal.getsignal(number) for number in SIGNALS}
-        self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self._signals = {number: handler_of(number) for number in SIGNALS}
+        self._blocked = blocked(signal.SIG_BLOCK, ())
         self._files = {number: identity(number) for number in (*STANDARD_FILES, *files)}
 
     def restore(self) -> str:
@@ -81,9 +84,9 @@ class Snapshot:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, before in self._signals.items():
             # None: a handler that was not set from Python and cannot be set again
-            if signal.getsignal(number) != before and before is not None:
+            if handler_of(number) != before and before is not None:
                 signal.signal(number, before)
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
+        blocked(signal.SIG_SETMASK, self._blocked)
         return ""
 
     def _check_files(self) -> str:

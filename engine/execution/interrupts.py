@@ -111,12 +111,17 @@ def _handle(_number: int, _frame: object) -> None:
         _active.look()
 
 
-@contextmanager
-def listening(control: Control, ctx: Context) -> Iterator[Delivery]:
+class listening:  # noqa: N801  used like a function, as `contextlib` does
     """Pass the supervisor's word on for as long as this attempt lasts."""
-    global _active
-    delivery = _active = Delivery(control, ctx)
-    try:
-        yield delivery
-    finally:
+
+    def __init__(self, control: Control, ctx: Context) -> None:
+        self._delivery = Delivery(control, ctx)
+
+    def __enter__(self) -> Delivery:
+        global _active
+        _active = self._delivery
+        return _active
+
+    def __exit__(self, *_: object) -> None:
+        global _active
         _active = None

@@ -34,7 +34,7 @@ class OutOfMemoryError(Exception):
     """
 
 
-class UnsupportedValue(TypeError):  # noqa: N818
+class UnsupportedValue(TypeError):
     """A value has no JSON form. `path` says where it stands, as in `$.items[3].price`."""
 
     def __init__(self, path: str, problem: str) -> None:

@@ -1,12 +1,13 @@
 """How attempts end: one verb, one function. Each returns the Ending for `Store.finish`."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from runs import conf
 from runs.lifecycle.store import Ending
 from runs.lifecycle.store.base import canceled
-from runs.models import EventKind, Lease, Run, Task
+from runs.models import EventKind, Lease, Run, SessionState, Task, WorkerSession
 from runs.retries import RetryPolicy
 from runs.states import AttemptStatus, RunStatus
 
@@ -85,8 +86,17 @@ def release(run_id: str, token: str, reason: str, *, started: bool = True) -> En
     )
 
 
+#: Seconds until a run that met the wrong version of two living ones is claimable again.
+OTHER_VERSION = 1.0
+
+
 def park(run_id: str, token: str, reason: str, *, started: bool = True) -> Ending:
-    """This version of the code cannot run the task: wait for one that can (DEC-5)."""
+    """This version of the code cannot run the task: wait for one that can (DEC-5).
+
+    Where one is alive already, nothing would wake a parked run: it goes back to the queue.
+    """
+    if _has_another_version(run_id):
+        return replace(release(run_id, token, reason, started=started), delay=OTHER_VERSION)
     return Ending(
         run_id=run_id,
         token=token,
@@ -96,6 +106,12 @@ def park(run_id: str, token: str, reason: str, *, started: bool = True) -> Endin
         reason=reason,
         uncounted=started,
     )
+
+
+def _has_another_version(run_id: str) -> bool:
+    task = Run.objects.filter(pk=run_id).values("task_id")
+    versions = Task.objects.filter(pk__in=task, active=True, broken=False).values("version")
+    return WorkerSession.objects.filter(state=SessionState.ALIVE, version__in=versions).exists()
 
 
 #: Code of a lost process to the status its run gets when no attempt is left (features.md 4.6).

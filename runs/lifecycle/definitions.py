@@ -50,7 +50,8 @@ def forget() -> None:
 
 def task(task_id: str) -> TaskFacts:
     """The facts of one task."""
-    return _remembered(_tasks, task_id, lambda task_id: (_read_task(task_id), True))
+    facts: TaskFacts = _remembered(_tasks, task_id, lambda task_id: (_read_task(task_id), True))
+    return facts
 
 
 def queue_id(name: str, *, task_id: str | None = None) -> int:

@@ -24,7 +24,7 @@ def replay(
     run_id: str,
     *,
     actor: str,
-    payload: str | None | Keep = KEEP,
+    payload: str | Keep | None = KEEP,
     options: TriggerOptions | None = None,
 ) -> Triggered:
     """Make a new run from any run, in any status; the original is untouched (features.md RP rows).
@@ -52,7 +52,9 @@ def replay(
 
 def _link(origin: Run, run_id: str, actor: str) -> None:
     Run.objects.filter(pk=run_id).update(replayed_from_id=origin.pk)
-    note(origin.pk, EventKind.REPLAYED, origin.status, actor=actor, data=f'{{"run_id": "{run_id}"}}')
+    note(
+        origin.pk, EventKind.REPLAYED, origin.status, actor=actor, data=f'{{"run_id": "{run_id}"}}'
+    )
     audit.record(actor, "run.replay", origin.pk, run_id=run_id)
 
 

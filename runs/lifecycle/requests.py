@@ -13,6 +13,7 @@ from runs.models import Idempotency
 
 REMEMBERED = timedelta(days=1)
 
+
 def once(task_id: str, request_key: str, make: Callable[[], Triggered]) -> Triggered:
     """What `make` makes, or the run that an earlier request with the same key made.
 

@@ -49,7 +49,7 @@ def _lineage(parent_id: str) -> dict[str, Any]:
     parent = Run.objects.filter(pk=parent_id).values("root_id", "depth", "is_test").first()
     if parent is None:
         raise InvalidOption("parent_id", f"There is no run {parent_id} to be the parent.")
-    lineage = {"parent_id": parent_id, "root_id": parent["root_id"] or parent_id}
+    lineage: dict[str, Any] = {"parent_id": parent_id, "root_id": parent["root_id"] or parent_id}
     lineage["depth"] = parent["depth"] + 1
     return lineage | ({"is_test": True} if parent["is_test"] else {})
 

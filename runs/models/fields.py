@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-TextColumn = models.CharField[Any, Any] if TYPE_CHECKING else models.CharField
+if TYPE_CHECKING:
+    TextColumn = models.CharField[Any, Any]
+else:
+    TextColumn = models.CharField
 
 
 class IdField(TextColumn):
@@ -22,7 +25,7 @@ class IdField(TextColumn):
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         """Spelled out, because Django gives a "varchar" key a second index for LIKE, which no id needs."""
-        kind = super().db_type(connection)
+        kind: str | None = super().db_type(connection)
         if connection.vendor == "postgresql" and kind is not None:
             return kind.replace("varchar", "character varying")
         return kind

@@ -145,7 +145,7 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.id
+        return str(self.id)
 
     @property
     def is_final(self) -> bool:

@@ -29,7 +29,7 @@ class Ready(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.run_id
+        return str(self.run_id)
 
 
 class Lease(models.Model):
@@ -50,4 +50,4 @@ class Lease(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.run_id
+        return str(self.run_id)

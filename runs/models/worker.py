@@ -24,9 +24,7 @@ class WorkerSession(models.Model):
     #: Identifies this boot of this machine and the namespace its process ids are of.
     boot_id = models.CharField(max_length=64)
     pid = models.IntegerField()
-    state = models.CharField(
-        max_length=8, choices=SessionState.choices, default=SessionState.ALIVE
-    )
+    state = models.CharField(max_length=8, choices=SessionState.choices, default=SessionState.ALIVE)
     slots = models.PositiveIntegerField()
     version = models.CharField(max_length=64, blank=True, default="")
     draining = models.BooleanField(default=False)

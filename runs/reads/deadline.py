@@ -13,7 +13,7 @@ STEPS = 20_000
 TIMEOUT = "statement_timeout"
 
 
-class TooSlow(RunsError):  # noqa: N818  named like the other errors of runs
+class TooSlow(RunsError):
     """The database needed longer than allowed; `seconds` is what was allowed."""
 
     def __init__(self, seconds: float) -> None:

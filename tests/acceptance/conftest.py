@@ -2,11 +2,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from tests.support import invariants
 from tests.support.postgres import Postgres
 from tests.support.site import Cluster, Site, new_site, site_on
-
 
 failed = pytest.StashKey[bool]()
 
@@ -18,45 +18,54 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-@pytest.fixture(scope="module")
-def shared_site(tmp_path_factory: pytest.TempPathFactory, django_db_setup, django_db_blocker):
+@pytest.fixture
+def site(
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Site]:
+    """A database of this test's own; everything is checked at its end."""
+    with django_db_blocker.unblock(), new_site(tmp_path) as made, made.in_view():
+        yield made
+        if not request.node.stash[failed]:
+            invariants.check(made)
+            ended(made)
+
+
+@pytest.fixture(scope="session")
+def shared_site(
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Site]:
     """One database and one cluster of two workers for tests that leave both as they found them."""
-    home = tmp_path_factory.mktemp("site")
-    with django_db_blocker.unblock(), new_site(home) as site:
-        site.cluster()
-        yield site
-        site.stop()
-        invariants.nothing_left_running(site)
+    with django_db_blocker.unblock(), new_site(tmp_path_factory.mktemp("shared")) as made:
+        with made.in_view():
+            made.cluster()
+        with django_db_blocker.block():
+            yield made
+        ended(made)
 
 
 @pytest.fixture
-def calm(shared_site: Site, request: pytest.FixtureRequest) -> Iterator[Site]:
+def calm(
+    shared_site: Site, request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Site]:
     """The shared site; what this test triggered is checked at its end."""
-    shared_site.accepted.clear()
-    yield shared_site
-    if not request.node.stash[failed]:
-        invariants.check(shared_site)
+    with django_db_blocker.unblock():
+        yield from used(shared_site, request)
 
 
 @pytest.fixture
 def cluster(calm: Site) -> Cluster:
-    """The shared cluster, or its successor where a test ended it."""
+    """The shared cluster."""
     return calm.clusters[-1]
 
 
-@pytest.fixture
-def site(
-    tmp_path: Path, request: pytest.FixtureRequest, django_db_setup, django_db_blocker
-) -> Iterator[Site]:
-    """A database of this test's own; everything is checked at its end."""
-    with django_db_blocker.unblock(), new_site(tmp_path) as made:
-        yield made
-        settle(made, request)
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
-    """A PostgreSQL server to break."""
+    """A PostgreSQL server to break; whoever breaks it starts it again."""
     if request.config.option.database != "postgresql":
         pytest.skip("a fault of PostgreSQL")
     made = Postgres()
@@ -65,24 +74,38 @@ def server(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def site_on_server(
+    server: Postgres, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Site]:
+    """A site with two clusters on that server."""
+    home = tmp_path_factory.mktemp("on-server")
+    with django_db_blocker.unblock(), site_on(server.url, home) as made:
+        with made.in_view():
+            made.cluster()
+            made.cluster()
+        with django_db_blocker.block():
+            yield made
+        ended(made)
+
+
 @pytest.fixture
 def on_server(
-    server: Postgres,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    django_db_setup,
-    django_db_blocker,
+    site_on_server: Site, request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Site]:
-    """A site on that server."""
-    with django_db_blocker.unblock(), site_on(server.url, tmp_path) as made:
-        yield made
-        settle(made, request)
+    """That site; what this test triggered is checked at its end."""
+    with django_db_blocker.unblock():
+        yield from used(site_on_server, request)
 
 
-def settle(site: Site, request: pytest.FixtureRequest) -> None:
-    """The end of a test that passed so far."""
-    if request.node.stash[failed]:
-        return
-    invariants.check(site)
+def used(site: Site, request: pytest.FixtureRequest) -> Iterator[Site]:
+    site.accepted.clear()
+    with site.in_view():
+        yield site
+        if not request.node.stash[failed]:
+            invariants.check(site)
+
+
+def ended(site: Site) -> None:
     site.stop()
     invariants.nothing_left_running(site)

@@ -1,5 +1,7 @@
 """The state machine as the README shows it: `python -m tests.support.drawing`."""
 
+import sys
+
 from runs.states import FINAL, TRANSITIONS, RunStatus
 
 BLOCK = "```mermaid\nstateDiagram-v2\n{lines}\n```"
@@ -16,4 +18,4 @@ def drawn() -> str:
 
 
 if __name__ == "__main__":
-    print(drawn())  # noqa: T201
+    sys.stdout.write(f"{drawn()}\n")

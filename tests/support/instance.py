@@ -121,4 +121,4 @@ def url_of(name: str) -> str:
 
 def administrate(statement: str) -> None:
     with psycopg.connect(url_of("postgres"), autocommit=True) as server:
-        server.execute(statement)  # type: ignore[call-overload]  # a name we made up
+        server.execute(statement)  # a name we made up

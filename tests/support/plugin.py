@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -19,6 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # A wrapper runs before every plain hook, so before pytest-django reads the settings.
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    # As Ctrl-C: a suite that is told to stop stops its server and removes its files.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     isolate(early_config)
     # A worker of pytest-xdist inherits the server of its controller.
     if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -28,7 +31,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 def isolate(config: pytest.Config) -> None:
     """Nothing of the machine's own Trackside is read or written."""
-    directory = tempfile.mkdtemp(prefix="trackside-tests-")
+    directory = tempfile.mkdtemp(prefix=f"trackside-tests-{os.getpid()}-")
     config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
     os.environ["TRACKSIDE_DATA_DIR"] = directory
     os.environ["SECRET_KEY"] = "for-tests-only-" + "0123456789abcdef" * 3

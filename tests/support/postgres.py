@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from engine.cluster.processes import children
 from tests.support.waiting import eventually
@@ -44,20 +45,21 @@ class Postgres:
 
     def start(self) -> None:
         """Create the cluster and start the server; returns when it answers."""
-        self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
+        self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
         self.serve()
 
     def serve(self) -> None:
         """Start the server on the data it has, also after `crash`."""
         options = [f"--{name}={value}" for name, value in SETTINGS.items()]
-        self._server = subprocess.Popen(
-            [program("postgres"), "-D", self._data, "-p", str(self._port), *options],
-            stdout=(self._directory / "log").open("ab"),
-            stderr=subprocess.STDOUT,
-            # Ctrl-C is for the tests; they stop the server when they are done.
-            start_new_session=True,
-            **self._owner(),
-        )
+        with (self._directory / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [program("postgres"), "-D", self._data, "-p", str(self._port), *options],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C is for the tests; they stop the server when they are done.
+                start_new_session=True,
+                **self._owner(),
+            )
         eventually(self._answers, within=30)
 
     def crash(self, number: signal.Signals) -> None:
@@ -92,7 +94,7 @@ class Postgres:
             [program(name), *words], check=True, stdout=subprocess.DEVNULL, **self._owner()
         )
 
-    def _owner(self) -> dict[str, object]:
+    def _owner(self) -> dict[str, Any]:
         """PostgreSQL refuses to run as root: then it runs as the account Debian made for it."""
         if os.geteuid() != 0:
             return {}

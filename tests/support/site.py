@@ -6,7 +6,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ class Cluster:
 
     def named(self, name: str) -> list[int]:
         """The sentinel's living children of one kind: worker, dispatcher or bookkeeper."""
-        alive = [pid for pid in children(self.sentinel) if not is_zombie(pid)]
+        below = [pid for sentinel in children(self.pid) for pid in children(sentinel)]
+        alive = [pid for pid in below if not is_zombie(pid)]
         return [pid for pid in alive if comm(pid) == f"ts-{name}"]
 
     def only(self, name: str) -> int:
@@ -94,6 +95,10 @@ class Site:
     @property
     def home(self) -> Path:
         return self.instance.home
+
+    @property
+    def url(self) -> str:
+        return self.instance.environment["DATABASE_URL"]
 
     @property
     def ledger(self) -> Path:
@@ -141,7 +146,9 @@ class Site:
 
     def trigger_many(self, task: str, payloads: list[Any], **options: Any) -> list[str]:
         items = [
-            TriggerItem(task_id=task, payload=json.dumps(payload), options=TriggerOptions(**options))
+            TriggerItem(
+                task_id=task, payload=json.dumps(payload), options=TriggerOptions(**options)
+            )
             for payload in payloads
         ]
         ids = [made.run_id for made in lifecycle.trigger_many(items, source=Source.API)]
@@ -185,6 +192,10 @@ class Site:
             if needle in read(path) and not is_zombie(int(path.parent.name))
         ]
 
+    def in_view(self) -> AbstractContextManager[None]:
+        """While entered, the models of this process show this site's database."""
+        return pointed_at(self.url)
+
     def stop(self) -> None:
         for cluster in self.clusters:
             if cluster.process.poll() is None:
@@ -199,10 +210,11 @@ class Site:
 
 @contextmanager
 def site_on(url: str, home: Path) -> Iterator[Site]:
-    """A site over a database without tables; the models of this process see it as well."""
-    with pointed_at(url), running(url, home) as instance:
-        call_command("migrate", verbosity=0)
+    """A site over a database without tables."""
+    with running(url, home) as instance:
         site = Site(instance)
+        with site.in_view():
+            call_command("migrate", verbosity=0)
         try:
             yield site
         finally:
@@ -260,5 +272,3 @@ def is_gone(pid: int) -> bool:
 def kill(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-

@@ -129,7 +129,7 @@ class Store(ABC):
         return cls(connection)
 
     @classmethod
-    def separate(cls) -> Self:
+    def separate(cls) -> "Store":
         return cls(connections.create_connection("default"))
 
     def close(self) -> None:

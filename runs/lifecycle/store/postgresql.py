@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from runs.lifecycle.store.base import (
     Assignment,
@@ -17,6 +18,7 @@ from runs.lifecycle.store.base import (
     SessionLost,
     Store,
 )
+from runs.lifecycle.store.prepared import Parameter, Prepared
 
 CLAIMABLE = """
 SELECT EXISTS (
@@ -24,31 +26,26 @@ SELECT EXISTS (
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
      AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
 """
-FINISH = f"SELECT * FROM trackside_finish({', '.join(['%s'] * 13)})"
+#: What every run costs, with the number of its parameters.
+CALLS = {"start": 3, "finish": 13}
 
 
 class PostgresStore(Store):
-    """Over Django's connection, or (`separate`) over a raw one that prepares its statements."""
-
-    raw: psycopg.Connection[Any] | None = None
+    """Over Django's connection."""
 
     @classmethod
-    def separate(cls) -> Self:
-        store = cls(connections.create_connection("default"))
-        store.connection.ensure_connection()
-        raw: psycopg.Connection[Any] = store.connection.connection
-        raw.prepare_threshold = 0
-        raw.execute("SET jit = off")
-        store.raw = raw
-        return store
+    def separate(cls) -> Store:
+        return SeparateStore(connections.create_connection("default"))
 
     def rows(self, sql: str, params: Sequence[Any]) -> Rows:
-        if self.raw is not None:
-            with psycopg.Cursor(self.raw) as fast:
-                return fast.execute(sql, params).fetchall()  # type: ignore[arg-type]
         with self.connection.cursor() as cursor:
             cursor.execute(sql, params)
             return list(cursor.fetchall())
+
+    def call(self, verb: str, *parameters: Parameter) -> list[Any]:
+        """The first row a verb answers with; empty when there is none."""
+        rows = self.rows(called(verb, ["%s"] * CALLS[verb]), parameters)
+        return list(rows[0]) if rows else []
 
     def insert(
         self,
@@ -69,26 +66,53 @@ class PostgresStore(Store):
         return bool(self.rows(CLAIMABLE, ())[0][0])
 
     def start(self, run_id: str, token: str, pid: int) -> Assignment | None:
-        found = self.rows("SELECT * FROM trackside_start(%s, %s, %s)", (run_id, token, pid))
-        return Assignment(*found[0]) if found else None
+        found = self.call("start", run_id, token, pid)
+        return Assignment(*found) if found else None
 
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
-        won, *assignment = self.rows(
-            FINISH,
-            (
-                ending.run_id,
-                ending.token,
-                ending.status.value,
-                ending.attempt_status.value,
-                ending.kind.value,
-                ending.output,
-                ending.error,
-                ending.delay,
-                ending.reason,
-                int(ending.uncounted),
-                ending.crashed,
-                int(take),
-                pid,
-            ),
-        )[0]
+        won, *assignment = self.call(
+            "finish",
+            ending.run_id,
+            ending.token,
+            ending.status.value,
+            ending.attempt_status.value,
+            ending.kind.value,
+            ending.output,
+            ending.error,
+            ending.delay,
+            ending.reason,
+            int(ending.uncounted),
+            ending.crashed,
+            int(take),
+            pid,
+        )
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
+
+
+class SeparateStore(PostgresStore):
+    """Over a connection of its own, which prepares its statements."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        super().__init__(connection)
+        connection.ensure_connection()
+        raw: psycopg.Connection[Any] = connection.connection
+        raw.prepare_threshold = 0
+        raw.execute("SET jit = off")
+        self.cursor = psycopg.Cursor(raw)
+        self.prepared = Prepared(
+            raw,
+            {
+                verb: called(verb, [f"${number}" for number in range(1, count + 1)])
+                for verb, count in CALLS.items()
+            },
+        )
+
+    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
+        return self.cursor.execute(sql, params).fetchall()  # type: ignore[arg-type]
+
+    def call(self, verb: str, *parameters: Parameter) -> list[Any]:
+        return self.prepared.row(verb, *parameters)
+
+
+def called(verb: str, places: Sequence[str]) -> str:
+    return f"SELECT * FROM trackside_{verb}({', '.join(places)})"  # noqa: S608  own names only

@@ -96,7 +96,7 @@ class SqliteStore(Store):
         names = ", ".join(f'"{name}"' for name in rows[0])
         places = ", ".join(["%s"] * len(rows[0]))
         self.many(
-            f"INSERT INTO {table} ({names}) VALUES ({places})",  # noqa: S608  own names only
+            f"INSERT INTO {table} ({names}) VALUES ({places})",
             [tuple(row[name] for name in rows[0]) for row in rows],
         )
 
@@ -152,7 +152,7 @@ class SqliteStore(Store):
         return None
 
     def held(self, column: str, value: int) -> int:
-        count = f"SELECT count(*) FROM runs_lease WHERE {column} = %s"  # noqa: S608  own names only
+        count = f"SELECT count(*) FROM runs_lease WHERE {column} = %s"
         return int(self.rows(count, (value,))[0][0])
 
     def take(

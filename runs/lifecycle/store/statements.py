@@ -72,7 +72,7 @@ RETURNING id
 """
 STARTED_BY = "SELECT 1 FROM runs_attempt WHERE run_id = %s AND number = %s AND pid = %s"
 ASSIGNMENT = (
-    f"SELECT {ASSIGNMENT_COLUMNS} FROM runs_lease l "  # noqa: S608  own names only
+    f"SELECT {ASSIGNMENT_COLUMNS} FROM runs_lease l "
     "JOIN runs_run r ON r.id = l.run_id WHERE l.run_id = %s"
 )
 

@@ -1,4 +1,4 @@
-# ruff: noqa: T201, LOG015  printing and the root logger are what is tested
+# ruff: noqa: LOG015  printing and the root logger are what is tested
 
 import io
 import logging

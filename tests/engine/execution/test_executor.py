@@ -3,6 +3,7 @@ import json
 import sys
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -93,7 +94,7 @@ def test_the_run_decides_how_many_attempts_there_are():
     made = failing(ValueError("no"))
     assert carry_out(made, attempt=3).retry_delay is None
     assert carry_out(made, attempt=3, max_attempts=5).retry_delay is not None
-    assert carry_out(made, attempt=3, uncounted=1).retry_delay is not None
+    assert carry_out(made, attempt=3, uncounted_attempts=1).retry_delay is not None
     assert carry_out(made, attempt=250, max_attempts=999).retry_delay is None
 
 
@@ -194,7 +195,7 @@ def test_a_payload_that_turned_invalid_fails_the_run(payload):
 
 
 def test_a_task_this_code_lacks_is_missing():
-    made = task(id="gone")(lambda: None)
+    made: Any = task(id="gone")(lambda: None)
     registry.clear()
     assert carry_out(made) == Missing("This version of the code has no task “gone”.")
     registry.mark_broken("gone", "Traceback\nImportError: no module")

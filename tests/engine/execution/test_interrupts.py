@@ -1,4 +1,4 @@
-# ruff: noqa: T201  printing is what is interrupted
+
 
 import asyncio
 import os

@@ -1,0 +1,65 @@
+"""Prepared statements called through libpq: psycopg's cursor costs more than such a call does."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import pq
+from psycopg.errors import error_from_result
+
+Parameter = str | int | float | bool | None
+Loader = Callable[[bytes], Any]
+DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+
+
+def text(value: bytes) -> str:
+    return value.decode()
+
+
+def flag(value: bytes) -> bool:
+    return value == b"t"
+
+
+def moment(value: bytes) -> datetime:
+    return datetime.fromisoformat(value.decode())
+
+
+#: How columns are read, by the number of their type (pg_type.oid); all others are text.
+LOADERS: dict[int, Loader] = {16: flag, 20: int, 23: int, 701: float, 1184: moment}
+
+
+class Prepared:
+    """Statements, by name, on one connection that is in autocommit mode."""
+
+    def __init__(self, raw: psycopg.Connection[Any], statements: Mapping[str, str]) -> None:
+        raw.execute("SET datestyle = 'ISO'")
+        self._link = raw.pgconn
+        self._loaders: dict[str, list[Loader]] = {}
+        for name, sql in statements.items():
+            self._checked(self._link.prepare(name.encode(), sql.encode()))
+
+    def row(self, name: str, *parameters: Parameter) -> list[Any]:
+        """The first row of the answer; empty when there is none. Raises psycopg.Error."""
+        texts = [None if value is None else str(value).encode() for value in parameters]
+        result = self._checked(self._link.exec_prepared(name.encode(), texts))
+        if not result.ntuples:
+            return []
+        values = [result.get_value(0, column) for column in range(result.nfields)]
+        loaders = self._loaders_of(name, result)
+        return [
+            None if value is None else load(value)
+            for load, value in zip(loaders, values, strict=True)
+        ]
+
+    def _loaders_of(self, name: str, result: pq.abc.PGresult) -> list[Loader]:
+        found = self._loaders.get(name)
+        if found is None:
+            found = [LOADERS.get(result.ftype(column), text) for column in range(result.nfields)]
+            self._loaders[name] = found
+        return found
+
+    def _checked(self, result: pq.abc.PGresult) -> pq.abc.PGresult:
+        if result.status not in DONE:
+            raise error_from_result(result)
+        return result
