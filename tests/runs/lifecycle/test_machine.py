@@ -222,7 +222,7 @@ def test_any_sequence_of_verbs_keeps_what_must_hold():
     run_state_machine_as_test(
         Lives,
         settings=settings(
-            max_examples=25,
+            max_examples=20,
             stateful_step_count=30,
             deadline=None,
             database=None,
