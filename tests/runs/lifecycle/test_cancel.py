@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from runs import lifecycle, signals
@@ -21,7 +23,7 @@ from tests.support.factories import (
 from tests.support.threads import together
 
 pytestmark = pytest.mark.django_db
-ADA = {"actor": "user:ada"}
+ADA: dict[str, Any] = {"actor": "user:ada"}
 
 
 @pytest.mark.parametrize("status", ["QUEUED", "DELAYED", "PENDING_VERSION", "WAITING"])

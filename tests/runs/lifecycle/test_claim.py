@@ -203,7 +203,7 @@ def test_the_next_bucket_is_found_by_an_index():
     queue("mail", limit=1)
     made = Queue.objects.get(name="mail")
     Bucket.objects.bulk_create(
-        Bucket(queue=made, concurrency_key=str(key), key_hash=str(key), full=key % 2)
+        Bucket(queue=made, concurrency_key=str(key), key_hash=str(key), full=key % 2 == 1)
         for key in range(5000)
     )
     with connection.cursor() as cursor:

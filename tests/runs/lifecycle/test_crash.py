@@ -1,10 +1,10 @@
 import json
+from typing import Any
 
 import pytest
 
 from runs import conf
 from runs.lifecycle import attempts, store
-from runs.lifecycle.store import Finished
 from runs.models import Ready, Task
 from runs.states import RunStatus
 from tests.support.factories import (
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 EXITED = "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
 
 
-def crashed(one: Held, code: str = EXITED) -> Finished:
+def crashed(one: Held, code: str = EXITED) -> Any:
     return finish(attempts.crash(*one.lease, code, "Its process exited with code 3."))
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from django.db import connection, transaction
 
@@ -28,7 +30,7 @@ def test_a_key_belongs_to_one_task():
 
 
 def test_a_run_shows_its_key():
-    run = Run.objects.get(pk=asked(idempotency_scope="run", idempotency_ttl=60.0).run_id)
+    run: Any = Run.objects.get(pk=asked(idempotency_scope="run", idempotency_ttl=60.0).run_id)
     assert (run.idempotency_key, run.idempotency_scope) == ("k", "run")
     assert (run.idempotency_expires_at - run.created_at).total_seconds() == 60
 
