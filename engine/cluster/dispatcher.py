@@ -99,7 +99,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
 
     def claim(self, slots: int) -> list[Claim]:
         self.promote(every=1.0)
-        assert self.store is not None  # noqa: S101  connect() opened it
+        assert self.store is not None
         try:
             return self.store.claim(self.board.session_id, slots)
         except SessionLost:
@@ -122,7 +122,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
 
     def pause(self, *, has_free: bool) -> float:
         """Seconds until there may be something to do though nobody wakes us."""
-        assert self.store is not None  # noqa: S101
+        assert self.store is not None
         if has_free and self.store.claimable():
             return CONTENDED
         self.promote(every=0.0)
@@ -140,7 +140,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.due_in = max(wait.total_seconds(), 0.001)
 
     def wait(self, seconds: float) -> None:
-        assert self.listener is not None  # noqa: S101  connect() opened it
+        assert self.listener is not None
         readable, _, _ = select.select([self.listener, self.wake], [], [], seconds)
         if self.wake in readable:
             self.wake.drain()

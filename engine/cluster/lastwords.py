@@ -40,9 +40,7 @@ def speak(ending: store.Ending) -> NoReturn:
         letter.flush()
         os.set_inheritable(letter.fileno(), True)
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        os.execve(
-            sys.executable, [sys.executable, *FRESH, str(letter.fileno())], dict(environment)
-        )
+        os.execve(sys.executable, [sys.executable, *FRESH, str(letter.fileno())], dict(environment))
 
 
 def main(letter: int) -> None:

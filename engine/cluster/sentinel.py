@@ -15,7 +15,8 @@ from django import db
 from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, worker as workers
+from engine.cluster import bookkeeper
+from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
 from engine.cluster.dispatcher import DispatchBroker

@@ -76,7 +76,7 @@ _place: Place | None = None
 
 
 def place() -> Place:
-    assert _place is not None  # `prepare` ran before the fork  # noqa: S101
+    assert _place is not None  # `prepare` ran before the fork
     return _place
 
 
@@ -103,7 +103,7 @@ def begin(**_: Any) -> None:
     try:
         catalog.register(discovery.discover())
     except DuplicateTaskIds as error:
-        log.error("%s", error)  # noqa: TRY400  the sentence says it all
+        log.error("%s", error)
         os._exit(MISCONFIGURED)
     insisting(here, lambda opened: opened.warm_up())
     become_free(here)

@@ -100,9 +100,7 @@ def intervals(site: Site, queue: str) -> list[tuple[float, float]]:
         for attempt in Attempt.objects.filter(run_id__in={n["run"] for n in notes})
         if attempt.finished_at is not None
     }
-    return [
-        (n["at"], left.get(key(n), recorded[key(n)])) for n in notes if n["what"] == "enter"
-    ]
+    return [(n["at"], left.get(key(n), recorded[key(n)])) for n in notes if n["what"] == "enter"]
 
 
 def key(note: dict[str, Any]) -> tuple[str, int]:

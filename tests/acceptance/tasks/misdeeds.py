@@ -48,9 +48,11 @@ ENDS = {
     "exit-3": lambda: os._exit(3),
     "system-exit": lambda: sys.exit(0),
     "abort": os.abort,
-    "terminated": lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    and None
-    or os.kill(os.getpid(), signal.SIGTERM),
+    "terminated": lambda: (
+        (signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        and None)
+        or os.kill(os.getpid(), signal.SIGTERM)
+    ),
 }
 
 
