@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,9 @@ failed = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     item.stash[failed] = item.stash.get(failed, False) or report.failed
     return report
@@ -25,9 +27,9 @@ def template(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[str]:
     """A migrated database to copy."""
-    with django_db_blocker.unblock(), new_template(tmp_path_factory.mktemp("template")) as made:
-        with django_db_blocker.block():
-            yield made
+    home = tmp_path_factory.mktemp("template")
+    with django_db_blocker.unblock(), new_template(home) as made, django_db_blocker.block():
+        yield made
 
 
 @pytest.fixture

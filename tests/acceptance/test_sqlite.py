@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import pytest
 from django.db import connection, connections
@@ -44,6 +45,7 @@ def test_a_writer_killed_inside_its_transaction_blocks_nobody(calm):
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     with holder:
+        assert holder.stdout is not None
         assert holder.stdout.readline() == "inside\n"
         until.touch()
         kill(holder.pid, signal.SIGKILL)
@@ -55,7 +57,7 @@ def test_workers_killed_while_they_write_leave_the_file_whole(site):
     cluster = site.cluster(workers=3)
     ids = site.trigger_many("work", [{}] * 150)
     for done in (10, 30, 50, 70, 90):
-        eventually(lambda done=done: finished(ids) >= done)
+        eventually(partial(has_finished, ids, done))
         kill(cluster.only("worker"), signal.SIGKILL)
     for run_id in ids:
         site.ended(run_id)
@@ -95,8 +97,8 @@ def read():
     list(Run.objects.newest_first()[:50])
 
 
-def finished(ids):
-    return Run.objects.filter(pk__in=ids, finished_at__isnull=False).count()
+def has_finished(ids, count):
+    return Run.objects.filter(pk__in=ids, finished_at__isnull=False).count() >= count
 
 
 def integrity():

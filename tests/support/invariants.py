@@ -96,7 +96,7 @@ def intervals(site: Site, queue: str) -> list[tuple[float, float]]:
     notes = [n for n in site.notes() if n["queue"] == queue or n["queue"].split(":")[0] == queue]
     left = {key(n): n["at"] for n in notes if n["what"] == "exit"}
     recorded = {
-        (attempt.run_id, attempt.number): attempt.finished_at.timestamp()
+        (str(attempt.run_id), attempt.number): attempt.finished_at.timestamp()
         for attempt in Attempt.objects.filter(run_id__in={n["run"] for n in notes})
         if attempt.finished_at is not None
     }

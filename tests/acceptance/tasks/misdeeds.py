@@ -49,8 +49,7 @@ ENDS = {
     "system-exit": lambda: sys.exit(0),
     "abort": os.abort,
     "terminated": lambda: (
-        (signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        and None)
+        (signal.signal(signal.SIGTERM, signal.SIG_DFL) and None)
         or os.kill(os.getpid(), signal.SIGTERM)
     ),
 }
@@ -107,7 +106,7 @@ def close_files(payload):
     note("enter")
     os.closerange(0, 256)
     if payload == "reuse":
-        for number in range(40):
+        for _ in range(40):
             os.open("/dev/null", os.O_RDWR)
     return "closed"
 
