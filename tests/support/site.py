@@ -168,8 +168,9 @@ class Site:
 
     def ended(self, run_id: str, within: float = 20) -> Run:
         """The run, once it is final."""
-        found = Run.objects.filter(pk=run_id, status__in=FINAL)
-        return eventually(found.first, within=within)
+        final = Run.objects.filter(pk=run_id, status__in=FINAL)
+        eventually(final.exists, within=within)
+        return final.get()
 
     def completed(self, run_id: str, within: float = 20) -> Run:
         run = self.ended(run_id, within)

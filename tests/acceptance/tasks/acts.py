@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from _notes import note, noted
+from _notes import note, noted  # type: ignore[import-not-found]
 
 from engine import queue, retry, task
 
