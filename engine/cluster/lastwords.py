@@ -40,11 +40,8 @@ def speak(ending: store.Ending) -> NoReturn:
         letter.flush()
         os.set_inheritable(letter.fileno(), True)
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        os.execve(  # noqa: S606  our own interpreter
-            sys.executable,
-            [sys.executable, *FRESH, str(letter.fileno())],
-            dict(environment),
-        )
+        command = [sys.executable, *FRESH, str(letter.fileno())]
+        os.execve(sys.executable, command, dict(environment))  # noqa: S606  it is our own
 
 
 def main(letter: int) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -6,27 +6,41 @@ from pytest_django import DjangoDbBlocker
 
 from tests.support import invariants
 from tests.support.postgres import Postgres
-from tests.support.site import Cluster, Site, new_site, site_on
+from tests.support.site import Cluster, Site, new_site, new_template, site_on
 
 failed = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     item.stash[failed] = item.stash.get(failed, False) or report.failed
     return report
 
 
+@pytest.fixture(scope="session")
+def template(
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[str]:
+    """A migrated database to copy."""
+    home = tmp_path_factory.mktemp("template")
+    with django_db_blocker.unblock(), new_template(home) as made, django_db_blocker.block():
+        yield made
+
+
 @pytest.fixture
 def site(
+    template: str,
     tmp_path: Path,
     request: pytest.FixtureRequest,
-    django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Site]:
     """A database of this test's own; everything is checked at its end."""
-    with django_db_blocker.unblock(), new_site(tmp_path) as made, made.in_view():
+    with django_db_blocker.unblock(), new_site(template, tmp_path) as made, made.in_view():
         yield made
         if not request.node.stash[failed]:
             invariants.check(made)
@@ -35,12 +49,11 @@ def site(
 
 @pytest.fixture(scope="session")
 def shared_site(
-    tmp_path_factory: pytest.TempPathFactory,
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
+    template: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Site]:
     """One database and one cluster of two workers for tests that leave both as they found them."""
-    with django_db_blocker.unblock(), new_site(tmp_path_factory.mktemp("shared")) as made:
+    home = tmp_path_factory.mktemp("shared")
+    with django_db_blocker.unblock(), new_site(template, home) as made:
         with made.in_view():
             made.cluster()
         with django_db_blocker.block():

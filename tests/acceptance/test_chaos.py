@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from functools import partial
 
 import pytest
 
@@ -18,20 +19,24 @@ KILLS = 15
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", [int(os.environ.get("CHAOS_SEED", "20240607"))])
 def test_random_kills_break_no_promise(site, seed):
-    print("seed", seed)
+    print("seed", seed)  # noqa: T201
     chosen = random.Random(seed)
     for _ in range(2):
         site.cluster(workers=2)
     load(site, chosen)
     for number in range(KILLS):
         # progress between two kills, so that they meet different moments
-        seen = len(site.notes())
-        eventually(lambda seen=seen: len(site.notes()) >= seen + chosen.randrange(1, 8), within=20)
+        wanted = len(site.notes()) + chosen.randrange(1, 8)
+        eventually(partial(has_notes, site, wanted), within=20)
         strike(site, chosen, whole=number in (5, 10))
         if number % 4 == 0:
             lifecycle.cancel(chosen.choice(site.accepted), actor="user:chaos")
     invariants.check(site, {"narrow": 3, "narrow:a": 2, "narrow:b": 2}, within=60)
-    print(invariants.statuses(site))
+    print(invariants.statuses(site))  # noqa: T201
+
+
+def has_notes(site, count):
+    return len(site.notes()) >= count
 
 
 def load(site, chosen):

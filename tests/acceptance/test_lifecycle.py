@@ -47,7 +47,6 @@ def test_attempts_run_out(calm):
 
 def test_a_delayed_run_starts_no_earlier(calm):
     run = calm.completed(calm.trigger("work", delay=0.6))
-    assert run.delay_until is not None and run.started_at is not None
     assert run.started_at >= run.delay_until
 
 

@@ -47,7 +47,7 @@ def one_end_each(site: Site) -> None:
     statuses: dict[str, list[str]] = defaultdict(list)
     for run_id, status in events.values_list("run_id", "status"):
         statuses[run_id].append(status)
-    wanted = {run.pk: [run.status] for run in Run.objects.filter(pk__in=site.accepted).light()}
+    wanted = {str(run.pk): [run.status] for run in Run.objects.filter(pk__in=site.accepted).light()}
     assert statuses == wanted, differing(statuses, wanted)
 
 
@@ -58,7 +58,7 @@ def attempts_are_whole(site: Site) -> None:
         numbers[attempt.run_id].append(attempt.number)
         assert attempt.status != AttemptStatus.EXECUTING, attempt
     wanted = {
-        run.pk: list(range(1, run.attempt_number + 1))
+        str(run.pk): list(range(1, run.attempt_number + 1))
         for run in Run.objects.filter(pk__in=site.accepted, attempt_number__gt=0).light()
     }
     assert numbers == wanted, differing(numbers, wanted)
@@ -96,7 +96,7 @@ def intervals(site: Site, queue: str) -> list[tuple[float, float]]:
     notes = [n for n in site.notes() if n["queue"] == queue or n["queue"].split(":")[0] == queue]
     left = {key(n): n["at"] for n in notes if n["what"] == "exit"}
     recorded = {
-        (attempt.run_id, attempt.number): attempt.finished_at.timestamp()
+        (str(attempt.run_id), attempt.number): attempt.finished_at.timestamp()
         for attempt in Attempt.objects.filter(run_id__in={n["run"] for n in notes})
         if attempt.finished_at is not None
     }

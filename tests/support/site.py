@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import uuid
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections
 
 from dashboard.conf.database import from_url
 from engine import wakeup
@@ -22,7 +23,7 @@ from runs.lifecycle import TriggerItem, TriggerOptions, definitions
 from runs.models import Run, SessionState, WorkerSession
 from runs.models.run import Source
 from runs.states import FINAL, RunStatus
-from tests.support.instance import Instance, empty_database, running
+from tests.support.instance import Instance, administrate, empty_database, running, url_of
 from tests.support.waiting import eventually
 
 TASKS = Path(__file__).resolve().parents[1] / "acceptance" / "tasks"
@@ -167,8 +168,9 @@ class Site:
 
     def ended(self, run_id: str, within: float = 20) -> Run:
         """The run, once it is final."""
-        found = Run.objects.filter(pk=run_id, status__in=FINAL)
-        return eventually(found.first, within=within)
+        final = Run.objects.filter(pk=run_id, status__in=FINAL)
+        eventually(final.exists, within=within)
+        return final.get()
 
     def completed(self, run_id: str, within: float = 20) -> Run:
         run = self.ended(run_id, within)
@@ -222,10 +224,39 @@ def site_on(url: str, home: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def new_site(home: Path) -> Iterator[Site]:
-    """A site over a new database of the kind the suite runs on."""
-    with empty_database(home) as url, site_on(url, home) as site:
-        yield site
+def new_site(template: str, home: Path) -> Iterator[Site]:
+    """A site over a copy of the migrated database `template`."""
+    with copied(template, home) as url, running(url, home) as instance:
+        site = Site(instance)
+        try:
+            yield site
+        finally:
+            site.close()
+
+
+@contextmanager
+def copied(template: str, home: Path) -> Iterator[str]:
+    if connection.vendor == "sqlite":
+        shutil.copy(template, home / "site.sqlite3")
+        yield url_of(str(home / "site.sqlite3"))
+        return
+    name = f"site_{uuid.uuid4().hex[:12]}"
+    administrate(f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield url_of(name)
+    finally:
+        administrate(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def new_template(home: Path) -> Iterator[str]:
+    """The name of a migrated database nobody uses, to copy from."""
+    with empty_database(home) as url:
+        with pointed_at(url):
+            call_command("migrate", verbosity=0)
+        yield (
+            url.removeprefix("sqlite:///") if connection.vendor == "sqlite" else url.split("/")[-1]
+        )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from _notes import note, noted
+from _notes import note, noted  # type: ignore[import-not-found]
 
 from engine import queue, retry, task
 
@@ -57,7 +57,7 @@ def flaky(payload, ctx):
 
 @task(id="talk", retry=ONCE)
 def talk(payload):
-    print("said hello")
+    print("said hello")  # noqa: T201
     logging.getLogger("talk").warning("logged %s", "hello")
     while not Path(payload["until"]).exists():
         time.sleep(0.01)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from _notes import note, noted
+from _notes import note, noted  # type: ignore[import-not-found]
 
 from engine import retry, task
 
@@ -42,16 +42,18 @@ def end(payload):
     ENDS[payload]()
 
 
+def terminated():
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 ENDS = {
     "segfault": lambda: ctypes.string_at(0),
     "exit": lambda: os._exit(0),
     "exit-3": lambda: os._exit(3),
     "system-exit": lambda: sys.exit(0),
     "abort": os.abort,
-    "terminated": lambda: (
-        (signal.signal(signal.SIGTERM, signal.SIG_DFL) and None)
-        or os.kill(os.getpid(), signal.SIGTERM)
-    ),
+    "terminated": terminated,
 }
 
 
@@ -106,7 +108,7 @@ def close_files(payload):
     note("enter")
     os.closerange(0, 256)
     if payload == "reuse":
-        for number in range(40):
+        for _ in range(40):
             os.open("/dev/null", os.O_RDWR)
     return "closed"
 
@@ -124,7 +126,7 @@ def untidy(payload):
         signal.signal(number, signal.SIG_IGN)
     if payload == "clock":
         time.time = lambda: 0.0
-        datetime.datetime = None
+        vars(datetime)["datetime"] = None
 
 
 @task(id="tidy", retry=ONCE)
