@@ -28,7 +28,7 @@ def new_instance(tmp_path: Path, django_db_blocker) -> Iterator[Instance]:
         yield it
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started
