@@ -19,7 +19,7 @@ KILLS = 15
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", [int(os.environ.get("CHAOS_SEED", "20240607"))])
 def test_random_kills_break_no_promise(site, seed):
-    print("seed", seed)  # noqa: T201
+    print("seed", seed)
     chosen = random.Random(seed)
     for _ in range(2):
         site.cluster(workers=2)
@@ -32,7 +32,7 @@ def test_random_kills_break_no_promise(site, seed):
         if number % 4 == 0:
             lifecycle.cancel(chosen.choice(site.accepted), actor="user:chaos")
     invariants.check(site, {"narrow": 3, "narrow:a": 2, "narrow:b": 2}, within=60)
-    print(invariants.statuses(site))  # noqa: T201
+    print(invariants.statuses(site))
 
 
 def has_notes(site, count):

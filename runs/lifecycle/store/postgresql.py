@@ -115,4 +115,4 @@ class SeparateStore(PostgresStore):
 
 
 def called(verb: str, places: Sequence[str]) -> str:
-    return f"SELECT * FROM trackside_{verb}({', '.join(places)})"  # noqa: S608  own names only
+    return f"SELECT * FROM trackside_{verb}({', '.join(places)})"
