@@ -20,11 +20,11 @@ from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
 from engine.cluster.dispatcher import DispatchBroker, prepare_child
+from engine.cluster.limits import MEMORY_ROUND, SECOND, Limits, ask, grace_of, kill
 from engine.cluster.processes import (
     adopt_orphans,
     die_with_parent,
     kill_tree,
-    memory_of,
     name_process,
     sweep_children,
 )
@@ -34,15 +34,8 @@ log = logging.getLogger("trackside")
 
 #: Seconds between two rounds when nothing happens.
 ROUND = 0.5
-#: Seconds between two looks at the memory of a run.
-MEMORY_ROUND = 0.25
-#: Runs younger than this many seconds are not measured.
-YOUNG = 0.2
-#: Seconds a worker that was asked to hand its run back gets before it is killed.
-SHUTDOWN_GRACE = 3.0
 #: Longest pause before a worker that keeps dying at its start is started again.
 LONGEST_BACKOFF = 60.0
-SECOND = 1_000_000_000
 
 
 class TracksideSentinel(Sentinel):  # type: ignore[misc]
@@ -69,7 +62,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         self.broker.parent = os.getpid()
         self.slots: dict[Process, int] = {}
         self.respawns: dict[int, tuple[float, int]] = {}
-        self.measured_at = 0.0
+        self.limits = Limits()
         if start:
             self.start()
 
@@ -128,10 +121,13 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         if self.board.head.fenced == 1:
             self.fence()
         for process, index in self.slots.items():
-            self.enforce(process, self.board.slots[index])
-        self.measure()
+            self.limits.enforce(process, self.board.slots[index])
+        self.limits.measure(self.working())
         sweep_children(self.known())
         wait([p.sentinel for p in [*self.pool, self.monitor, self.pusher]], self.pause())
+
+    def working(self) -> list[tuple[Process, Slot]]:
+        return [(process, self.board.slots[index]) for process, index in self.slots.items()]
 
     def known(self) -> set[int]:
         processes = [*self.pool, self.monitor, self.pusher]
@@ -201,7 +197,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         for process, index in self.slots.items():
             slot = self.board.slots[index]
             if slot.state == State.ASSIGNED:
-                self.kill(process, slot, Ask.SHUTDOWN)
+                kill(process, slot, Ask.SHUTDOWN)
 
     def fence(self) -> None:
         """The session was reaped: nothing its workers do counts any more, so end them."""
@@ -211,37 +207,6 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             slot.run = slot.token = b""
             kill_tree(process.pid or 0)
         self.board.head.fenced = 2
-
-    # -- limits -----------------------------------------------------------------------------------
-
-    def enforce(self, process: Process, slot: Slot) -> None:
-        """Ask for what is due, kill what was asked and did not stop in its grace."""
-        now = time.monotonic_ns()
-        if slot.state == State.RUNNING and slot.deadline and now >= slot.deadline:
-            self.ask(slot, Ask.TIMEOUT)
-        if slot.is_busy and slot.is_asked and now >= slot.asked_at + grace_of(slot):
-            self.kill(process, slot, Ask(slot.ask))
-
-    def ask(self, slot: Slot, why: Ask) -> None:
-        if slot.ask_to_stop(why) and slot.pid:
-            os.kill(slot.pid, signal.SIGUSR1)
-
-    def kill(self, process: Process, slot: Slot, why: Ask) -> None:
-        slot.killed, slot.asked_run = why, slot.run
-        kill_tree(process.pid or 0)
-        process.join(1)
-
-    def measure(self) -> None:
-        """Kill runs that use more memory than their machine preset has."""
-        if time.monotonic() - self.measured_at < MEMORY_ROUND:
-            return
-        self.measured_at = time.monotonic()
-        for process, index in self.slots.items():
-            slot = self.board.slots[index]
-            old = time.monotonic_ns() - slot.since > YOUNG * SECOND
-            if slot.state == State.RUNNING and slot.memory and old and process.pid:
-                if memory_of(process.pid) > slot.memory:
-                    self.kill(process, slot, Ask.MEMORY)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -257,15 +222,15 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             late = time.monotonic() > deadline
             if self.board.head.stop == Stop.NOW:
                 for process, index in self.slots.items():
-                    self.kill(process, self.board.slots[index], Ask.SHUTDOWN)
+                    kill(process, self.board.slots[index], Ask.SHUTDOWN)
             elif late and not asked:
                 asked = True
                 for slot in self.board:
                     if slot.is_busy:
-                        self.ask(slot, Ask.SHUTDOWN)
+                        ask(slot, Ask.SHUTDOWN)
             for process, index in self.slots.items():
-                self.enforce(process, self.board.slots[index])
-            self.measure()
+                self.limits.enforce(process, self.board.slots[index])
+            self.limits.measure(self.working())
             wait([process.sentinel for process in self.pool], 0.05)
         self.end_of(self.pusher, 2.0)
         self.deaths.send(bookkeeper.CLOSE, patience=1.0)
@@ -295,16 +260,6 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         if process.is_alive():
             kill_tree(process.pid or 0)
             process.join(1)
-
-
-def grace_of(slot: Slot) -> int:
-    """Nanoseconds between the request and the kill."""
-    seconds = {
-        Ask.CANCEL: float(conf.get("CANCEL_GRACE_SECONDS")),
-        Ask.TIMEOUT: float(conf.get("TIMEOUT_GRACE_SECONDS")),
-        Ask.SHUTDOWN: SHUTDOWN_GRACE,
-    }.get(Ask(slot.ask), 0.0)
-    return int(seconds * SECOND)
 
 
 class StopFlag:

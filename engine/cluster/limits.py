@@ -1,0 +1,72 @@
+"""What the sentinel holds a worker to: its time, its memory, and an answer when asked to stop."""
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from multiprocessing import Process
+
+from engine.cluster.board import Ask, Slot, State
+from engine.cluster.processes import kill_tree, memory_of
+from runs import conf
+
+#: Seconds between two looks at the memory of a run.
+MEMORY_ROUND = 0.25
+#: Runs younger than this many seconds are not measured.
+YOUNG = 0.2
+#: Seconds a worker that was asked to hand its run back gets before it is killed.
+SHUTDOWN_GRACE = 3.0
+SECOND = 1_000_000_000
+
+
+class Limits:
+    """Asks first, kills after the grace; memory is not argued about."""
+
+    def __init__(self) -> None:
+        self.measured_at = 0.0
+
+    def enforce(self, process: Process, slot: Slot) -> None:
+        """Ask for what is due, kill what was asked and did not stop in its grace."""
+        now = time.monotonic_ns()
+        if slot.state == State.RUNNING and slot.deadline and now >= slot.deadline:
+            ask(slot, Ask.TIMEOUT)
+        if slot.is_busy and slot.is_asked and now >= slot.asked_at + grace_of(slot):
+            kill(process, slot, Ask(slot.ask))
+
+    def measure(self, working: Iterable[tuple[Process, Slot]]) -> None:
+        """Kill runs that use more memory than their machine preset has."""
+        if time.monotonic() - self.measured_at < MEMORY_ROUND:
+            return
+        self.measured_at = time.monotonic()
+        for process, slot in working:
+            if is_measured(slot) and memory_of(process.pid or 0) > slot.memory:
+                kill(process, slot, Ask.MEMORY)
+
+
+def is_measured(slot: Slot) -> bool:
+    """Whether the slot's run has a memory limit and is past its first moments."""
+    old = time.monotonic_ns() - slot.since > YOUNG * SECOND
+    return slot.state == State.RUNNING and bool(slot.memory) and old
+
+
+def ask(slot: Slot, why: Ask) -> None:
+    """Tell the worker's signal handler that its run should stop."""
+    if slot.ask_to_stop(why) and slot.pid:
+        os.kill(slot.pid, signal.SIGUSR1)
+
+
+def kill(process: Process, slot: Slot, why: Ask) -> None:
+    """End a worker and everything below it; the slot says for what."""
+    slot.killed, slot.asked_run = why, slot.run
+    kill_tree(process.pid or 0)
+    process.join(1)
+
+
+def grace_of(slot: Slot) -> int:
+    """Nanoseconds between the request and the kill."""
+    seconds = {
+        Ask.CANCEL: float(conf.get("CANCEL_GRACE_SECONDS")),
+        Ask.TIMEOUT: float(conf.get("TIMEOUT_GRACE_SECONDS")),
+        Ask.SHUTDOWN: SHUTDOWN_GRACE,
+    }.get(Ask(slot.ask), 0.0)
+    return int(seconds * SECOND)
