@@ -3,6 +3,7 @@ import os
 from engine import task
 from engine.execution.assignment import Assignment
 from engine.execution.executor import execute
+from engine.execution.hygiene import Snapshot
 from engine.execution.outcomes import Succeeded
 from tests.engine.support import Calm, Sink, carry_out
 
@@ -27,7 +28,7 @@ def test_damage_is_told_with_the_outcome():
         os.close(reading)
 
     work = Assignment(run_id="run_1", task_id="closer", attempt=1)
-    outcome = execute(work, Sink(), Calm(), [reading])
+    outcome = execute(work, Sink(), Calm(), Snapshot([reading]))
     assert isinstance(outcome, Succeeded)
     assert str(reading) in outcome.recycle
     os.close(writing)
