@@ -7,10 +7,12 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django_q.conf import Conf
 from django_q.signals import post_spawn
 
@@ -27,6 +29,7 @@ from engine.cluster.processes import (
 )
 from engine.execution import capture, executor, interrupts, outcomes
 from engine.execution.assignment import Assignment
+from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
 from engine.registry import DuplicateTaskIds
 from engine.sdk.machines import PRESETS
@@ -40,6 +43,10 @@ log = logging.getLogger("trackside")
 SECOND = 1_000_000_000
 #: How the sentinel learns that a start failed for good: sysexits.h's "configuration error".
 MISCONFIGURED = 78
+#: And how a process ends that met a mistake of ours: its "internal software error".
+BROKEN = 70
+#: What no repetition mends; everything else the database answers may pass.
+MISTAKES = (DataError, IntegrityError, *store.DRIVER_MISTAKES)
 REASONS = {Ask.CANCEL: "cancel", Ask.TIMEOUT: "timeout", Ask.SHUTDOWN: "shutdown"}
 
 
@@ -120,10 +127,39 @@ def become_free(here: Place) -> None:
 
 
 def execute(run_id: str, token: str) -> None:
-    """The one function django-q2 executes here: a claimed run, and the runs inherited after it."""
+    """The one function django-q2 executes here. Never raises: django-q2 would swallow it and wait."""
     here = place()
     if bytes(here.slot.token).decode() != token:
         return  # meant for a predecessor that died; the bookkeeper takes the run back
+    try:
+        work_off(here, run_id, token)
+    except BaseException as mistake:
+        log.critical(
+            "Worker %s ends because of a mistake in Trackside.", os.getpid(), exc_info=True
+        )
+        give_up(here, mistake)
+
+
+def give_up(here: Place, mistake: BaseException) -> NoReturn:
+    """End this process; its run, if it has one, ends as SYSTEM_FAILURE.
+
+    When not even that can be written, the slot stays busy: the sentinel sees a worker die on a run.
+    """
+    try:
+        if here.slot.is_busy:
+            error = describe(mistake, "TASK_EXECUTION_FAILED")
+            run, token = here.slot.run_id, bytes(here.slot.token).decode()
+            finished(
+                here, attempts.fail(run, token, error, RunStatus.SYSTEM_FAILURE), store.Next.NONE
+            )
+        here.slot.clear(State.GONE)
+    finally:
+        logging.shutdown()
+        os._exit(BROKEN)
+
+
+def work_off(here: Place, run_id: str, token: str) -> None:
+    """A claimed run, and the runs inherited after it."""
     budget = Budget()
     work = started(here, run_id, token)
     while work is not None:
@@ -191,7 +227,8 @@ def memory_of(machine: str) -> int:
 
 def assignment_of(work: store.Assignment) -> Assignment:
     """The stored run as the executor takes it."""
-    run_id, task_id, token, attempt, payload, tags, *others = work
+    facts: tuple[Any, ...] = work
+    run_id, task_id, token, attempt, payload, tags, *others = facts
     names = () if tags == "[]" else tuple(json.loads(tags))
     return Assignment(run_id, task_id, token, attempt, payload, names, *others)
 
@@ -206,8 +243,8 @@ def ending_of(  # noqa: PLR0911  one branch for each outcome
             return attempts.complete(run, token, output)
         case outcomes.Failed(retry_delay=None):
             return attempts.fail(run, token, outcome.error, outcome.final_status)
-        case outcomes.Failed(error=error, retry_delay=float(delay)):
-            return attempts.retry(run, token, error, delay)
+        case outcomes.Failed(error=error, retry_delay=float(delay), machine=machine):
+            return attempts.retry(run, token, error, delay, machine=machine)
         case outcomes.Canceled(error=error):
             return attempts.acknowledge_cancel(run, token, error)
         case outcomes.Missing(reason=reason):
@@ -223,15 +260,26 @@ def tidy(here: Place) -> None:
     left = sweep_children(set())
     if left:
         log.warning("Run %s left %s processes behind; they were killed.", here.slot.run_id, left)
-    close_connections()
+    close_connections(interrupted=here.slot.is_asked)
 
 
-def close_connections() -> None:
-    """Django's connections of the body: gone when it left them in a transaction or broken."""
+def close_connections(*, interrupted: bool) -> None:
+    """Django's connections of the body: gone when it left them in a transaction or broken.
+
+    Of a body that was `interrupted` all go: the exception may have come in the middle of a query.
+    """
     for connection in connections.all(initialized_only=True):
-        if connection.in_atomic_block or connection.needs_rollback:
-            connection.close()
-        connection.close_if_unusable_or_obsolete()
+        if interrupted or connection.in_atomic_block or connection.needs_rollback:
+            drop(connection)
+        else:
+            connection.close_if_unusable_or_obsolete()
+
+
+def drop(connection: BaseDatabaseWrapper) -> None:
+    """Close a connection and forget its state: inside `atomic` Django would never open it again."""
+    with suppress(DatabaseError, InterfaceError):
+        connection.close()
+    del connections[connection.alias]
 
 
 # -- what must reach the database -----------------------------------------------------------------
@@ -268,6 +316,8 @@ def insisting(here: Place, call: Callable[[store.Store], R]) -> R:
             if here.hot is None:
                 here.hot = store.dedicated()
             return call(here.hot)
+        except MISTAKES:
+            raise
         except (DatabaseError, InterfaceError, store.DRIVER_ERRORS) as error:
             log.warning(
                 "Run %s: %s; trying again in %.2f s.",

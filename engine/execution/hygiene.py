@@ -3,7 +3,7 @@
 What cannot be put back is reported, and the worker is replaced.
 """
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # signal.getsignal builds an enum each time
 import datetime
 import locale
 import os

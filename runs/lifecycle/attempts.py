@@ -49,8 +49,19 @@ def fail(
     )
 
 
-def retry(run_id: str, token: str, error: str, delay: float, *, crashed: bool = False) -> Ending:
-    """The attempt failed; another follows `delay` seconds from now. The slot is given back (DEC-12)."""
+def retry(
+    run_id: str,
+    token: str,
+    error: str,
+    delay: float,
+    *,
+    crashed: bool = False,
+    machine: str | None = None,
+) -> Ending:
+    """The attempt failed; another follows `delay` seconds from now, on `machine` if one is named.
+
+    The slot is given back (DEC-12).
+    """
     return Ending(
         run_id=run_id,
         token=token,
@@ -60,6 +71,7 @@ def retry(run_id: str, token: str, error: str, delay: float, *, crashed: bool = 
         error=error,
         delay=delay,
         crashed=crashed,
+        machine=machine,
     )
 
 
@@ -119,8 +131,9 @@ CRASH_STATUS = {
     "TASK_PROCESS_SIGTERM": RunStatus.SYSTEM_FAILURE,
     "TASK_PROCESS_SIGKILL_TIMEOUT": RunStatus.SYSTEM_FAILURE,
 }
-#: Out of memory is retried only where the task names a larger machine (features.md 4.5).
-NOT_RETRIED = {"TASK_PROCESS_OOM_KILLED", "TASK_PROCESS_SIGKILL_TIMEOUT"}
+OUT_OF_MEMORY = "TASK_PROCESS_OOM_KILLED"
+#: Never tried again, whatever the policy.
+NOT_RETRIED = {"TASK_PROCESS_SIGKILL_TIMEOUT"}
 
 
 def crash(run_id: str, token: str, code: str, message: str) -> Ending:
@@ -129,11 +142,19 @@ def crash(run_id: str, token: str, code: str, message: str) -> Ending:
     if run.status == RunStatus.DEQUEUED:
         return release(run_id, token, message, started=False)
     if run.crash_count + 1 < conf.get("CRASH_LIMIT") and code not in NOT_RETRIED:
-        tries = run.attempt_number - run.uncounted_attempts
-        delay = policy(run).delay(tries)
-        if delay is not None:
-            return retry(run_id, token, error, delay, crashed=True)
+        rules, machine = policy(run), None
+        if code == OUT_OF_MEMORY:
+            machine = larger_machine(run, rules)
+        delay = rules.delay(run.attempt_number - run.uncounted_attempts)
+        if delay is not None and (machine or code != OUT_OF_MEMORY):
+            return retry(run_id, token, error, delay, crashed=True, machine=machine)
     return fail(run_id, token, error, CRASH_STATUS.get(code, RunStatus.CRASHED))
+
+
+def larger_machine(run: Run, rules: RetryPolicy) -> str | None:
+    """Out of memory is retried only where the task names another machine (features.md 4.5)."""
+    larger = rules.out_of_memory_machine
+    return larger if larger and larger != run.machine else None
 
 
 def policy(run: Run) -> RetryPolicy:

@@ -14,9 +14,12 @@ from runs.lifecycle.store.sqlite import SqliteStore
 
 #: What a dedicated store raises beside Django's own database errors.
 DRIVER_ERRORS = psycopg.Error
+#: Of these, the ones that say the same however often it is tried.
+DRIVER_MISTAKES = (psycopg.DataError, psycopg.IntegrityError)
 
 __all__ = [
     "DRIVER_ERRORS",
+    "DRIVER_MISTAKES",
     "Assignment",
     "Claim",
     "Ending",

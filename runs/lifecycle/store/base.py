@@ -75,7 +75,8 @@ class Ending:
     """How an attempt ends and where its run goes.
 
     `status` QUEUED means another try `delay` seconds from now. `uncounted` attempts do not count as
-    a try; `crashed` means the process or the cluster was lost. `output` and `error` are JSON text.
+    a try; `crashed` means the process or the cluster was lost. `machine` is the preset from now on.
+    `output` and `error` are JSON text.
     """
 
     run_id: str
@@ -89,6 +90,7 @@ class Ending:
     reason: str = ""
     uncounted: bool = False
     crashed: bool = False
+    machine: str | None = None
 
     @property
     def is_retry(self) -> bool:

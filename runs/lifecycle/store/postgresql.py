@@ -27,7 +27,7 @@ SELECT EXISTS (
      AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
 """
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 3, "finish": 13}
+CALLS = {"start": 3, "finish": 14}
 
 
 class PostgresStore(Store):
@@ -85,6 +85,7 @@ class PostgresStore(Store):
             ending.crashed,
             int(take),
             pid,
+            ending.machine,
         )
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 
@@ -108,7 +109,7 @@ class SeparateStore(PostgresStore):
         )
 
     def rows(self, sql: str, params: Sequence[Any]) -> Rows:
-        return self.cursor.execute(sql, params).fetchall()  # type: ignore[arg-type]
+        return self.cursor.execute(sql, params).fetchall()
 
     def call(self, verb: str, *parameters: Parameter) -> list[Any]:
         return self.prepared.row(verb, *parameters)

@@ -41,7 +41,7 @@ class Prepared:
 
     def row(self, name: str, *parameters: Parameter) -> list[Any]:
         """The first row of the answer; empty when there is none. Raises psycopg.Error."""
-        texts = [None if value is None else str(value).encode() for value in parameters]
+        texts: list[Any] = [None if value is None else str(value).encode() for value in parameters]
         result = self._checked(self._link.exec_prepared(name.encode(), texts))
         if not result.ntuples:
             return []

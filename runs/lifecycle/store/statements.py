@@ -92,6 +92,7 @@ UPDATE runs_run
        retry_at = CASE WHEN %(retry)s AND cancel_requested_at IS NULL THEN %(due)s END,
        uncounted_attempts = uncounted_attempts + %(uncounted)s,
        crash_count = crash_count + %(crashed)s,
+       machine = coalesce(%(machine)s, machine),
        usage_ms = usage_ms + coalesce((
          SELECT max(cast(round((julianday(%(at)s) - julianday(segment_started_at)) * 86400000) AS integer), 0)
            FROM runs_attempt WHERE run_id = %(run_id)s AND number = %(attempt)s), 0),
@@ -155,6 +156,7 @@ def end_params(ending: Ending, attempt: int, at: str, due: str | None) -> dict[s
         "due": due,
         "uncounted": int(ending.uncounted),
         "crashed": int(ending.crashed),
+        "machine": ending.machine,
         "run_id": ending.run_id,
         "attempt": attempt,
         "token": ending.token,

@@ -2,9 +2,10 @@
 -- QUEUED means another try p_delay seconds from now. A run that was asked to cancel becomes CANCELED whatever
 -- the answer was. Returns the lease's bucket, queue and session, or nothing when the lease was lost.
 --   p_uncounted: 1 when this attempt is not to count as a try    p_crashed: the process or the cluster was lost
+--   p_machine: the preset from now on, NULL for the one it had
 CREATE OR REPLACE FUNCTION trackside_end(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
-  p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean)
+  p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_machine text DEFAULT NULL)
 RETURNS TABLE (bucket_id bigint, queue_id bigint, session_id text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -32,6 +33,7 @@ BEGIN
          retry_at = CASE WHEN v_retry AND cancel_requested_at IS NULL THEN v_due END,
          uncounted_attempts = uncounted_attempts + p_uncounted,
          crash_count = crash_count + CASE WHEN p_crashed THEN 1 ELSE 0 END,
+         machine = coalesce(p_machine, machine),
          usage_ms = usage_ms + coalesce((extract(epoch FROM v_now - v_started) * 1000)::bigint, 0),
          done_token = p_token, updated_at = v_now
    WHERE id = p_run
@@ -84,7 +86,8 @@ $$;
 -- lease), with the next run's assignment if one was taken.
 CREATE OR REPLACE FUNCTION trackside_finish(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
-  p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_next integer, p_pid integer)
+  p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_next integer, p_pid integer,
+  p_machine text)
 RETURNS TABLE (won boolean, run_id text, task_id text, token text, attempt integer, payload text, tags text,
                is_test boolean, queue text, concurrency_key text, priority double precision,
                max_attempts integer, uncounted_attempts integer, max_duration double precision, machine text,
@@ -111,7 +114,7 @@ BEGIN
   ELSE
     SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
       FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
-                         p_uncounted, p_crashed);
+                         p_uncounted, p_crashed, p_machine);
   END IF;
   IF v_bucket IS NULL THEN
     won := EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);

@@ -1,0 +1,145 @@
+"""The worker's own steps, in this process: no cluster around it."""
+
+import pytest
+from django.db import connections
+
+from engine import task
+from engine.cluster import worker
+from engine.cluster.board import Ask, Board, State
+from engine.cluster.channels import Channel, TaskQueue
+from engine.execution.assignment import Assignment
+from engine.execution.failures import describe
+from engine.execution.outcomes import Failed
+from runs.lifecycle import attempts, store
+from runs.states import RunStatus
+from tests.support.factories import claim, dequeued_run, executing_run, finish, session, start
+from tests.support.factories import task as registered
+
+pytestmark = pytest.mark.django_db
+
+
+class Left(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """One worker that holds nothing yet, over the test's own connection."""
+
+    def leave(code):
+        raise Left(code)
+
+    wake, lines, inbox = Channel(), Channel(), TaskQueue()
+    place = worker.Place(Board(1), 0, wake, worker.LineSender(lines), 0, inbox.fileno())
+    place.hot = store.current()
+    monkeypatch.setattr(worker, "_place", place)
+    # the test's own connection is in a transaction, as no body may leave one
+    monkeypatch.setattr(connections, "all", lambda *, initialized_only: [])
+    monkeypatch.setattr(worker.os, "_exit", leave)
+    monkeypatch.setattr(worker.logging, "shutdown", lambda: None)
+    yield place
+    for channel in (wake, lines, inbox):
+        channel.reader.close()
+        channel.writer.close()
+
+
+@pytest.fixture
+def one(here):
+    """A claimed run, on the worker's slot."""
+    held = dequeued_run()
+    here.slot.assign(*held.lease, held.attempt, State.ASSIGNED)
+    return held
+
+
+def test_the_assignments_have_the_same_fields():
+    assert Assignment._fields == store.Assignment._fields
+
+
+def test_a_run_is_worked_off(here, one):
+    task(id="send")(lambda payload: payload)
+    worker.execute(*one.lease)
+    assert one.run.status == RunStatus.COMPLETED
+    assert here.slot.state == State.FREE
+
+
+def test_a_mistake_of_ours_ends_the_run_and_the_process(here, one, monkeypatch, caplog):
+    monkeypatch.setattr(worker, "attempt", lambda here, work: 1 / 0)
+    with pytest.raises(Left, match=str(worker.BROKEN)):
+        worker.execute(*one.lease)
+    assert one.run.status == RunStatus.SYSTEM_FAILURE
+    assert "ZeroDivisionError" in one.run.error
+    assert here.slot.state == State.GONE
+    assert "Traceback" in caplog.text
+
+
+def test_a_mistake_that_cannot_be_written_leaves_the_slot_to_the_sentinel(here, one, monkeypatch):
+    def refuse(*_):
+        raise TypeError("no")
+
+    monkeypatch.setattr(here.hot, "finish", refuse)
+    task(id="send")(lambda payload: payload)
+    with pytest.raises(Left, match=str(worker.BROKEN)):
+        worker.execute(*one.lease)
+    assert here.slot.is_busy
+    assert one.run.status == RunStatus.EXECUTING
+
+
+class Remembered:
+    """A connection of a body."""
+
+    alias = "body"
+    in_atomic_block = needs_rollback = False
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+    def close_if_unusable_or_obsolete(self):
+        """It is neither."""
+
+
+@pytest.fixture
+def body_connection(here, monkeypatch):
+    made = Remembered()
+    connections["body"] = made
+    monkeypatch.setattr(connections, "all", lambda *, initialized_only: [made])
+    yield made
+    if hasattr(connections._connections, "body"):
+        del connections["body"]
+
+
+def test_an_interrupted_body_loses_its_connections(here, one, body_connection):
+    worker.tidy(here)
+    assert not body_connection.closed
+    here.slot.ask_to_stop(Ask.CANCEL)
+    worker.tidy(here)
+    assert body_connection.closed
+    assert not hasattr(connections._connections, "body")
+
+
+def test_a_body_that_stays_in_a_transaction_loses_the_connection(here, body_connection):
+    body_connection.in_atomic_block = True
+    worker.tidy(here)
+    assert not hasattr(connections._connections, "body")
+
+
+def test_out_of_memory_is_tried_again_on_the_larger_machine():
+    by = session()
+    one = dequeued_run(by)
+    work = start(one)
+    outcome = Failed(describe(MemoryError()), 0.0, RunStatus.CRASHED, "large-1x")
+    finish(worker.ending_of(work, outcome))
+    assert (one.run.status, one.run.machine) == (RunStatus.QUEUED, "large-1x")
+    assert start(claim(by)[0]).machine == "large-1x"
+
+
+def test_killed_for_memory_moves_up_once():
+    registered(config='{"retry": {"out_of_memory_machine": "large-1x", "min_timeout": 0}}')
+    by = session()
+    one = executing_run(by, max_attempts=3)
+    finish(attempts.crash(*one.lease, attempts.OUT_OF_MEMORY, "killed"))
+    assert (one.run.status, one.run.machine) == (RunStatus.QUEUED, "large-1x")
+    again = claim(by)[0]
+    start(again)
+    finish(attempts.crash(*again.lease, attempts.OUT_OF_MEMORY, "killed"))
+    assert one.run.status == RunStatus.CRASHED
