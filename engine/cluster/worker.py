@@ -1,7 +1,5 @@
 """The worker: executes bodies in django-q2's worker loop and writes their outcome itself."""
 
-import contextlib
-import json
 import logging
 import os
 import signal
@@ -20,6 +18,7 @@ from engine import catalog, discovery
 from engine.cluster import lastwords
 from engine.cluster.board import Ask, Board, Slot, State
 from engine.cluster.channels import Channel, TaskQueue
+from engine.cluster.endings import assignment_of, ending_of, memory_of
 from engine.cluster.lines import LineSender
 from engine.cluster.processes import (
     adopt_orphans,
@@ -27,12 +26,10 @@ from engine.cluster.processes import (
     name_process,
     sweep_children,
 )
-from engine.execution import capture, executor, interrupts, outcomes
-from engine.execution.assignment import Assignment
+from engine.execution import capture, executor, interrupts
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
 from engine.registry import DuplicateTaskIds
-from engine.sdk.machines import PRESETS
 from runs import conf, signals
 from runs.lifecycle import attempts, store
 from runs.models import Run
@@ -201,9 +198,6 @@ def leave(here: Place) -> NoReturn:
     os._exit(0)
 
 
-# -- one attempt ----------------------------------------------------------------------------------
-
-
 def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
     """Execute one body; how it ended, and what damage it left that only a new process mends."""
     here.executed += 1
@@ -215,44 +209,9 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
     if os.getpid() != here.slot.pid:
         os._exit(0)  # the body forked and its child came back here
     here.slot.deadline = 0
-    with contextlib.suppress(OSError):  # the body may have closed it
+    with suppress(OSError):  # the body may have closed it
         here.lines.end()
     return ending_of(work, outcome), outcome.recycle
-
-
-def memory_of(machine: str) -> int:
-    """Bytes a run on this preset may use; 0 (no limit) for a name that is no preset."""
-    return int(PRESETS[machine].memory * 1024**3) if machine in PRESETS else 0
-
-
-def assignment_of(work: store.Assignment) -> Assignment:
-    """The stored run as the executor takes it."""
-    facts: tuple[Any, ...] = work
-    run_id, task_id, token, attempt, payload, tags, *others = facts
-    names = () if tags == "[]" else tuple(json.loads(tags))
-    return Assignment(run_id, task_id, token, attempt, payload, names, *others)
-
-
-def ending_of(  # noqa: PLR0911  one branch for each outcome
-    work: store.Assignment, outcome: outcomes.Outcome
-) -> store.Ending:
-    """What an outcome means for the run."""
-    run, token = work.run_id, work.token
-    match outcome:
-        case outcomes.Succeeded(output=output):
-            return attempts.complete(run, token, output)
-        case outcomes.Failed(retry_delay=None):
-            return attempts.fail(run, token, outcome.error, outcome.final_status)
-        case outcomes.Failed(error=error, retry_delay=float(delay), machine=machine):
-            return attempts.retry(run, token, error, delay, machine=machine)
-        case outcomes.Canceled(error=error):
-            return attempts.acknowledge_cancel(run, token, error)
-        case outcomes.Missing(reason=reason):
-            return attempts.park(run, token, reason)
-        case outcomes.Interrupted(reason=reason):
-            return attempts.release(run, token, reason)
-        case _:
-            raise TypeError(f"No ending for {outcome!r}.")
 
 
 def tidy(here: Place) -> None:
@@ -280,9 +239,6 @@ def drop(connection: BaseDatabaseWrapper) -> None:
     with suppress(DatabaseError, InterfaceError):
         connection.close()
     del connections[connection.alias]
-
-
-# -- what must reach the database -----------------------------------------------------------------
 
 
 def started(here: Place, run_id: str, token: str) -> store.Assignment | None:

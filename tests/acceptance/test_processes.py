@@ -64,6 +64,7 @@ def test_a_dispatcher_killed_between_claim_and_hand_over(calm, cluster):
 
 
 def test_what_a_dead_dispatcher_promised_goes_to_other_workers(calm, cluster):
+    eventually(lambda: calm.is_ready(cluster, 2))
     for pid in cluster.named("worker"):
         kill(pid, STOP)
     ids = calm.trigger_many("work", [{}] * 2)

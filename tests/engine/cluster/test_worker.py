@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 
 from engine import task
-from engine.cluster import worker
+from engine.cluster import endings, worker
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.execution.assignment import Assignment
@@ -128,7 +128,7 @@ def test_out_of_memory_is_tried_again_on_the_larger_machine():
     one = dequeued_run(by)
     work = start(one)
     outcome = Failed(describe(MemoryError()), 0.0, RunStatus.CRASHED, "large-1x")
-    finish(worker.ending_of(work, outcome))
+    finish(endings.ending_of(work, outcome))
     assert (one.run.status, one.run.machine) == (RunStatus.QUEUED, "large-1x")
     assert start(claim(by)[0]).machine == "large-1x"
 
