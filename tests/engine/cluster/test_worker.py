@@ -1,5 +1,7 @@
 """The worker's own steps, in this process: no cluster around it."""
 
+import os
+
 import pytest
 from django.db import connections
 
@@ -32,6 +34,7 @@ def here(monkeypatch):
     wake, lines, inbox = Channel(), Channel(), TaskQueue()
     place = worker.Place(Board(1), 0, wake, worker.LineSender(lines), 0, inbox.fileno())
     place.hot = store.current()
+    place.slot.pid = os.getpid()
     monkeypatch.setattr(worker, "_place", place)
     # the test's own connection is in a transaction, as no body may leave one
     monkeypatch.setattr(connections, "all", lambda *, initialized_only: [])
