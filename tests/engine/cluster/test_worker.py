@@ -36,6 +36,8 @@ def here(monkeypatch):
     place.hot = store.current()
     place.slot.pid = os.getpid()
     monkeypatch.setattr(worker, "_place", place)
+    # the children of this process are the suite's own servers
+    monkeypatch.setattr(worker, "sweep_children", lambda known: 0)
     # the test's own connection is in a transaction, as no body may leave one
     monkeypatch.setattr(connections, "all", lambda *, initialized_only: [])
     monkeypatch.setattr(worker.os, "_exit", leave)
