@@ -59,7 +59,15 @@ class Up:
 
     def _find(self, word: str) -> psutil.Process | None:
         children = psutil.Process(self.process.pid).children()
-        return next((child for child in children if word in " ".join(child.cmdline())), None)
+        return next((child for child in children if word in command_line(child)), None)
+
+
+def command_line(process: psutil.Process) -> str:
+    """Empty for one that has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def gone(processes: list[psutil.Process]) -> bool:
