@@ -98,6 +98,8 @@ class SeparateStore(PostgresStore):
         connection.ensure_connection()
         raw: psycopg.Connection[Any] = connection.connection
         raw.prepare_threshold = 0
+        # Plans are kept for the connection's life; one made while a table was empty would scan it for ever.
+        raw.execute("SET enable_seqscan = off")
         raw.execute("SET jit = off")
         self.cursor = psycopg.Cursor(raw)
         self.prepared = Prepared(
