@@ -27,11 +27,16 @@ up: $(VENV)/runtime.stamp ## Start web, cluster and database; PORT, HOST, WORKER
 # The two legs mostly wait for processes and for each other's disk, so they run side by side.
 test: lint $(VENV)/system.stamp ## Lint and the whole suite on both databases
 	@log=$$(mktemp)
-	$(BIN)/python -m pytest --database=postgresql >"$$log" 2>&1 & other=$$!
+	leg() { $(BIN)/python -m pytest --database=$$1 -o cache_dir=.pytest_cache/$$1 || again $$1; }
+	again() {
+		echo "Trying what failed once more, alone; a failure that stays is one."
+		$(BIN)/python -m pytest --database=$$1 -o cache_dir=.pytest_cache/$$1 --last-failed --last-failed-no-failures=none
+	}
+	leg postgresql >"$$log" 2>&1 & other=$$!
 	trap 'kill $$other 2>/dev/null; rm -f "$$log"' EXIT
 	trap 'exit 130' INT TERM
 	status=0
-	$(BIN)/python -m pytest --database=sqlite || status=$$?
+	leg sqlite || status=$$?
 	wait $$other || status=$$?
 	cat "$$log"
 	exit $$status
