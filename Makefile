@@ -33,7 +33,7 @@ test: lint $(VENV)/system.stamp ## Lint and the whole suite on both databases
 		$(BIN)/python -m pytest --database=$$1 -o cache_dir=.pytest_cache/$$1 --last-failed --last-failed-no-failures=none
 	}
 	leg postgresql >"$$log" 2>&1 & other=$$!
-	trap 'kill $$other 2>/dev/null; rm -f "$$log"' EXIT
+	trap 'kill $$other 2>/dev/null || :; rm -f "$$log"' EXIT
 	trap 'exit 130' INT TERM
 	status=0
 	leg sqlite || status=$$?
