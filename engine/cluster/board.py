@@ -111,7 +111,6 @@ class Slot(ctypes.Structure):
 class Head(ctypes.Structure):
     _fields_ = [
         ("stop", ctypes.c_int64),
-        ("stop_asked_at", ctypes.c_int64),
         #: The session was reaped: its workers must die, a new session begins.
         ("fenced", ctypes.c_int64),
         #: When the sentinel last looked around.

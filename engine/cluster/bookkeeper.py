@@ -24,7 +24,7 @@ from engine.cluster.lines import LineBook
 from engine.maintenance import Housekeeping
 from runs import conf, signals
 from runs.lifecycle import attempts, sessions, store
-from runs.models import Lease, Run, SessionState, WorkerSession
+from runs.models import Lease, Run, WorkerSession
 from runs.states import RunStatus
 
 log = logging.getLogger("trackside")
@@ -262,6 +262,3 @@ def describe(death: Death) -> str:
     if death.exitcode < 0:
         return f"Its process was ended by signal {signal.Signals(-death.exitcode).name}."
     return f"Its process exited with code {death.exitcode} without a result."
-
-
-__all__ = ["CLOSE", "LAST_WORDS", "Death", "SessionState", "keep_books"]

@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from typing import Any
 
 import django_q.cluster
@@ -43,7 +42,6 @@ class TracksideCluster(Cluster):  # type: ignore[misc]
     def stop(self) -> bool:
         """Ask for the next harder stop."""
         head = self.board.head
-        head.stop_asked_at = head.stop_asked_at or time.monotonic_ns()
         head.stop = Stop.NOW if head.stop else Stop.DRAIN
         self.wake.send(b"stop", 0)
         return True
