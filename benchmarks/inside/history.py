@@ -80,13 +80,12 @@ INSERT INTO runs_runtag (tag, run_id)
 SELECT json_array_elements_text(tags::json), id FROM runs_run WHERE tags <> '[]'"""
 
 ATTEMPTS = """
-INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, segment_started_at,
-                          finished_at, segments)
+INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at)
 SELECT id, 1,
-       CASE WHEN status IN ('EXECUTING', 'COMPLETED', 'FAILED', 'CRASHED', 'TIMED_OUT', 'CANCELED')
+       CASE WHEN status IN ('COMPLETED', 'FAILED', 'CRASHED', 'TIMED_OUT', 'CANCELED')
             THEN status ELSE 'FAILED' END,
-       'worker_gone', 1, started_at, started_at, finished_at, '[]'
-  FROM runs_run WHERE attempt_number = 1"""
+       'worker_gone', 1, started_at, finished_at
+  FROM runs_run WHERE attempt_number = 1 AND finished_at IS NOT NULL"""
 
 
 def million(count: int) -> int:

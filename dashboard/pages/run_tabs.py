@@ -13,6 +13,7 @@ from dashboard import presenters
 from dashboard.pages import documents, run_facts, tracebacks
 from dashboard.pages.tracebacks import Failure
 from runs.models import Attempt, Event, LogLine, Run, WorkerSession
+from runs.reads import attempts
 
 TABS = (
     ("overview", "Overview"),
@@ -49,8 +50,8 @@ def context(tab: str, run: Run, request: HttpRequest) -> dict[str, Any]:
 
 
 def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
-    attempts = list(Attempt.objects.filter(run_id=run.id).order_by("-number"))
-    ids = {attempt.session_id for attempt in attempts}
+    found = attempts.of(run.id)[::-1]
+    ids = {attempt.session_id for attempt in found}
     hosts = dict(WorkerSession.objects.filter(id__in=ids).values_list("id", "host"))
     now = timezone.now()
     cards = [
@@ -61,7 +62,7 @@ def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
             host=hosts.get(attempt.session_id, ""),
             took=(attempt.finished_at or now) - attempt.started_at,
         )
-        for attempt in attempts
+        for attempt in found
     ]
     return {
         "cards": cards,

@@ -16,8 +16,7 @@ from runs import conf, signals
 from runs.ids import new_id
 from runs.lifecycle import attempts, store
 from runs.lifecycle.transition import skip_locked
-from runs.models import Lease, Run, SessionState, WorkerSession
-from runs.states import RunStatus
+from runs.models import Lease, SessionState, WorkerSession
 
 STOPPED = "Its cluster stopped."
 
@@ -79,12 +78,10 @@ def close(session_id: str, reason: str = STOPPED) -> int:
 
 
 def _release(lease: Lease, reason: str) -> bool:
-    ending = attempts.release(lease.run_id, lease.token, reason, started=_is_executing(lease))
+    ending = attempts.release(
+        lease.run_id, lease.token, reason, started=lease.started_at is not None
+    )
     return store.current().finish(ending).won
-
-
-def _is_executing(lease: Lease) -> bool:
-    return Run.objects.filter(pk=lease.run_id, status=RunStatus.EXECUTING).exists()
 
 
 def reap(*, expired: bool = True) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from runs.management.terminal import line, plain
 from runs.models import Attempt, LogLine, Run
+from runs.reads import attempts
 
 LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 #: Characters of a payload or output that are shown; `--json` has all of it.
@@ -64,7 +65,7 @@ def details(run: Run) -> Iterator[str]:
     """The lines of `show`."""
     yield f"{run.id}  {run.get_status_display()}" + (" (canceling)" if run.is_canceling else "")
     yield from (f"  {name:12} {line(value, 200)}" for name, value in _facts(run) if value)
-    for attempt in Attempt.objects.filter(run_id=run.id).order_by("number"):
+    for attempt in attempts.of(run.id):
         took = _took(attempt)
         yield f"  attempt {attempt.number}    {attempt.get_status_display()}{took}"
     for name in ("payload", "output", "metadata"):

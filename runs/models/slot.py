@@ -33,7 +33,11 @@ class Ready(models.Model):
 
 
 class Lease(models.Model):
-    """A run that holds a slot. Whoever deletes this row by (run, token) owns the transition."""
+    """A run that holds a slot. Whoever deletes this row by (run, token) owns the transition.
+
+    It is also the attempt that executes now, from `started_at` on in process `pid`: the primary key
+    allows a run one of them, and the `Attempt` row is written when this one goes.
+    """
 
     run_id = IdField(primary_key=True, max_length=30)
     bucket_id = models.BigIntegerField()
@@ -42,6 +46,9 @@ class Lease(models.Model):
     attempt = models.IntegerField()
     token = models.CharField(max_length=36)
     claimed_at = models.DateTimeField()
+    pid = models.IntegerField(default=0)
+    #: When the body was entered; None between claim and start.
+    started_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [

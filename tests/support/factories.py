@@ -12,7 +12,8 @@ from django.utils import timezone
 from runs import lifecycle
 from runs.lifecycle import TriggerOptions, attempts, definitions, sessions, store
 from runs.lifecycle.store import Claim, Ending, Next
-from runs.models import Attempt, Event, Queue, QueueKind, Run, Source, Task, WorkerSession
+from runs.models import Event, Queue, QueueKind, Run, Source, Task, WorkerSession
+from runs.reads import attempts as reads_attempts
 from runs.states import RunStatus
 
 ERROR = '{"name": "ValueError", "message": "no"}'
@@ -159,5 +160,4 @@ def history(run_id: str) -> list[str]:
 
 def tries(run_id: str) -> list[tuple[int, str]]:
     """The run's attempts, number and status."""
-    rows = Attempt.objects.filter(run_id=run_id).order_by("number")
-    return list(rows.values_list("number", "status"))
+    return [(one.number, one.status) for one in reads_attempts.of(run_id)]

@@ -234,22 +234,23 @@ def _store(
     Lease.objects.bulk_create(
         Lease(run_id=run.id, bucket_id=buckets[run.queue], queue_id=queues[run.queue],
               session_id=session.id, attempt=run.attempt_number, token="seed",
-              claimed_at=run.created_at)
+              claimed_at=run.created_at, pid=4712,
+              started_at=run.started_at if run.status == S.EXECUTING else None)
         for run in runs if run.status in LEASED
     )  # fmt: skip
 
 
 def _attempts(run: Run, session: WorkerSession) -> Iterator[Attempt]:
     outcome = {S.COMPLETED: "COMPLETED", S.CRASHED: "CRASHED", S.TIMED_OUT: "TIMED_OUT",
-               S.CANCELED: "CANCELED", S.EXECUTING: "EXECUTING"}  # fmt: skip
-    for number in range(1, run.attempt_number + 1):
+               S.CANCELED: "CANCELED"}  # fmt: skip
+    for number in range(1, run.attempt_number + (run.status != S.EXECUTING)):
         last = number == run.attempt_number
         status = outcome.get(S(run.status), "FAILED") if last else "FAILED"
         start = run.started_at or run.created_at
         yield Attempt(
             run_id=run.id, number=number, status=status, session_id=session.id, pid=4712,
-            started_at=start, segment_started_at=start, error=ERROR if status == "FAILED" else None,
-            finished_at=None if status == "EXECUTING" else run.finished_at or start,
+            started_at=start, error=ERROR if status == "FAILED" else None,
+            finished_at=run.finished_at or start,
         )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from runs.lifecycle.store.base import (
     Store,
 )
 from runs.lifecycle.store.prepared import Parameter, Prepared
+from runs.states import RunStatus
 
 CLAIMABLE = """
 SELECT EXISTS (
@@ -27,7 +28,7 @@ SELECT EXISTS (
      AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
 """
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 3, "finish": 14}
+CALLS = {"start": 3, "hand_over": 4, "finish": 14}
 
 
 class PostgresStore(Store):
@@ -70,6 +71,10 @@ class PostgresStore(Store):
         return Assignment(*found) if found else None
 
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
+        if take == Next.SAME and ending.status == RunStatus.COMPLETED:
+            found = self.call("hand_over", ending.run_id, ending.token, ending.output, pid)
+            if found:
+                return Finished(True, Assignment(*found))
         won, *assignment = self.call(
             "finish",
             ending.run_id,

@@ -169,9 +169,11 @@ class SqliteStore(Store):
                 continue
             attempt = taken[0][0] + (0 if start else 1)
             token = str(uuid.uuid4())
-            self.rows(sql.LEASE, (run_id, bucket, queue, session_id, attempt, token, at))
-            if start:
-                self.rows(sql.ATTEMPT, (run_id, attempt, session_id, pid, at, at))
+            started = at if start else None
+            self.rows(
+                sql.LEASE,
+                (run_id, bucket, queue, session_id, attempt, token, at, pid, started),
+            )
             self.event(run_id, "started" if start else "dequeued", status, attempt, session_id, at)
             return Claim(run_id, token, attempt)
         return None
@@ -193,13 +195,14 @@ class SqliteStore(Store):
             lease = self.rows(sql.HELD_LEASE, (run_id, token))
             if not lease:
                 return None
-            (session_id, attempt), at = lease[0], sql.now()
-            if self.rows(sql.START, (attempt, at, at, run_id)):
-                self.rows(sql.ATTEMPT, (run_id, attempt, session_id, pid, at, at))
-                self.event(run_id, "started", RunStatus.EXECUTING, attempt, session_id, at)
-            elif not self.rows(sql.STARTED_BY, (run_id, attempt, pid)):
+            (session_id, attempt, starter, started), at = lease[0], sql.now()
+            if started is not None and starter == pid:
+                return self.assignment(run_id)
+            if not self.rows(sql.START, (attempt, at, at, run_id)):
                 self.end(canceled(run_id, token))
                 return None
+            self.rows(sql.LEASE_STARTED, (pid, at, run_id))
+            self.event(run_id, "started", RunStatus.EXECUTING, attempt, session_id, at)
             return self.assignment(run_id)
 
     def assignment(self, run_id: str) -> Assignment:
@@ -229,7 +232,7 @@ class SqliteStore(Store):
         """The lease is gone: taken back, or given up by an earlier try of the same write."""
         if not self.rows(sql.HAS_WON, (ending.run_id, ending.token)):
             return Finished(False)
-        inherited = self.rows(sql.INHERITED, (ending.run_id, pid, pid)) if take else []
+        inherited = self.rows(sql.INHERITED, (ending.run_id, pid)) if take else []
         return Finished(True, self.assignment(inherited[0][0]) if inherited else None)
 
     def end(self, ending: Ending) -> tuple[int, int, str] | None:
@@ -237,16 +240,16 @@ class SqliteStore(Store):
         lease = self.rows(sql.GIVE_UP_LEASE, (ending.run_id, ending.token))
         if not lease:
             return None
-        bucket, queue, session_id, attempt = lease[0]
+        bucket, queue, session_id, attempt, pid, started = lease[0]
         at, due, retry = sql.now(), sql.due_at(ending.delay), ending.is_retry
-        status, sort_key = self.rows(sql.END, sql.end_params(ending, attempt, at, due))[0]
+        status, sort_key = self.rows(sql.END, sql.end_params(ending, started, at, due))[0]
         attempt_status, kind = ending.attempt_status.value, ending.kind.value
         if status == RunStatus.CANCELED:
             attempt_status, kind, retry = AttemptStatus.CANCELED.value, "canceled", False
         retry_at = (due or at) if retry else None
-        self.rows(
-            sql.END_ATTEMPT, (attempt_status, at, ending.error, retry_at, ending.run_id, attempt)
-        )
+        if started is not None:
+            facts = (session_id, pid, sql.plain(started), at, ending.error, retry_at)
+            self.rows(sql.ATTEMPT, (ending.run_id, attempt, attempt_status, *facts))
         data = f'{{"delay" : {ending.delay}}}' if retry and due else ""
         actor = f"session:{session_id}"
         self.rows(sql.EVENT, (ending.run_id, kind, status, attempt, actor, ending.reason, data, at))

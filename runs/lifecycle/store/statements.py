@@ -53,24 +53,22 @@ UPDATE runs_run SET status = 'EXPIRED', finished_at = %s, updated_at = %s,
 RETURNING id
 """
 LEASE = """
-INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid, started_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 SERVED = 'UPDATE runs_bucket SET served = %s, "full" = %s WHERE id = %s'
 BUCKET_FULL = 'UPDATE runs_bucket SET "full" = 1 WHERE id = %s'
 QUEUE_FULL = 'UPDATE runs_queue SET "full" = 1 WHERE id = %s'
-ATTEMPT = """
-INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, segment_started_at, segments)
-VALUES (%s, %s, 'EXECUTING', %s, %s, %s, %s, '[]')
-"""
-HELD_LEASE = "SELECT session_id, attempt FROM runs_lease WHERE run_id = %s AND token = %s"
+HELD_LEASE = (
+    "SELECT session_id, attempt, pid, started_at FROM runs_lease WHERE run_id = %s AND token = %s"
+)
 START = """
 UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
        executed_at = coalesce(executed_at, %s)
  WHERE id = %s AND status = 'DEQUEUED' AND cancel_requested_at IS NULL
 RETURNING id
 """
-STARTED_BY = "SELECT 1 FROM runs_attempt WHERE run_id = %s AND number = %s AND pid = %s"
+LEASE_STARTED = "UPDATE runs_lease SET pid = %s, started_at = %s WHERE run_id = %s"
 ASSIGNMENT = (
     f"SELECT {ASSIGNMENT_COLUMNS} FROM runs_lease l "
     "JOIN runs_run r ON r.id = l.run_id WHERE l.run_id = %s"
@@ -80,7 +78,7 @@ ASSIGNMENT = (
 
 GIVE_UP_LEASE = """
 DELETE FROM runs_lease WHERE run_id = %s AND token = %s
-RETURNING bucket_id, queue_id, session_id, attempt
+RETURNING bucket_id, queue_id, session_id, attempt, pid, started_at
 """
 END = """
 UPDATE runs_run
@@ -93,25 +91,23 @@ UPDATE runs_run
        uncounted_attempts = uncounted_attempts + %(uncounted)s,
        crash_count = crash_count + %(crashed)s,
        machine = coalesce(%(machine)s, machine),
-       usage_ms = usage_ms + coalesce((
-         SELECT max(cast(round((julianday(%(at)s) - julianday(segment_started_at)) * 86400000) AS integer), 0)
-           FROM runs_attempt WHERE run_id = %(run_id)s AND number = %(attempt)s), 0),
+       usage_ms = usage_ms + coalesce(
+         max(cast(round((julianday(%(at)s) - julianday(%(started)s)) * 86400000) AS integer), 0), 0),
        done_token = %(token)s, updated_at = %(at)s
  WHERE id = %(run_id)s
 RETURNING status, sort_key
 """
-END_ATTEMPT = """
-UPDATE runs_attempt SET status = %s, finished_at = %s, error = %s, retry_at = %s
- WHERE run_id = %s AND number = %s AND status = 'EXECUTING'
+ATTEMPT = """
+INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at, error, retry_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 FREE_KEY = "DELETE FROM runs_idempotency WHERE run_id = %s AND task_id <> ''"
 HAS_WON = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
 INHERITED = """
 SELECT l.run_id
   FROM runs_attempt done
-  JOIN runs_lease l ON l.session_id = done.session_id
-  JOIN runs_attempt a ON a.run_id = l.run_id AND a.number = l.attempt
- WHERE done.run_id = %s AND done.pid = %s AND a.pid = %s AND a.status = 'EXECUTING'
+  JOIN runs_lease l ON l.session_id = done.session_id AND l.pid = done.pid AND l.started_at IS NOT NULL
+ WHERE done.run_id = %s AND done.pid = %s
  LIMIT 1
 """
 MAY_INHERIT = """
@@ -127,8 +123,10 @@ QUEUE_ROOM = 'UPDATE runs_queue SET "full" = 0 WHERE id = %s AND "full"'
 
 
 def stamp(moment: datetime) -> str:
-    """A moment as Django's SQLite backend stores it."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+    """A moment as Django's SQLite backend stores it; the driver hands it over naive, in UTC."""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(sep=" ")
 
 
 def now() -> str:
@@ -145,7 +143,7 @@ def plain(value: Any) -> Any:
     return stamp(value) if isinstance(value, datetime) else value
 
 
-def end_params(ending: Ending, attempt: int, at: str, due: str | None) -> dict[str, Any]:
+def end_params(ending: Ending, started: Any, at: str, due: str | None) -> dict[str, Any]:
     return {
         "status": ending.status.value,
         "retry": ending.is_retry,
@@ -158,7 +156,7 @@ def end_params(ending: Ending, attempt: int, at: str, due: str | None) -> dict[s
         "crashed": int(ending.crashed),
         "machine": ending.machine,
         "run_id": ending.run_id,
-        "attempt": attempt,
+        "started": plain(started),
         "token": ending.token,
     }
 

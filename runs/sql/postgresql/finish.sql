@@ -14,7 +14,6 @@ DECLARE
   v_due timestamptz := v_now + make_interval(secs => p_delay);
   v_retry boolean := p_status IN ('QUEUED', 'PENDING_VERSION');
   v_canceled boolean;
-  v_started timestamptz;
   v_sort bigint;
   v_key text;
 BEGIN
@@ -23,7 +22,6 @@ BEGIN
     RETURN;
   END IF;
 
-  SELECT segment_started_at INTO v_started FROM runs_attempt WHERE run_id = p_run AND number = v_lease.attempt;
   UPDATE runs_run
      SET status = CASE WHEN cancel_requested_at IS NULL THEN p_status ELSE 'CANCELED' END,
          finished_at = CASE WHEN v_retry AND cancel_requested_at IS NULL THEN NULL ELSE v_now END,
@@ -34,7 +32,7 @@ BEGIN
          uncounted_attempts = uncounted_attempts + p_uncounted,
          crash_count = crash_count + CASE WHEN p_crashed THEN 1 ELSE 0 END,
          machine = coalesce(p_machine, machine),
-         usage_ms = usage_ms + coalesce((extract(epoch FROM v_now - v_started) * 1000)::bigint, 0),
+         usage_ms = usage_ms + coalesce((extract(epoch FROM v_now - v_lease.started_at) * 1000)::bigint, 0),
          done_token = p_token, updated_at = v_now
    WHERE id = p_run
   RETURNING cancel_requested_at IS NOT NULL, sort_key, idempotency_key INTO v_canceled, v_sort, v_key;
@@ -42,9 +40,11 @@ BEGIN
     p_status := 'CANCELED'; p_kind := 'canceled'; p_attempt_status := 'CANCELED'; v_retry := false;
   END IF;
 
-  UPDATE runs_attempt SET status = p_attempt_status, finished_at = v_now, error = p_error,
-         retry_at = CASE WHEN v_retry THEN coalesce(v_due, v_now) END
-   WHERE run_id = p_run AND number = v_lease.attempt AND status = 'EXECUTING';
+  IF v_lease.started_at IS NOT NULL THEN
+    INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at, error, retry_at)
+    VALUES (p_run, v_lease.attempt, p_attempt_status, v_lease.session_id, v_lease.pid, v_lease.started_at, v_now,
+            p_error, CASE WHEN v_retry THEN coalesce(v_due, v_now) END);
+  END IF;
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
   VALUES (p_run, p_kind, p_status, v_lease.attempt, 'session:' || v_lease.session_id, p_reason,
           CASE WHEN v_retry AND p_delay > 0 THEN json_build_object('delay', p_delay)::text ELSE '' END, v_now);
@@ -73,9 +73,8 @@ END $$;
 CREATE OR REPLACE FUNCTION trackside_inherited(p_run text, p_pid integer) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT l.run_id
     FROM runs_attempt done
-    JOIN runs_lease l ON l.session_id = done.session_id
-    JOIN runs_attempt a ON a.run_id = l.run_id AND a.number = l.attempt
-   WHERE done.run_id = p_run AND done.pid = p_pid AND a.pid = p_pid AND a.status = 'EXECUTING'
+    JOIN runs_lease l ON l.session_id = done.session_id AND l.pid = done.pid AND l.started_at IS NOT NULL
+   WHERE done.run_id = p_run AND done.pid = p_pid
    LIMIT 1
 $$;
 
@@ -100,22 +99,10 @@ DECLARE
   v_queue bigint;
   v_session text;
   v_next text;
-  v_lapsed text;
 BEGIN
-  IF p_status = 'COMPLETED' AND p_next = 1 THEN
-    SELECT h.bucket_id, h.queue_id, h.session_id, h.next_run, h.lapsed
-      INTO v_bucket, v_queue, v_session, v_next, v_lapsed
-      FROM trackside_hand_over(p_run, p_token, p_output, p_pid) h;
-    IF v_next IS NOT NULL THEN
-      RETURN QUERY SELECT true, a.* FROM trackside_assignment(v_next) a;
-      RETURN;
-    END IF;
-    PERFORM trackside_expire(v_lapsed) WHERE v_lapsed IS NOT NULL;
-  ELSE
-    SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
-      FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
-                         p_uncounted, p_crashed, p_machine);
-  END IF;
+  SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
+    FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
+                       p_uncounted, p_crashed, p_machine);
   IF v_bucket IS NULL THEN
     won := EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
     v_next := CASE WHEN won AND p_next > 0 THEN trackside_inherited(p_run, p_pid) END;

@@ -12,27 +12,27 @@ LANGUAGE plpgsql AS $$
 DECLARE
   v_session text;
   v_attempt integer;
+  v_pid integer;
+  v_started timestamptz;
   v_now timestamptz := clock_timestamp();
 BEGIN
-  SELECT l.session_id, l.attempt INTO v_session, v_attempt
+  SELECT l.session_id, l.attempt, l.pid, l.started_at INTO v_session, v_attempt, v_pid, v_started
     FROM runs_lease l WHERE l.run_id = p_run AND l.token = p_token FOR UPDATE;
   IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  IF v_started IS NOT NULL AND v_pid = p_pid THEN
+    RETURN QUERY SELECT * FROM trackside_assignment(p_run);
     RETURN;
   END IF;
   UPDATE runs_run SET status = 'EXECUTING', attempt_number = v_attempt, updated_at = v_now,
          executed_at = coalesce(executed_at, v_now)
    WHERE id = p_run AND status = 'DEQUEUED' AND cancel_requested_at IS NULL;
-  IF NOT FOUND AND EXISTS (
-       SELECT 1 FROM runs_attempt WHERE run_id = p_run AND number = v_attempt AND pid = p_pid) THEN
-    RETURN QUERY SELECT * FROM trackside_assignment(p_run);
-    RETURN;
-  END IF;
   IF NOT FOUND THEN
     PERFORM trackside_end(p_run, p_token, 'CANCELED', 'CANCELED', 'canceled', NULL, NULL, NULL, '', 0, false);
     RETURN;
   END IF;
-  INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, segment_started_at, segments)
-  VALUES (p_run, v_attempt, 'EXECUTING', v_session, p_pid, v_now, v_now, '[]');
+  UPDATE runs_lease SET pid = p_pid, started_at = v_now WHERE run_id = p_run;
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
   VALUES (p_run, 'started', 'EXECUTING', v_attempt, 'session:' || v_session, '', '', v_now);
   RETURN QUERY SELECT * FROM trackside_assignment(p_run);

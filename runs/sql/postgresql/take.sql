@@ -30,13 +30,9 @@ BEGIN
     RETURNING attempt_number + CASE WHEN p_start THEN 0 ELSE 1 END INTO v_attempt;
 
     IF FOUND THEN
-      INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at)
-      VALUES (v_run, p_bucket, p_queue, p_session, v_attempt, gen_random_uuid()::text, v_now);
-      IF p_start THEN
-        INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, segment_started_at,
-                                  segments)
-        VALUES (v_run, v_attempt, 'EXECUTING', p_session, p_pid, v_now, v_now, '[]');
-      END IF;
+      INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid, started_at)
+      VALUES (v_run, p_bucket, p_queue, p_session, v_attempt, gen_random_uuid()::text, v_now, p_pid,
+              CASE WHEN p_start THEN v_now END);
       INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
       VALUES (v_run, CASE WHEN p_start THEN 'started' ELSE 'dequeued' END,
               CASE WHEN p_start THEN 'EXECUTING' ELSE 'DEQUEUED' END, v_attempt, 'session:' || p_session, '', '',

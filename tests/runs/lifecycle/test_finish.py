@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from runs import lifecycle
 from runs.lifecycle import attempts, sessions
 from runs.lifecycle.store import Next
-from runs.models import Attempt, Event, Lease, Ready, Run, WorkerSession
+from runs.models import Event, Lease, Ready, Run, WorkerSession
 from runs.states import RunStatus
 from tests.support.factories import (
     ERROR,
@@ -119,9 +120,7 @@ def test_a_parked_run_waits_for_a_version():
 
 def test_executing_time_is_summed_up(time_machine):
     one = executing_run()
-    Attempt.objects.update(
-        segment_started_at=one.run.created_at - one.run.created_at.resolution * 2_500_000
-    )
+    Lease.objects.update(started_at=one.run.created_at - timedelta(seconds=2.5))
     complete(one)
     assert 2500 <= one.run.usage_ms < 12_500
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from runs import lifecycle
 from runs.lifecycle import attempts, definitions, sessions, store
 from runs.lifecycle.store import Next
-from runs.models import Attempt, Bucket, Event, Lease, Queue, Ready, Run, WorkerSession
+from runs.models import Bucket, Event, Lease, Queue, Ready, Run, WorkerSession
 from runs.states import LEASED, TRANSITIONS, RunStatus
 from tests.support.factories import (
     ERROR,
@@ -31,6 +31,7 @@ from tests.support.factories import (
     session,
     start,
     task,
+    tries,
     trigger,
 )
 
@@ -191,13 +192,8 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def attempts_are_numbered_without_a_gap(self):
-        tried: dict[str, list[Any]] = {}
-        for pk, *facts in Attempt.objects.order_by("number").values_list(
-            "run_id", "number", "status"
-        ):
-            tried.setdefault(pk, []).append(tuple(facts))
         for run in Run.objects.light():
-            rows = tried.get(run.pk, [])
+            rows = tries(run.pk)
             assert [number for number, _ in rows] == list(range(1, run.attempt_number + 1))
             executing = [number for number, status in rows if status == "EXECUTING"]
             wanted = [run.attempt_number] if run.status == RunStatus.EXECUTING else []
