@@ -21,6 +21,8 @@ MAX_LOGGER_NAME = 128
 #: A progress bar that rewrites its line shows at most this often.
 PROGRESS_SECONDS = 1.0
 
+#: Whether this thread is passing a line on right now.
+_passing = threading.local()
 Shield = Callable[[], AbstractContextManager[None]]
 
 
@@ -38,18 +40,17 @@ class Lines:
         self._sink, self._left, self._room, self._shield = sink, limit, MAX_ATTEMPT, shield
         self._dropped = 0
         self.lock = threading.RLock()
-        self._inside = threading.local()
 
     def write(self, level: int, logger: str, message: str, at: float | None = None) -> None:
         """Pass one line on. A line that the sink itself logs would never end: it is left out."""
-        if getattr(self._inside, "now", False):
+        if getattr(_passing, "now", False):
             return
         with self._shield(), self.lock:
-            self._inside.now = True
+            _passing.now = True
             try:
                 self._pass(level, logger, message, time.time() if at is None else at)
             finally:
-                self._inside.now = False
+                _passing.now = False
 
     def close(self) -> None:
         """Say how many lines were left out."""

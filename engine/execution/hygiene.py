@@ -126,10 +126,10 @@ def put_back(name: str, value: bytes | None) -> None:
 def identity(number: int) -> tuple[int, int] | None:
     """Which file a descriptor stands for, or None when it is closed."""
     try:
-        found = os.fstat(number)
+        inode, device = os.fstat(number)[1:3]
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return inode, device
 
 
 def current_umask() -> int:

@@ -22,6 +22,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -38,17 +39,38 @@ SURELY_SHORT_BITS = 3300
 SHOWN_KEY = 60
 
 
+#: Where a value stands: the place of what contains it, and its key or index there; None is the top.
+Place = tuple["Place", object] | None
+Conversion = Callable[["Converter", Any, Place, int], Any]
+encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
 def dumps(value: object, limit: int | None = None) -> str:
     """`value` as ASCII JSON text of at most `limit` bytes. Raises UnsupportedValue."""
-    plain = Converter(limit).plain(value, "$", 0)
-    text = json.dumps(plain, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = encode(Converter(limit).plain(value, None, 0))
     if limit is not None and len(text) > limit:
         raise too_large(limit)
     return text
 
 
 def too_large(limit: int) -> UnsupportedValue:
-    return UnsupportedValue("$", f"it is larger than the limit of {limit:,} bytes of JSON")
+    return refused(None, f"it is larger than the limit of {limit:,} bytes of JSON")
+
+
+def refused(place: Place, problem: str) -> UnsupportedValue:
+    return UnsupportedValue(path_of(place), problem)
+
+
+def path_of(place: Place) -> str:
+    """`$.name[0]`, or `$["odd name"]`."""
+    if place is None:
+        return "$"
+    outer, key = place
+    if isinstance(key, int):
+        return f"{path_of(outer)}[{key}]"
+    name = str(key)[:SHOWN_KEY]
+    step = f".{name}" if name.isidentifier() else f"[{json.dumps(name)}]"
+    return path_of(outer) + step
 
 
 class Converter:
@@ -58,80 +80,79 @@ class Converter:
         self._limit = limit
         self._size = 0
 
-    def plain(self, value: object, path: str, depth: int) -> Any:
+    def plain(self, value: object, place: Place, depth: int) -> Any:
         """`value` with nothing but JSON's own types inside."""
         self._grow(len(value) if isinstance(value, str) else 1)
         if value is None or type(value) in (str, bool):
             return value
-        for kind, convert in CONVERSIONS:
-            if isinstance(value, kind):
-                return convert(self, value, path, depth)
-        if is_dataclass(value) and not isinstance(value, type):
-            return self.fields(value, path, depth)
-        raise UnsupportedValue(path, refusal(value))
+        kind: Any = value.__class__
+        convert = conversion_of(kind)
+        if convert is None:
+            raise refused(place, refusal(value))
+        return convert(self, value, place, depth)
 
     def _grow(self, amount: int) -> None:
         self._size += amount
         if self._limit is not None and self._size > self._limit:
             raise too_large(self._limit)
 
-    def array(self, value: Any, path: str, depth: int) -> list[Any]:
-        check_depth(path, depth)
-        return [self.plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+    def array(self, value: Any, place: Place, depth: int) -> list[Any]:
+        check_depth(place, depth)
+        return [self.plain(item, (place, index), depth + 1) for index, item in enumerate(value)]
 
-    def unordered(self, value: Any, path: str, depth: int) -> list[Any]:
-        return sorted(self.array(value, path, depth), key=json.dumps)
+    def unordered(self, value: Any, place: Place, depth: int) -> list[Any]:
+        return sorted(self.array(value, place, depth), key=json.dumps)
 
-    def mapping(self, value: Any, path: str, depth: int) -> dict[str, Any]:
-        check_depth(path, depth)
+    def mapping(self, value: Any, place: Place, depth: int) -> dict[str, Any]:
+        check_depth(place, depth)
         self._grow(sum(len(key) for key in value if isinstance(key, str)))
         return {
-            text_key(key, path): self.plain(item, step(path, key), depth + 1)
+            text_key(key, place): self.plain(item, (place, key), depth + 1)
             for key, item in value.items()
         }
 
-    def fields(self, value: Any, path: str, depth: int) -> dict[str, Any]:
-        return self.mapping({f.name: getattr(value, f.name) for f in fields(value)}, path, depth)
+    def fields(self, value: Any, place: Place, depth: int) -> dict[str, Any]:
+        return self.mapping({f.name: getattr(value, f.name) for f in fields(value)}, place, depth)
 
-    def model(self, value: BaseModel, path: str, depth: int) -> Any:
+    def model(self, value: BaseModel, place: Place, depth: int) -> Any:
         try:
             dumped = value.model_dump(mode="json", by_alias=True)
         except (ValueError, TypeError) as error:
-            raise UnsupportedValue(path, f"pydantic cannot write it: {error}") from error
-        return self.plain(dumped, path, depth)
+            raise refused(place, f"pydantic cannot write it: {error}") from error
+        return self.plain(dumped, place, depth)
 
-    def enum(self, value: Enum, path: str, depth: int) -> Any:
-        return self.plain(value.value, path, depth)
+    def enum(self, value: Enum, place: Place, depth: int) -> Any:
+        return self.plain(value.value, place, depth)
 
-    def integer(self, value: int, path: str, _depth: int) -> int:
+    def integer(self, value: int, place: Place, _depth: int) -> int:
         if value.bit_length() > SURELY_SHORT_BITS and abs(value) >= 10**MAX_DIGITS:
-            raise UnsupportedValue(path, f"a whole number has at most {MAX_DIGITS} digits")
+            raise refused(place, f"a whole number has at most {MAX_DIGITS} digits")
         return int(value)
 
-    def real(self, value: float, path: str, _depth: int) -> float:
+    def real(self, value: float, place: Place, _depth: int) -> float:
         if not math.isfinite(value):
-            raise UnsupportedValue(path, f"{value} has no JSON form; use None or text")
+            raise refused(place, f"{value} has no JSON form; use None or text")
         return float(value)
 
-    def decimal(self, value: Decimal, path: str, _depth: int) -> str:
+    def decimal(self, value: Decimal, place: Place, _depth: int) -> str:
         if not value.is_finite():
-            raise UnsupportedValue(path, f"{value} has no JSON form; use None or text")
+            raise refused(place, f"{value} has no JSON form; use None or text")
         return str(value)
 
-    def text(self, value: Any, _path: str, _depth: int) -> str:
+    def text(self, value: Any, _place: Place, _depth: int) -> str:
         return str.__str__(value) if isinstance(value, str) else str(value)
 
-    def moment(self, value: date | time, _path: str, _depth: int) -> str:
+    def moment(self, value: date | time, _place: Place, _depth: int) -> str:
         return value.isoformat()
 
-    def duration(self, value: timedelta, _path: str, _depth: int) -> Any:
+    def duration(self, value: timedelta, _place: Place, _depth: int) -> Any:
         return to_jsonable_python(value)
 
 
 #: In this order: an IntEnum is an Enum first, a datetime is a date.
-CONVERSIONS: list[tuple[type | tuple[type, ...], Callable[..., Any]]] = [
+CONVERSIONS: list[tuple[type | tuple[type, ...], Conversion]] = [
     (Enum, Converter.enum),
-    (bool, lambda _self, value, _path, _depth: bool(value)),
+    (bool, lambda _self, value, _place, _depth: bool(value)),
     (int, Converter.integer),
     (float, Converter.real),
     ((str, UUID), Converter.text),
@@ -145,22 +166,24 @@ CONVERSIONS: list[tuple[type | tuple[type, ...], Callable[..., Any]]] = [
 ]
 
 
-def check_depth(path: str, depth: int) -> None:
+@lru_cache(1024)
+def conversion_of(kind: type) -> Conversion | None:
+    """How values of a type are converted; None when they are refused."""
+    for kinds, convert in CONVERSIONS:
+        if issubclass(kind, kinds):
+            return convert
+    return Converter.fields if is_dataclass(kind) else None
+
+
+def check_depth(place: Place, depth: int) -> None:
     if depth >= MAX_DEPTH:
-        problem = f"it is nested deeper than {MAX_DEPTH} levels, or contains itself"
-        raise UnsupportedValue(path, problem)
+        raise refused(place, f"it is nested deeper than {MAX_DEPTH} levels, or contains itself")
 
 
-def text_key(key: object, path: str) -> str:
+def text_key(key: object, place: Place) -> str:
     if not isinstance(key, str):
-        raise UnsupportedValue(path, f"a key is of type {type_name(key)}; JSON keys are text")
+        raise refused(place, f"a key is of type {type_name(key)}; JSON keys are text")
     return str(key.value) if isinstance(key, Enum) else str.__str__(key)
-
-
-def step(path: str, key: object) -> str:
-    """The path one key deeper: `$.name`, or `$["odd name"]`."""
-    name = str(key)[:SHOWN_KEY]
-    return f"{path}.{name}" if name.isidentifier() else f"{path}[{json.dumps(name)}]"
 
 
 def refusal(value: object) -> str:
