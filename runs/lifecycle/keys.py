@@ -1,7 +1,10 @@
 """Keys of any length as hashes, and the contest for an idempotency key."""
 
 import hashlib
-from datetime import datetime, timedelta
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import chain
 
 from django.db import connection
 
@@ -10,14 +13,22 @@ from runs.lifecycle.options import TriggerItem
 from runs.models import Idempotency
 
 CLAIM = """
-INSERT INTO runs_idempotency (task_id, key_hash, run_id, expires_at) VALUES (%s, %s, %s, %s)
+INSERT INTO runs_idempotency (task_id, key_hash, run_id, expires_at) VALUES {rows}
 ON CONFLICT (task_id, key_hash) DO UPDATE SET run_id = EXCLUDED.run_id, expires_at = EXCLUDED.expires_at
  WHERE runs_idempotency.expires_at <= %s
-RETURNING run_id
+RETURNING task_id, key_hash, run_id
 """
-HOLDER = "SELECT run_id FROM runs_idempotency WHERE task_id = %s AND key_hash = %s"
+HOLDERS = (
+    "SELECT task_id, key_hash, run_id FROM runs_idempotency WHERE (task_id, key_hash) IN ({keys})"
+)
+#: Keys claimed in one statement.
+CHUNK = 1000
+#: What `idempotencyKeys.create` of the reference makes: a hash already (features.md ID-3).
+HASH = re.compile(r"[0-9a-f]{64}")
 #: Stands where a task's id would for requests (`requests.once`): no task has an empty one.
 REQUEST = ""
+#: Task and hash of the key.
+Place = tuple[str, str]
 
 
 def hashed(key: str | None) -> str:
@@ -25,25 +36,46 @@ def hashed(key: str | None) -> str:
     return "" if key is None else hashlib.sha256(key.encode()).hexdigest()
 
 
-def claim(run_id: str, item: TriggerItem, now: datetime) -> str:
-    """The run that holds the item's key now: ours, or the one that was first.
+def place(item: TriggerItem) -> Place | None:
+    """Which key an item asks for; None when it has none."""
+    key = item.options.idempotency_key
+    if key is None:
+        return None
+    return item.task_id, key if HASH.fullmatch(key) else hashed(key)
 
-    Waits for a twin that has not committed yet, and wins if the twin rolls back.
+
+def claim(wanted: Mapping[Place, tuple[str, datetime]], now: datetime) -> dict[Place, str]:
+    """The run that holds each key now: ours, or the one that was first.
+
+    `wanted` has our run and when its key expires. Waits for twins that have not committed yet, and
+    wins where one rolls back. Keys are taken in one order by everybody, so that two bulk triggers
+    never wait for one another.
     """
-    options = item.options
-    if options.idempotency_key is None:
-        return run_id
-    key = (item.task_id, hashed(options.idempotency_key))
-    expires = now + timedelta(seconds=options.idempotency_ttl)
+    order, holders = sorted(wanted), {}
+    for start in range(0, len(order), CHUNK):
+        holders.update(_claim({key: wanted[key] for key in order[start : start + CHUNK]}, now))
+    return holders
+
+
+def _claim(wanted: Mapping[Place, tuple[str, datetime]], now: datetime) -> dict[Place, str]:
     adapt = connection.ops.adapt_datetimefield_value
+    left, holders = dict(wanted), {}
     with connection.cursor() as cursor:
         for _ in range(3):
-            cursor.execute(CLAIM, [*key, run_id, adapt(expires), adapt(now)])
-            if cursor.fetchall():
-                return run_id
-            cursor.execute(HOLDER, key)
-            if found := cursor.fetchone():
-                return str(found[0])
+            rows = ", ".join(["(%s, %s, %s, %s)"] * len(left))
+            values = [[*key, run_id, adapt(expires)] for key, (run_id, expires) in left.items()]
+            cursor.execute(CLAIM.format(rows=rows), [*chain.from_iterable(values), adapt(now)])
+            found = cursor.fetchall()
+            if len(found) < len(left):
+                keys = ", ".join(["(%s, %s)"] * len(left))
+                cursor.execute(HOLDERS.format(keys=keys), [*chain.from_iterable(left)])
+                found = cursor.fetchall()
+            holders.update(
+                {(task_id, key_hash): str(run_id) for task_id, key_hash, run_id in found}
+            )
+            left = {key: ours for key, ours in left.items() if key not in holders}
+            if not left:
+                return holders
     raise InvalidOption("idempotency_key", "The key is being used by other callers; try again.")
 
 

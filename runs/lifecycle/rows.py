@@ -10,9 +10,11 @@ from runs.lifecycle import definitions
 from runs.lifecycle.definitions import TaskFacts
 from runs.lifecycle.keys import hashed
 from runs.lifecycle.options import TriggerItem
+from runs.lifecycle.store import Bucket
 from runs.models import Run, Source
 from runs.states import RunStatus
 
+PARKED = RunStatus.PENDING_VERSION
 #: Columns a new run has zero or empty; every other one not named below is NULL.
 NEW: dict[str, Any] = {str(field.column): None for field in Run._meta.concrete_fields} | {
     "attempt_number": 0,
@@ -29,12 +31,13 @@ UNKNOWN = "No cluster has registered this task yet."
 
 @dataclass(slots=True)
 class Maker:
-    """Who triggers, and when; remembers the parents its runs have in common."""
+    """Who triggers, and when; remembers the parents and queues its runs have in common."""
 
     now: datetime
     source: Source
     actor: str
     parents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    queues: dict[str, int] = field(default_factory=dict)
 
     def lineage(self, parent_id: str | None) -> dict[str, Any]:
         """What a child takes over from its parent."""
@@ -43,6 +46,12 @@ class Maker:
         if parent_id not in self.parents:
             self.parents[parent_id] = _lineage(parent_id)
         return self.parents[parent_id]
+
+    def queue_id(self, name: str, task_id: str) -> int:
+        """The queue's id; raises UnknownQueue."""
+        if name not in self.queues:
+            self.queues[name] = definitions.queue_id(name, task_id=task_id)
+        return self.queues[name]
 
 
 def _lineage(parent_id: str) -> dict[str, Any]:
@@ -55,46 +64,43 @@ def _lineage(parent_id: str) -> dict[str, Any]:
 
 
 class Plan:
-    """One item with its task's defaults filled in and its queue resolved."""
+    """What all items of one task with the same options have in common: every column but two."""
 
-    __slots__ = ("due", "facts", "item", "queue", "queue_id", "status", "tags")
+    __slots__ = ("bucket", "due", "facts", "options", "queue", "row", "status", "tags", "task_id")
 
-    def __init__(self, item: TriggerItem, facts: TaskFacts, now: datetime) -> None:
+    def __init__(self, item: TriggerItem, facts: TaskFacts, maker: Maker) -> None:
+        self.task_id, self.options, self.facts = item.task_id, item.options, facts
         options = item.options
-        self.item, self.facts = item, facts
         self.queue = options.queue or facts.queue
-        self.queue_id = definitions.queue_id(self.queue, task_id=item.task_id)
         self.tags = sorted(set(facts.tags if options.tags is None else options.tags))
-        self.due = _due(options.delay, now)
-        if not facts.known or facts.broken:
-            self.status = RunStatus.PENDING_VERSION
-        else:
-            self.status = RunStatus.DELAYED if self.due else RunStatus.QUEUED
+        self.due = _due(options.delay, maker.now)
+        self.status = self._status()
+        self.bucket = self._bucket(maker.queue_id(self.queue, item.task_id))
+        self.row = NEW | self._asked() | self._placed(maker.now) | self._key(maker.now) | {
+            "is_test": options.is_test,
+            "source": maker.source.value,
+            "actor": maker.actor,
+            **maker.lineage(options.parent_id),
+        }  # fmt: skip
+
+    def _status(self) -> RunStatus:
+        if not self.facts.known or self.facts.broken:
+            return PARKED
+        return RunStatus.DELAYED if self.due else RunStatus.QUEUED
 
     @property
     def reason(self) -> str:
-        if self.status != RunStatus.PENDING_VERSION:
+        if self.status != PARKED:
             return ""
         return BROKEN if self.facts.broken else UNKNOWN
 
-    def run(self, run_id: str, maker: Maker) -> dict[str, Any]:
-        """Every column of the new run."""
-        return NEW | self._asked() | self._placed(maker.now) | self._key(maker.now) | {
-            "id": run_id,
-            "is_test": self.item.options.is_test,
-            "source": maker.source.value,
-            "actor": maker.actor,
-            **maker.lineage(self.item.options.parent_id),
-        }  # fmt: skip
-
     def _asked(self) -> dict[str, Any]:
         """What to execute, and under which rules."""
-        options, facts = self.item.options, self.facts
+        options, facts = self.options, self.facts
         attempts = facts.max_attempts if options.max_attempts is None else options.max_attempts
         duration = facts.max_duration if options.max_duration is None else options.max_duration
         return {
-            "task_id": self.item.task_id,
-            "payload": self.item.payload,
+            "task_id": self.task_id,
             "metadata": options.metadata,
             "seed_metadata": options.metadata,
             "tags": json.dumps(self.tags),
@@ -106,7 +112,7 @@ class Plan:
 
     def _placed(self, now: datetime) -> dict[str, Any]:
         """Where it stands, and when its turn is."""
-        options, facts = self.item.options, self.facts
+        options, facts = self.options, self.facts
         priority = facts.priority if options.priority is None else options.priority
         ttl = (facts.ttl if options.ttl is None else options.ttl) or None
         queued = self.status == RunStatus.QUEUED
@@ -126,7 +132,7 @@ class Plan:
         }
 
     def _key(self, now: datetime) -> dict[str, Any]:
-        options = self.item.options
+        options = self.options
         if options.idempotency_key is None:
             return {}
         return {
@@ -135,17 +141,10 @@ class Plan:
             "idempotency_expires_at": now + timedelta(seconds=options.idempotency_ttl),
         }
 
-    def ready(self, run_id: str, sort_key: int) -> dict[str, Any]:
-        """Its place in the queue."""
-        key = self.item.options.concurrency_key
-        return {
-            "run_id": run_id,
-            "queue_id": self.queue_id,
-            "concurrency_key": key,
-            "key_hash": hashed(key),
-            "sort_key": sort_key,
-            "not_before": self.due,
-        }
+    def _bucket(self, queue_id: int) -> Bucket | None:
+        """Where in which queue; None for a run that waits for a version."""
+        key = self.options.concurrency_key
+        return Bucket(self.queue, queue_id, key, hashed(key)) if self.status != PARKED else None
 
 
 def _due(delay: float | datetime | None, now: datetime) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,7 +14,6 @@ from runs.lifecycle import checks, definitions, keys, store
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.rows import Maker, Plan
 from runs.models import Run, Source
-from runs.states import RunStatus
 
 #: Rows in one statement.
 CHUNK = 1000
@@ -46,75 +45,105 @@ def trigger_many(
 
     Errors name the item's position when there are several.
     """
-    maker = Maker(timezone.now(), source, actor)
-    plans = [
-        _planned(index, item, len(items), maker.now, validated) for index, item in enumerate(items)
-    ]
-    made = list(zip(new_ids("run", len(plans)), plans, strict=True))
+    planner = Planner(Maker(timezone.now(), source, actor), validated)
+    plans = planner.plans(items)
+    made = list(map(New, new_ids("run", len(items)), items, plans))
     if not any(item.options.idempotency_key is not None for item in items):
-        _store(made, maker)
-        return [Triggered(run_id) for run_id, _ in made]
+        _store(made)
+        return [Triggered(one.run_id) for one in made]
     with transaction.atomic():
-        return _trigger_once(made, maker)
+        return _trigger_once(made, planner.maker.now)
 
 
-def _planned(index: int, item: TriggerItem, count: int, now: datetime, validated: bool) -> Plan:
-    try:
-        checks.item(item)
-        facts = definitions.task(item.task_id)
-        if facts.schema and not validated:
+class New(NamedTuple):
+    """A run that is about to be stored."""
+
+    run_id: str
+    item: TriggerItem
+    plan: Plan
+
+
+class Planner:
+    """Plans items, the ones that ask for the same only once."""
+
+    def __init__(self, maker: Maker, validated: bool) -> None:
+        self.maker, self._validated = maker, validated
+        self._known: dict[tuple[str, TriggerOptions], Plan] = {}
+
+    def plans(self, items: Sequence[TriggerItem]) -> list[Plan]:
+        """The plan of each item; an error says which item it is about when there are several."""
+        return [self._numbered(index, item, len(items)) for index, item in enumerate(items)]
+
+    def _numbered(self, index: int, item: TriggerItem, count: int) -> Plan:
+        try:
+            return self._planned(item)
+        except RunsError as error:
+            if count > 1:
+                error.args = (f"Item {index}: {error}",)
+            raise
+
+    def _planned(self, item: TriggerItem) -> Plan:
+        asked = item.task_id, item.options
+        plan = self._known.get(asked)
+        if plan is None:
+            checks.item(item)
+        facts = definitions.task(item.task_id) if plan is None else plan.facts
+        if facts.schema and not self._validated:
             payloads.check(facts.schema, "null" if item.payload is None else item.payload)
-        return Plan(item, facts, now)
-    except RunsError as error:
-        if count > 1:
-            error.args = (f"Item {index}: {error}",)
-        raise
+        if plan is None:
+            plan = self._known[asked] = Plan(item, facts, self.maker)
+        return plan
 
 
-def _trigger_once(made: list[tuple[str, Plan]], maker: Maker) -> list[Triggered]:
-    """With idempotency keys: each key first claims its place, only winners become runs.
-
-    Keys are claimed in one order by everybody, so two bulk triggers never wait for one another.
-    """
-    winners = {
-        run_id: keys.claim(run_id, plan.item, maker.now)
-        for run_id, plan in sorted(made, key=_by_key)
-    }
-    _store([(run_id, plan) for run_id, plan in made if winners[run_id] == run_id], maker)
-    return [Triggered(winners[run_id], is_cached=winners[run_id] != run_id) for run_id, _ in made]
-
-
-def _by_key(made: tuple[str, Plan]) -> tuple[str, str]:
-    item = made[1].item
-    return item.task_id, keys.hashed(item.options.idempotency_key)
+def _trigger_once(made: list[New], now: datetime) -> list[Triggered]:
+    """With idempotency keys: each key first claims its place, only winners become runs."""
+    wanted: dict[keys.Place, tuple[str, datetime]] = {}
+    for one in made:
+        place = keys.place(one.item)
+        if place is not None:
+            wanted.setdefault(place, (one.run_id, one.plan.row["idempotency_expires_at"]))
+    holders = keys.claim(wanted, now)
+    winners = [_winner(one, holders) for one in made]
+    _store([one for one, winner in zip(made, winners, strict=True) if winner == one.run_id])
+    return [
+        Triggered(winner, is_cached=winner != one.run_id)
+        for one, winner in zip(made, winners, strict=True)
+    ]
 
 
-def _store(made: list[tuple[str, Plan]], maker: Maker) -> None:
-    rows = [plan.run(run_id, maker) for run_id, plan in made]
-    if not rows:
+def _winner(one: New, holders: dict[keys.Place, str]) -> str:
+    place = keys.place(one.item)
+    return one.run_id if place is None else holders[place]
+
+
+def _store(made: list[New]) -> None:
+    if not made:
         return
-    plans = [plan for _, plan in made]
-    if len(rows) <= CHUNK:
-        _insert(rows, plans)
+    if len(made) <= CHUNK:
+        _insert(made)
     else:
         with transaction.atomic():
-            for start in range(0, len(rows), CHUNK):
-                _insert(rows[start : start + CHUNK], plans[start : start + CHUNK])
+            for start in range(0, len(made), CHUNK):
+                _insert(made[start : start + CHUNK])
     transaction.on_commit(_announce)
 
 
-def _insert(rows: list[dict[str, Any]], plans: list[Plan]) -> None:
-    ready = [
-        plan.ready(row["id"], row["sort_key"])
-        for row, plan in zip(rows, plans, strict=True)
-        if plan.status != RunStatus.PENDING_VERSION
-    ]
-    tags = [
-        {"tag": tag, "run_id": row["id"]}
-        for row, plan in zip(rows, plans, strict=True)
-        for tag in plan.tags
-    ]
-    store.current().insert(rows, ready, tags)
+def _insert(made: list[New]) -> None:
+    """One statement: columns all have in common are handed over once."""
+    plans = list({id(one.plan): one.plan for one in made}.values())
+    common, differing = _common([plan.row for plan in plans])
+    own = {id(plan): {name: plan.row[name] for name in differing} for plan in plans}
+    rows = [own[id(one.plan)] | {"id": one.run_id, "payload": one.item.payload} for one in made]
+    buckets = {plan.bucket for plan in plans if plan.bucket is not None}
+    tags = [{"tag": tag, "run_id": one.run_id} for one in made for tag in one.plan.tags]
+    store.current().insert(common, rows, sorted(buckets, key=lambda one: one.place), tags)
+
+
+def _common(rows: list[dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    """The columns that are the same in all rows, and the names of the others."""
+    first, *others = rows
+    differing = {name for row in others for name in row if row[name] != first[name]}
+    return {name: first[name] for name in first if name not in differing}, sorted(differing)
 
 
 def _announce() -> None:

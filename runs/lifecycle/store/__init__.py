@@ -8,7 +8,16 @@ transaction on SQLite. Everything rarer goes through the ORM.
 import psycopg
 from django.db import connection as default_connection
 
-from runs.lifecycle.store.base import Assignment, Claim, Ending, Finished, Next, SessionLost, Store
+from runs.lifecycle.store.base import (
+    Assignment,
+    Bucket,
+    Claim,
+    Ending,
+    Finished,
+    Next,
+    SessionLost,
+    Store,
+)
 from runs.lifecycle.store.postgresql import PostgresStore
 from runs.lifecycle.store.sqlite import SqliteStore
 
@@ -21,6 +30,7 @@ __all__ = [
     "DRIVER_ERRORS",
     "DRIVER_MISTAKES",
     "Assignment",
+    "Bucket",
     "Claim",
     "Ending",
     "Finished",

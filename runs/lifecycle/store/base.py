@@ -117,6 +117,19 @@ class Finished:
     next: Assignment | None = None
 
 
+class Bucket(NamedTuple):
+    """Where new runs stand: a queue and, hashed too, one of its concurrency keys."""
+
+    queue: str
+    queue_id: int
+    concurrency_key: str | None
+    key_hash: str
+
+    @property
+    def place(self) -> tuple[int, str]:
+        return self.queue_id, self.key_hash
+
+
 Rows = list[tuple[Any, ...]]
 
 
@@ -144,11 +157,16 @@ class Store(ABC):
     @abstractmethod
     def insert(
         self,
+        common: dict[str, Any],
         runs: Sequence[dict[str, Any]],
-        ready: Sequence[dict[str, Any]],
+        buckets: Sequence[Bucket],
         tags: Sequence[dict[str, Any]],
     ) -> None:
-        """Store new runs with events, tags, buckets and ready rows, all or nothing."""
+        """Store new runs with events, tags, buckets and ready rows, all or nothing.
+
+        `common` has the columns all of them share, `runs` the others of each. `buckets` are those
+        the queued and delayed ones stand in, in the order of their places.
+        """
 
     @abstractmethod
     def claim(self, session_id: str, slots: int) -> list[Claim]:

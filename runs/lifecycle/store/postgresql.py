@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from runs.lifecycle.store.base import (
     Assignment,
+    Bucket,
     Claim,
     Ending,
     Finished,
@@ -27,6 +28,8 @@ SELECT EXISTS (
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
      AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
 """
+#: Moments as PostgreSQL reads them.
+document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 #: What every run costs, with the number of its parameters.
 CALLS = {"start": 3, "hand_over": 4, "finish": 14}
 
@@ -50,12 +53,14 @@ class PostgresStore(Store):
 
     def insert(
         self,
+        common: dict[str, Any],
         runs: Sequence[dict[str, Any]],
-        ready: Sequence[dict[str, Any]],
+        buckets: Sequence[Bucket],
         tags: Sequence[dict[str, Any]],
     ) -> None:
-        texts = [json.dumps(rows, default=str) if rows else None for rows in (runs, ready, tags)]
-        self.rows("SELECT trackside_insert(%s, %s, %s)", texts)
+        places = [bucket._asdict() for bucket in buckets]
+        texts = [document(part) if part else None for part in (common, runs, places, tags)]
+        self.rows("SELECT trackside_insert(%s, %s, %s, %s)", texts)
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
         found = self.rows("SELECT * FROM trackside_claim(%s, %s)", (session_id, slots))

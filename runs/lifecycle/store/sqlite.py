@@ -12,6 +12,7 @@ from typing import Any
 from runs.lifecycle.store import statements as sql
 from runs.lifecycle.store.base import (
     Assignment,
+    Bucket,
     Claim,
     Ending,
     Finished,
@@ -53,42 +54,18 @@ class SqliteStore(Store):
 
     def insert(
         self,
+        common: dict[str, Any],
         runs: Sequence[dict[str, Any]],
-        ready: Sequence[dict[str, Any]],
+        buckets: Sequence[Bucket],
         tags: Sequence[dict[str, Any]],
     ) -> None:
+        rows = [common | own for own in runs]
         with self.transaction():
-            self.insert_many("runs_run", runs)
-            self.many(
-                sql.EVENT,
-                [
-                    (
-                        r["id"],
-                        "triggered",
-                        r["status"],
-                        0,
-                        r["actor"],
-                        r["reason"],
-                        "",
-                        r["created_at"],
-                    )
-                    for r in runs
-                ],
-            )
+            self.insert_many("runs_run", rows)
+            self.many(sql.EVENT, [sql.triggered(row) for row in rows])
             self.insert_many("runs_runtag", tags)
-            buckets = self.buckets(ready)
-            self.many(
-                sql.READY,
-                [
-                    (
-                        row["run_id"],
-                        buckets[row["queue_id"], row["key_hash"]],
-                        row["sort_key"],
-                        row["not_before"],
-                    )
-                    for row in ready
-                ],
-            )
+            ids = {(one.queue, one.concurrency_key): self.bucket(one) for one in buckets}
+            self.many(sql.READY, [sql.ready(row, ids) for row in rows if sql.is_due(row)])
 
     def insert_many(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         if not rows:
@@ -104,14 +81,10 @@ class SqliteStore(Store):
         with self.connection.cursor() as cursor:
             cursor.executemany(statement, [tuple(map(sql.plain, row)) for row in rows])
 
-    def buckets(self, ready: Sequence[dict[str, Any]]) -> dict[tuple[int, str], int]:
-        """The ids of the buckets these rows go to, made where missing."""
-        wanted = {(row["queue_id"], row["key_hash"]): row["concurrency_key"] for row in ready}
-        found = {}
-        for (queue, key_hash), key in wanted.items():
-            self.rows(sql.BUCKET, (queue, key, key_hash))
-            found[queue, key_hash] = int(self.rows(sql.FIND_BUCKET, (queue, key_hash))[0][0])
-        return found
+    def bucket(self, wanted: Bucket) -> int:
+        """The id of a bucket, made where missing."""
+        self.rows(sql.BUCKET, (wanted.queue_id, wanted.concurrency_key, wanted.key_hash))
+        return int(self.rows(sql.FIND_BUCKET, wanted.place)[0][0])
 
     # -- claim and start --------------------------------------------------------------------------
 

@@ -1,11 +1,13 @@
 """SQLite's statements, and how values travel in and out of it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from runs.lifecycle.store.base import ASSIGNMENT_COLUMNS, Assignment, Ending
+from runs.states import RunStatus
 
 LIVE = "SELECT 1 FROM runs_workersession WHERE id = %s AND state = 'ALIVE'"
 
@@ -120,6 +122,23 @@ SELECT 1 FROM runs_queue q WHERE q.id = %s AND NOT q.paused
 """
 BUCKET_ROOM = 'UPDATE runs_bucket SET "full" = 0 WHERE id = %s AND "full"'
 QUEUE_ROOM = 'UPDATE runs_queue SET "full" = 0 WHERE id = %s AND "full"'
+
+
+def triggered(row: dict[str, Any]) -> tuple[Any, ...]:
+    """The first event of a new run."""
+    facts = (row["actor"], row["reason"], "", row["created_at"])
+    return (row["id"], "triggered", row["status"], 0, *facts)
+
+
+def is_due(row: dict[str, Any]) -> bool:
+    """Whether a new run may be claimed, now or later."""
+    return row["status"] in (RunStatus.QUEUED, RunStatus.DELAYED)
+
+
+def ready(row: dict[str, Any], buckets: Mapping[tuple[str, str | None], int]) -> tuple[Any, ...]:
+    """The place of a new run in its queue."""
+    bucket = buckets[row["queue"], row["concurrency_key"]]
+    return row["id"], bucket, row["sort_key"], row["delay_until"]
 
 
 def stamp(moment: datetime) -> str:

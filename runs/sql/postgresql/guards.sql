@@ -35,6 +35,11 @@ CREATE OR REPLACE TRIGGER event_append_only BEFORE UPDATE ON runs_event FOR EACH
 CREATE OR REPLACE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON runs_auditlog FOR EACH ROW
   EXECUTE FUNCTION trackside_refuse_edit();
 
+-- Events are read by run: one index does for the key and the reading.
+ALTER TABLE runs_event DROP CONSTRAINT runs_event_pkey;
+DROP INDEX event_by_run;
+ALTER TABLE runs_event ADD CONSTRAINT runs_event_pkey PRIMARY KEY (run_id, id);
+
 -- The queue's own tables churn and must stay small.
 ALTER TABLE runs_ready SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01,
   autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);

@@ -102,6 +102,24 @@ def test_a_batch_may_repeat_a_key():
     assert list(Run.objects.order_by("id").values_list("payload", flat=True)) == ["0", "1", "3"]
 
 
+def test_a_key_that_is_a_hash_already_is_the_key_it_was_made_of():
+    assert asked(keys.hashed("order-1")).run_id == asked("order-1").run_id
+    assert asked(keys.hashed("order-1").upper()).run_id != asked("order-1").run_id
+
+
+def test_a_large_batch_takes_its_keys_together(django_assert_max_num_queries):
+    task()
+    items = [
+        TriggerItem(task_id="send", options=TriggerOptions(idempotency_key=str(number)))
+        for number in range(2000)
+    ]
+    with django_assert_max_num_queries(20):
+        first = lifecycle.trigger_many(items, source=Source.SDK)
+    again = lifecycle.trigger_many(items, source=Source.SDK)
+    assert [one.run_id for one in again] == [one.run_id for one in first]
+    assert all(one.is_cached for one in again)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_a_hundred_callers_one_makes_the_run():
     task()

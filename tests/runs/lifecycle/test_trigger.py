@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.utils import timezone
 from runs import lifecycle, signals
 from runs.errors import InvalidOption, InvalidPayload, UnknownQueue
 from runs.lifecycle import TriggerItem, TriggerOptions, triggering
-from runs.models import Event, Queue, QueueKind, Ready, Run, RunTag, Source
+from runs.models import Bucket, Event, Queue, QueueKind, Ready, Run, RunTag, Source
 from runs.states import RunStatus
 from tests.support import factories
 from tests.support.factories import claim, history, parked_run, queue, session, task, trigger
@@ -228,17 +229,48 @@ def test_of_many_all_or_none_are_made():
 def test_a_late_failure_takes_all_chunks_back(monkeypatch):
     inserted, calls = triggering._insert, []
 
-    def failing(rows, plans):
-        calls.append(len(rows))
+    def failing(made):
+        calls.append(len(made))
         if len(calls) == 3:
             raise RuntimeError("the third chunk")
-        inserted(rows, plans)
+        inserted(made)
 
     monkeypatch.setattr(triggering, "_insert", failing)
     with pytest.raises(RuntimeError):
         many([TriggerItem(task_id="x")] * 2500)
     assert calls == [1000, 1000, 500]
     assert not Run.objects.exists()
+
+
+def test_a_batch_of_different_runs_keeps_what_each_asked_for():
+    asked = [
+        TriggerOptions(),
+        TriggerOptions(concurrency_key="", priority=2.0),
+        TriggerOptions(concurrency_key="a", tags=("t",), delay=60.0),
+        TriggerOptions(concurrency_key="a"),
+        TriggerOptions(concurrency_key="é\n", max_attempts=5, is_test=True),
+    ]
+    task()
+    queue("mail")
+    items = [
+        TriggerItem(task_id="send", payload=f"[{number}]", options=replace(options, queue=name))
+        for name in ("task/send", "mail")
+        for number, options in enumerate(asked)
+    ]
+    for made, item in zip(many(items), items, strict=True):
+        run, options = Run.objects.get(pk=made.run_id), item.options
+        ready = Ready.objects.get(pk=made.run_id)
+        bucket = Bucket.objects.get(pk=ready.bucket_id)
+        assert (run.payload, run.queue, run.concurrency_key, run.is_test) == (
+            item.payload,
+            options.queue,
+            options.concurrency_key,
+            options.is_test,
+        )
+        assert (bucket.queue.name, bucket.concurrency_key) == (run.queue, run.concurrency_key)
+        assert (ready.sort_key, ready.not_before) == (run.sort_key, run.delay_until)
+        assert run.tag_list == list(options.tags or ())
+    assert Bucket.objects.count() == 8
 
 
 def test_none_of_nothing_is_made():
