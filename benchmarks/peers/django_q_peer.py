@@ -12,13 +12,13 @@ Its good settings, found by measuring:
 import os
 import signal
 import sys
-from urllib.parse import urlsplit
 
 import django
 from django.conf import settings
 from django.core.management import call_command
+from psycopg.conninfo import conninfo_to_dict
 
-url = urlsplit(os.environ["BENCH_DATABASE"])
+database = conninfo_to_dict(os.environ["BENCH_DATABASE"])
 cluster = {
     "name": "bench",
     "orm": "default",
@@ -41,10 +41,10 @@ settings.configure(
     DATABASES={
         "default": {
             "ENGINE": "django.db.backends.postgresql",
-            "NAME": url.path.strip("/"),
-            "USER": url.username,
-            "HOST": url.hostname,
-            "PORT": url.port,
+            "NAME": database["dbname"],
+            "USER": database["user"],
+            "HOST": database["host"],
+            "PORT": database["port"],
             "CONN_MAX_AGE": None,
         }
     },

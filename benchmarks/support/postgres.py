@@ -15,10 +15,10 @@ class Server:
     """A running server: its postmaster's pid and how to reach its databases."""
 
     pid: int
-    base: str
+    address: str
 
     def url(self, database: str = "postgres") -> str:
-        return f"{self.base}/{database}"
+        return self.address.replace("/postgres?", f"/{database}?")
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
         return psycopg.connect(self.url(database), autocommit=True)
@@ -44,7 +44,7 @@ def postgres() -> Iterator[Server]:
     private = Postgres()
     try:
         private.start()
-        server = Server(private.pid, private.url.rpartition("/")[0])
+        server = Server(private.pid, private.local)
         _check_durability(server)
         yield server
     finally:

@@ -18,7 +18,6 @@ SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "128MB",
     "log_min_messages": "fatal",
@@ -38,6 +37,11 @@ class Postgres:
         return f"postgres://postgres@127.0.0.1:{self._port}/postgres"
 
     @property
+    def local(self) -> str:
+        """The same database by its Unix socket, as programs of one Debian machine reach it."""
+        return f"postgres://postgres@/postgres?host={self._directory}&port={self._port}"
+
+    @property
     def pid(self) -> int:
         """Of the postmaster; the parent of all its processes."""
         assert self._server is not None
@@ -50,7 +54,8 @@ class Postgres:
 
     def serve(self) -> None:
         """Start the server on the data it has, also after `crash`."""
-        options = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        settings = SETTINGS | {"unix_socket_directories": str(self._directory)}
+        options = [f"--{name}={value}" for name, value in settings.items()]
         with (self._directory / "log").open("ab") as log:
             self._server = subprocess.Popen(
                 [program("postgres"), "-D", self._data, "-p", str(self._port), *options],
