@@ -37,7 +37,7 @@ DEFAULTS: dict[str, Any] = {
     # an idle dispatcher looks for work this often even if nobody woke it
     "POLL_SECONDS": 1.0,
     # runs one worker process executes before it is replaced
-    "RECYCLE_RUNS": 2000,
+    "RECYCLE_RUNS": 10_000,
     # slot inheritance: runs and milliseconds before other buckets get their turn
     "INHERIT_RUNS": 50,
     "INHERIT_MILLISECONDS": 100.0,
