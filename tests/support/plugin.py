@@ -10,7 +10,11 @@ import pytest
 
 from tests.support.postgres import Postgres
 
+TESTPATHS = pytest.Config.ArgsSource.TESTPATHS
 DATABASES = ("sqlite", "postgresql")
+DATABASE_MARKS = {"django_db", "acceptance", "system"}
+#: Every other fixture with a database rests on one of these.
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "new_instance"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +49,21 @@ def choose_database(config: pytest.Config) -> None:
         config.add_cleanup(server.stop)
         server.start()
         os.environ["DATABASE_URL"] = server.url
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs no database answers the same on both, so only SQLite's leg asks it."""
+    if config.option.database == "sqlite" or config.args_source is not TESTPATHS:
+        return
+    left_out = [item for item in items if not uses_database(item)]
+    items[:] = [item for item in items if uses_database(item)]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    marks = {mark.name for mark in item.iter_markers()}
+    return bool(marks & DATABASE_MARKS or fixtures & DATABASE_FIXTURES)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
