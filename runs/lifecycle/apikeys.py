@@ -9,7 +9,7 @@ import string
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from runs import conf
@@ -57,7 +57,8 @@ def create(
 def revoke(name: str, *, actor: str) -> ApiKey:
     """Refuse the key from now on; it cannot come back. Raises NotFound."""
     with transaction.atomic():
-        row = ApiKey.objects.select_for_update().filter(name=name).first()
+        named = ApiKey.objects.select_for_update().filter(name=name)
+        row = named.order_by(F("revoked_at").desc(nulls_first=True)).first()
         if row is None:
             raise NotFound(f"There is no API key “{name}”.")
         if row.revoked_at is None:
@@ -94,9 +95,11 @@ def ensure_preset_key() -> ApiKey | None:
     known = ApiKey.objects.filter(key_hash=_hashed(_accepted(text))).first()
     if known is not None:
         return known
-    values = {"prefix": _prefix(text), "key_hash": _hashed(text), "revoked_at": None}
+    values = {"prefix": _prefix(text), "key_hash": _hashed(text)}
     with transaction.atomic():
-        row, made = ApiKey.objects.update_or_create(name=PRESET, defaults=values)
+        row, made = ApiKey.objects.update_or_create(
+            name=PRESET, revoked_at__isnull=True, defaults=values
+        )
         audit.record("system", "apikey.create" if made else "apikey.replace", PRESET)
     return row
 

@@ -1,10 +1,14 @@
 from django.db import models
+from django.db.models import Q
 
 
 class ApiKey(models.Model):
-    """A bearer key. Only its SHA-256 is stored; the key itself is shown once."""
+    """A bearer key. Only its SHA-256 is stored; the key itself is shown once.
 
-    name = models.CharField(max_length=100, unique=True)
+    A revoked key leaves its name to a successor.
+    """
+
+    name = models.CharField(max_length=100)
     #: First characters, to recognise a key by.
     prefix = models.CharField(max_length=16)
     key_hash = models.CharField(max_length=64, unique=True)
@@ -13,6 +17,13 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"], name="apikey_one_live", condition=Q(revoked_at__isnull=True)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -55,6 +55,15 @@ def test_revokes_once_and_for_all():
     assert AuditLog.objects.filter(action="apikey.revoke").count() == 1
 
 
+def test_a_revoked_key_leaves_its_name_to_a_successor():
+    _, old = apikeys.create("backend", actor="x")
+    apikeys.revoke("backend", actor="x")
+    row, new = apikeys.create("backend", actor="x")
+    assert (apikeys.verify(old), apikeys.verify(new)) == (None, row)
+    assert apikeys.revoke("backend", actor="x") == row
+    assert apikeys.verify(new) is None
+
+
 def test_revoking_an_unknown_key_says_so():
     with pytest.raises(NotFound, match="nobody"):
         apikeys.revoke("nobody", actor="x")
@@ -85,6 +94,16 @@ def test_a_revoked_preset_stays_revoked(monkeypatch):
     apikeys.revoke("TRACKSIDE_API_KEY", actor="x")
     apikeys.ensure_preset_key()
     assert apikeys.verify(PRESET) is None
+
+
+def test_a_changed_preset_follows_a_revoked_one(monkeypatch):
+    monkeypatch.setenv("TRACKSIDE_API_KEY", PRESET)
+    apikeys.ensure_preset_key()
+    apikeys.revoke("TRACKSIDE_API_KEY", actor="x")
+    monkeypatch.setenv("TRACKSIDE_API_KEY", PRESET + "-2")
+    apikeys.ensure_preset_key()
+    assert apikeys.verify(PRESET) is None
+    assert apikeys.verify(PRESET + "-2") is not None
 
 
 def test_without_a_preset_there_is_nothing_to_do(monkeypatch):
