@@ -4,9 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.urls import reverse
+
 from dashboard import presenters
 from dashboard.pages import live, tracebacks
 from runs.models import Run
+
+#: A line has room for so many tags.
+TAGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +20,28 @@ class RunRow:
 
     run: Run
     look: presenters.Look
+    short: str
+    address: str
+    queue_address: str
     token: str
     wait: timedelta | None
     took: timedelta | None
+    #: Since when the two grow; None once they stand.
+    waits_since: datetime | None
+    runs_since: datetime | None
     trouble: str
     can_cancel: bool
     tries: int
+    tags: list[str]
+    more_tags: int
 
 
 def rows(runs: Iterable[Run], now: datetime) -> list[RunRow]:
-    return [_row(run, now) for run in runs]
+    """A row per run; what they share is looked up once."""
+    found = list(runs)
+    start = reverse("dashboard:runs")
+    queues = {name: reverse("dashboard:queue", args=[name]) for name in {r.queue for r in found}}
+    return [_row(run, now, f"{start}/{run.id}", queues[run.queue]) for run in found]
 
 
 def token(run: Run) -> str:
@@ -32,15 +49,29 @@ def token(run: Run) -> str:
     return live.token(run.updated_at, run.status)
 
 
-def _row(run: Run, now: datetime) -> RunRow:
-    failure = tracebacks.read(run.error) if run.error and not presenters.ended_well(run) else None
+def _row(run: Run, now: datetime, address: str, queue_address: str) -> RunRow:
+    tags = run.tag_list
     return RunRow(
         run=run,
         look=presenters.look(run),
+        short=presenters.short_id(run.id),
+        address=address,
+        queue_address=queue_address,
         token="" if run.is_final else token(run),
         wait=presenters.queue_time(run, now),
         took=presenters.run_time(run, now),
-        trouble=f"{failure.name}: {failure.first_line}" if failure else run.reason,
+        waits_since=run.queued_at if run.is_pending else None,
+        runs_since=run.started_at if run.holds_slot else None,
+        trouble=_trouble(run),
         can_cancel=presenters.can_cancel(run),
         tries=presenters.tries(run),
+        tags=tags[:TAGS],
+        more_tags=len(tags[TAGS:]),
     )
+
+
+def _trouble(run: Run) -> str:
+    """Why it did not end well, in one line."""
+    if not run.error or presenters.ended_well(run):
+        return run.reason
+    return tracebacks.headline(run.error) or run.reason

@@ -1,9 +1,11 @@
 """How templates say statuses, times, durations and sizes: the same way everywhere."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from django import template
 from django.templatetags.static import static
+from django.urls import get_script_prefix
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,24 +19,13 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
     """A glyph of the sprite; decoration, the word stands beside it."""
-    return format_html(
-        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>',
-        css,
-        static("dashboard/icons.svg"),
-        name,
-    )
+    return _icon(name, css, get_script_prefix())
 
 
 @register.simple_tag
 def status(look: Look) -> SafeString:
     """Glyph and word."""
-    return format_html(
-        '<span class="status t-{}" title="{}">{}{}</span>',
-        look.tone,
-        look.help,
-        icon(look.glyph, "spin" if look.glyph == "executing" else ""),
-        look.word,
-    )
+    return _status(look, get_script_prefix())
 
 
 @register.filter
@@ -64,9 +55,9 @@ def ago(value: datetime | None) -> SafeString | str:
 
 @register.simple_tag
 def ticking(since: datetime | None, shown: timedelta | None) -> SafeString | str:
-    """A duration that still grows; the script counts on from `since`."""
+    """A duration that grows while there is a `since`; the script counts on from there."""
     if since is None:
-        return "–"
+        return presenters.duration_text(shown)
     return format_html(
         '<span data-since="{}">{}</span>', since.isoformat(), presenters.duration_text(shown)
     )
@@ -110,6 +101,28 @@ def level(number: int) -> str:
         if number >= least:
             return word
     return "debug"
+
+
+# A page draws the same few hundreds of times. The prefix is where the sprite's address begins.
+@cache
+def _icon(name: str, css: str, prefix: str) -> SafeString:
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        css,
+        static("dashboard/icons.svg"),
+        name,
+    )
+
+
+@cache
+def _status(look: Look, prefix: str) -> SafeString:
+    return format_html(
+        '<span class="status t-{}" title="{}">{}{}</span>',
+        look.tone,
+        look.help,
+        _icon(look.glyph, "spin" if look.glyph == "executing" else "", prefix),
+        look.word,
+    )
 
 
 def _near(local: datetime) -> str:
