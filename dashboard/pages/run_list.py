@@ -36,7 +36,7 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     """Rows that changed since `have`, and how many matching runs are newer than `newest`."""
     query, now = RunQuery.parse(request.GET), timezone.now()
     known = live.known(request)
-    runs = Run.objects.light().filter(id__in=list(known)).order_by("-id")
+    runs = Run.objects.only(*run_rows.COLUMNS).filter(id__in=list(known)).order_by("-id")
     changed = [run for run in runs if run_rows.token(run) != known[run.id]]
     newest = request.GET.get("newest", "").replace("\x00", "")
     newer = _newer(query, newest, request.GET.get("pill", ""))
@@ -69,7 +69,8 @@ def _results(query: RunQuery, cursor: str) -> dict[str, Any]:
     context["wider_links"] = _periods(query, query.wider()[:1])
     try:
         with deadline(PATIENCE):
-            found = cursors.cut(query.filter(now).runs(), query.size, query.encode(), cursor)
+            runs = query.filter(now).runs().only(*run_rows.COLUMNS)
+            found = cursors.cut(runs, query.size, query.encode(), cursor)
     except TooSlow as error:
         return context | {"too_slow": error, "narrower": _periods(query, query.narrower())}
     context["slice"] = found

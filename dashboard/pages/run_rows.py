@@ -12,6 +12,12 @@ from runs.models import Run
 
 #: A line has room for so many tags.
 TAGS = 3
+#: What a line is made of; the rest of a run's many columns stays in the table.
+COLUMNS = (
+    "id", "task_id", "queue", "status", "reason", "error", "tags", "is_test", "max_attempts",
+    "attempt_number", "uncounted_attempts", "created_at", "queued_at", "started_at",
+    "finished_at", "cancel_requested_at", "updated_at",
+)  # fmt: skip
 
 
 class RunRow(TypedDict):
