@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard import presenters
 from dashboard.pages import live, shell
-from dashboard.pages.bars import Bar, bars
+from dashboard.pages.bars import bars
 from dashboard.pages.page import page
 from dashboard.pages.run_query import RunQuery
 from runs.models import Run, Task
@@ -36,7 +36,8 @@ class Row:
     running: int
     queued: int
     activity: Activity
-    bars: list[Bar]
+    #: (tone, path) of each colour.
+    bars: list[tuple[str, str]]
 
     @property
     def failing(self) -> float:
