@@ -63,7 +63,8 @@ def _bulk(request: HttpRequest, verb: Verb) -> HttpResponse:
     typed = request.POST.get("typed", "").strip()
     confirmed = request.method == "POST" and (not verb.is_guarded or typed == str(len(runs)))
     if runs and confirmed:
-        return verb.do(request, runs)
+        # all of them: what ended in the meantime is counted in what is said
+        return verb.do(request, picked)
     context = {
         "verb": verb,
         "title": f"{verb.word} {len(runs)} run{'' if len(runs) == 1 else 's'}",

@@ -49,7 +49,7 @@ def test_cancels_what_can_be_and_counts(operator):
     assert (response.status_code, response["Location"]) == (303, "/runs?period=24h")
     assert statuses(queued, running, ended) == ["CANCELED", "EXECUTING", "COMPLETED"]
     assert Run.objects.get(pk=running.pk).is_canceling
-    assert said(operator.get("/runs")) == ["Of 2 runs: 1 canceled, 1 canceling."]
+    assert said(operator.get("/runs")) == ["Of 3 runs: 1 canceled, 1 canceling, 1 completed."]
     assert AuditLog.objects.filter(action="run.cancel", actor="user:otto").count() == 2
 
 
