@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,6 +21,7 @@ PATIENCE = 2.0
 COUNTS_PATIENCE = 0.5
 NEW_CAP = 100
 CHOICES = 200
+REMEMBERED = 15
 
 
 @page()
@@ -111,6 +113,17 @@ def _choices() -> dict[str, Any]:
         "looks": LOOKS.items(),
         "periods": [(name, words) for name, (words, _) in PERIODS.items()],
         "sizes": SIZES,
-        "tasks": Task.objects.values_list("id", flat=True)[:CHOICES],
-        "queues": Queue.objects.values_list("name", flat=True)[:CHOICES],
+        **_names(),
     }
+
+
+def _names() -> dict[str, list[str]]:
+    """What may be picked instead of typed; looked up at most every REMEMBERED seconds."""
+    known: dict[str, list[str]] | None = cache.get("dashboard.choices")
+    if known is None:
+        known = {
+            "tasks": list(Task.objects.values_list("id", flat=True)[:CHOICES]),
+            "queues": list(Queue.objects.values_list("name", flat=True)[:CHOICES]),
+        }
+        cache.set("dashboard.choices", known, REMEMBERED)
+    return known

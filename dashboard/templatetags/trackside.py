@@ -31,26 +31,13 @@ def status(look: Look) -> SafeString:
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
     """The time of day today, the date before; the whole of it on hover and for the script."""
-    if value is None:
-        return "–"
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), _full(value), _near(local)
-    )
+    return _time(value)
 
 
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
     """Like `moment`; the script turns it into "3 m ago" and keeps it so."""
-    if value is None:
-        return "–"
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}" data-ago title="{}">{}</time>',
-        local.isoformat(),
-        _full(value),
-        _near(local),
-    )
+    return _time(value, " data-ago")
 
 
 @register.simple_tag
@@ -125,14 +112,25 @@ def _status(look: Look, prefix: str) -> SafeString:
     )
 
 
+def _time(value: datetime | None, mark: str = "") -> SafeString | str:
+    if value is None:
+        return "–"
+    local = timezone.localtime(value)
+    # digits and a zone's name: nothing to escape, and lists are full of them
+    return SafeString(
+        f'<time datetime="{local.isoformat()}"{mark} title="{_full(local)}">{_near(local)}</time>'
+    )
+
+
 def _near(local: datetime) -> str:
-    now = timezone.localtime()
-    if local.date() == now.date():
+    today = timezone.localdate()
+    if local.date() == today:
         return f"{local:%H:%M:%S}"
-    return f"{local:%-d %b %H:%M}" if local.year == now.year else f"{local:%Y-%m-%d %H:%M}"
+    return f"{local:%-d %b %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d %H:%M}"
 
 
-def _full(value: datetime) -> str:
-    local, utc = timezone.localtime(value), value.astimezone(UTC)
-    here = f"{local:%Y-%m-%d %H:%M:%S.%f}"[:-3] + f" {local:%Z}"
-    return here if local.utcoffset() == timedelta() else f"{here} · {utc:%H:%M:%S} UTC"
+def _full(local: datetime) -> str:
+    here = f"{local.isoformat(' ', 'milliseconds')[:23]} {local.tzname()}"
+    if not local.utcoffset():
+        return here
+    return f"{here} · {local.astimezone(UTC):%H:%M:%S} UTC"
