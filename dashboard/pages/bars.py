@@ -9,7 +9,7 @@ WIDTH, GAP, HEIGHT = 5, 1, 24
 LEAST = 1.5
 
 
-def bars(activity: Activity) -> list[tuple[str, str]]:
+def bars(activity: Activity) -> tuple[tuple[str, str], ...]:
     """(tone, path) with the hours of `activity` scaled to their own peak; one path draws a tone."""
     peak = activity.peak or 1
     paths: dict[str, str] = {}
@@ -17,7 +17,7 @@ def bars(activity: Activity) -> list[tuple[str, str]]:
         for tone, y, height in _stack(hour, peak):
             bar = f"M{index * (WIDTH + GAP)} {y:g}h{WIDTH}v{height:g}h-{WIDTH}z"
             paths[tone] = paths.get(tone, "") + bar
-    return list(paths.items())
+    return tuple(paths.items())
 
 
 def _stack(hour: Hour, peak: int) -> Iterator[tuple[str, float, float]]:
