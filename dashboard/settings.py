@@ -136,6 +136,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+# One language: with several, Django asks for the reader's own at every number on a page.
+USE_I18N = False
 
 LOGGING = {
     "version": 1,

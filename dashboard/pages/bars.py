@@ -1,6 +1,6 @@
-"""Stacked bars as numbers for SVG attributes: no script, no inline style, no library."""
+"""Stacked bars as SVG paths: no script, no inline style, no library."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from runs.reads.activity import Activity, Hour
 
@@ -9,30 +9,22 @@ WIDTH, GAP, HEIGHT = 5, 1, 24
 LEAST = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One hour: its place, and (tone, y, height) from the bottom up, failures on top."""
-
-    x: int
-    hour: Hour
-    parts: list[tuple[str, float, float]]
-
-
-def bars(activity: Activity) -> list[Bar]:
-    """The hours of `activity`, scaled to their own peak."""
+def bars(activity: Activity) -> tuple[tuple[str, str], ...]:
+    """(tone, path) with the hours of `activity` scaled to their own peak; one path draws a tone."""
     peak = activity.peak or 1
-    return [
-        Bar(index * (WIDTH + GAP), hour, _stack(hour, peak))
-        for index, hour in enumerate(activity.hours)
-    ]
+    paths: dict[str, str] = {}
+    for index, hour in enumerate(activity.hours):
+        for tone, y, height in _stack(hour, peak):
+            bar = f"M{index * (WIDTH + GAP)} {y:g}h{WIDTH}v{height:g}h-{WIDTH}z"
+            paths[tone] = paths.get(tone, "") + bar
+    return tuple(paths.items())
 
 
-def _stack(hour: Hour, peak: int) -> list[tuple[str, float, float]]:
-    parts = []
+def _stack(hour: Hour, peak: int) -> Iterator[tuple[str, float, float]]:
+    """Tone, y and height from the bottom up, failures on top."""
     top = float(HEIGHT)
     for tone, count in (("ok", hour.completed), ("idle", hour.other), ("bad", hour.failed)):
         if count:
             height = min(top, max(LEAST, count / peak * HEIGHT))
             top -= height
-            parts.append((tone, round(top, 1), round(height, 1)))
-    return parts
+            yield tone, round(top, 1), round(height, 1)

@@ -22,12 +22,12 @@ class Slice:
 
 
 def cut(runs: RunQuerySet, size: int, query: str, cursor: str) -> Slice:
-    """The page at `cursor`; without one, or with somebody else's, the first page."""
+    """The page of `runs` at `cursor`; without one, or with somebody else's, the first page."""
     direction, place = _read(cursor, query)
     backwards = direction == "newer"
     if place:
         runs = runs.filter(id__gt=place) if backwards else runs.filter(id__lt=place)
-    found = list(runs.light().order_by("id" if backwards else "-id")[: size + 1])
+    found = list(runs.order_by("id" if backwards else "-id")[: size + 1])
     more, rows = len(found) > size, found[:size]
     if backwards:
         rows.reverse()

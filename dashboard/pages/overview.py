@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard import presenters
 from dashboard.pages import live, shell
-from dashboard.pages.bars import Bar, bars
+from dashboard.pages.bars import bars
 from dashboard.pages.page import page
 from dashboard.pages.run_query import RunQuery
 from runs.models import Run, Task
@@ -27,6 +27,18 @@ SORTS = {"name": "Name", "failing": "Failing", "busiest": "Busiest"}
 
 
 @dataclass(frozen=True, slots=True)
+class Day:
+    """What is shown of a task's last 24 hours."""
+
+    completed: int = 0
+    failed: int = 0
+    failure_rate: float | None = None
+    peak: int = 0
+    #: (tone, path) of each colour of the bars.
+    bars: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One task's line."""
 
@@ -35,12 +47,11 @@ class Row:
     look: presenters.Look | None
     running: int
     queued: int
-    activity: Activity
-    bars: list[Bar]
+    day: Day
 
     @property
     def failing(self) -> float:
-        return self.activity.failure_rate or 0.0
+        return self.day.failure_rate or 0.0
 
 
 @page()
@@ -64,11 +75,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
             counts, more = live_by_task()
             context |= {"tiles": tiles(now), "rows": _rows(tasks, counts, now), "more": more}
     except TooSlow:
-        empty = Activity()
-        context |= {
-            "tiles": None,
-            "rows": [Row(task, None, None, 0, 0, empty, []) for task in tasks],
-        }
+        context |= {"tiles": None, "rows": [Row(task, None, None, 0, 0, Day()) for task in tasks]}
     context["rows"] = _sorted(context["rows"], sort)
     context["token"] = _token(context)
     context |= {"links": _links(), "oldest_wait": _oldest_wait(context["tiles"], now)}
@@ -77,24 +84,33 @@ def _context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _rows(tasks: list[Task], counts: dict[str, tuple[int, int]], now: datetime) -> list[Row]:
-    activity, newest = _activity(now), last_runs(tasks)
+    days, newest = _days(now), last_runs(tasks)
     rows = []
     for task in tasks:
-        day = activity.get(task.id, Activity())
         last = newest.get(task.id)
         running, queued = counts.get(task.id, (0, 0))
         look = presenters.look(last) if last else None
-        rows.append(Row(task, last, look, running, queued, day, bars(day)))
+        rows.append(Row(task, last, look, running, queued, days.get(task.id, Day())))
     return rows
 
 
-def _activity(now: datetime) -> dict[str, Activity]:
-    """The last day, counted at most every REMEMBERED seconds."""
-    known: dict[str, Activity] | None = cache.get("dashboard.activity")
+def _days(now: datetime) -> dict[str, Day]:
+    """The last day of each task, counted and drawn at most every REMEMBERED seconds."""
+    known: dict[str, Day] | None = cache.get("dashboard.days")
     if known is None:
-        known = last_day(now)
-        cache.set("dashboard.activity", known, REMEMBERED)
+        known = {task_id: _day(activity) for task_id, activity in last_day(now).items()}
+        cache.set("dashboard.days", known, REMEMBERED)
     return known
+
+
+def _day(activity: Activity) -> Day:
+    return Day(
+        completed=activity.completed,
+        failed=activity.failed,
+        failure_rate=activity.failure_rate,
+        peak=activity.peak,
+        bars=bars(activity),
+    )
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:
@@ -124,7 +140,7 @@ def _token(context: dict[str, Any]) -> str:
         (row.task.id, row.task.broken, row.last and row.last.updated_at, row.running, row.queued)
         for row in context["rows"]
     ]
-    peaks = [row.activity.peak for row in context["rows"]]
+    peaks = [row.day.peak for row in context["rows"]]
     shown = context["tiles"]
     counts = shown and (shown.running, shown.queued, shown.failed)
     return live.token(facts, peaks, counts)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,6 +21,7 @@ PATIENCE = 2.0
 COUNTS_PATIENCE = 0.5
 NEW_CAP = 100
 CHOICES = 200
+REMEMBERED = 15
 
 
 @page()
@@ -36,7 +38,7 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     """Rows that changed since `have`, and how many matching runs are newer than `newest`."""
     query, now = RunQuery.parse(request.GET), timezone.now()
     known = live.known(request)
-    runs = Run.objects.light().filter(id__in=list(known)).order_by("-id")
+    runs = Run.objects.only(*run_rows.COLUMNS).filter(id__in=list(known)).order_by("-id")
     changed = [run for run in runs if run_rows.token(run) != known[run.id]]
     newest = request.GET.get("newest", "").replace("\x00", "")
     newer = _newer(query, newest, request.GET.get("pill", ""))
@@ -69,7 +71,8 @@ def _results(query: RunQuery, cursor: str) -> dict[str, Any]:
     context["wider_links"] = _periods(query, query.wider()[:1])
     try:
         with deadline(PATIENCE):
-            found = cursors.cut(query.filter(now).runs(), query.size, query.encode(), cursor)
+            runs = query.filter(now).runs().only(*run_rows.COLUMNS)
+            found = cursors.cut(runs, query.size, query.encode(), cursor)
     except TooSlow as error:
         return context | {"too_slow": error, "narrower": _periods(query, query.narrower())}
     context["slice"] = found
@@ -110,6 +113,17 @@ def _choices() -> dict[str, Any]:
         "looks": LOOKS.items(),
         "periods": [(name, words) for name, (words, _) in PERIODS.items()],
         "sizes": SIZES,
-        "tasks": Task.objects.values_list("id", flat=True)[:CHOICES],
-        "queues": Queue.objects.values_list("name", flat=True)[:CHOICES],
+        **_names(),
     }
+
+
+def _names() -> dict[str, list[str]]:
+    """What may be picked instead of typed; looked up at most every REMEMBERED seconds."""
+    known: dict[str, list[str]] | None = cache.get("dashboard.choices")
+    if known is None:
+        known = {
+            "tasks": list(Task.objects.values_list("id", flat=True)[:CHOICES]),
+            "queues": list(Queue.objects.values_list("name", flat=True)[:CHOICES]),
+        }
+        cache.set("dashboard.choices", known, REMEMBERED)
+    return known

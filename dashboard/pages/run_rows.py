@@ -1,30 +1,60 @@
 """A run as a line of a list."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypedDict
+
+from django.urls import reverse
 
 from dashboard import presenters
 from dashboard.pages import live, tracebacks
 from runs.models import Run
 
+#: A line has room for so many tags.
+TAGS = 3
+#: What a line is made of; the rest of a run's many columns stays in the table.
+COLUMNS = (
+    "id", "task_id", "queue", "status", "reason", "error", "tags", "is_test", "max_attempts",
+    "attempt_number", "uncounted_attempts", "created_at", "queued_at", "started_at",
+    "finished_at", "cancel_requested_at", "updated_at",
+)  # fmt: skip
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """What a line shows, decided once so that the template only writes it down."""
 
-    run: Run
+class RunRow(TypedDict):
+    """What a line shows, decided once so that the template only writes it down.
+
+    A dictionary: templates try a key first, and a failed try costs more than the rest of a cell.
+    """
+
+    id: str
+    short: str
+    task: str
+    queue: str
     look: presenters.Look
+    created_at: datetime
+    is_test: bool
+    address: str
+    queue_address: str
     token: str
     wait: timedelta | None
     took: timedelta | None
+    #: Since when the two grow; None once they stand.
+    waits_since: datetime | None
+    runs_since: datetime | None
     trouble: str
     can_cancel: bool
     tries: int
+    max_tries: int
+    tags: list[str]
+    more_tags: int
 
 
 def rows(runs: Iterable[Run], now: datetime) -> list[RunRow]:
-    return [_row(run, now) for run in runs]
+    """A row per run; what they share is looked up once."""
+    found = list(runs)
+    start = reverse("dashboard:runs")
+    queues = {name: reverse("dashboard:queue", args=[name]) for name in {r.queue for r in found}}
+    return [_row(run, now, f"{start}/{run.id}", queues[run.queue]) for run in found]
 
 
 def token(run: Run) -> str:
@@ -32,15 +62,34 @@ def token(run: Run) -> str:
     return live.token(run.updated_at, run.status)
 
 
-def _row(run: Run, now: datetime) -> RunRow:
-    failure = tracebacks.read(run.error) if run.error and not presenters.ended_well(run) else None
+def _row(run: Run, now: datetime, address: str, queue_address: str) -> RunRow:
+    tags = run.tag_list
     return RunRow(
-        run=run,
+        id=run.id,
+        short=presenters.short_id(run.id),
+        task=run.task_id,
+        queue=run.queue,
         look=presenters.look(run),
+        created_at=run.created_at,
+        is_test=run.is_test,
+        address=address,
+        queue_address=queue_address,
         token="" if run.is_final else token(run),
         wait=presenters.queue_time(run, now),
         took=presenters.run_time(run, now),
-        trouble=f"{failure.name}: {failure.first_line}" if failure else run.reason,
+        waits_since=run.queued_at if run.is_pending else None,
+        runs_since=run.started_at if run.holds_slot else None,
+        trouble=_trouble(run),
         can_cancel=presenters.can_cancel(run),
         tries=presenters.tries(run),
+        max_tries=run.max_attempts,
+        tags=tags[:TAGS],
+        more_tags=len(tags[TAGS:]),
     )
+
+
+def _trouble(run: Run) -> str:
+    """Why it did not end well, in one line."""
+    if not run.error or presenters.ended_well(run):
+        return run.reason
+    return tracebacks.headline(run.error) or run.reason

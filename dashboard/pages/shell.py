@@ -44,7 +44,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "zone": zones.label(zone, timezone.now()),
         "zone_name": getattr(zone, "key", "UTC"),
         "environment": conf.get("ENVIRONMENT"),
-        "navigation": NAVIGATION,
+        "navigation": _navigation(request),
         "may_operate": permissions.may(user, permissions.OPERATE),
         "operate_refusal": permissions.refusal(user, permissions.OPERATE),
         "admin_url": _if_there("admin:index") if user.is_staff else "",
@@ -52,6 +52,15 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "password_url": _if_there("admin:password_change") if user.is_staff else "",
         "path": request.get_full_path(),
     }
+
+
+def _navigation(request: HttpRequest) -> list[tuple[str, str, str, bool] | None]:
+    """(address, word, glyph, whether this is the page) for both menus, the wide and the small."""
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    return [
+        entry and (reverse(f"dashboard:{entry[0]}"), entry[1], entry[2], entry[0] == here)
+        for entry in NAVIGATION
+    ]
 
 
 def _if_there(name: str) -> str:

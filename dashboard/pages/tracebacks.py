@@ -54,11 +54,22 @@ def read(text: str | None) -> Failure | None:
     """The failure stored as JSON `text`; None without one."""
     if not text:
         return None
+    return _failure(_parsed(text))
+
+
+def headline(text: str) -> str:
+    """Name and first line of the failure stored as JSON `text`, without reading its stack."""
+    data = _parsed(text)
+    failure = _failure({"name": data.get("name"), "message": data.get("message")})
+    return f"{failure.name}: {failure.first_line}"
+
+
+def _parsed(text: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
     except ValueError:
-        return Failure("Error", text[:MESSAGE])
-    return _failure(data) if isinstance(data, dict) else Failure("Error", str(data)[:MESSAGE])
+        return {"message": text}
+    return data if isinstance(data, dict) else {"message": str(data)}
 
 
 def _failure(data: dict[str, Any], depth: int = 0) -> Failure:

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from dashboard.pages import (
+    bulk,
     cancel,
     jump,
     overview,
@@ -27,6 +28,8 @@ urlpatterns = [
     path("runs/<str:run_id>/cancel", cancel.cancel, name="cancel"),
     path("runs/<str:run_id>/raw/logs", raw.logs, name="raw_logs"),
     path("runs/<str:run_id>/raw/<str:name>", raw.document, name="raw"),
+    path("bulk/cancel", bulk.cancel, name="bulk_cancel"),
+    path("bulk/replay", bulk.replay, name="bulk_replay"),
     path("r/<str:run_id>", run_page.short_link, name="short"),
     path("test", test.pick, name="test"),
     path("test/<path:task_id>", test.test, name="test_task"),

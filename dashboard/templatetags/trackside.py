@@ -1,9 +1,11 @@
 """How templates say statuses, times, durations and sizes: the same way everywhere."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from django import template
 from django.templatetags.static import static
+from django.urls import get_script_prefix
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,56 +19,32 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
     """A glyph of the sprite; decoration, the word stands beside it."""
-    return format_html(
-        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>',
-        css,
-        static("dashboard/icons.svg"),
-        name,
-    )
+    return _icon(name, css, get_script_prefix())
 
 
 @register.simple_tag
 def status(look: Look) -> SafeString:
     """Glyph and word."""
-    return format_html(
-        '<span class="status t-{}" title="{}">{}{}</span>',
-        look.tone,
-        look.help,
-        icon(look.glyph, "spin" if look.glyph == "executing" else ""),
-        look.word,
-    )
+    return _status(look, get_script_prefix())
 
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
     """The time of day today, the date before; the whole of it on hover and for the script."""
-    if value is None:
-        return "–"
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), _full(value), _near(local)
-    )
+    return _time(value)
 
 
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
     """Like `moment`; the script turns it into "3 m ago" and keeps it so."""
-    if value is None:
-        return "–"
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}" data-ago title="{}">{}</time>',
-        local.isoformat(),
-        _full(value),
-        _near(local),
-    )
+    return _time(value, " data-ago")
 
 
 @register.simple_tag
 def ticking(since: datetime | None, shown: timedelta | None) -> SafeString | str:
-    """A duration that still grows; the script counts on from `since`."""
+    """A duration that grows while there is a `since`; the script counts on from there."""
     if since is None:
-        return "–"
+        return presenters.duration_text(shown)
     return format_html(
         '<span data-since="{}">{}</span>', since.isoformat(), presenters.duration_text(shown)
     )
@@ -112,14 +90,47 @@ def level(number: int) -> str:
     return "debug"
 
 
+# A page draws the same few hundreds of times. The prefix is where the sprite's address begins.
+@cache
+def _icon(name: str, css: str, prefix: str) -> SafeString:
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        css,
+        static("dashboard/icons.svg"),
+        name,
+    )
+
+
+@cache
+def _status(look: Look, prefix: str) -> SafeString:
+    return format_html(
+        '<span class="status t-{}" title="{}">{}{}</span>',
+        look.tone,
+        look.help,
+        _icon(look.glyph, "spin" if look.glyph == "executing" else "", prefix),
+        look.word,
+    )
+
+
+def _time(value: datetime | None, mark: str = "") -> SafeString | str:
+    if value is None:
+        return "–"
+    local = timezone.localtime(value)
+    # digits and a zone's name: nothing to escape, and lists are full of them
+    return SafeString(
+        f'<time datetime="{local.isoformat()}"{mark} title="{_full(local)}">{_near(local)}</time>'
+    )
+
+
 def _near(local: datetime) -> str:
-    now = timezone.localtime()
-    if local.date() == now.date():
+    today = timezone.localdate()
+    if local.date() == today:
         return f"{local:%H:%M:%S}"
-    return f"{local:%-d %b %H:%M}" if local.year == now.year else f"{local:%Y-%m-%d %H:%M}"
+    return f"{local:%-d %b %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d %H:%M}"
 
 
-def _full(value: datetime) -> str:
-    local, utc = timezone.localtime(value), value.astimezone(UTC)
-    here = f"{local:%Y-%m-%d %H:%M:%S.%f}"[:-3] + f" {local:%Z}"
-    return here if local.utcoffset() == timedelta() else f"{here} · {utc:%H:%M:%S} UTC"
+def _full(local: datetime) -> str:
+    here = f"{local.isoformat(' ', 'milliseconds')[:23]} {local.tzname()}"
+    if not local.utcoffset():
+        return here
+    return f"{here} · {local.astimezone(UTC):%H:%M:%S} UTC"

@@ -14,6 +14,35 @@
     one("#say").textContent = text;
   }
 
+  // ---- rows picked to act on them together
+  const boxes = () => all(".pick input");
+  const picked = () => boxes().filter((box) => box.checked);
+  let lastBox = null;
+  function showPicked() {
+    const form = one("#picked");
+    if (!form) return;
+    const count = picked().length, whole = one("[data-page-box]", form);
+    const words = one("[data-picked]", form);
+    words.textContent = count ? `${count} selected` : words.dataset.picked;
+    whole.checked = count > 0 && count === boxes().length;
+    whole.indeterminate = count > 0 && !whole.checked;
+    for (const button of all("[data-bulk]", form)) button.setAttribute("aria-disabled", String(!count));
+    form.classList.toggle("on", count > 0);
+  }
+  function pick(box, on, isRange) {
+    const every = boxes();
+    const from = isRange && every.includes(lastBox) ? every.indexOf(lastBox) : every.indexOf(box), to = every.indexOf(box);
+    for (const each of every.slice(Math.min(from, to), Math.max(from, to) + 1)) each.checked = on;
+    lastBox = box;
+    showPicked();
+  }
+  function pickAll(on) { for (const box of boxes()) box.checked = on; showPicked(); }
+  document.addEventListener("click", (event) => {
+    if (event.target.matches(".pick input")) pick(event.target, event.target.checked, event.shiftKey);
+    else if (event.target.matches("[data-page-box]")) pickAll(event.target.checked);
+  });
+  addEventListener("pageshow", showPicked);
+
   // ---- live updates: one clock, one request at a time, 204 when nothing changed
   const live = { off: false, failures: 0, busy: false, next: 0, retry: 60 };
   const region = () => one("#live-on[data-live]");
@@ -22,10 +51,12 @@
     if (live.off) return "Paused by you";
     if (document.hidden) return "Paused: hidden";
     if (one("dialog[open], details.menu[open]")) return "Paused: menu open";
+    const count = picked().length;
+    if (count) return `Paused: ${count} selected`;
     const selection = getSelection();
     if (selection && !selection.isCollapsed && one("#main").contains(selection.anchorNode)) return "Paused: text selected";
     const focused = document.activeElement;
-    if (focused && focused.matches("#main input, #main textarea, #main select")) return "Paused: typing";
+    if (focused && focused.matches("#main input:not([type=checkbox]), #main textarea, #main select")) return "Paused: typing";
     return "";
   }
 
@@ -86,6 +117,8 @@
       const twin = newPart.querySelector(`#${CSS.escape(opened.id)}`);
       if (twin) twin.open = true;
     }
+    const box = one(".pick input", oldPart), newBox = one(".pick input", newPart);
+    if (box && newBox) newBox.checked = box.checked;
   }
   document.addEventListener("htmx:oobBeforeSwap", (event) => keepOpen(event.detail.target, event.detail.fragment));
   let wereOpen = [];
@@ -101,6 +134,7 @@
 
   function settle() {
     times();
+    showPicked();
     const pill = one("#pill [data-say]");
     if (pill) say(pill.dataset.say);
     const log = one("#log");
@@ -300,17 +334,22 @@
     one("[data-open]", rows[row])?.focus({ preventScroll: true });
   }
   const here = () => one("[data-row].here");
+  const hereBox = () => one(".pick input", here() || document.activeElement.closest("[data-row]") || document.createElement("i"));
   const doing = {
     jump: () => one("#jump").focus(),
     live: toggleLive,
     next: () => mark(1),
     previous: () => mark(-1),
     open: () => one("[data-open]", here() || document.createElement("i"))?.click(),
+    pick: () => { const box = hereBox(); if (box) pick(box, !box.checked); },
+    span: () => { const box = hereBox(); if (box) pick(box, true, true); },
+    page: () => pickAll(picked().length < boxes().length),
     copy: () => { const source = one("[data-copy]", here() || document); if (source) copy(source.dataset.copy); },
     filter: () => one("[data-first]")?.focus(),
     escape: () => {
       const menu = one("details.menu[open]");
       if (menu) { menu.open = false; one("summary", menu).focus(); }
+      else if (picked().length) pickAll(false);
       else if (here()) { here().classList.remove("here"); row = -1; }
       else document.activeElement.blur();
     },
@@ -320,11 +359,15 @@
     const [kind, name] = binding.action.split(":");
     if (kind === "go") location.href = binding.href;
     else if (kind === "do") doing[name]();
-    else (one(`[data-row-act="${name}"]`, here() || document.createElement("i")) || one(`[data-act="${name}"]`))?.click();
+    else ((picked().length && one(`[data-bulk="${name}"]`)) || one(`[data-row-act="${name}"]`, here() || document.createElement("i")) || one(`[data-act="${name}"]`))?.click();
   }
   document.addEventListener("keydown", (event) => {
-    const editing = event.target.matches("input, textarea, select, [contenteditable]");
+    const editing = event.target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
     if (event.key === "Escape") return doing.escape();
+    if (event.key === "Enter" && event.target.matches(".pick input")) {
+      event.preventDefault();
+      return one("[data-open]", event.target.closest("[data-row]")).click();
+    }
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return doing.submit();
     if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); return doing.jump(); }
     if (editing || event.ctrlKey || event.metaKey || event.altKey || !document.body.hasAttribute("data-keys")) return;

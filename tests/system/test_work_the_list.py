@@ -46,6 +46,48 @@ def test_cancel_without_scripts(person_without_scripts):
     assert Run.objects.get(pk=run.pk).status == "CANCELED"
 
 
+def test_selects_a_range_by_keyboard_and_cancels_it(person):
+    runs = [queued_run() for _ in range(5)][::-1]
+    person.goto("/runs?status=QUEUED")
+    for key in ("j", "j", "x", "j", "j", "Shift+X"):
+        person.keyboard.press(key)
+    expect(person.locator("#picked")).to_contain_text("3 selected")
+    expect(person.locator("#live-dot")).to_contain_text("Paused: 3 selected")
+    person.keyboard.press("c")
+    person.get_by_role("button", name="Cancel 3 runs").click()
+    expect(person.get_by_text("Of 3 runs: 3 canceled.")).to_be_visible()
+    left = Run.objects.filter(status="QUEUED").order_by("-id").values_list("id", flat=True)
+    assert list(left) == [runs[0].id, runs[4].id]
+
+
+def test_selects_by_mouse_and_drops_the_selection(person):
+    for _ in range(4):
+        failed_run()
+    person.goto("/runs")
+    boxes = person.locator(".pick input")
+    boxes.nth(0).click()
+    boxes.nth(2).click(modifiers=["Shift"])
+    expect(person.locator(".pick input:checked")).to_have_count(3)
+    person.get_by_role("checkbox", name="Select page").click()
+    expect(person.locator(".pick input:checked")).to_have_count(4)
+    person.keyboard.press("Escape")
+    expect(person.locator(".pick input:checked")).to_have_count(0)
+    expect(person.get_by_role("button", name="Replay selected")).to_be_disabled()
+    boxes.nth(1).press("Enter")
+    person.wait_for_url("**/runs/run_*")
+
+
+def test_replays_a_selection_without_scripts(person_without_scripts):
+    page = person_without_scripts
+    run = failed_run()
+    page.goto("/runs?status=FAILED")
+    page.get_by_role("checkbox", name="Select run_").check()
+    page.get_by_role("button", name="Replay selected").click()
+    page.get_by_role("button", name="Replay 1 run").click()
+    expect(page.get_by_text("Replayed 1 of 1 run")).to_be_visible()
+    assert Run.objects.filter(replayed_from_id=run.id).count() == 1
+
+
 def test_pause_a_queue_without_scripts(person_without_scripts):
     page = person_without_scripts
     run = queued_run()

@@ -134,7 +134,7 @@ def test_a_fragment_is_only_the_results(viewer):
 def test_live_rows_come_when_they_changed(viewer):
     run = queued_run()
     page = viewer.get("/runs")
-    token = page.context["rows"][0].token
+    token = page.context["rows"][0]["token"]
     query = {"have": f"{run.id}:{token}", "newest": run.id}
     assert viewer.get("/runs/live", query).status_code == 204
     lifecycle.cancel(run.id, actor="user:vera")
