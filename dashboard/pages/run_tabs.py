@@ -50,7 +50,7 @@ def context(tab: str, run: Run, request: HttpRequest) -> dict[str, Any]:
 
 
 def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
-    found = attempts.of(run.id)[::-1]
+    found = attempts.of(run)[::-1]
     ids = {attempt.session_id for attempt in found}
     hosts = dict(WorkerSession.objects.filter(id__in=ids).values_list("id", "host"))
     now = timezone.now()

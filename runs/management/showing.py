@@ -65,7 +65,7 @@ def details(run: Run) -> Iterator[str]:
     """The lines of `show`."""
     yield f"{run.id}  {run.get_status_display()}" + (" (canceling)" if run.is_canceling else "")
     yield from (f"  {name:12} {line(value, 200)}" for name, value in _facts(run) if value)
-    for attempt in attempts.of(run.id):
+    for attempt in attempts.of(run):
         took = _took(attempt)
         yield f"  attempt {attempt.number}    {attempt.get_status_display()}{took}"
     for name in ("payload", "output", "metadata"):

@@ -1,14 +1,15 @@
 """The attempts of a run: those that ended, and the one that executes."""
 
-from runs.models import Attempt, Lease
+from runs.models import Attempt, Lease, Run
 from runs.states import AttemptStatus
 
 
-def of(run_id: str) -> list[Attempt]:
+def of(run: Run) -> list[Attempt]:
     """By number. The one that executes is made from its lease and not stored."""
     # the lease first: an attempt that ends meanwhile is then seen twice and not never
-    live = [live_attempt(lease) for lease in Lease.objects.filter(pk=run_id)]
-    ended = list(Attempt.objects.filter(run_id=run_id).order_by("number"))
+    leases = Lease.objects.filter(pk=run.pk) if run.holds_slot else ()
+    live = [live_attempt(lease) for lease in leases]
+    ended = list(Attempt.objects.filter(run_id=run.pk).order_by("number"))
     numbers = {attempt.number for attempt in ended}
     return ended + [one for one in live if one is not None and one.number not in numbers]
 

@@ -160,4 +160,4 @@ def history(run_id: str) -> list[str]:
 
 def tries(run_id: str) -> list[tuple[int, str]]:
     """The run's attempts, number and status."""
-    return [(one.number, one.status) for one in reads_attempts.of(run_id)]
+    return [(one.number, one.status) for one in reads_attempts.of(Run.objects.get(pk=run_id))]
