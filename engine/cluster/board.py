@@ -5,6 +5,7 @@ Each field has one writer at a time, so there is no lock that a killed process c
 
 import ctypes
 import mmap
+import os
 import time
 from collections.abc import Iterator
 from enum import IntEnum
@@ -120,9 +121,13 @@ class Head(ctypes.Structure):
 
 
 class Board:
-    """The head and one `Slot` for each worker, in an anonymous shared mapping."""
+    """The head and one `Slot` for each worker, in an anonymous shared mapping.
 
-    def __init__(self, slots: int) -> None:
+    Who the cluster is never changes, so every process has a copy of it.
+    """
+
+    def __init__(self, slots: int, name: str = "default", version: str = "") -> None:
+        self.name, self.version, self.main = name, version, os.getpid()
         size = ctypes.sizeof(Head) + slots * ctypes.sizeof(Slot)
         self.memory = mmap.mmap(-1, size)
         self.head = Head.from_buffer(self.memory)
