@@ -22,7 +22,7 @@ from engine.cluster.channels import Channel
 from engine.cluster.dispatcher import prepare_child
 from engine.cluster.lines import LineBook
 from engine.maintenance import Housekeeping
-from runs import conf, signals
+from runs import conf, lifecycle, signals
 from runs.lifecycle import attempts, sessions, store
 from runs.models import Lease, Run
 from runs.states import RunStatus
@@ -140,6 +140,7 @@ class Bookkeeper:
         finished = store.current().finish(ending_of(death))
         if finished.won:
             log.warning("Run %s: %s", death.run_id, describe(death))
+            lifecycle.cancel_orphans(death.run_id)
             signals.runs_ready.send(sender=Run)
 
     # -- the living -------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from django.utils import timezone
 from runs import conf, signals
 from runs.ids import new_id
 from runs.lifecycle import attempts, store
+from runs.lifecycle.canceling import cancel_orphans
 from runs.lifecycle.transition import skip_locked
 from runs.models import Lease, SessionState, WorkerSession
 
@@ -124,7 +125,9 @@ def _take_back(lease: Lease) -> bool:
     lease.token = token
     if WorkerSession.objects.filter(pk=lease.session_id, state=SessionState.GONE).exists():
         return _release(lease, STOPPED)
-    return store.current().finish(attempts.lose(lease)).won
+    won = store.current().finish(attempts.lose(lease)).won
+    cancel_orphans(lease.run_id)
+    return won
 
 
 def _dead_here() -> list[str]:

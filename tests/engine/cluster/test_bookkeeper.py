@@ -2,10 +2,12 @@
 
 import pytest
 
-from engine.cluster.board import Board
-from engine.cluster.bookkeeper import Bookkeeper, open_session
+from engine.cluster.board import Ask, Board
+from engine.cluster.bookkeeper import Bookkeeper, Death, open_session
 from engine.cluster.channels import Channel
-from runs.models import SessionState, WorkerSession
+from runs import lifecycle
+from runs.models import Run, SessionState, WorkerSession
+from tests.support.factories import executing_run, trigger
 
 pytestmark = pytest.mark.django_db
 
@@ -44,3 +46,16 @@ def test_a_lost_session_begins_again(books, lose):
     assert second.pk != first.pk
     for name in ("cluster", "slots", "version", "pid"):
         assert getattr(second, name) == getattr(first, name)
+
+
+def test_the_children_of_a_killed_canceled_run_are_canceled(books):
+    one = executing_run()
+    child = trigger(parent_id=one.run_id)
+    lifecycle.cancel(one.run_id, actor="user:ada")
+    # triggered in the last moment, so that neither side saw the other
+    late = trigger()
+    Run.objects.filter(pk=late.pk).update(parent_id=one.run_id)
+    run_id, token = one.lease
+    books.record(Death(run_id=run_id, token=token, started=True, killed=Ask.CANCEL, exitcode=-9))
+    runs = Run.objects.filter(pk__in=[run_id, child.pk, late.pk])
+    assert set(runs.values_list("status", flat=True)) == {"CANCELED"}
