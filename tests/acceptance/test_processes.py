@@ -4,10 +4,12 @@ import signal
 import time
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 
 from runs.models import Lease, SessionState, WorkerSession
 from runs.states import RunStatus
+from tests.support.postgres import free_port
 from tests.support.site import is_gone, kill
 from tests.support.waiting import eventually
 
@@ -156,6 +158,31 @@ def test_a_stop_with_stopped_workers_ends_all_the_same(site):
     assert site.run(run_id).status == RunStatus.QUEUED
     until.touch()
     site.cluster()
+
+
+def refusal(instance, *words):
+    """What a command says when it does not start: one line, no traceback."""
+    done = instance.manage(*words)
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    assert (done.returncode, len(lines)) == (1, 1), lines
+    return lines[0]
+
+
+def test_a_database_without_tables_is_refused_in_one_sentence(new_instance):
+    said = refusal(new_instance, "qcluster")
+    assert said == "The database is not up to date. Run this first: python manage.py migrate"
+
+
+@pytest.mark.parametrize("word", ["qcluster", "up"])
+def test_a_database_from_the_future_is_refused_in_one_sentence(site, word):
+    MigrationRecorder(connection).record_applied("runs", "9999_from_the_future")
+    site.instance.environment["PORT"] = str(free_port())
+    assert "newer than this code" in refusal(site.instance, word)
+
+
+def test_an_unreachable_database_is_refused_in_one_sentence(new_instance):
+    new_instance.environment["DATABASE_URL"] = "postgres://u@127.0.0.1:1/n"
+    assert refusal(new_instance, "qcluster").startswith("Cannot reach the database: ")
 
 
 CRASHES = """
