@@ -5,6 +5,7 @@ import pytest
 
 from engine import DuplicateTaskIds, discovery
 from engine.discovery import discover
+from engine.leftout import LeftOut
 from engine.registry import registry
 
 
@@ -12,7 +13,7 @@ from engine.registry import registry
 def task_dir(tmp_path, settings, monkeypatch):
     """An empty task directory, the only one; what it brings into `sys` goes again."""
     monkeypatch.setattr(sys, "path", sys.path[:])
-    monkeypatch.setattr(discovery, "import_apps", list)
+    monkeypatch.setattr(discovery, "import_apps", lambda importer: [])
     settings.TRACKSIDE = {"TASK_DIRS": [str(tmp_path)], "VERSION": "v1"}
     modules = set(sys.modules)
     yield tmp_path
@@ -117,6 +118,38 @@ def test_a_syntax_error_is_a_broken_file(task_dir):
     (broken,) = discover().broken
     assert "SyntaxError" in broken.error
     assert broken.task_ids == ()
+
+
+def test_a_file_that_is_left_out_is_broken_and_not_imported(task_dir):
+    path = write(task_dir / "deadly_file.py", "@task\ndef dead(): ...\n1 / 0\n")
+    write(task_dir / "living_file.py", "@task\ndef alive(): ...\n")
+    left_out, heard = LeftOut(), []
+    left_out.add(str(path), "It ended the process.")
+    catalog = discover(left_out, heard.append)
+    assert ids(catalog) == ["alive"]
+    (broken,) = catalog.broken
+    assert (broken.error, broken.task_ids) == ("It ended the process.", ("dead",))
+    assert heard == [str(task_dir / "living_file.py"), ""]
+
+
+def test_a_package_that_ends_the_process_is_announced_with_its_file(task_dir):
+    (task_dir / "deadly").mkdir()
+    (task_dir / "deadly" / "__init__.py").write_text("raise KeyboardInterrupt\n")
+    path = write(task_dir / "deadly" / "inside.py", "")
+    heard = []
+    with pytest.raises(KeyboardInterrupt):
+        discover(announce=heard.append)
+    assert heard == [str(path), ""]
+
+
+def test_a_file_that_changed_is_forgiven(tmp_path):
+    path, left_out = write(tmp_path / "a.py", "1"), LeftOut()
+    left_out.add(str(path), "no")
+    assert left_out.forgive() == []
+    assert left_out.why(path) == "no"
+    write(path, "2")
+    assert left_out.forgive() == [str(path)]
+    assert left_out.why(path) is None
 
 
 def test_without_its_init_nothing_of_a_directory_runs(task_dir):
