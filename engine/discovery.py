@@ -68,7 +68,7 @@ class Importer:
             load(name or module_name(path), path)
         except DuplicateTaskIds:
             raise
-        except (Exception, SystemExit):
+        except BaseException:  # whatever a file raises, it must not end those that import it
             return broken_file(path, shortened(traceback.format_exc()))
         finally:
             self.announce("")

@@ -33,6 +33,7 @@ def find() -> Found:
             last = last_message(reader)
         if isinstance(last, Found):
             child.kill()  # threads of the task code may keep it for ever
+            child.join()
             return last
         child.join()
         if not last or last in left_out.errors:

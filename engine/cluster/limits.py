@@ -53,7 +53,7 @@ def is_measured(slot: Slot) -> bool:
 
 
 def import_memory() -> int:
-    """Bytes a worker may use while it imports the tasks: no machine has more, or too little is left."""
+    """Bytes a worker may use to import the tasks: what the largest preset has, or most of the host's."""
     installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return min(memory_of_machine(LARGEST), installed * 4 // 5)
 
