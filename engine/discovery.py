@@ -1,15 +1,16 @@
 """Finds task code: every app's `tasks.py`, then the files of every task directory (DEC-4).
 
 Each file is imported on its own. One that fails marks the tasks it would have brought as broken,
-with the traceback, and the others go on (DEC-5).
+with the traceback, and the others go on (DEC-5). One that ended an earlier process while it was
+imported is left out.
 """
 
 import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from django.apps import apps
 
 from engine import versions
 from engine.declared import declared_task_ids
+from engine.leftout import LeftOut
 from engine.registry import DuplicateTaskIds, registry
 from engine.sdk.tasks import Task
 from runs import conf
@@ -46,10 +48,40 @@ class Catalog:
     version: str
 
 
-def discover() -> Catalog:
-    """Import all task code of this deployment. Raises DuplicateTaskIds."""
-    directories = task_directories()
-    broken = [*import_apps(), *import_directories(directories)]
+def nobody(path: str) -> None:
+    """Who hears which file is being imported when nobody asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """Imports one file after the other, and says which before it does."""
+
+    left_out: LeftOut = field(default_factory=LeftOut)
+    announce: Callable[[str], None] = nobody
+
+    def attempt(self, path: Path, name: str = "") -> BrokenFile | None:
+        """Import one file; None if that worked."""
+        if error := self.left_out.why(path):
+            return broken_file(path, error)
+        self.announce(str(path))
+        try:
+            load(name or module_name(path), path)
+        except DuplicateTaskIds:
+            raise
+        except BaseException:  # whatever a file raises, it must not end those that import it
+            return broken_file(path, shortened(traceback.format_exc()))
+        finally:
+            self.announce("")
+        return None
+
+
+def discover(left_out: LeftOut | None = None, announce: Callable[[str], None] = nobody) -> Catalog:
+    """Import all task code of this deployment. Raises DuplicateTaskIds.
+
+    `announce` hears the path of each file right before its import, and "" right after it.
+    """
+    directories, importer = task_directories(), Importer(left_out or LeftOut(), announce)
+    broken = [*import_apps(importer), *import_directories(directories, importer)]
     return Catalog(tuple(registry), tuple(broken), versions.current(directories))
 
 
@@ -59,27 +91,27 @@ def task_directories() -> list[Path]:
     return [path for path in dict.fromkeys(paths) if path.is_dir()]
 
 
-def import_apps() -> Iterator[BrokenFile]:
+def import_apps(importer: Importer) -> Iterator[BrokenFile]:
     """Import `tasks.py` of every installed app that has one."""
     for app in apps.get_app_configs():
         path = Path(app.path) / "tasks.py"
-        if path.is_file() and (broken := attempt(f"{app.name}.tasks", path)):
+        if path.is_file() and (broken := importer.attempt(path, f"{app.name}.tasks")):
             yield broken
 
 
-def import_directories(directories: Iterable[Path]) -> Iterator[BrokenFile]:
+def import_directories(directories: Iterable[Path], importer: Importer) -> Iterator[BrokenFile]:
     """Import the files of each directory; without its `init.py` none of them can run."""
     for directory in directories:
         if str(directory) not in sys.path:
             sys.path.append(str(directory))
         first = directory / FIRST
-        failed = attempt(module_name(first), first) if first.is_file() else None
+        failed = importer.attempt(first) if first.is_file() else None
         if failed:
             yield failed
         for path in task_files(directory):
             if failed:
                 yield broken_file(path, failed.error)
-            elif broken := attempt(module_name(path), path):
+            elif broken := importer.attempt(path):
                 yield broken
 
 
@@ -94,17 +126,6 @@ def is_task_file(path: Path) -> bool:
     hidden = any(part.startswith(("_", ".")) for part in path.parts)
     test = path.stem.startswith("test_") or path.stem.endswith("_test")
     return not hidden and not test and path != Path(FIRST)
-
-
-def attempt(name: str, path: Path) -> BrokenFile | None:
-    """Import one file; None if that worked."""
-    try:
-        load(name, path)
-    except DuplicateTaskIds:
-        raise
-    except (Exception, SystemExit):
-        return broken_file(path, shortened(traceback.format_exc()))
-    return None
 
 
 def load(name: str, path: Path) -> None:

@@ -20,6 +20,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
+            # pytest-django closes the connection it began with, which a site may have replaced
+            connection.close()
 
 
 @pytest.fixture

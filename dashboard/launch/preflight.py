@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import Error, NotSupportedError, connection
 
 from dashboard.launch.processes import django, python_path
+from runs import migrated
 
 OLDEST_SQLITE = (3, 35)
 OLDEST_POSTGRESQL = 14
@@ -35,9 +36,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def database() -> str:
-    """Connect, and say in a few words to what."""
+    """Connect, and say in a few words to what; refuse one that a newer version has migrated."""
     try:
         connection.ensure_connection()
+        refuse(migrated.newer())
     except NotSupportedError as error:
         raise StartError(f"This database is too old: {_first_line(error)}") from error
     except Error as error:
@@ -50,8 +52,15 @@ def migrate() -> None:
     try:
         with _turn():
             call_command("migrate", interactive=False, verbosity=0)
+        refuse(migrated.problem())
     except Error as error:
         raise StartError(f"The database could not be migrated: {_first_line(error)}") from error
+
+
+def refuse(problem: str) -> None:
+    """Stop here if there is a problem."""
+    if problem:
+        raise StartError(problem)
 
 
 def task_files() -> None:

@@ -5,10 +5,13 @@ Each field has one writer at a time, so there is no lock that a killed process c
 
 import ctypes
 import mmap
+import os
 import time
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import TYPE_CHECKING
+
+from engine.leftout import LeftOut
 
 
 class State(IntEnum):
@@ -59,6 +62,8 @@ class Slot(ctypes.Structure):
         ("asked_run", ctypes.c_char * 32),
         #: What the sentinel killed it for.
         ("killed", ctypes.c_int64),
+        #: The task file it is importing, at most PATH_MAX.
+        ("importing", ctypes.c_char * 4096),
     ]
 
     if TYPE_CHECKING:
@@ -74,6 +79,7 @@ class Slot(ctypes.Structure):
         asked_at: int
         asked_run: bytes
         killed: int
+        importing: bytes
 
     @property
     def run_id(self) -> str:
@@ -99,6 +105,10 @@ class Slot(ctypes.Structure):
         self.state = state
         self.run, self.token, self.deadline = b"", b"", 0
 
+    def announce(self, path: str) -> None:
+        """Note the task file to blame if the process ends now; empty for none."""
+        self.importing = os.fsencode(path)
+
     def ask_to_stop(self, why: Ask) -> bool:
         """Leave a request for the worker's signal handler; False when a stronger one stands."""
         if self.is_asked and self.ask >= why:
@@ -120,9 +130,15 @@ class Head(ctypes.Structure):
 
 
 class Board:
-    """The head and one `Slot` for each worker, in an anonymous shared mapping."""
+    """The head and one `Slot` for each worker, in an anonymous shared mapping.
 
-    def __init__(self, slots: int) -> None:
+    Who the cluster is never changes, so every process has a copy of it; a worker's copy of the files
+    to leave out is the sentinel's at the fork.
+    """
+
+    def __init__(self, slots: int, name: str = "default", version: str = "") -> None:
+        self.name, self.version, self.main = name, version, os.getpid()
+        self.left_out = LeftOut()
         size = ctypes.sizeof(Head) + slots * ctypes.sizeof(Slot)
         self.memory = mmap.mmap(-1, size)
         self.head = Head.from_buffer(self.memory)

@@ -22,9 +22,9 @@ from engine.cluster.channels import Channel
 from engine.cluster.dispatcher import prepare_child
 from engine.cluster.lines import LineBook
 from engine.maintenance import Housekeeping
-from runs import conf, signals
+from runs import conf, lifecycle, signals
 from runs.lifecycle import attempts, sessions, store
-from runs.models import Lease, Run, WorkerSession
+from runs.models import Lease, Run
 from runs.states import RunStatus
 
 log = logging.getLogger("trackside")
@@ -58,6 +58,14 @@ def keep_books(board: Board, deaths: Channel, lines: Channel, parent: int) -> No
     """The process's body."""
     prepare_child(parent, "ts-bookkeeper")
     Bookkeeper(board, deaths, lines).run()
+
+
+def open_session(board: Board) -> None:
+    """Register the cluster of this board; its claims and leases are the new session's from now on."""
+    session = sessions.open_session(
+        board.name, slots=len(board), version=board.version, pid=board.main
+    )
+    board.session_id = session.pk
 
 
 class Bookkeeper:
@@ -132,6 +140,7 @@ class Bookkeeper:
         finished = store.current().finish(ending_of(death))
         if finished.won:
             log.warning("Run %s: %s", death.run_id, describe(death))
+            lifecycle.cancel_orphans(death.run_id)
             signals.runs_ready.send(sender=Run)
 
     # -- the living -------------------------------------------------------------------------------
@@ -150,9 +159,7 @@ class Bookkeeper:
             self.board.head.fenced = self.board.head.fenced or 1
 
     def begin_again(self) -> None:
-        old = WorkerSession.objects.get(pk=self.board.session_id)
-        new = sessions.open_session(old.cluster, slots=old.slots, version=old.version, pid=old.pid)
-        self.board.session_id = new.pk
+        open_session(self.board)
         self.board.head.fenced = 0
 
     def workers(self) -> str:
@@ -208,6 +215,7 @@ class Bookkeeper:
                 duties.pop(0)
             else:
                 time.sleep(0.2)
+        self.book.give_up()
 
     def end_session(self) -> None:
         sessions.close(self.board.session_id)

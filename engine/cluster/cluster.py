@@ -11,11 +11,11 @@ from django.db import connections
 from django_q.cluster import Cluster
 
 from engine.cluster.board import Board, Stop
+from engine.cluster.bookkeeper import open_session
 from engine.cluster.channels import Channel
 from engine.cluster.dispatcher import DispatchBroker
 from engine.cluster.sentinel import TracksideSentinel
 from runs import conf
-from runs.lifecycle import sessions
 
 log = logging.getLogger("trackside")
 
@@ -27,10 +27,9 @@ class TracksideCluster(Cluster):  # type: ignore[misc]
     """
 
     def __init__(self, *, workers: int, name: str, version: str) -> None:
-        self.board, self.wake = Board(workers), Channel()
+        self.board, self.wake = Board(workers, name, version), Channel()
         super().__init__(broker=DispatchBroker(self.board, self.wake))
-        session = sessions.open_session(name, slots=workers, version=version, pid=os.getpid())
-        self.board.session_id = session.pk
+        open_session(self.board)
         connections.close_all()
         TracksideSentinel.board = self.board
         django_q.cluster.Sentinel = TracksideSentinel

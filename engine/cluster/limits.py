@@ -8,6 +8,8 @@ from multiprocessing import Process
 
 from engine.cluster.board import Ask, Slot, State
 from engine.cluster.processes import kill_tree, memory_of
+from engine.sdk.machines import PRESETS
+from engine.sdk.machines import memory_of as memory_of_machine
 from runs import conf
 
 #: Seconds between two looks at the memory of a run.
@@ -17,6 +19,7 @@ YOUNG = 0.2
 #: Seconds a worker that was asked to hand its run back gets before it is killed.
 SHUTDOWN_GRACE = 3.0
 SECOND = 1_000_000_000
+LARGEST = list(PRESETS)[-1]
 
 
 class Limits:
@@ -34,7 +37,7 @@ class Limits:
             kill(process, slot, Ask(slot.ask))
 
     def measure(self, working: Iterable[tuple[Process, Slot]]) -> None:
-        """Kill runs that use more memory than their machine preset has."""
+        """Kill runs that use more memory than their machine preset has, and imports that grow on."""
         if time.monotonic() - self.measured_at < MEMORY_ROUND:
             return
         self.measured_at = time.monotonic()
@@ -44,9 +47,15 @@ class Limits:
 
 
 def is_measured(slot: Slot) -> bool:
-    """Whether the slot's run has a memory limit and is past its first moments."""
+    """Whether the slot's run or import has a memory limit and is past its first moments."""
     old = time.monotonic_ns() - slot.since > YOUNG * SECOND
-    return slot.state == State.RUNNING and bool(slot.memory) and old
+    return slot.state in (State.STARTING, State.RUNNING) and bool(slot.memory) and old
+
+
+def import_memory() -> int:
+    """Bytes a worker may use to import the tasks: what the largest preset has, or most of the host's."""
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(memory_of_machine(LARGEST), installed * 4 // 5)
 
 
 def ask(slot: Slot, why: Ask) -> None:

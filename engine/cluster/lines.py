@@ -1,12 +1,16 @@
 """Log lines on their way from the workers to the database."""
 
 import json
+import logging
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 from engine.cluster.channels import Channel
 from runs.models import LogLine
+
+log = logging.getLogger("trackside")
 
 #: Lines kept while the database is away; newer ones are counted and dropped.
 MOST = 20_000
@@ -15,24 +19,43 @@ BATCH = 500
 
 
 class LineBook:
-    """Lines that were received and are not stored yet."""
+    """Lines that were received and are not stored yet, and how many were lost of which attempt."""
 
     def __init__(self) -> None:
         self.rows: list[LogLine] = []
-        self.dropped = 0
+        self.lost: Counter[tuple[str, int]] = Counter()
 
     def take(self, messages: list[bytes]) -> None:
         for message in messages:
+            fields = json.loads(message)
             if len(self.rows) < MOST:
-                self.rows.append(row(json.loads(message)))
+                self.rows.append(row(fields))
             else:
-                self.dropped += 1
+                self.lost[fields[0], fields[1]] += 1
 
     def flush(self) -> None:
+        """Store what is here, and after it, once, what was lost while that was not possible."""
         while self.rows:
             LogLine.objects.bulk_create(self.rows[:BATCH])
             del self.rows[:BATCH]
-        self.dropped = 0
+        if self.lost:
+            LogLine.objects.bulk_create(told(*whose, count) for whose, count in self.lost.items())
+            log.warning("%s", loss(self.lost.total()))
+            self.lost.clear()
+
+    def give_up(self) -> None:
+        """The process ends: nobody will store what is still here."""
+        if left := len(self.rows) + self.lost.total():
+            log.error("%s", loss(left))
+
+
+def loss(count: int) -> str:
+    return f"{count} log {'line was' if count == 1 else 'lines were'} lost while the database was away."
+
+
+def told(run_id: str, attempt: int, count: int) -> LogLine:
+    """The line that stands for those a run lost."""
+    return row([run_id, attempt, logging.WARNING, "trackside", loss(count), time.time()])
 
 
 def row(fields: list[Any]) -> LogLine:

@@ -20,7 +20,15 @@ from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
 from engine.cluster.dispatcher import DispatchBroker, prepare_child
-from engine.cluster.limits import MEMORY_ROUND, SECOND, Limits, ask, grace_of, kill
+from engine.cluster.limits import (
+    MEMORY_ROUND,
+    SECOND,
+    Limits,
+    ask,
+    grace_of,
+    import_memory,
+    kill,
+)
 from engine.cluster.processes import (
     adopt_orphans,
     die_with_parent,
@@ -28,14 +36,13 @@ from engine.cluster.processes import (
     name_process,
     sweep_children,
 )
+from engine.cluster.starts import Starts
 from runs import conf
 
 log = logging.getLogger("trackside")
 
 #: Seconds between two rounds when nothing happens.
 ROUND = 0.5
-#: Longest pause before a worker that keeps dying at its start is started again.
-LONGEST_BACKOFF = 60.0
 
 
 class TracksideSentinel(Sentinel):  # type: ignore[misc]
@@ -61,7 +68,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         self.event_out = StopFlag(self.board)
         self.broker.parent = os.getpid()
         self.slots: dict[Process, int] = {}
-        self.respawns: dict[int, tuple[float, int]] = {}
+        self.starts = Starts(self.board.left_out)
         self.limits = Limits()
         if start:
             self.start()
@@ -81,6 +88,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot = self.board.slots[index]
         slot.ask = slot.killed = 0
         slot.clear(State.STARTING)
+        slot.importing, slot.memory = b"", import_memory()
         slot.since = time.monotonic_ns()
         workers.prepare(self.board, index, self.broker.wake, self.lines, self.inboxes[index])
         process = self.spawn_process(
@@ -120,6 +128,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
                 self.revive(process)
         if self.board.head.fenced == 1:
             self.fence()
+        if changed := self.board.left_out.forgive():
+            self.replace_workers(", ".join(changed))
         for process, index in self.slots.items():
             self.limits.enforce(process, self.board.slots[index])
         self.limits.measure(self.working())
@@ -141,7 +151,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
                 due.append(slot.deadline - now)
             if slot.is_asked:
                 due.append(slot.asked_at + grace_of(slot) - now)
-            if slot.is_busy:
+            if slot.is_busy or slot.state == State.STARTING:
                 due.append(int(MEMORY_ROUND * SECOND))
         return max(min(due), 1_000_000) / SECOND
 
@@ -153,16 +163,11 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         kill_tree(process.pid or 0) if process.pid else None
         if slot.is_busy:
             self.report(slot, process.exitcode)
-        early = slot.state == State.STARTING
+        self.starts.ended(index, slot, process.exitcode)
         while not self.inboxes[index].empty():
             self.inboxes[index].get()
         slot.pid = 0
         slot.clear(State.GONE)
-        failures = self.respawns.get(index, (0.0, 0))[1] + 1 if early else 0
-        pause = min(2.0 ** (failures - 1), LONGEST_BACKOFF) if failures else 0.0
-        self.respawns[index] = (time.monotonic() + pause, failures)
-        if failures:
-            log.error("A worker ended before it was ready; the next try is in %.0f s.", pause)
 
     def report(self, slot: Slot, exitcode: int | None) -> None:
         death = bookkeeper.Death(
@@ -180,7 +185,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         missing = self.pool_size - len(self.pool)
         for _ in range(missing):
             index = next(i for i in range(self.pool_size) if i not in self.slots.values())
-            if time.monotonic() >= self.respawns.get(index, (0.0, 0))[0]:
+            if self.starts.is_due(index):
                 self.spawn_worker()
 
     def revive(self, process: Process) -> None:
@@ -199,12 +204,19 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             if slot.state == State.ASSIGNED:
                 kill(process, slot, Ask.SHUTDOWN)
 
+    def replace_workers(self, changed: str) -> None:
+        """Let each leave after the run it is on: they know files that changed only as left out."""
+        log.warning("%s changed and is imported again.", changed)
+        for index in self.slots.values():
+            self.inboxes[index].put("STOP")
+
     def fence(self) -> None:
         """The session was reaped: nothing its workers do counts any more, so end them."""
         log.error("The session was declared lost; its workers are replaced.")
         for process, index in self.slots.items():
             slot = self.board.slots[index]
             slot.run = slot.token = b""
+            slot.killed = Ask.SHUTDOWN
             kill_tree(process.pid or 0)
         self.board.head.fenced = 2
 

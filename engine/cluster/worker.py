@@ -109,7 +109,7 @@ def begin(**_: Any) -> None:
     interrupts.install()
     capture.let_pass()
     try:
-        catalog.register(discovery.discover())
+        catalog.register(discovery.discover(here.board.left_out, here.slot.announce))
     except DuplicateTaskIds as error:
         log.error("%s", error)
         os._exit(MISCONFIGURED)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from engine.maintenance.reaper import Reaper
 from runs import conf, lifecycle
 
+HOUR = 3600.0
+
 
 class Housekeeping:
     """Runs each duty when it is due; periods differ a little so that clusters take turns."""
@@ -18,6 +20,7 @@ class Housekeeping:
             (min(sweep, 1.0), lifecycle.expire_due),
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
+            (HOUR, lifecycle.open_log_months),
         ]
         self.due = [0.0] * len(self.duties)
 

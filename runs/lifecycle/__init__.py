@@ -1,6 +1,7 @@
 """The only writers of a status: one verb, one function."""
 
-from runs.lifecycle.canceling import cancel
+from runs.lifecycle.canceling import cancel, cancel_orphans
+from runs.lifecycle.logs import open_log_months
 from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.queues import (
@@ -21,9 +22,11 @@ __all__ = [
     "TriggerOptions",
     "Triggered",
     "cancel",
+    "cancel_orphans",
     "expire_due",
     "expire_overrides",
     "next_due",
+    "open_log_months",
     "override_limit",
     "pause",
     "promote_due",

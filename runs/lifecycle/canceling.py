@@ -1,16 +1,22 @@
 """Stopping runs."""
 
+from collections.abc import Iterable
+
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from runs import signals
 from runs.errors import NotFound
 from runs.lifecycle import audit, checks
 from runs.lifecycle.transition import move, note, skip_locked
-from runs.models import EventKind, Ready, Run
+from runs.models import Event, EventKind, Ready, Run
 from runs.states import FINAL, LEASED, PENDING, RunStatus
 
 NOT_EXECUTING = PENDING | {RunStatus.WAITING}
+SYSTEM = "system"
+#: What a cancel that leaves the children alone notes in its event.
+KEEPS_CHILDREN = '{"keep_children": true}'
 CHANGED = ["status", "reason", "finished_at", "cancel_requested_at", "updated_at"]
 
 
@@ -22,10 +28,38 @@ def cancel(run_id: str, *, actor: str, reason: str = "", keep_children: bool = F
     run stays as it is. Raises NotFound.
     """
     checks.text("reason", reason)
-    run = _cancel_one(run_id, actor=actor, reason=reason)
+    data = KEEPS_CHILDREN if keep_children else ""
+    run = _cancel_one(run_id, actor=actor, reason=reason, data=data)
     if not keep_children and (run.is_canceling or run.status == RunStatus.CANCELED):
         _cancel_descendants(run_id, actor)
     return run
+
+
+def stopping(run_ids: Iterable[str]) -> set[str]:
+    """Those of these runs that are canceled, or are being, together with their children."""
+    asked = Q(cancel_requested_at__isnull=False) | Q(status=RunStatus.CANCELED)
+    found = set(Run.objects.filter(asked, pk__in=run_ids).values_list("pk", flat=True))
+    keeping = Event.objects.filter(run_id__in=found, data=KEEPS_CHILDREN) if found else ()
+    return found - {event.run_id for event in keeping}
+
+
+def follow(children: Iterable[tuple[str, str]]) -> None:
+    """Cancel those of these (run, parent) whose parent is canceled or being so (CA-10).
+
+    A cancel looks for children once, after it is written; a child looks at its parent after that
+    child is written. So one of the two sees the other, and none waits for the other's transaction.
+    """
+    children = list(children)
+    parents = stopping({parent for _, parent in children})
+    for child, parent in children:
+        if parent in parents:
+            cancel(child, actor=SYSTEM, reason=_with_parent(parent))
+
+
+def cancel_orphans(run_id: str) -> None:
+    """The process of a run is gone: what it triggered in its last moment may not have looked."""
+    if stopping([run_id]):
+        _cancel_descendants(run_id, SYSTEM)
 
 
 def _cancel_descendants(run_id: str, actor: str) -> None:
@@ -37,10 +71,14 @@ def _cancel_descendants(run_id: str, actor: str) -> None:
         for child, status, parent in below:
             parents.append(child)
             if status not in FINAL:
-                _cancel_one(child, actor=actor, reason=f"Its parent {parent} was canceled.")
+                _cancel_one(child, actor=actor, reason=_with_parent(parent))
 
 
-def _cancel_one(run_id: str, *, actor: str, reason: str) -> Run:
+def _with_parent(parent: str | None) -> str:
+    return f"Its parent {parent} was canceled."
+
+
+def _cancel_one(run_id: str, *, actor: str, reason: str, data: str = "") -> Run:
     while True:
         run = Run.objects.filter(pk=run_id).light().first()
         if run is None:
@@ -49,13 +87,13 @@ def _cancel_one(run_id: str, *, actor: str, reason: str) -> Run:
             return run
         stop = _request if run.holds_slot else _cancel_now
         with transaction.atomic():
-            if stop(run, actor, reason):
+            if stop(run, actor, reason, data):
                 audit.record(actor, "run.cancel", run_id, reason=reason, status=run.status)
                 run.refresh_from_db(fields=CHANGED)
                 return run
 
 
-def _cancel_now(run: Run, actor: str, reason: str) -> bool:
+def _cancel_now(run: Run, actor: str, reason: str, data: str) -> bool:
     """Ready row before run, as claims lock them; then once more for a row a retry made between.
 
     The second look passes over a row that a claim has locked: that claim finds the run canceled.
@@ -67,6 +105,7 @@ def _cancel_now(run: Run, actor: str, reason: str) -> bool:
         EventKind.CANCELED,
         actor=actor,
         reason=reason,
+        data=data,
         only_from=NOT_EXECUTING,
     )
     again = Ready.objects.filter(pk=run.pk).select_for_update(**skip_locked())
@@ -74,14 +113,22 @@ def _cancel_now(run: Run, actor: str, reason: str) -> bool:
     return done
 
 
-def _request(run: Run, actor: str, reason: str) -> bool:
+def _request(run: Run, actor: str, reason: str, data: str) -> bool:
     now = timezone.now()
     asked = Run.objects.filter(
         pk=run.pk, status__in=LEASED, cancel_requested_at__isnull=True
     ).update(cancel_requested_at=now, reason=reason, updated_at=now)
     if asked:
         run.refresh_from_db(fields=CHANGED)
-        note(run.pk, EventKind.CANCEL_REQUESTED, run.status, actor=actor, reason=reason, at=now)
+        note(
+            run.pk,
+            EventKind.CANCEL_REQUESTED,
+            run.status,
+            actor=actor,
+            reason=reason,
+            data=data,
+            at=now,
+        )
         transaction.on_commit(lambda: _tell(run.pk))
     return bool(asked)
 

@@ -38,13 +38,18 @@ class Maker:
     actor: str
     parents: dict[str, dict[str, Any]] = field(default_factory=dict)
     queues: dict[str, int] = field(default_factory=dict)
+    #: A parent was asked to stop before it triggered this.
+    is_stopping: bool = False
 
     def lineage(self, parent_id: str | None) -> dict[str, Any]:
         """What a child takes over from its parent."""
         if parent_id is None:
             return {}
         if parent_id not in self.parents:
-            self.parents[parent_id] = _lineage(parent_id)
+            parent = _parent(parent_id)
+            self.parents[parent_id] = _lineage(parent_id, parent)
+            canceled = parent["status"] == RunStatus.CANCELED or parent["cancel_requested_at"]
+            self.is_stopping = self.is_stopping or bool(canceled)
         return self.parents[parent_id]
 
     def queue_id(self, name: str, task_id: str) -> int:
@@ -54,10 +59,15 @@ class Maker:
         return self.queues[name]
 
 
-def _lineage(parent_id: str) -> dict[str, Any]:
-    parent = Run.objects.filter(pk=parent_id).values("root_id", "depth", "is_test").first()
+def _parent(parent_id: str) -> dict[str, Any]:
+    facts = ("root_id", "depth", "is_test", "status", "cancel_requested_at")
+    parent = Run.objects.filter(pk=parent_id).values(*facts).first()
     if parent is None:
         raise InvalidOption("parent_id", f"There is no run {parent_id} to be the parent.")
+    return dict(parent)
+
+
+def _lineage(parent_id: str, parent: dict[str, Any]) -> dict[str, Any]:
     lineage: dict[str, Any] = {"parent_id": parent_id, "root_id": parent["root_id"] or parent_id}
     lineage["depth"] = parent["depth"] + 1
     return lineage | ({"is_test": True} if parent["is_test"] else {})

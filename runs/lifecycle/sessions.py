@@ -15,6 +15,7 @@ from django.utils import timezone
 from runs import conf, signals
 from runs.ids import new_id
 from runs.lifecycle import attempts, store
+from runs.lifecycle.canceling import cancel_orphans
 from runs.lifecycle.transition import skip_locked
 from runs.models import Lease, SessionState, WorkerSession
 
@@ -81,7 +82,14 @@ def _release(lease: Lease, reason: str) -> bool:
     ending = attempts.release(
         lease.run_id, lease.token, reason, started=lease.started_at is not None
     )
-    return store.current().finish(ending).won
+    return _finish(ending)
+
+
+def _finish(ending: store.Ending) -> bool:
+    """End an attempt whose process is gone; whether we were the ones to do it."""
+    won = store.current().finish(ending).won
+    cancel_orphans(ending.run_id)
+    return won
 
 
 def reap(*, expired: bool = True) -> int:
@@ -124,7 +132,7 @@ def _take_back(lease: Lease) -> bool:
     lease.token = token
     if WorkerSession.objects.filter(pk=lease.session_id, state=SessionState.GONE).exists():
         return _release(lease, STOPPED)
-    return store.current().finish(attempts.lose(lease)).won
+    return _finish(attempts.lose(lease))
 
 
 def _dead_here() -> list[str]:

@@ -19,6 +19,7 @@ def move(
     *,
     actor: str,
     reason: str = "",
+    data: str = "",
     only_from: frozenset[RunStatus] | None = None,
     only_if: Q = ANYWAY,
     **changes: Any,
@@ -35,7 +36,7 @@ def move(
         status=to, reason=reason, updated_at=now, **changes
     )
     if moved:
-        note(run_id, kind, to, actor=actor, reason=reason, at=now)
+        note(run_id, kind, to, actor=actor, reason=reason, data=data, at=now)
     return bool(moved)
 
 

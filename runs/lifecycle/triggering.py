@@ -10,7 +10,7 @@ from django.utils import timezone
 from runs import payloads, signals
 from runs.errors import RunsError
 from runs.ids import new_ids
-from runs.lifecycle import checks, definitions, keys, store
+from runs.lifecycle import canceling, checks, definitions, keys, store
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.rows import Maker, Plan
 from runs.models import Run, Source
@@ -49,10 +49,10 @@ def trigger_many(
     plans = planner.plans(items)
     made = list(map(New, new_ids("run", len(items)), items, plans))
     if not any(item.options.idempotency_key is not None for item in items):
-        _store(made)
+        _store(made, planner.maker)
         return [Triggered(one.run_id) for one in made]
     with transaction.atomic():
-        return _trigger_once(made, planner.maker.now)
+        return _trigger_once(made, planner.maker)
 
 
 class New(NamedTuple):
@@ -95,16 +95,17 @@ class Planner:
         return plan
 
 
-def _trigger_once(made: list[New], now: datetime) -> list[Triggered]:
+def _trigger_once(made: list[New], maker: Maker) -> list[Triggered]:
     """With idempotency keys: each key first claims its place, only winners become runs."""
     wanted: dict[keys.Place, tuple[str, datetime]] = {}
     for one in made:
         place = keys.place(one.item)
         if place is not None:
             wanted.setdefault(place, (one.run_id, one.plan.row["idempotency_expires_at"]))
-    holders = keys.claim(wanted, now)
+    holders = keys.claim(wanted, maker.now)
     winners = [_winner(one, holders) for one in made]
-    _store([one for one, winner in zip(made, winners, strict=True) if winner == one.run_id])
+    won = [one for one, winner in zip(made, winners, strict=True) if winner == one.run_id]
+    _store(won, maker)
     return [
         Triggered(winner, is_cached=winner != one.run_id)
         for one, winner in zip(made, winners, strict=True)
@@ -116,16 +117,22 @@ def _winner(one: New, holders: dict[keys.Place, str]) -> str:
     return one.run_id if place is None else holders[place]
 
 
-def _store(made: list[New]) -> None:
+def _store(made: list[New], maker: Maker) -> None:
     if not made:
         return
-    if len(made) <= CHUNK:
+    parents = ((one.run_id, one.item.options.parent_id) for one in made)
+    children = [(run_id, parent) for run_id, parent in parents if parent is not None]
+    if len(made) <= CHUNK and not maker.is_stopping:
         _insert(made)
     else:
         with transaction.atomic():
             for start in range(0, len(made), CHUNK):
                 _insert(made[start : start + CHUNK])
+            if maker.is_stopping:  # what is canceled before its commit never starts
+                canceling.follow(children)
     transaction.on_commit(_announce)
+    if children:
+        transaction.on_commit(lambda: canceling.follow(children), robust=True)
 
 
 def _insert(made: list[New]) -> None:

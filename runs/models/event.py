@@ -54,6 +54,8 @@ class Event(models.Model):
 class LogLine(models.Model):
     """One line a body logged or printed. Append-only, written in batches.
 
+    PostgreSQL keeps a partition for each month of `at`, and `at` is part of its primary key.
+
     `level` is Python's number (10 debug … 50 critical); `logger` is the logger's name, or
     "stdout" / "stderr". `message` is bounded and free of NUL characters.
     """

@@ -4,10 +4,12 @@ import signal
 import time
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 
-from runs.models import Lease, SessionState, WorkerSession
+from runs.models import Lease, SessionState, Task, WorkerSession
 from runs.states import RunStatus
+from tests.support.postgres import free_port
 from tests.support.site import is_gone, kill
 from tests.support.waiting import eventually
 
@@ -158,23 +160,79 @@ def test_a_stop_with_stopped_workers_ends_all_the_same(site):
     site.cluster()
 
 
-CRASHES = """
-import os
-os._exit(7)
+def refusal(instance, *words):
+    """What a command says when it does not start: one line, no traceback."""
+    done = instance.manage(*words)
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    assert (done.returncode, len(lines)) == (1, 1), lines
+    return lines[0]
+
+
+def test_a_database_without_tables_is_refused_in_one_sentence(new_instance):
+    said = refusal(new_instance, "qcluster")
+    assert said == "The database is not up to date. Run this first: python manage.py migrate"
+
+
+@pytest.mark.parametrize("word", ["qcluster", "up"])
+def test_a_database_from_the_future_is_refused_in_one_sentence(site, word):
+    MigrationRecorder(connection).record_applied("runs", "9999_from_the_future")
+    site.instance.environment["PORT"] = str(free_port())
+    assert "newer than this code" in refusal(site.instance, word)
+
+
+def test_an_unreachable_database_is_refused_in_one_sentence(new_instance):
+    new_instance.environment["DATABASE_URL"] = "postgres://u@127.0.0.1:1/n"
+    assert refusal(new_instance, "qcluster").startswith("Cannot reach the database: ")
+
+
+ENDS = {
+    "os._exit(1)": "exit code 1",
+    "ctypes.string_at(0)": "signal SIGSEGV",
+    # as the kernel does where memory runs out
+    "os.kill(os.getpid(), 9)": "signal SIGKILL",
+}
+BAD = """
+import ctypes, os
+from engine import task
+{ends}
+
+@task(id="bad")
+def body(payload):
+    return 2
 """
 
 
-def test_task_code_that_ends_its_process_leaves_the_cluster_up(site):
+@pytest.mark.parametrize("ends", ENDS)
+def test_a_file_whose_import_ends_the_process_is_left_out(site, ends):
     tasks = site.home / "tasks"
     tasks.mkdir()
     (tasks / "good.py").write_text(GOOD)
-    (tasks / "zz_bad.py").write_text(CRASHES)
-    cluster = site.launch(tasks=tasks)
-    run_id = site.trigger("good")
-    eventually(lambda: "ended before it was ready" in (site.home / "log").read_text(), within=20)
-    assert cluster.process.poll() is None
-    (tasks / "zz_bad.py").unlink()
+    bad = tasks / "zz_bad.py"
+    bad.write_text(BAD.format(ends=ends))
+    cluster = site.cluster(tasks=tasks)
+    site.completed(site.trigger("good"))
+    task = Task.objects.get(pk="bad")
+    assert task.broken
+    assert f"Importing {bad} ended the process ({ENDS[ends]})" in task.error
+    run_id = site.trigger("bad")
+    assert site.run(run_id).status == RunStatus.PENDING_VERSION
+    bad.write_text(BAD.format(ends=""))
+    kill(cluster.named("worker")[0], KILL)
     site.completed(run_id)
+
+
+def test_the_tasks_command_survives_such_a_file(site):
+    tasks = site.home / "tasks"
+    tasks.mkdir()
+    (tasks / "good.py").write_text(GOOD)
+    for name in ("aa_bad.py", "zz_bad.py"):
+        (tasks / name).write_text(BAD.format(ends="os._exit(1)"))
+    done = site.instance.manage("tasks", TRACKSIDE_TASK_DIRS=str(tasks))
+    assert (done.returncode, done.stdout) == (0, f"good  {tasks / 'good.py'}\n")
+    warnings = done.stderr.splitlines()
+    assert len(warnings) == 2
+    for name, line in zip(("aa_bad.py", "zz_bad.py"), warnings, strict=True):
+        assert f"Importing {tasks / name} ended the process (exit code 1)" in line
 
 
 GOOD = """

@@ -5,6 +5,7 @@ import pytest
 
 from engine import DuplicateTaskIds, discovery
 from engine.discovery import discover
+from engine.leftout import LeftOut
 from engine.registry import registry
 
 
@@ -12,7 +13,7 @@ from engine.registry import registry
 def task_dir(tmp_path, settings, monkeypatch):
     """An empty task directory, the only one; what it brings into `sys` goes again."""
     monkeypatch.setattr(sys, "path", sys.path[:])
-    monkeypatch.setattr(discovery, "import_apps", list)
+    monkeypatch.setattr(discovery, "import_apps", lambda importer: [])
     settings.TRACKSIDE = {"TASK_DIRS": [str(tmp_path)], "VERSION": "v1"}
     modules = set(sys.modules)
     yield tmp_path
@@ -78,7 +79,7 @@ BROKEN = """
 """
 
 
-@pytest.mark.parametrize("error", ["ValueError('no')", "SystemExit(0)", "ImportError('gone')"])
+@pytest.mark.parametrize("error", ["ValueError('no')", "SystemExit(0)", "KeyboardInterrupt"])
 def test_a_file_that_fails_marks_its_tasks_and_no_others(task_dir, error):
     path = write(task_dir / "bad_file.py", BROKEN % error)
     write(task_dir / "good_file.py", "@task\ndef good(): ...\n")
@@ -117,6 +118,38 @@ def test_a_syntax_error_is_a_broken_file(task_dir):
     (broken,) = discover().broken
     assert "SyntaxError" in broken.error
     assert broken.task_ids == ()
+
+
+def test_a_file_that_is_left_out_is_broken_and_not_imported(task_dir):
+    path = write(task_dir / "deadly_file.py", "@task\ndef dead(): ...\n1 / 0\n")
+    write(task_dir / "living_file.py", "@task\ndef alive(): ...\n")
+    left_out, heard = LeftOut(), []
+    left_out.add(str(path), "It ended the process.")
+    catalog = discover(left_out, heard.append)
+    assert ids(catalog) == ["alive"]
+    (broken,) = catalog.broken
+    assert (broken.error, broken.task_ids) == ("It ended the process.", ("dead",))
+    assert heard == [str(task_dir / "living_file.py"), ""]
+
+
+def test_a_file_is_announced_before_the_package_it_is_in(task_dir):
+    (task_dir / "deadly").mkdir()
+    (task_dir / "deadly" / "__init__.py").write_text("raise KeyboardInterrupt\n")
+    path = write(task_dir / "deadly" / "inside.py", "@task\ndef inside(): ...\n")
+    heard = []
+    (broken,) = discover(announce=heard.append).broken
+    assert (broken.path, broken.task_ids) == (str(path), ("inside",))
+    assert heard == [str(path), ""]
+
+
+def test_a_file_that_changed_is_forgiven(tmp_path):
+    path, left_out = write(tmp_path / "a.py", "1"), LeftOut()
+    left_out.add(str(path), "no")
+    assert left_out.forgive() == []
+    assert left_out.why(path) == "no"
+    write(path, "2")
+    assert left_out.forgive() == [str(path)]
+    assert left_out.why(path) is None
 
 
 def test_without_its_init_nothing_of_a_directory_runs(task_dir):

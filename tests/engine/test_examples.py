@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "tasks"
 
 @pytest.fixture(scope="module")
 def examples():
-    broken = list(discovery.import_directories([EXAMPLES]))
+    broken = list(discovery.import_directories([EXAMPLES], discovery.Importer()))
     assert broken == []
     return {task.id: task for task in registry}
 

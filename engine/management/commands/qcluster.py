@@ -5,9 +5,11 @@ from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import Error
 
 from engine import discovery, versions
 from engine.cluster import cluster
+from runs import migrated
 
 
 class Command(BaseCommand):
@@ -33,8 +35,21 @@ Examples:
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if problem := database_problem():
+            raise SystemExit(problem)
         cluster.run(
             workers=options["workers"],
             name=options["name"],
             version=versions.current(discovery.task_directories()),
+        )
+
+
+def database_problem() -> str:
+    """What keeps a cluster from working on this database; empty if nothing does."""
+    try:
+        return migrated.problem()
+    except Error as error:
+        line = str(error).strip().partition("\n")[0]
+        return (
+            f"Cannot reach the database: {line.rstrip('.')}. Is it running, and its address right?"
         )

@@ -1,11 +1,12 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from runs import lifecycle, signals
 from runs.errors import InvalidOption, NotFound
-from runs.lifecycle import attempts
-from runs.models import AuditLog, Event, Lease, Ready, Run
+from runs.lifecycle import attempts, sessions, triggering
+from runs.models import AuditLog, Event, Lease, Ready, Run, WorkerSession
 from runs.states import FINAL, LEASED, RunStatus
 from tests.support.factories import (
     claim,
@@ -117,6 +118,67 @@ def test_children_of_a_finished_run_are_left_alone():
     child = trigger(parent_id=parent.pk)
     lifecycle.cancel(parent.pk, **ADA)
     assert statuses(child) == ["QUEUED"]
+
+
+def late_child(parent, monkeypatch):
+    """A child whose parent is canceled after it was looked at and before the child is stored."""
+    insert = triggering._insert
+
+    def after_the_cancel(*rows):
+        monkeypatch.setattr(triggering, "_insert", insert)
+        lifecycle.cancel(parent.pk, **ADA)
+        insert(*rows)
+
+    monkeypatch.setattr(triggering, "_insert", after_the_cancel)
+    return trigger(parent_id=parent.pk)
+
+
+@pytest.mark.parametrize("status", ["EXECUTING", "QUEUED"])
+def test_a_child_of_a_canceled_run_never_starts(status):
+    parent = run_in(RunStatus(status))
+    lifecycle.cancel(parent.pk, **ADA)
+    child = trigger(parent_id=parent.pk)
+    assert (child.status, history(child.pk)) == ("CANCELED", ["triggered", "canceled"])
+    assert parent.pk in child.reason
+    assert not Ready.objects.filter(pk=child.pk).exists()
+
+
+@pytest.mark.parametrize("status", ["EXECUTING", "QUEUED"])
+def test_a_child_of_a_canceled_run_whose_children_are_kept_lives(
+    status, django_capture_on_commit_callbacks
+):
+    parent = run_in(RunStatus(status))
+    lifecycle.cancel(parent.pk, keep_children=True, **ADA)
+    with django_capture_on_commit_callbacks(execute=True):
+        child = trigger(parent_id=parent.pk)
+    assert statuses(child) == ["QUEUED"]
+
+
+def test_a_child_stored_after_the_cancel_looked_for_it(
+    monkeypatch, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        child = late_child(executing_run().run, monkeypatch)
+    assert statuses(child) == ["CANCELED"]
+
+
+def test_the_last_child_of_a_run_whose_cluster_was_lost(monkeypatch):
+    """Nobody looked: the commit hook went with the process."""
+    one = executing_run()
+    child = late_child(one.run, monkeypatch)
+    assert statuses(child) == ["QUEUED"]
+    WorkerSession.objects.update(expires_at=one.run.created_at - timedelta(days=1))
+    sessions.reap()
+    assert statuses(one.run, child) == ["CANCELED", "CANCELED"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_trigger_and_the_cancel_of_its_parent_agree():
+    for _ in range(12):
+        parent = trigger()
+        cancel = lambda parent=parent: lifecycle.cancel(parent.pk, **ADA)  # noqa: E731
+        child, _ = together([lambda parent=parent: trigger(parent_id=parent.pk), cancel])
+        assert statuses(parent, child) == ["CANCELED", "CANCELED"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,24 @@
+"""Where log lines are kept: on PostgreSQL one partition for each month, in an SQLite file one table."""
+
+from django.db import connection
+from django.utils import timezone
+
+#: Months after this one that are made ahead.
+AHEAD = 3
+OPEN = """
+SELECT count(*) FILTER (WHERE trackside_open_log_month(%s + n * interval '1 month'))
+  FROM generate_series(0, %s) AS n
+"""
+
+
+def open_log_months() -> int:
+    """Make the partitions of this month and the next ones. Returns how many were missing.
+
+    Safe from any number of clusters at once. A line whose month has no partition is kept all the
+    same and moves when it is made.
+    """
+    if connection.vendor != "postgresql":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN, [timezone.now(), AHEAD])
+        return int(cursor.fetchone()[0])
