@@ -26,10 +26,12 @@ READY = "INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before) VALUES
 
 # -- claim and start ------------------------------------------------------------------------------
 
+# "full" twice: an index that leaves some out is used where its own words stand, and these differ
+# between versions of Django
 OPEN_BUCKET = """
 SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit), q.total_limit
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
- WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
+ WHERE NOT b."full" AND b."full" = 0 AND NOT q.paused AND NOT q."full"
    AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
  ORDER BY b.served LIMIT 1
 """

@@ -5,6 +5,7 @@ from django.db import connection, transaction
 
 from runs import lifecycle
 from runs.lifecycle import attempts, sessions, store
+from runs.lifecycle.store.statements import OPEN_BUCKET
 from runs.models import Bucket, Lease, Queue, Ready, Run, SessionState, WorkerSession
 from runs.states import RunStatus
 from tests.support.factories import (
@@ -209,10 +210,11 @@ def test_the_next_bucket_is_found_by_an_index():
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("ANALYZE runs_bucket")
-        prefix = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
-        cursor.execute(
-            f'{prefix} SELECT id FROM runs_bucket WHERE NOT "full" ORDER BY served LIMIT 1'
-        )
+            cursor.execute(
+                'EXPLAIN SELECT id FROM runs_bucket WHERE NOT "full" ORDER BY served LIMIT 1'
+            )
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {OPEN_BUCKET}")
         plan = str(cursor.fetchall())
     assert "bucket_by_service" in plan
 
