@@ -39,7 +39,8 @@ def test_a_session_lives_for_a_lease():
     made = WorkerSession.objects.get(pk=session(slots=3).pk)
     assert (made.state, made.slots, made.pid) == (SessionState.ALIVE, 3, os.getpid())
     lease = (made.expires_at - made.heartbeat_at).total_seconds()
-    assert lease == conf.get("LEASE_SECONDS")
+    # the server reads its clock for each of the two
+    assert lease == pytest.approx(conf.get("LEASE_SECONDS"), abs=1)
 
 
 def test_a_late_heartbeat_is_in_time():
