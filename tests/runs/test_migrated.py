@@ -1,4 +1,5 @@
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -55,3 +56,6 @@ def test_a_lost_function_is_named_with_the_command():
     problem = migrated.problem()
     assert "has lost its function trackside_claim" in problem
     assert "migrate runs 0001 --fake && python manage.py migrate runs" in problem
+    call_command("migrate", "runs", "0001", fake=True, verbosity=0)
+    call_command("migrate", "runs", verbosity=0)
+    assert migrated.problem() == ""

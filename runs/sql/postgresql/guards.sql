@@ -19,7 +19,7 @@ END $$;
 
 CREATE OR REPLACE TRIGGER run_is_consistent BEFORE INSERT OR UPDATE ON runs_run FOR EACH ROW
   EXECUTE FUNCTION trackside_check_run();
-ALTER TABLE runs_run DROP CONSTRAINT run_final_has_end;
+ALTER TABLE runs_run DROP CONSTRAINT IF EXISTS run_final_has_end;
 
 -- History is appended to, never edited.
 CREATE OR REPLACE FUNCTION trackside_refuse_edit() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -33,8 +33,8 @@ CREATE OR REPLACE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON runs_audi
   EXECUTE FUNCTION trackside_refuse_edit();
 
 -- Events are read by run: one index does for the key and the reading.
-ALTER TABLE runs_event DROP CONSTRAINT runs_event_pkey;
-DROP INDEX event_by_run;
+ALTER TABLE runs_event DROP CONSTRAINT IF EXISTS runs_event_pkey;
+DROP INDEX IF EXISTS event_by_run;
 ALTER TABLE runs_event ADD CONSTRAINT runs_event_pkey PRIMARY KEY (run_id, id);
 
 -- The queue's own tables churn and must stay small.
