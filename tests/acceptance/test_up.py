@@ -37,6 +37,7 @@ def test_ctrl_c_stops_everything(up):
     assert up.output.endswith("Stopped.\n")
 
 
+@pytest.mark.once
 def test_a_second_ctrl_c_stops_at_once(new_instance):
     up = Up(new_instance, TRACKSIDE_DRAIN_SECONDS="600").ready()
     children = up.children()
@@ -46,12 +47,14 @@ def test_a_second_ctrl_c_stops_at_once(new_instance):
     assert gone(children)
 
 
+@pytest.mark.once
 def test_nothing_outlives_a_killed_supervisor(up):
     children = up.children()
     up.process.kill()
     eventually(lambda: gone(children), within=15)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("word", ["dashboard.launch.web", "qcluster"])
 def test_starts_again_what_dies(up, word):
     first = up.child(word)
@@ -60,12 +63,14 @@ def test_starts_again_what_dies(up, word):
     assert "stopped by itself (SIGKILL)" in up.output
 
 
+@pytest.mark.once
 def test_a_web_server_that_is_replaced_refuses_nobody(up):
     first = up.child("dashboard.launch.web")
     first.kill()
     assert httpx.get(f"{up.address}/login/", timeout=20).status_code == 200
 
 
+@pytest.mark.once
 def test_reload_replaces_only_the_cluster_when_a_task_changes(new_instance):
     tasks = new_instance.home / "tasks"
     path = write(tasks, "mine.py", TASK.format(id="mine"))
@@ -78,6 +83,7 @@ def test_reload_replaces_only_the_cluster_when_a_task_changes(new_instance):
     assert web.is_running()
 
 
+@pytest.mark.once
 def test_reload_restarts_nothing_without_a_change(new_instance):
     up = Up(new_instance, "--reload").ready()
     before = {child.pid for child in up.children()}
@@ -95,6 +101,7 @@ def refusal(instance, *flags, **environment):
     return lines[0]
 
 
+@pytest.mark.once
 def test_refuses_a_busy_port(new_instance):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -113,10 +120,12 @@ def test_refuses_a_busy_port(new_instance):
         ({"TRACKSIDE_ENVIRONMENT_KIND": "prod", "SECRET_KEY": "x"}, "SECRET_KEY must be set"),
     ],
 )
+@pytest.mark.once
 def test_refuses_a_bad_setting_in_one_sentence(new_instance, environment, words):
     assert words in refusal(new_instance, "--check", **environment)
 
 
+@pytest.mark.once
 def test_refuses_two_tasks_of_one_id_and_names_both_files(new_instance):
     tasks = new_instance.home / "tasks"
     paths = [write(tasks, name, TASK.format(id="same")) for name in ("a.py", "b.py")]
@@ -134,6 +143,7 @@ def test_warns_of_a_task_file_that_does_not_import_and_goes_on(new_instance):
     assert "No module named 'no_such_module'" in done.stderr
 
 
+@pytest.mark.once
 def test_leaves_the_database_alone_when_it_only_checks(new_instance):
     assert "Ready" in new_instance.manage("up", "--check").stdout
     assert "[ ] 0001_initial" in new_instance.manage("showmigrations", "runs").stdout

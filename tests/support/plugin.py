@@ -55,14 +55,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What needs no database answers the same on both, so only SQLite's leg asks it."""
     if config.option.database == "sqlite" or config.args_source is not TESTPATHS:
         return
-    left_out = [item for item in items if not uses_database(item)]
-    items[:] = [item for item in items if uses_database(item)]
+    left_out = [item for item in items if not differs_by_database(item)]
+    items[:] = [item for item in items if differs_by_database(item)]
     config.hook.pytest_deselected(items=left_out)
 
 
-def uses_database(item: pytest.Item) -> bool:
+def differs_by_database(item: pytest.Item) -> bool:
     fixtures = set(getattr(item, "fixturenames", ()))
     marks = {mark.name for mark in item.iter_markers()}
+    if "once" in marks:
+        return False
     return bool(marks & DATABASE_MARKS or fixtures & DATABASE_FIXTURES)
 
 
