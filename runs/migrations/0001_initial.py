@@ -244,7 +244,7 @@ class Migration(migrations.Migration):
                 ('done_token', models.CharField(blank=True, default='', max_length=36)),
             ],
             options={
-                'indexes': [models.Index(fields=['status', 'id'], name='run_by_status'), models.Index(fields=['task_id', 'id'], name='run_by_task'), models.Index(fields=['queue', 'id'], name='run_by_queue'), models.Index(condition=models.Q(('parent_id__isnull', False)), fields=['parent_id'], name='run_by_parent'), models.Index(condition=models.Q(('replayed_from_id__isnull', False)), fields=['replayed_from_id'], name='run_by_origin')],
+                'indexes': [models.Index(fields=['status', 'id'], name='run_by_status'), models.Index(fields=['task_id', 'id'], name='run_by_task'), models.Index(fields=['queue', 'id'], name='run_by_queue'), models.Index(condition=models.Q(('expires_at__isnull', False), ('finished_at__isnull', True), ('started_at__isnull', True)), fields=['expires_at'], name='run_by_expiry'), models.Index(condition=models.Q(('parent_id__isnull', False)), fields=['parent_id'], name='run_by_parent'), models.Index(condition=models.Q(('replayed_from_id__isnull', False)), fields=['replayed_from_id'], name='run_by_origin')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status__in', ['DELAYED', 'DEQUEUED', 'EXECUTING', 'PENDING_VERSION', 'QUEUED', 'WAITING'])), models.Q(('finished_at__isnull', False), ('status__in', ['CANCELED', 'COMPLETED', 'CRASHED', 'EXPIRED', 'FAILED', 'SYSTEM_FAILURE', 'TIMED_OUT'])), _connector='OR'), name='run_final_has_end'), models.CheckConstraint(condition=models.Q(('max_attempts__gte', 1)), name='run_attempts_start_at_one')],
             },
         ),

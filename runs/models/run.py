@@ -133,6 +133,14 @@ class Run(models.Model):
             models.Index(fields=["task_id", "id"], name="run_by_task"),
             # list by queue
             models.Index(fields=["queue", "id"], name="run_by_queue"),
+            # housekeeping: queued, never started, with a time to live
+            models.Index(
+                fields=["expires_at"],
+                name="run_by_expiry",
+                condition=Q(
+                    expires_at__isnull=False, started_at__isnull=True, finished_at__isnull=True
+                ),
+            ),
             # children, replays
             models.Index(
                 fields=["parent_id"], name="run_by_parent", condition=Q(parent_id__isnull=False)

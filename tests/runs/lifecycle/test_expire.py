@@ -1,10 +1,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from runs import lifecycle
-from runs.lifecycle import attempts, moving
-from runs.models import Ready, Run
+from runs.lifecycle import TriggerItem, attempts, moving
+from runs.models import Ready, Run, Source
 from runs.states import RunStatus
 from tests.support.factories import (
     claim,
@@ -15,6 +17,7 @@ from tests.support.factories import (
     parked_run,
     queue,
     session,
+    task,
     trigger,
 )
 from tests.support.threads import together
@@ -25,6 +28,16 @@ SOON = 0.000001
 
 def lapse(run):
     Run.objects.filter(pk=run.pk).update(expires_at=run.created_at - timedelta(seconds=1))
+
+
+def test_a_backlog_without_a_time_to_live_is_not_looked_at():
+    task()
+    items = [TriggerItem(task_id="send")] * 1000
+    lifecycle.trigger_many(items, source=Source.SDK)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE runs_run")
+    assert "run_by_expiry" in moving.lapsed(timezone.now()).explain()
 
 
 def test_a_queued_run_expires():
