@@ -97,24 +97,22 @@ class Planner:
 
 def _trigger_once(made: list[New], maker: Maker) -> list[Triggered]:
     """With idempotency keys: each key first claims its place, only winners become runs."""
+    places = [keys.place(one.item) for one in made]
     wanted: dict[keys.Place, tuple[str, datetime]] = {}
-    for one in made:
-        place = keys.place(one.item)
+    for one, place in zip(made, places, strict=True):
         if place is not None:
             wanted.setdefault(place, (one.run_id, one.plan.row["idempotency_expires_at"]))
     holders = keys.claim(wanted, maker.now)
-    winners = [_winner(one, holders) for one in made]
+    winners = [
+        one.run_id if place is None else holders[place]
+        for one, place in zip(made, places, strict=True)
+    ]
     won = [one for one, winner in zip(made, winners, strict=True) if winner == one.run_id]
     _store(won, maker)
     return [
         Triggered(winner, is_cached=winner != one.run_id)
         for one, winner in zip(made, winners, strict=True)
     ]
-
-
-def _winner(one: New, holders: dict[keys.Place, str]) -> str:
-    place = keys.place(one.item)
-    return one.run_id if place is None else holders[place]
 
 
 def _store(made: list[New], maker: Maker) -> None:
