@@ -27,19 +27,6 @@ def _audit_log_can_be_emptied(transactional_db: None) -> Iterator[None]:
             cursor.execute(statement)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_connection_left(django_db_setup: None, django_db_blocker) -> Iterator[None]:
-    """A server thread may still answer a poll of a browser that is gone."""
-    yield
-    with django_db_blocker.unblock():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-
-
 def log_in(page: Page) -> Page:
     page.goto("/login/?next=/runs")
     page.get_by_label("User name").fill("olga")
