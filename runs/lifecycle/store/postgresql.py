@@ -24,6 +24,7 @@ from runs.lifecycle.store.base import (
 )
 from runs.lifecycle.store.prepared import Parameter, Prepared
 
+SECOND = 1_000_000_000
 CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
@@ -78,13 +79,14 @@ class PostgresStore(Store):
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
     ) -> Assignment | None:
-        ago = None if began is None else seconds_since(began)
+        ago = None if began is None else (time.monotonic_ns() - began) / SECOND
         found = self.call("start", run_id, token, pid, ago)
         return Assignment(*found[0]) if found else None
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
         ids, tokens, outputs, began, ended = map(list, zip(*done, strict=True))
-        ago = [list(map(seconds_since, moments)) for moments in (began, ended)]
+        now = time.monotonic_ns()
+        ago = [[(now - moment) / SECOND for moment in moments] for moments in (began, ended)]
         rows = self.call("turn", ids, tokens, outputs, *ago, int(take), most, pid)
         works = [Assignment(*row) for row in rows if row[1] is not None]
         return Turn(works, [row[0] for row in rows if row[1] is None])
@@ -139,7 +141,3 @@ class SeparateStore(PostgresStore):
 
 def called(verb: str, places: Sequence[str]) -> str:
     return f"SELECT {COLUMNS.get(verb, '*')} FROM trackside_{verb}({', '.join(places)})"
-
-
-def seconds_since(moment: int) -> float:
-    return (time.monotonic_ns() - moment) / 1e9
