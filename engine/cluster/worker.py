@@ -156,6 +156,7 @@ def give_up(here: Place, mistake: BaseException) -> NoReturn:
         if here.slot.is_busy:
             recorded(here)
             give_back(here)
+            begun(here)
             error = describe(mistake, "TASK_EXECUTION_FAILED")
             ending = attempts.fail(*here.slot.lease, error, RunStatus.SYSTEM_FAILURE)
             finished(here, ending, store.Next.NONE)
@@ -174,7 +175,7 @@ def work_off(here: Place, run_id: str, token: str) -> None:
         if damage:
             log.warning("Worker %s is replaced: %s", here.slot.pid, damage)
             sweep_children(set())
-            lastwords.speak(ending)
+            lastwords.speak(ending, here.began)
         tidy(here)
         proceed(here, ending, budget)
     recorded(here)
@@ -196,6 +197,7 @@ def entered(here: Place) -> store.Assignment | None:
             work = started(here, work.run_id, work.token)
         if work is not None:
             lease = work.run_id, work.token
+            here.began = 0
             here.slot.assign(*lease, work.attempt, State.RUNNING, begun=work.begun)
             return work
     return None
@@ -211,6 +213,7 @@ def proceed(here: Place, ending: store.Ending, budget: "Budget") -> None:
             recorded(here)
     else:
         recorded(here)
+        begun(here)
         take = store.Next.NONE if group.works else budget.take(here)
         begin_with(here, finished(here, ending, take))
     if group.works and (group.is_stale or budget.is_over(here)):
@@ -268,7 +271,7 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
     outcome = executor.execute(assignment_of(work), here.lines, here, here.clean)
     if os.getpid() != here.slot.pid:
         os._exit(0)  # the body forked and its child came back here
-    here.slot.deadline = here.slot.entered = 0
+    here.slot.deadline = 0
     here.ended = time.monotonic_ns()
     here.pace.note(here.ended - here.began)
     with suppress(OSError):  # the body may have closed it
@@ -306,6 +309,14 @@ def drop(connection: BaseDatabaseWrapper) -> None:
 def started(here: Place, run_id: str, token: str) -> store.Assignment | None:
     """Record a start; None when the lease is lost or the run was canceled meanwhile."""
     return insisting(here, lambda opened: opened.start(run_id, token, os.getpid()))
+
+
+def begun(here: Place) -> None:
+    """Record the start of the run on the slot where that was left for later."""
+    if not here.slot.is_begun:
+        lease, began = here.slot.lease, here.began or None
+        insisting(here, lambda opened: opened.start(*lease, os.getpid(), began))
+        here.slot.begun_run = here.slot.run
 
 
 def finished(here: Place, ending: store.Ending, take: store.Next) -> store.Assignment | None:
