@@ -26,6 +26,7 @@ from engine.sdk.errors import (
 )
 from engine.sdk.idempotency import idempotency_key
 from engine.sdk.logs import logger
+from engine.sdk.metadata import metadata, tags
 from engine.sdk.queues import queue
 from engine.sdk.retries import retry
 from engine.sdk.tasks import Handle, Task, task, tasks
@@ -50,8 +51,10 @@ __all__ = [
     "current",
     "idempotency_key",
     "logger",
+    "metadata",
     "queue",
     "retry",
+    "tags",
     "task",
     "tasks",
 ]
