@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypedDict
 
+from runs.debounce import Debounce
 from runs.metadata import Operation
 
 
@@ -32,6 +33,7 @@ class LaunchOptions(TypedDict, total=False):
     max_duration: float
     machine: str
     version: str
+    debounce: Debounce
     is_test: bool
     parent_id: str
 

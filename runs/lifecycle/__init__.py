@@ -2,6 +2,7 @@
 
 from runs.lifecycle.annotating import add_tags, update_metadata
 from runs.lifecycle.canceling import cancel, cancel_orphans
+from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.logs import open_log_months
 from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
@@ -33,6 +34,7 @@ __all__ = [
     "pause",
     "promote_due",
     "prune_buckets",
+    "prune_debounced",
     "replay",
     "reset_limit",
     "resume",

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from runs import conf, payloads
+from runs.debounce import LEAST, LONGEST, MODES, Debounce
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle.options import MAX_TAGS, TriggerItem, TriggerOptions
 
@@ -41,6 +42,10 @@ def item(asked: TriggerItem) -> None:
     _numbers(options)
     _metadata(options.metadata)
     _delay(options.delay)
+    if options.debounce is not None:
+        debounce(options.debounce)
+        if options.delay not in (None, options.debounce.delay):
+            raise InvalidOption("delay", "A debounced run has the delay of its debounce.")
     if options.machine is not None and options.machine not in MACHINES:
         raise InvalidOption("machine", f"machine is one of {', '.join(MACHINES)}.")
     if options.idempotency_scope not in SCOPES:
@@ -94,6 +99,19 @@ def _delay(delay: float | datetime | None) -> None:
         moment("delay", delay)
     elif delay is not None and not 0 <= delay <= FAR_FUTURE:
         raise InvalidOption("delay", "delay must be between 0 seconds and 100 years.")
+
+
+def debounce(asked: Debounce) -> None:
+    """Raise InvalidOption for a debounce that cannot be."""
+    text("debounce", asked.key, LONGEST)
+    if not asked.key:
+        raise InvalidOption("debounce", f"A debounce key has 1 to {LONGEST} characters.")
+    if asked.mode not in MODES:
+        raise InvalidOption("debounce", f"A debounce mode is one of {', '.join(MODES)}.")
+    if not LEAST <= asked.delay <= FAR_FUTURE:
+        raise InvalidOption("debounce", "A debounce delay is at least 1 second, at most 100 years.")
+    if asked.max_delay is not None and not asked.delay < asked.max_delay <= FAR_FUTURE:
+        raise InvalidOption("debounce", "max_delay must be longer than the debounce delay.")
 
 
 def moment(name: str, value: datetime) -> None:

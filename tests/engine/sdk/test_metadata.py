@@ -99,7 +99,7 @@ def test_changes_are_stored_while_the_body_goes_on(fake_runtime, monkeypatch):
 @pytest.mark.parametrize("background", [True, False])
 def test_nothing_is_lost_while_the_database_is_away(fake_runtime, monkeypatch, background):
     monkeypatch.setattr(notes, "PERIOD", 0.01 if background else 60)
-    monkeypatch.setattr(notes.time, "sleep", lambda _: None)
+    monkeypatch.setattr("engine.sdk.notes.time.sleep", lambda _: None)
     fake_runtime.failures = [OperationalError("away"), OperationalError("away")]
 
     @task
