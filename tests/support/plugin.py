@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -27,6 +28,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     # As Ctrl-C: a suite that is told to stop stops its server and removes its files.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     isolate(early_config)
+    keep_bytecode()
     # A worker of pytest-xdist inherits the server of its controller.
     if "PYTEST_XDIST_WORKER" not in os.environ:
         choose_database(early_config)
@@ -39,6 +41,12 @@ def isolate(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
     os.environ["TRACKSIDE_DATA_DIR"] = directory
     os.environ["SECRET_KEY"] = "for-tests-only-" + "0123456789abcdef" * 3
+
+
+def keep_bytecode() -> None:
+    """The tests start hundreds of processes: what the first one compiled, the others only load."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def choose_database(config: pytest.Config) -> None:
