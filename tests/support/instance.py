@@ -99,6 +99,13 @@ def database_url() -> str:
 
 
 @contextmanager
+def started_anew(home: Path) -> Iterator[Instance]:
+    """As a new user has it: a database without tables, and nothing started."""
+    with empty_database(home) as url, running(url, home) as instance:
+        yield instance
+
+
+@contextmanager
 def empty_database(home: Path) -> Iterator[str]:
     """DATABASE_URL of a new database without tables."""
     if connection.vendor == "sqlite":
