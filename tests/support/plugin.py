@@ -1,6 +1,7 @@
 """The environment of the suite and its `--database` option, before Django's settings load."""
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -16,6 +17,10 @@ DATABASES = ("sqlite", "postgresql")
 DATABASE_MARKS = {"django_db", "acceptance", "system"}
 #: Every other fixture with a database rests on one of these.
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "new_instance"}
+
+#: Fixtures many tests share that take seconds to make; the ones with most to do first.
+SHARED = ("site_on_server", "first", "shared_site", "browser", "packages")
+GROUP_SUFFIX = re.compile(r"@[^\]]+$")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,7 +64,34 @@ def choose_database(config: pytest.Config) -> None:
         os.environ["DATABASE_URL"] = server.url
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
+    for item in items:
+        if group := group_of(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    leave_out_what_was_asked(config, items)
+    # stable: pytest-randomly's order stays within a group
+    items.sort(key=rank)
+
+
+def group_of(item: pytest.Item) -> str:
+    """Tests that one process runs one after the other; empty for a test that shares nothing dear."""
+    for name in SHARED:
+        if name in fixtures_of(item):
+            return name
+    return "" if item.get_closest_marker("acceptance") else item.location[0]
+
+
+def rank(item: pytest.Item) -> int:
+    """What takes longest begins first, so that no process waits for it at the end."""
+    group = group_of(item)
+    return SHARED.index(group) if group in SHARED else len(SHARED) + bool(group)
+
+
+def leave_out_what_was_asked(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What needs no database answers the same on both, so only SQLite's leg asks it."""
     if config.option.database == "sqlite" or config.args_source is not TESTPATHS:
         return
@@ -68,12 +100,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
 
 
+def fixtures_of(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """pytest-xdist adds the group to a test's name; `--last-failed` must find it without."""
+    report.nodeid = GROUP_SUFFIX.sub("", report.nodeid)
+
+
 def differs_by_database(item: pytest.Item) -> bool:
-    fixtures = set(getattr(item, "fixturenames", ()))
     marks = {mark.name for mark in item.iter_markers()}
     if "once" in marks:
         return False
-    return bool(marks & DATABASE_MARKS or fixtures & DATABASE_FIXTURES)
+    return bool(marks & DATABASE_MARKS or fixtures_of(item) & DATABASE_FIXTURES)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
