@@ -19,7 +19,7 @@ DATABASE_MARKS = {"django_db", "acceptance", "system"}
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "new_instance"}
 
 #: Fixtures many tests share that take seconds to make; the ones with most to do first.
-SHARED = ("site_on_server", "first", "shared_site", "browser", "packages")
+SHARED = ("site_on_server", "first", "shared_site", "browser", "writers_site", "packages")
 GROUP_SUFFIX = re.compile(r"@[^\]]+$")
 
 
