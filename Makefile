@@ -24,10 +24,13 @@ help: ## Say what the targets do
 up: $(VENV)/runtime.stamp ## Start web, cluster and database; PORT, HOST, WORKERS, DATABASE_URL are honoured
 	@exec $(BIN)/python manage.py up
 
-# The two legs mostly wait for processes and for each other's disk, so they run side by side.
+# Tests wait for the processes they start as much as they compute: two legs of two processes each
+# keep two cores busy. What failed is tried once more, in one process.
+TEST := -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+
 test: lint $(VENV)/system.stamp ## Lint and the whole suite on both databases
 	@log=$$(mktemp)
-	leg() { $(BIN)/python -m pytest --database=$$1 -o cache_dir=.pytest_cache/$$1 || again $$1; }
+	leg() { $(BIN)/python $(TEST) --database=$$1 -o cache_dir=.pytest_cache/$$1 || again $$1; }
 	again() {
 		echo "Trying what failed once more, alone; a failure that stays is one."
 		$(BIN)/python -m pytest --database=$$1 -o cache_dir=.pytest_cache/$$1 --last-failed --last-failed-no-failures=none
@@ -42,10 +45,10 @@ test: lint $(VENV)/system.stamp ## Lint and the whole suite on both databases
 	exit $$status
 
 test-sqlite: $(VENV)/dev.stamp $(VENV)/system.stamp ## The suite on SQLite
-	@$(BIN)/python -m pytest --database=sqlite
+	@$(BIN)/python $(TEST) --database=sqlite
 
 test-postgresql: $(VENV)/dev.stamp $(VENV)/system.stamp ## The suite on a PostgreSQL of its own
-	@$(BIN)/python -m pytest --database=postgresql
+	@$(BIN)/python $(TEST) --database=postgresql
 
 bench: $(VENV)/dev.stamp $(VENV)/system.stamp ## Measure everything docs/benchmarks.md promises; takes about an hour
 	@$(BIN)/python -m benchmarks

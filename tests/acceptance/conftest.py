@@ -46,7 +46,8 @@ def site(
             ended(made)
 
 
-@pytest.fixture(scope="session")
+# Of the package: a cluster costs time also while it only waits.
+@pytest.fixture(scope="package")
 def shared_site(
     template: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Site]:

@@ -18,8 +18,8 @@ DATABASE_MARKS = {"django_db", "acceptance", "system"}
 #: Every other fixture with a database rests on one of these.
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "new_instance"}
 
-#: Fixtures many tests share that take seconds to make; the ones with most to do first.
-SHARED = ("site_on_server", "first", "shared_site", "browser", "writers_site", "packages")
+#: Fixtures that take seconds to make: one process runs all tests of such a one.
+SHARED = ("site_on_server", "first", "browser", "writers_site", "packages", "shared_site")
 GROUP_SUFFIX = re.compile(r"@[^\]]+$")
 
 
@@ -78,17 +78,18 @@ def pytest_collection_modifyitems(
 
 
 def group_of(item: pytest.Item) -> str:
-    """Tests that one process runs one after the other; empty for a test that shares nothing dear."""
-    for name in SHARED:
-        if name in fixtures_of(item):
-            return name
-    return "" if item.get_closest_marker("acceptance") else item.location[0]
+    """The dear fixture a test shares with others, or nothing."""
+    return next((name for name in SHARED if name in fixtures_of(item)), "")
 
 
 def rank(item: pytest.Item) -> int:
-    """What takes longest begins first, so that no process waits for it at the end."""
-    group = group_of(item)
-    return SHARED.index(group) if group in SHARED else len(SHARED) + bool(group)
+    """What takes long begins early, so that no process waits for it at the end.
+
+    Those that share a cluster come after the others that start some: it should not idle meanwhile.
+    """
+    if group := group_of(item):
+        return len(SHARED) + 1 if group == "shared_site" else SHARED.index(group)
+    return len(SHARED) if item.get_closest_marker("acceptance") else len(SHARED) + 2
 
 
 def leave_out_what_was_asked(config: pytest.Config, items: list[pytest.Item]) -> None:
