@@ -141,8 +141,10 @@ def test_every_document_and_string_is_kept_by_the_database():
     ]
     items += [item("a", payload=document) for document in accepted if document is not None]
     assert len(items) > 600
-    for wanted, made in zip(items, lifecycle.trigger_many(items, source=Source.SDK), strict=True):
-        run, options = Run.objects.get(pk=made.run_id), wanted.options
+    made = [one.run_id for one in lifecycle.trigger_many(items, source=Source.SDK)]
+    stored = Run.objects.in_bulk(made)
+    for wanted, run_id in zip(items, made, strict=True):
+        run, options = stored[run_id], wanted.options
         assert (run.task_id, run.payload) == (wanted.task_id, wanted.payload)
         assert (run.concurrency_key, run.metadata) == (options.concurrency_key, options.metadata)
         assert (tuple(run.tag_list), run.version) == (options.tags, options.version)
