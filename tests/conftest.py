@@ -3,10 +3,8 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
-from playwright.sync_api import Browser, Page
 
-from tests.support.browser import checked_page, chromium
-from tests.support.instance import Instance, database_url, empty_database, running
+from tests.support.instance import Instance, database_url, running, started_anew
 
 
 @pytest.fixture(scope="session")
@@ -40,18 +38,5 @@ def cluster_env(instance: Instance) -> dict[str, str]:
 @pytest.fixture
 def new_instance(tmp_path: Path, django_db_blocker) -> Iterator[Instance]:
     """As a new user has it: a database without tables, and nothing started."""
-    with django_db_blocker.unblock(), empty_database(tmp_path) as url, running(url, tmp_path) as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser: Browser, live_server) -> Iterator[Page]:
-    """A browser page at the live server; relative addresses work."""
-    with checked_page(browser, live_server.url) as made:
-        yield made
+    with django_db_blocker.unblock(), started_anew(tmp_path) as instance:
+        yield instance

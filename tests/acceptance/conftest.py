@@ -5,10 +5,9 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests.support import invariants
+from tests.support.judging import ended, failed, used
 from tests.support.postgres import Postgres
 from tests.support.site import Cluster, Site, new_site, new_template, site_on
-
-failed = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -47,7 +46,8 @@ def site(
             ended(made)
 
 
-@pytest.fixture(scope="session")
+# Of the package: a cluster costs time also while it only waits.
+@pytest.fixture(scope="package")
 def shared_site(
     template: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Site]:
@@ -109,16 +109,3 @@ def on_server(
     """That site; what this test triggered is checked at its end."""
     with django_db_blocker.unblock():
         yield from used(site_on_server, request)
-
-
-def used(site: Site, request: pytest.FixtureRequest) -> Iterator[Site]:
-    site.accepted.clear()
-    with site.in_view():
-        yield site
-        if not request.node.stash[failed]:
-            invariants.check(site)
-
-
-def ended(site: Site) -> None:
-    site.stop()
-    invariants.nothing_left_running(site)

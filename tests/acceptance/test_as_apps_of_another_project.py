@@ -4,12 +4,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.instance import QUICK, ROOT, Instance
+from runs.models import Run
+from runs.states import RunStatus
+from tests.support.instance import QUICK, ROOT, Instance, started_anew
+from tests.support.site import pointed_at
 from tests.support.upping import Up
 from tests.support.waiting import eventually
 
@@ -27,11 +31,6 @@ TRIGGER = """
 from engine import tasks
 print(tasks.trigger("greet", {"name": "Ada"}).id)
 """
-READ = """
-from runs.models import Run
-run = Run.objects.get(pk={run!r})
-print(run.status, run.output)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +43,22 @@ def packages(tmp_path_factory) -> Path:
     return target
 
 
-@pytest.fixture
-def site(packages, tmp_path, new_instance) -> Instance:
+@pytest.fixture(scope="module")
+def site(packages, tmp_path_factory, django_db_setup, django_db_blocker) -> Iterator[Instance]:
     """A project made by startproject that follows the guide."""
-    start(["-m", "django", "startproject", "mysite", str(tmp_path)], tmp_path)
-    start(["manage.py", "startapp", "shop"], tmp_path)
-    settings = tmp_path / "mysite" / "settings.py"
+    home = tmp_path_factory.mktemp("mysite")
+    start(["-m", "django", "startproject", "mysite", str(home)], home)
+    start(["manage.py", "startapp", "shop"], home)
+    settings = home / "mysite" / "settings.py"
     settings.write_text(f'{settings.read_text()}\nINSTALLED_APPS += ["shop"]\n')
-    follow_the_guide(settings, tmp_path / "mysite" / "urls.py")
-    (tmp_path / "shop" / "tasks.py").write_text(TASK)
-    new_instance.environment = environment(new_instance, packages)
-    new_instance.script = tmp_path / "manage.py"
-    done = new_instance.manage("migrate", "--verbosity=0")
-    assert done.returncode == 0, done.stderr
-    return new_instance
+    follow_the_guide(settings, home / "mysite" / "urls.py")
+    (home / "shop" / "tasks.py").write_text(TASK)
+    with django_db_blocker.unblock(), started_anew(home) as made:
+        made.environment = environment(made, packages)
+        made.script = home / "manage.py"
+        done = made.manage("migrate", "--verbosity=0")
+        assert done.returncode == 0, done.stderr
+        yield made
 
 
 def start(words: list[str], home: Path) -> None:
@@ -92,17 +93,20 @@ def shell(site: Instance, code: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
+@pytest.mark.once
 def test_the_installed_package_is_what_runs(site, packages):
     code = "import dashboard, runs, engine; print(dashboard.__file__)"
     assert shell(site, code).startswith(str(packages))
 
 
+@pytest.mark.once
 def test_passes_djangos_checks(site):
     done = site.manage("check")
     assert "no issues" in done.stdout, done.stderr
     assert not site.manage("makemigrations", "--check").returncode
 
 
+@pytest.mark.once
 def test_ships_templates_and_static_files(packages):
     assert (packages / "dashboard/templates/registration/first_login.html").exists()
     assert list((packages / "dashboard/static").rglob("*.css"))
@@ -111,9 +115,13 @@ def test_ships_templates_and_static_files(packages):
 def test_runs_a_task_by_a_real_cluster(site):
     run = shell(site, TRIGGER)
     site.start("qcluster")
-    eventually(lambda: shell(site, READ.format(run=run)) == 'COMPLETED "Hello, Ada!"', within=40)
+    with pointed_at(site.environment["DATABASE_URL"]):
+        found = Run.objects.filter(pk=run, status=RunStatus.COMPLETED)
+        eventually(found.exists, within=40)
+        assert found.get().output == '"Hello, Ada!"'
 
 
+@pytest.mark.once
 def test_up_serves_the_pages_under_the_prefix(site):
     up = Up(site)
     assert "/trackside/first-login/" in up.link

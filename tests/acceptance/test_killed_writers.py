@@ -7,25 +7,45 @@ from pathlib import Path
 import pytest
 
 from runs.models import LogLine
-from tests.support.site import TASKS, is_gone, kill
+from tests.support.judging import ended, used
+from tests.support.site import TASKS, is_gone, kill, new_site
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.acceptance
+# Between processes of one cluster: the database has no part in it.
+pytestmark = [pytest.mark.acceptance, pytest.mark.once]
 FAILPOINTS = Path(__file__).with_name("failpoints")
 #: Who reads what a worker writes.
 READERS = {"lines": "bookkeeper", "wake": "dispatcher"}
 
 
+@pytest.fixture(scope="module")
+def writers_site(template, tmp_path_factory, django_db_blocker):
+    """One cluster of three workers: each test leaves it as it was, which is what it tries."""
+    home = tmp_path_factory.mktemp("writers")
+    with django_db_blocker.unblock(), new_site(template, home) as made:
+        with made.in_view():
+            made.cluster(workers=3, tasks=f"{TASKS}{os.pathsep}{FAILPOINTS}")
+        with django_db_blocker.block():
+            yield made
+        ended(made)
+
+
+@pytest.fixture
+def site(writers_site, request, django_db_blocker):
+    with django_db_blocker.unblock():
+        yield from used(writers_site, request)
+
+
 @pytest.fixture
 def cluster(site):
-    return site.cluster(workers=3, tasks=f"{TASKS}{os.pathsep}{FAILPOINTS}")
+    return site.clusters[0]
 
 
 @pytest.mark.parametrize("moment", ["before", "within", "after"])
 @pytest.mark.parametrize("channel", READERS)
 def test_a_worker_killed_inside_a_write_harms_nobody_else(site, cluster, channel, moment):
     bystander, until = site.hold()
-    go = site.home / "go"
+    go = site.home / f"go-{channel}-{moment}"
     victim = site.trigger("die-writing", {"channel": channel, "moment": moment, "go": str(go)})
     worker = eventually(lambda: site.entered(victim))[0]["pid"]
     reader = cluster.only(READERS[channel])

@@ -76,6 +76,7 @@ def test_closing_all_files_hurts_nobody_else(calm, how):
         assert calm.completed(calm.trigger("work")).attempt_number == 1
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("how", ["mostly", "clock"])
 def test_the_next_run_finds_the_process_as_it_was(calm, how):
     before = calm.completed(calm.trigger("tidy")).output

@@ -107,7 +107,7 @@ def test_a_killed_supervisor_takes_its_workers_along(site):
     assert (run.attempt_number, run.uncounted_attempts) == (2, 1)
 
 
-@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("order", [1, pytest.param(-1, marks=pytest.mark.once)])
 def test_a_killed_tree_is_taken_over_by_its_successor(site, order):
     cluster = site.cluster()
     run_id, until = site.hold()
@@ -186,11 +186,13 @@ def refusal(instance, *words):
     return lines[0]
 
 
+@pytest.mark.once
 def test_a_database_without_tables_is_refused_in_one_sentence(new_instance):
     said = refusal(new_instance, "qcluster")
     assert said == "The database is not up to date. Run this first: python manage.py migrate"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("word", ["qcluster", "up"])
 def test_a_database_from_the_future_is_refused_in_one_sentence(site, word):
     MigrationRecorder(connection).record_applied("runs", "9999_from_the_future")
@@ -198,6 +200,7 @@ def test_a_database_from_the_future_is_refused_in_one_sentence(site, word):
     assert "newer than this code" in refusal(site.instance, word)
 
 
+@pytest.mark.once
 def test_an_unreachable_database_is_refused_in_one_sentence(new_instance):
     new_instance.environment["DATABASE_URL"] = "postgres://u@127.0.0.1:1/n"
     assert refusal(new_instance, "qcluster").startswith("Cannot reach the database: ")
@@ -220,6 +223,7 @@ def body(payload):
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("ends", ENDS)
 def test_a_file_whose_import_ends_the_process_is_left_out(site, ends):
     tasks = site.home / "tasks"
@@ -239,6 +243,7 @@ def test_a_file_whose_import_ends_the_process_is_left_out(site, ends):
     site.completed(run_id)
 
 
+@pytest.mark.once
 def test_the_tasks_command_survives_such_a_file(site):
     tasks = site.home / "tasks"
     tasks.mkdir()

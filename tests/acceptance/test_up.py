@@ -1,9 +1,14 @@
+import shutil
 import signal
 import socket
+import sqlite3
+from contextlib import closing
 
 import httpx
 import pytest
 
+from tests.support.instance import running, started_anew
+from tests.support.site import copied
 from tests.support.upping import Up, gone, write
 from tests.support.waiting import eventually
 
@@ -12,9 +17,30 @@ pytestmark = pytest.mark.acceptance
 TASK = "from engine import task\n\n\n@task(id={id!r})\ndef body(payload):\n    return payload\n"
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, django_db_setup, django_db_blocker):
+    """Started with nothing there: no tables, no collected files."""
+    home = tmp_path_factory.mktemp("up")
+    with django_db_blocker.unblock(), started_anew(home) as instance:
+        yield Up(instance).ready()
+
+
 @pytest.fixture
-def up(new_instance):
-    return Up(new_instance).ready()
+def up(first):
+    """The one all tests share that leave it running."""
+    return first.ready()
+
+
+@pytest.fixture
+def again(first, template, tmp_path, django_db_blocker):
+    """An instance that was up before: the tables and the collected files are there."""
+    shutil.copytree(first.static, tmp_path / "var" / "static")
+    with (
+        django_db_blocker.unblock(),
+        copied(template, tmp_path) as url,
+        running(url, tmp_path) as made,
+    ):
+        yield made
 
 
 def test_says_what_it_started_in_one_line_each(up):
@@ -30,7 +56,8 @@ def test_its_link_logs_the_first_administrator_in_once(up):
     assert httpx.get(up.link).status_code == 410
 
 
-def test_ctrl_c_stops_everything(up):
+def test_ctrl_c_stops_everything(again):
+    up = Up(again).ready()
     children = up.children()
     assert up.stop() == 0
     assert gone(children)
@@ -38,8 +65,8 @@ def test_ctrl_c_stops_everything(up):
 
 
 @pytest.mark.once
-def test_a_second_ctrl_c_stops_at_once(new_instance):
-    up = Up(new_instance, TRACKSIDE_DRAIN_SECONDS="600").ready()
+def test_a_second_ctrl_c_stops_at_once(again):
+    up = Up(again, TRACKSIDE_DRAIN_SECONDS="600").ready()
     children = up.children()
     up.signal(signal.SIGINT)
     eventually(lambda: "Stopping" in up.output)
@@ -48,7 +75,8 @@ def test_a_second_ctrl_c_stops_at_once(new_instance):
 
 
 @pytest.mark.once
-def test_nothing_outlives_a_killed_supervisor(up):
+def test_nothing_outlives_a_killed_supervisor(again):
+    up = Up(again).ready()
     children = up.children()
     up.process.kill()
     eventually(lambda: gone(children), within=15)
@@ -71,25 +99,20 @@ def test_a_web_server_that_is_replaced_refuses_nobody(up):
 
 
 @pytest.mark.once
-def test_reload_replaces_only_the_cluster_when_a_task_changes(new_instance):
-    tasks = new_instance.home / "tasks"
+def test_reload_replaces_only_the_cluster_and_only_when_a_task_changes(again):
+    tasks = again.home / "tasks"
     path = write(tasks, "mine.py", TASK.format(id="mine"))
-    up = Up(new_instance, "--reload", TRACKSIDE_TASK_DIRS=str(tasks)).ready()
+    up = Up(again, "--reload", TRACKSIDE_TASK_DIRS=str(tasks)).ready()
     web, cluster = up.child("dashboard.launch.web"), up.child("qcluster")
+    before = {child.pid for child in up.children()}
+    eventually(lambda: httpx.get(f"{up.address}/login/").is_success)
+    assert before <= {child.pid for child in up.children()}
+    assert "changed" not in up.output
     path.write_text(TASK.format(id="other"))
     eventually(lambda: f"{path} changed; restarting cluster." in up.output)
     # The old cluster alone may take its grace of 8 s.
     eventually(lambda: gone([cluster]) and up._find("qcluster"), within=30)
     assert web.is_running()
-
-
-@pytest.mark.once
-def test_reload_restarts_nothing_without_a_change(new_instance):
-    up = Up(new_instance, "--reload").ready()
-    before = {child.pid for child in up.children()}
-    eventually(lambda: httpx.get(f"{up.address}/login/").is_success)
-    assert before <= {child.pid for child in up.children()}
-    assert "changed" not in up.output
 
 
 def refusal(instance, *flags, **environment):
@@ -133,6 +156,7 @@ def test_refuses_two_tasks_of_one_id_and_names_both_files(new_instance):
     assert all(str(path) in line for path in paths)
 
 
+@pytest.mark.once
 def test_warns_of_a_task_file_that_does_not_import_and_goes_on(new_instance):
     tasks = new_instance.home / "tasks"
     path = write(tasks, "broken.py", "import no_such_module\n")
@@ -146,4 +170,5 @@ def test_warns_of_a_task_file_that_does_not_import_and_goes_on(new_instance):
 @pytest.mark.once
 def test_leaves_the_database_alone_when_it_only_checks(new_instance):
     assert "Ready" in new_instance.manage("up", "--check").stdout
-    assert "[ ] 0001_initial" in new_instance.manage("showmigrations", "runs").stdout
+    with closing(sqlite3.connect(new_instance.home / "fresh.sqlite3")) as database:
+        assert not database.execute("SELECT name FROM sqlite_master").fetchall()

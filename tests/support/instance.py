@@ -14,6 +14,7 @@ import psycopg
 from django.db import connection
 
 from dashboard.launch.processes import kill_session
+from tests.support.postgres import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = Path(__file__).with_name("tasks")
@@ -85,6 +86,7 @@ def running(url: str, home: Path) -> Iterator[Instance]:
         "DATABASE_URL": url,
         "TRACKSIDE_DATA_DIR": str(home / "var"),
         "TRACKSIDE_TASK_DIRS": str(TASKS),
+        "PORT": str(free_port()),  # the usual one is everybody's
     }
     instance = Instance(environment, home)
     try:
@@ -96,6 +98,13 @@ def running(url: str, home: Path) -> Iterator[Instance]:
 def database_url() -> str:
     """DATABASE_URL of the database the tests of this process use."""
     return url_of(str(connection.settings_dict["NAME"]))
+
+
+@contextmanager
+def started_anew(home: Path) -> Iterator[Instance]:
+    """As a new user has it: a database without tables, and nothing started."""
+    with empty_database(home) as url, running(url, home) as instance:
+        yield instance
 
 
 @contextmanager

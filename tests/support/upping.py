@@ -30,6 +30,11 @@ class Up:
         return self._log.read_text()
 
     @property
+    def static(self) -> Path:
+        """The files it collected."""
+        return self._log.parent / "var" / "static"
+
+    @property
     def link(self) -> str:
         """The first login link it printed."""
         found = eventually(lambda: re.search(r"^Log in +(\S+)", self.output, re.M), within=30)

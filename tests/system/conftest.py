@@ -1,50 +1,49 @@
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection
-from playwright.sync_api import Page
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, Page
 
-from tests.support.browser import checked_page
+from tests.support.browser import checked_page, chromium
 from tests.support.rows import make_user
 
 
-@pytest.fixture(autouse=True)
-def _audit_log_can_be_emptied(transactional_db: None) -> Iterator[None]:
-    """SQLite empties tables by DELETE, which the audit log refuses."""
-    yield
-    if connection.vendor != "sqlite":
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT name, sql FROM sqlite_master"
-            " WHERE type = 'trigger' AND tbl_name = 'runs_auditlog' AND sql LIKE '%BEFORE DELETE%'"
-        )
-        triggers = cursor.fetchall()
-        for name, _ in triggers:
-            cursor.execute(f"DROP TRIGGER {name}")
-        cursor.execute("DELETE FROM runs_auditlog")
-        for _, statement in triggers:
-            cursor.execute(statement)
-
-
-def log_in(page: Page) -> Page:
-    page.goto("/login/?next=/runs")
-    page.get_by_label("User name").fill("olga")
-    page.get_by_label("Password").fill("a-good-password")
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/runs")
-    return page
+# Of the package: Playwright's event loop in this thread must end with these tests.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
-def person(page: Page) -> Page:
+def page(browser: Browser, live_server) -> Iterator[Page]:
+    """A browser page at the live server; relative addresses work."""
+    with checked_page(browser, live_server.url) as made:
+        yield made
+
+
+@pytest.fixture
+def page_without_scripts(browser: Browser, live_server) -> Iterator[Page]:
+    with checked_page(browser, live_server.url, java_script_enabled=False) as made:
+        yield made
+
+
+@pytest.fixture
+def person(page: Page, live_server) -> Page:
     """Somebody who may do everything, logged in."""
-    make_user("olga", "change_run", "change_queue")
-    return log_in(page)
+    return logged_in(page, live_server.url)
 
 
 @pytest.fixture
-def person_without_scripts(browser, live_server):
-    make_user("olga", "change_run", "change_queue")
-    with checked_page(browser, live_server.url, java_script_enabled=False) as page:
-        yield log_in(page)
+def person_without_scripts(page_without_scripts: Page, live_server) -> Page:
+    return logged_in(page_without_scripts, live_server.url)
+
+
+def logged_in(page: Page, address: str) -> Page:
+    """With the cookie of a session; how people log in is a test of its own."""
+    client = Client()
+    client.force_login(make_user("olga", "change_run", "change_queue"))
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": address}])
+    return page

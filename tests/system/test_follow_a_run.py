@@ -40,6 +40,7 @@ def test_rows_change_in_place_and_new_runs_wait_behind_a_pill(person):
     expect(person.locator(f"#{newer.id}")).to_be_visible()
 
 
+@pytest.mark.once
 def test_updates_pause_while_somebody_reads(person):
     run, token = executing_run()
     person.goto("/runs")

@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 from runs.models import Run
 from tests.support.rows import make_task
 
-pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 def test_the_editor_points_at_the_mistake_and_then_triggers(person):

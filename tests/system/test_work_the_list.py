@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 from runs.models import Run
 from tests.support.rows import failed_run, queued_run
 
-pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 def test_filters_apply_at_once_and_stand_in_the_address(person):

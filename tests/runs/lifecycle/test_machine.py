@@ -214,6 +214,7 @@ class Lives(RuleBasedStateMachine):
         assert told == dict(Run.objects.values_list("id", "status"))
 
 
+@pytest.mark.timeout(300)  # twenty long examples; 10 s where nothing else runs
 def test_any_sequence_of_verbs_keeps_what_must_hold():
     run_state_machine_as_test(
         Lives,
