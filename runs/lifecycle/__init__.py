@@ -1,6 +1,7 @@
 """The only writers of a status: one verb, one function."""
 
 from runs.lifecycle.canceling import cancel, cancel_orphans
+from runs.lifecycle.firing import fire_due
 from runs.lifecycle.logs import open_log_months
 from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
@@ -25,6 +26,7 @@ __all__ = [
     "cancel_orphans",
     "expire_due",
     "expire_overrides",
+    "fire_due",
     "next_due",
     "open_log_months",
     "override_limit",

@@ -118,6 +118,7 @@ class Plan:
             "max_duration": duration or None,
             "machine": options.machine or facts.machine,
             "version": options.version or "",
+            "schedule_id": options.schedule_id,
         }
 
     def _placed(self, now: datetime) -> dict[str, Any]:
