@@ -105,7 +105,7 @@ class Sheet:
             row.next_at = None
             return
         fires = self.chosen(row)
-        ticks.miss(row, fires[0] if fires else self.now + ticks.INSTANT)
+        ticks.miss(row, fires[0] - ticks.INSTANT if fires else self.now)
         for at in fires:
             if (row.pk, at) not in self.known:
                 self.decide(row, at)

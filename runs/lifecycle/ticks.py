@@ -27,15 +27,15 @@ def tick(row: Schedule, at: datetime, outcome: TickOutcome, reason: str = "") ->
     )
 
 
-def miss(row: Schedule, before: datetime, reason: str = "") -> None:
-    """Record that the fires of `row` from its next one until shortly before `before` were not made.
+def miss(row: Schedule, until: datetime, reason: str = "") -> None:
+    """Record that the fires of `row` from its next one up to `until` were not made.
 
     Without a reason it is found out: either no cluster was there, or those that were came too late.
     """
-    if row.next_at is None or row.next_at >= before:
+    if row.next_at is None or row.next_at > until:
         return
     clock, start = row.clock, row.next_at - INSTANT
-    last = clock.latest(start, before - INSTANT, 1)[-1:] or [row.next_at]
+    last = clock.latest(start, until, 1) or [row.next_at]
     count = sum(1 for _, _ in zip(range(COUNTED), clock.between(start, last[0]), strict=False))
     missed(row, row.next_at, last[0], max(count, 1), reason or why(row.next_at, last[0]))
 

@@ -100,9 +100,9 @@ def shown(clock, start, until):
     for number in range(1, int((until - start) / timedelta(minutes=1)) + 1):
         moment = start + timedelta(minutes=number)
         wall = moment.astimezone(zone)
-        if wall.minute in fields.minutes and wall.hour in fields.hours:
-            if fields.match_day(wall.date()):
-                yield moment
+        shows = wall.minute in fields.minutes and wall.hour in fields.hours
+        if shows and fields.match_day(wall.date()):
+            yield moment
 
 
 def first_shown(clock, moments):
