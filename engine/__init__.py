@@ -28,7 +28,9 @@ from engine.sdk.idempotency import idempotency_key
 from engine.sdk.logs import logger
 from engine.sdk.queues import queue
 from engine.sdk.retries import retry
+from engine.sdk.schedules import schedules
 from engine.sdk.tasks import Handle, Task, task, tasks
+from engine.sdk.timetables import ScheduledPayload, schedule
 from runs.errors import InvalidOption, InvalidPayload
 from runs.retries import RetryPolicy
 
@@ -41,6 +43,7 @@ __all__ = [
     "InvalidPayload",
     "OutOfMemoryError",
     "RetryPolicy",
+    "ScheduledPayload",
     "Task",
     "TaskRunCanceled",
     "TaskRunInterrupted",
@@ -52,6 +55,8 @@ __all__ = [
     "logger",
     "queue",
     "retry",
+    "schedule",
+    "schedules",
     "task",
     "tasks",
 ]

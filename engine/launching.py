@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from engine.runtime import Launch, Launched
+from engine.scheduling import StoredSchedules
 from runs import conf, lifecycle
 from runs.errors import PayloadTooLarge
 from runs.lifecycle import Triggered, TriggerItem, TriggerOptions
@@ -11,6 +12,8 @@ from runs.models import Source
 
 class StoredRuns:
     """Makes runs in the database, in the caller's transaction if there is one (DEC-14)."""
+
+    schedules = StoredSchedules()
 
     def trigger(self, launch: Launch) -> Launched:
         return self.trigger_many([launch])[0]

@@ -47,6 +47,16 @@ def zone_names() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime", "Factory"} | {"UTC"})
 
 
+def zone(name: str) -> ZoneInfo:
+    """The time zone of that name. Raises InvalidOption."""
+    if name not in zone_names():
+        raise InvalidOption(
+            "timezone",
+            f"timezone is a name like “Europe/Zurich” or “UTC”; there is no {name[:60]!r}.",
+        )
+    return ZoneInfo(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Clocks are set, at `at`: they showed `before` and show `after`."""
@@ -165,11 +175,7 @@ class Cron:
 def parse(expression: str, timezone: str = "UTC") -> Cron:
     """Read an expression. Raises InvalidOption for one that cannot be read or never fires."""
     text = " ".join(expression.split())
-    if timezone not in zone_names():
-        raise InvalidOption(
-            "timezone",
-            f"timezone is a name like “Europe/Zurich” or “UTC”; there is no {timezone[:60]!r}.",
-        )
+    zone(timezone)
     found = Cron(text, timezone, _pattern(text))
     try:
         if found.next(EPOCH) is None:

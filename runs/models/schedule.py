@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from runs.cron import Cron, parse
+from runs.errors import InvalidOption
 from runs.models.fields import IdField
 
 
@@ -105,6 +106,14 @@ class Schedule(models.Model):
     @property
     def is_declared(self) -> bool:
         return self.type == ScheduleType.DECLARATIVE
+
+    @property
+    def sentence(self) -> str:
+        """What its expression says, in words."""
+        try:
+            return self.clock.sentence
+        except InvalidOption as error:
+            return str(error)
 
     @property
     def clock(self) -> Cron:
