@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from dashboard import permissions
 from dashboard.pages import live, schedule_rows, shell
 from dashboard.pages.page import page, see_other
-from runs.lifecycle import firing, schedules
+from runs.lifecycle import schedules, sheet
 from runs.models import AuditLog, Schedule, Task
 from runs.reads import schedules as reads
 
@@ -104,12 +104,12 @@ def _reason(request: HttpRequest) -> str:
 
 def _show(request: HttpRequest, row: Schedule, status: int = 200) -> HttpResponse:
     task = Task.objects.filter(pk=row.task_id).first()
-    open_runs = firing.open_runs(row.pk)
+    open_runs = sheet.open_runs(row.pk)
     context = {
         "schedule": row,
         "task": task,
         "look": schedule_rows.look(row, task),
-        "policy": firing.policy_of(row),
+        "policy": sheet.policy_of(row),
         "coming": schedule_rows.upcoming(row, SHOWN),
         "notes": _notes(row),
         "fires": schedule_rows.fires(reads.ticks(row)),

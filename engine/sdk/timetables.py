@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from engine.sdk.schemas import PayloadSchema, schema_of
@@ -43,7 +43,7 @@ class ScheduledPayload(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
     type: Literal["DECLARATIVE", "IMPERATIVE"] = "IMPERATIVE"
-    timestamp: datetime = Field(examples=[MOMENT.isoformat().replace("+00:00", "Z")])
+    timestamp: datetime
     last_timestamp: datetime | None = None
     timezone: str = "UTC"
     schedule_id: str = "sched_1234"

@@ -11,7 +11,7 @@ from django.utils import timezone
 from runs import cron, payloads, signals
 from runs.errors import InvalidOption, InvalidPayload, NotFound
 from runs.ids import new_id
-from runs.lifecycle import audit, checks, firing, ticks
+from runs.lifecycle import audit, checks, sheet, ticks
 from runs.models import CatchUp, Overlap, Schedule, ScheduleTick, ScheduleType, Task
 
 LONGEST_KEY = 255
@@ -110,7 +110,7 @@ def deactivate(schedule_id: str, *, actor: str, reason: str = "") -> Schedule:
         said = "The schedule was switched off."
         ticks.miss(row, timezone.now(), said)
         if row.held_at is not None:
-            firing.drop_held(row, said)
+            sheet.drop_held(row, said)
         row.active, row.next_at = False, None
         row.save()
         audit.record(actor, "schedule.deactivate", row.pk, reason=reason)

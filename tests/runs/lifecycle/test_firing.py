@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.lifecycle import definitions, firing, schedules
+from runs.lifecycle import definitions, firing, schedules, sheet, ticks
 from runs.lifecycle.schedules import Timetable
 from runs.models import Queue, Run, Schedule, ScheduleTick, Task
 from runs.states import RunStatus
@@ -157,7 +157,7 @@ def test_an_outage_of_any_length_is_bounded(clock, time_machine, minutes, catch_
     time_machine.move_to(last + timedelta(seconds=61), tick=False)
     Schedule.objects.filter(pk=made.pk).update(next_at=datetime(2030, 1, 1, 9, 1, tzinfo=UTC))
     lifecycle.fire_due()
-    caught_up = {"skip": 1, "latest": 1, "all": min(minutes + 1, firing.MADE_UP)}[catch_up]
+    caught_up = {"skip": 1, "latest": 1, "all": min(minutes + 1, sheet.MADE_UP)}[catch_up]
     assert Run.objects.count() == caught_up
     assert sum(ScheduleTick.objects.values_list("count", flat=True)) == minutes + 1
 
@@ -214,6 +214,25 @@ def test_a_run_that_cannot_be_made_is_refused_and_the_others_go_on(clock):
     assert "no queue named" in ScheduleTick.objects.get(schedule=lost).reason
     strict.refresh_from_db()
     assert (strict.last_at, strict.next_at.hour) == (None, 11)
+
+
+def test_one_that_fails_in_an_unforeseen_way_does_not_hold_up_the_others(clock, monkeypatch):
+    made = [schedule(external_id=str(number)) for number in range(3)]
+
+    def fail(row, at, of):
+        if row.external_id == "1":
+            raise ZeroDivisionError("unforeseen")
+        return payload(row, at, of)
+
+    payload = ticks.payload
+    monkeypatch.setattr(ticks, "payload", fail)
+    clock("10:00:00")
+    lifecycle.fire_due()
+    assert [account(one) for one in made] == [
+        [("10:00", "fired")], [("10:00", "refused")], [("10:00", "fired")],
+    ]  # fmt: skip
+    assert "unforeseen" in ScheduleTick.objects.get(schedule=made[1]).reason
+    assert lifecycle.fire_due() == datetime(2030, 1, 1, 11, 0, tzinfo=UTC)
 
 
 def test_a_zone_that_is_gone_stops_the_schedule_and_says_so(clock):
