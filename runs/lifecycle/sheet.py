@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from runs import conf
 from runs.errors import InvalidOption, RunsError
@@ -17,7 +17,10 @@ from runs.models import CatchUp, Overlap, Run, Schedule, ScheduleTick, Source, T
 MADE_UP = 100
 #: Open runs of a schedule that are looked at.
 LOOKED_AT = 100
-STATE = ["next_at", "last_at", "last_run_id", "held_at"]
+#: For each row; the ORM's `bulk_update` takes ten times as long to put its statement together.
+SAVE = """
+UPDATE runs_schedule SET next_at = %s, last_at = %s, held_at = %s, last_run_id = %s WHERE id = %s
+"""
 BROKEN = "The task's file failed to import."
 UNKNOWN = "No cluster had the task."
 
@@ -139,8 +142,9 @@ class Sheet:
         made = [*self.others, *(one.tick for one in self.wanted)]
         stored = [tick for tick in made if not tick._state.adding]
         ScheduleTick.objects.bulk_create([tick for tick in made if tick._state.adding])
-        ScheduleTick.objects.bulk_update(stored, ["outcome", "reason", "run_id"])
-        Schedule.objects.bulk_update(self.rows, STATE)
+        if stored:
+            ScheduleTick.objects.bulk_update(stored, ["outcome", "reason", "run_id"])
+        _save_state(self.rows)
 
 
 def policy_of(row: Schedule) -> str:
@@ -167,6 +171,16 @@ def _make(items: list[TriggerItem]) -> list[str | RunsError]:
         if len(items) == 1:
             return [error]
     return [answer for item in items for answer in _make([item])]
+
+
+def _save_state(rows: list[Schedule]) -> None:
+    adapt = connection.ops.adapt_datetimefield_value
+    values = [
+        (adapt(row.next_at), adapt(row.last_at), adapt(row.held_at), row.last_run_id, row.pk)
+        for row in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(SAVE, values)
 
 
 def open_runs(schedule_id: str) -> list[str]:
