@@ -72,14 +72,15 @@ def _change(row: Schedule, timetable: Timetable, actor: str) -> Schedule:
     """Write what differs; the next fire stays where its time is the same."""
     wanted = asdict(timetable)
     changed = {name: value for name, value in wanted.items() if getattr(row, name) != value}
-    if not changed:
+    stopped = row.active and row.next_at is None
+    if not (changed or stopped):
         return row
     old = {name: getattr(row, name) for name in changed}
     if row.active and changed.keys() & {"cron", "timezone"}:
         ticks.miss(row, timezone.now(), "The schedule was changed before they were made.")
     for name, value in changed.items():
         setattr(row, name, value)
-    if row.active and (row.next_at is None or changed.keys() & {"cron", "timezone"}):
+    if stopped or (row.active and changed.keys() & {"cron", "timezone"}):
         row.next_at = _next(row)
     row.save()
     audit.record(actor, "schedule.update", row.pk, old=old, new=changed)
@@ -166,7 +167,8 @@ def declare(wanted: Mapping[str, Timetable], gone: Collection[str]) -> None:
     if missing:
         _declare_new([wanted[task_id] for task_id in missing])
     for task_id in sorted(wanted.keys() & known.keys()):
-        if timetable_of(known[task_id]) != wanted[task_id]:
+        row = known[task_id]
+        if timetable_of(row) != wanted[task_id] or row.next_at is None:
             _redeclare(wanted[task_id])
 
 

@@ -217,6 +217,15 @@ def test_a_declared_schedule_is_made_once_and_follows_the_code(django_assert_num
     ]  # fmt: skip
 
 
+def test_what_stopped_goes_on_once_its_zone_is_back():
+    made = schedule()
+    schedules.declare({"report": HOURLY}, [])
+    Schedule.objects.update(next_at=None)
+    schedules.declare({"report": HOURLY}, [])
+    schedules.update(made.pk, HOURLY, actor=ME)
+    assert set(Schedule.objects.values_list("next_at", flat=True)) == {at(10)}
+
+
 def test_what_other_code_declares_stays():
     for name in ("report", "other"):
         task(name)
