@@ -26,6 +26,7 @@ from engine.sdk.errors import (
 )
 from engine.sdk.idempotency import idempotency_key
 from engine.sdk.logs import logger
+from engine.sdk.metadata import metadata, tags
 from engine.sdk.queues import queue
 from engine.sdk.retries import retry
 from engine.sdk.schedules import schedules
@@ -53,10 +54,12 @@ __all__ = [
     "current",
     "idempotency_key",
     "logger",
+    "metadata",
     "queue",
     "retry",
     "schedule",
     "schedules",
+    "tags",
     "task",
     "tasks",
 ]

@@ -1,8 +1,9 @@
 """The runtime over `runs.lifecycle`: launches from code become stored runs."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from engine.runtime import Launch, Launched
+from engine.runtime import Changes, Launch, Launched
 from engine.scheduling import StoredSchedules
 from runs import conf, lifecycle
 from runs.errors import PayloadTooLarge
@@ -24,6 +25,14 @@ class StoredRuns:
         validated = all(launch.validated for launch in launches)
         made = lifecycle.trigger_many(items, source=Source.SDK, validated=validated)
         return [launched(run) for run in made]
+
+    def update_metadata(self, run_id: str, changes: Changes) -> dict[str, Any]:
+        return lifecycle.update_metadata(
+            run_id, changes.own, parent=changes.parent, root=changes.root
+        )
+
+    def add_tags(self, run_id: str, tags: Sequence[str]) -> None:
+        lifecycle.add_tags(run_id, tags)
 
 
 def item_of(launch: Launch) -> TriggerItem:

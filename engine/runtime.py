@@ -7,7 +7,10 @@ installs the implementation over `runs.lifecycle`; tests install a fake.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypedDict
+from typing import Any, Protocol, TypedDict
+
+from runs.debounce import Debounce
+from runs.metadata import Operation
 
 
 class LaunchOptions(TypedDict, total=False):
@@ -30,6 +33,7 @@ class LaunchOptions(TypedDict, total=False):
     max_duration: float
     machine: str
     version: str
+    debounce: Debounce
     is_test: bool
     parent_id: str
 
@@ -128,6 +132,22 @@ class ScheduleBook(Protocol):
         """Remove it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Operations on metadata (`runs.metadata`) by whose they are."""
+
+    own: list[Operation] = field(default_factory=list)
+    parent: list[Operation] = field(default_factory=list)
+    root: list[Operation] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.own or self.parent or self.root)
+
+    def before(self, later: "Changes") -> "Changes":
+        """These, and `later` after them."""
+        return Changes(self.own + later.own, self.parent + later.parent, self.root + later.root)
+
+
 class Runtime(Protocol):
     """What the SDK needs from the engine."""
 
@@ -140,6 +160,12 @@ class Runtime(Protocol):
 
     def trigger_many(self, launches: Sequence[Launch]) -> list[Launched]:
         """Make many runs, all or none, answered in input order."""
+
+    def update_metadata(self, run_id: str, changes: Changes) -> dict[str, Any]:
+        """Store changes of a run's metadata, and of its parent's and root's; the metadata then."""
+
+    def add_tags(self, run_id: str, tags: Sequence[str]) -> None:
+        """Add tags to a run, all or none."""
 
 
 class NotReady(RuntimeError):

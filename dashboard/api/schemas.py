@@ -10,13 +10,14 @@ from pydantic.alias_generators import to_camel
 
 from dashboard.api.errors import ApiError
 from runs import durations, payloads
+from runs.debounce import LEADING, Debounce
 from runs.errors import InvalidOption
+from runs.lifecycle import checks
 from runs.lifecycle.options import IDEMPOTENCY_TTL, MAX_TAGS, TriggerOptions
 
 #: What the reference has and Trackside does not (yet). Accepted only as null or false.
 UNSUPPORTED = frozenset(
     [
-        "debounce",
         "concurrency",
         "gates",
         "externalDeploymentId",
@@ -88,6 +89,13 @@ class KeyOptions(Body):
     scope: str = "global"
 
 
+class DebounceOptions(Body):
+    key: Text
+    delay: int | float | Text
+    mode: str = LEADING
+    max_delay: int | float | Text | None = None
+
+
 def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
@@ -111,6 +119,7 @@ class Options(Body):
     machine: Text | None = None
     priority: int | float | None = None
     lock_to_version: Text | None = None
+    debounce: DebounceOptions | None = None
 
 
 class Cancel(Body):
@@ -140,6 +149,7 @@ def options(values: dict[str, Any], where: str = "") -> TriggerOptions:
         max_duration=body.max_duration,
         machine=body.machine,
         version=body.lock_to_version,
+        debounce=_debounce(body.debounce),
         is_test=body.test,
         parent_id=body.parent_run_id,
     )
@@ -163,6 +173,22 @@ def _moment(text: str) -> datetime:
         raise InvalidOption(
             "delay", "delay must be a duration like “1h30m” or an ISO 8601 date."
         ) from error
+
+
+def _debounce(asked: DebounceOptions | None) -> Debounce | None:
+    """What is wrong with it is a 422, as the reference answers."""
+    if asked is None:
+        return None
+    try:
+        delay = durations.seconds(asked.delay, "debounce")
+        longest = (
+            None if asked.max_delay is None else durations.seconds(asked.max_delay, "debounce")
+        )
+        debounce = Debounce(asked.key, delay, asked.mode, longest)
+        checks.debounce(debounce)
+    except InvalidOption as error:
+        raise ApiError(422, str(error)) from error
+    return debounce
 
 
 def _idempotency(body: Options) -> dict[str, Any]:

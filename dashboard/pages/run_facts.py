@@ -1,5 +1,6 @@
 """Every stored fact of a run, in words."""
 
+import json
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from dashboard import presenters
 from dashboard.templatetags.trackside import moment, who
+from runs.debounce import Debounce
 from runs.models import Run, Schedule
 
 #: (term, value, address or empty)
@@ -19,7 +21,7 @@ def facts(run: Run) -> list[tuple[str, list[Fact]]]:
     return [
         ("What", _what(run)),
         ("When", _times(run)),
-        ("Options", [*_limits(run), *_key(run)]),
+        ("Options", [*_limits(run), *_key(run), *_debounce(run)]),
         ("From where", _origin(run)),
     ]
 
@@ -49,6 +51,14 @@ def _limits(run: Run) -> list[Fact]:
         ("Executing time", _span(run.usage_ms / 1000 if run.usage_ms else None, "–"), ""),
         ("Test run", "yes" if run.is_test else "no", ""),
     ]
+
+
+def _debounce(run: Run) -> list[Fact]:
+    if run.debounce is None:
+        return []
+    asked = Debounce(**json.loads(run.debounce))
+    longest = "" if asked.max_delay is None else f", at most {asked.max_delay:g} s in all"
+    return [("Debounced", f"“{asked.key}”, {asked.delay:g} s, {asked.mode}{longest}", "")]
 
 
 def _key(run: Run) -> list[Fact]:

@@ -62,7 +62,9 @@ class Attempt:
             Capture(logs, limit, delivery.shielded),
             executing(ctx),
         ):
-            return self._ended(delivery, ctx)
+            outcome = self._ended(delivery, ctx)
+            ctx._close()
+            return outcome
 
     def _ended(self, delivery: Delivery, ctx: Context) -> Outcome:
         try:

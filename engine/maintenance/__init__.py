@@ -20,6 +20,7 @@ class Housekeeping:
             (min(sweep, 1.0), lifecycle.expire_due),
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
+            (sweep * 12, lifecycle.prune_debounced),
             (HOUR, lifecycle.open_log_months),
         ]
         self.due = [0.0] * len(self.duties)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, cast
+from typing import Any, Literal, Required, TypedDict, cast
 
 from django.utils.dateparse import parse_datetime
 
@@ -12,10 +12,25 @@ from engine.sdk.errors import UnsupportedValue
 from engine.sdk.idempotency import IdempotencyKey, bound
 from engine.sdk.machines import preset_name
 from engine.sdk.queues import Queue, clean_name
+from runs.debounce import LEADING, Debounce
 from runs.durations import seconds
 from runs.errors import InvalidOption
 
 Duration = float | str | timedelta
+
+
+class DebounceOptions(TypedDict, total=False):
+    """Triggers of a task with one key become one run, `delay` after the last of them."""
+
+    #: At most 512 characters.
+    key: Required[str]
+    #: At least 1 second.
+    delay: Required[Duration]
+    #: "leading" (default) keeps what the first trigger asked for, "trailing" takes the last one's
+    #: payload, metadata, tags, max_attempts, max_duration and machine.
+    mode: Literal["leading", "trailing"]
+    #: Start it at the latest so long after the first trigger.
+    max_delay: Duration
 
 
 class TriggerOptions(TypedDict, total=False):
@@ -37,6 +52,8 @@ class TriggerOptions(TypedDict, total=False):
     max_duration: Duration
     machine: str | Mapping[str, Any]
     version: str
+    #: Make one run of many triggers: see `DebounceOptions`.
+    debounce: DebounceOptions
     #: Mark the run as a test; runs that a test run triggers are tests too.
     test: bool
 
@@ -136,6 +153,21 @@ def _queue(value: object) -> str:
     return value.name if isinstance(value, Queue) else clean_name(value)
 
 
+def _debounce(value: object) -> Debounce:
+    if not isinstance(value, Mapping) or not {"key", "delay"} <= set(value) <= DEBOUNCE:
+        raise InvalidOption(
+            "debounce", "debounce is {'key': ..., 'delay': ...}, with mode and max_delay if wanted."
+        )
+    longest = value.get("max_delay")
+    return Debounce(
+        text("debounce", value["key"]),
+        seconds(value["delay"], "debounce"),
+        text("debounce", value.get("mode", LEADING)),
+        None if longest is None else seconds(longest, "debounce"),
+    )
+
+
+DEBOUNCE = {"key", "delay", "mode", "max_delay"}
 CHECKS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "delay": lambda value: {"delay": _delay(value)},
     "ttl": lambda value: {"ttl": seconds(value, "ttl")},
@@ -150,5 +182,6 @@ CHECKS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "max_duration": lambda value: {"max_duration": duration_limit(value)},
     "machine": lambda value: {"machine": preset_name(value)},
     "version": lambda value: {"version": text("version", value)},
+    "debounce": lambda value: {"debounce": _debounce(value)},
     "test": lambda value: {"is_test": bool(value)},
 }

@@ -1,6 +1,8 @@
 """The only writers of a status: one verb, one function."""
 
+from runs.lifecycle.annotating import add_tags, update_metadata
 from runs.lifecycle.canceling import cancel, cancel_orphans
+from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.firing import fire_due
 from runs.lifecycle.logs import open_log_months
 from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
@@ -22,6 +24,7 @@ __all__ = [
     "TriggerItem",
     "TriggerOptions",
     "Triggered",
+    "add_tags",
     "cancel",
     "cancel_orphans",
     "expire_due",
@@ -33,6 +36,7 @@ __all__ = [
     "pause",
     "promote_due",
     "prune_buckets",
+    "prune_debounced",
     "replay",
     "reset_limit",
     "resume",
@@ -40,4 +44,5 @@ __all__ = [
     "trigger",
     "trigger_many",
     "unpark",
+    "update_metadata",
 ]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from runs import conf, payloads
+from runs.debounce import LEAST, LONGEST, MODES, Debounce
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle.options import MAX_TAGS, TriggerItem, TriggerOptions
 
@@ -38,10 +39,14 @@ def item(asked: TriggerItem) -> None:
     options = asked.options
     for name, longest in LENGTHS.items():
         text(name, getattr(options, name), longest)
-    _tags(options.tags)
+    tags(options.tags)
     _numbers(options)
     _metadata(options.metadata)
     _delay(options.delay)
+    if options.debounce is not None:
+        debounce(options.debounce)
+        if options.delay not in (None, options.debounce.delay):
+            raise InvalidOption("delay", "A debounced run has the delay of its debounce.")
     if options.machine is not None and options.machine not in MACHINES:
         raise InvalidOption("machine", f"machine is one of {', '.join(MACHINES)}.")
     if options.idempotency_scope not in SCOPES:
@@ -58,12 +63,13 @@ def text(name: str, value: str | None, longest: int | None = None) -> None:
         raise InvalidOption(name, f"{name} has at most {longest:,} characters.")
 
 
-def _tags(tags: tuple[str, ...] | None) -> None:
-    if tags is None:
+def tags(wanted: tuple[str, ...] | None) -> None:
+    """Raise InvalidOption for too many tags, or one that is no tag."""
+    if wanted is None:
         return
-    if len(set(tags)) > MAX_TAGS:
-        raise InvalidOption("tags", f"A run has at most {MAX_TAGS} tags; got {len(set(tags))}.")
-    for tag in tags:
+    if len(set(wanted)) > MAX_TAGS:
+        raise InvalidOption("tags", f"A run has at most {MAX_TAGS} tags; got {len(set(wanted))}.")
+    for tag in wanted:
         text("tags", tag)
         if not 1 <= len(tag) <= 128:
             raise InvalidOption("tags", "A tag has 1 to 128 characters.")
@@ -94,6 +100,19 @@ def _delay(delay: float | datetime | None) -> None:
         moment("delay", delay)
     elif delay is not None and not 0 <= delay <= FAR_FUTURE:
         raise InvalidOption("delay", "delay must be between 0 seconds and 100 years.")
+
+
+def debounce(asked: Debounce) -> None:
+    """Raise InvalidOption for a debounce that cannot be."""
+    text("debounce", asked.key, LONGEST)
+    if not asked.key:
+        raise InvalidOption("debounce", f"A debounce key has 1 to {LONGEST} characters.")
+    if asked.mode not in MODES:
+        raise InvalidOption("debounce", f"A debounce mode is one of {', '.join(MODES)}.")
+    if not LEAST <= asked.delay <= FAR_FUTURE:
+        raise InvalidOption("debounce", "A debounce delay is at least 1 second, at most 100 years.")
+    if asked.max_delay is not None and not asked.delay < asked.max_delay <= FAR_FUTURE:
+        raise InvalidOption("debounce", "max_delay must be longer than the debounce delay.")
 
 
 def moment(name: str, value: datetime) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from runs.debounce import Debounce
+
 IDEMPOTENCY_TTL = 30 * 86400.0
 MAX_TAGS = 10
 
@@ -13,7 +15,7 @@ class TriggerOptions:
 
     Durations are seconds. `delay` is seconds from now or an aware datetime (in the past: at once).
     `ttl` counts from when the run is queued; 0 switches a default off. `metadata` is the JSON text
-    of an object. `version` pins a version.
+    of an object. `version` pins a version. `debounce` sets the delay.
     """
 
     queue: str | None = None
@@ -30,6 +32,7 @@ class TriggerOptions:
     max_duration: float | None = None
     machine: str | None = None
     version: str | None = None
+    debounce: Debounce | None = None
     is_test: bool = False
     parent_id: str | None = None
     schedule_id: str | None = None

@@ -83,7 +83,8 @@ class Plan:
         options = item.options
         self.queue = options.queue or facts.queue
         self.tags = sorted(set(facts.tags if options.tags is None else options.tags))
-        self.due = _due(options.delay, maker.now)
+        delay = options.debounce.delay if options.debounce else options.delay
+        self.due = _due(delay, maker.now)
         self.status = self._status()
         self.bucket = self._bucket(maker.queue_id(self.queue, item.task_id))
         self.row = NEW | self._asked() | self._placed(maker.now) | self._key(maker.now) | {
@@ -119,6 +120,7 @@ class Plan:
             "machine": options.machine or facts.machine,
             "version": options.version or "",
             "schedule_id": options.schedule_id,
+            "debounce": options.debounce.text if options.debounce else None,
         }
 
     def _placed(self, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from runs import payloads, signals
 from runs.errors import RunsError
 from runs.ids import new_ids
-from runs.lifecycle import canceling, checks, definitions, keys, store
+from runs.lifecycle import canceling, checks, debouncing, definitions, keys, store
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.rows import Maker, Plan
 from runs.models import Run, Source
@@ -48,6 +48,9 @@ def trigger_many(
     planner = Planner(Maker(timezone.now(), source, actor), validated)
     plans = planner.plans(items)
     made = list(map(New, new_ids("run", len(items)), items, plans))
+    if any(item.options.debounce is not None for item in items):
+        with transaction.atomic():  # one after the other: the second may put off the first
+            return [_trigger_debounced(one, planner.maker) for one in made]
     if not any(item.options.idempotency_key is not None for item in items):
         _store(made, planner.maker)
         return [Triggered(one.run_id) for one in made]
@@ -95,24 +98,40 @@ class Planner:
         return plan
 
 
+def _trigger_debounced(one: New, maker: Maker) -> Triggered:
+    """Its idempotency key is asked first, then what it is debounced with (DB-8)."""
+    ((run_id, wins),) = _winners([one], maker)
+    if not wins:
+        return Triggered(run_id, is_cached=True)
+    if one.item.options.debounce is not None:
+        running = debouncing.join(one.item, one.plan, run_id)
+        if running is not None:
+            debouncing.share_key(run_id, running)
+            return Triggered(running, is_cached=True)
+    _store([one], maker)
+    return Triggered(run_id)
+
+
 def _trigger_once(made: list[New], maker: Maker) -> list[Triggered]:
-    """With idempotency keys: each key first claims its place, only winners become runs."""
+    """With idempotency keys: only those that win their key become runs."""
+    winners = _winners(made, maker)
+    _store([one for one, (_, wins) in zip(made, winners, strict=True) if wins], maker)
+    return [Triggered(run_id, is_cached=not wins) for run_id, wins in winners]
+
+
+def _winners(made: list[New], maker: Maker) -> list[tuple[str, bool]]:
+    """Each key claims its place: the run that has it now, and whether that is ours."""
     places = [keys.place(one.item) for one in made]
     wanted: dict[keys.Place, tuple[str, datetime]] = {}
     for one, place in zip(made, places, strict=True):
         if place is not None:
             wanted.setdefault(place, (one.run_id, one.plan.row["idempotency_expires_at"]))
     holders = keys.claim(wanted, maker.now)
-    winners = [
+    found = [
         one.run_id if place is None else holders[place]
         for one, place in zip(made, places, strict=True)
     ]
-    won = [one for one, winner in zip(made, winners, strict=True) if winner == one.run_id]
-    _store(won, maker)
-    return [
-        Triggered(winner, is_cached=winner != one.run_id)
-        for one, winner in zip(made, winners, strict=True)
-    ]
+    return [(run_id, run_id == one.run_id) for one, run_id in zip(made, found, strict=True)]
 
 
 def _store(made: list[New], maker: Maker) -> None:

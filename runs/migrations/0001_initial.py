@@ -117,6 +117,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Debounced',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('task_id', models.CharField(max_length=256)),
+                ('key_hash', models.CharField(max_length=64)),
+                ('run_id', runs.models.fields.IdField(blank=True, default='', max_length=30)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('task_id', 'key_hash'), name='debounced_one_run')],
+            },
+        ),
+        migrations.CreateModel(
             name='Event',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -224,6 +236,7 @@ class Migration(migrations.Migration):
                 ('idempotency_key', models.TextField(null=True)),
                 ('idempotency_scope', models.CharField(blank=True, default='', max_length=8)),
                 ('idempotency_expires_at', models.DateTimeField(null=True)),
+                ('debounce', models.TextField(null=True)),
                 ('parent_id', runs.models.fields.IdField(max_length=30, null=True)),
                 ('root_id', runs.models.fields.IdField(max_length=30, null=True)),
                 ('depth', models.IntegerField(default=0)),

@@ -2,6 +2,7 @@
 
 from runs.models.access import ApiKey, AuditLog
 from runs.models.attempt import Attempt
+from runs.models.debounced import Debounced
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.idempotency import Idempotency
 from runs.models.queue import Bucket, Queue, QueueKind
@@ -24,6 +25,7 @@ __all__ = [
     "AuditLog",
     "Bucket",
     "CatchUp",
+    "Debounced",
     "Event",
     "EventKind",
     "Idempotency",

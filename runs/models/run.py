@@ -86,6 +86,8 @@ class Run(models.Model):
     idempotency_key = models.TextField(null=True)  # noqa: DJ001
     idempotency_scope = models.CharField(max_length=8, blank=True, default="")
     idempotency_expires_at = models.DateTimeField(null=True)
+    #: JSON `{"key", "delay", "mode", "max_delay"?}` of a debounced trigger.
+    debounce = models.TextField(null=True)  # noqa: DJ001
 
     parent_id = IdField(max_length=30, null=True)
     root_id = IdField(max_length=30, null=True)

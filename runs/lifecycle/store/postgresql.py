@@ -1,7 +1,9 @@
 """PostgreSQL: one prepared call of a server-side function for each verb."""
 
 import json
+import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -12,26 +14,44 @@ from runs.lifecycle.store.base import (
     Assignment,
     Bucket,
     Claim,
+    Done,
     Ending,
     Finished,
     Next,
     Rows,
     SessionLost,
     Store,
+    Turn,
 )
 from runs.lifecycle.store.prepared import Parameter, Prepared
-from runs.states import RunStatus
+from runs.models import Run
 
+SECOND = 1_000_000_000
 CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
      AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
 """
+#: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
+INSERT_ONE = """
+WITH place AS (
+  SELECT id FROM runs_bucket WHERE queue_id = %s AND key_hash = %s FOR KEY SHARE),
+made AS (
+  INSERT INTO runs_run ({}) SELECT {} FROM place
+  RETURNING id, status, actor, reason, created_at, sort_key, delay_until),
+told AS (
+  INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
+  SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made)
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
+SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
+"""
 #: Moments as PostgreSQL reads them.
 document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 3, "hand_over": 4, "finish": 14}
+CALLS = {"start": 4, "turn": 8, "finish": 14}
+#: A composite column is spread over columns of its own.
+COLUMNS = {"finish": "won, (work).*"}
 
 
 class PostgresStore(Store):
@@ -46,10 +66,10 @@ class PostgresStore(Store):
             cursor.execute(sql, params)
             return list(cursor.fetchall())
 
-    def call(self, verb: str, *parameters: Parameter) -> list[Any]:
-        """The first row a verb answers with; empty when there is none."""
-        rows = self.rows(called(verb, ["%s"] * CALLS[verb]), parameters)
-        return list(rows[0]) if rows else []
+    def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
+        """The rows a verb answers with."""
+        places = ["%s" for _ in parameters]
+        return self.rows(called(verb, places), parameters)
 
     def insert(
         self,
@@ -58,9 +78,32 @@ class PostgresStore(Store):
         buckets: Sequence[Bucket],
         tags: Sequence[dict[str, Any]],
     ) -> None:
+        if (
+            len(runs) == len(buckets) == 1
+            and not tags
+            and self.insert_one(common | runs[0], buckets[0])
+        ):
+            return
         places = [bucket._asdict() for bucket in buckets]
         texts = [document(part) if part else None for part in (common, runs, places, tags)]
         self.rows("SELECT trackside_insert(%s, %s, %s, %s)", texts)
+
+    def insert_one(self, run: dict[str, Any], bucket: Bucket) -> bool:
+        """The commonest case as one prepared statement; False when it is none or has no bucket yet.
+
+        Only where the connection says that it keeps prepared statements (`prepare_threshold`, which
+        Django turns off for the sake of poolers), and nobody wants to see or count what is executed.
+        """
+        self.connection.ensure_connection()
+        raw: psycopg.Connection[Any] = self.connection.connection
+        seen = self.connection.execute_wrappers or self.connection.queries_logged
+        if raw.prepare_threshold is None or seen:
+            return False
+        self.connection.validate_no_broken_transaction()
+        with self.connection.wrap_database_errors:
+            cursor = psycopg.Cursor(raw)
+            cursor.execute(insert_one(tuple(run)), [*bucket.place, *run.values()])
+            return cursor.rowcount == 1
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
         found = self.rows("SELECT * FROM trackside_claim(%s, %s)", (session_id, slots))
@@ -71,15 +114,22 @@ class PostgresStore(Store):
     def claimable(self) -> bool:
         return bool(self.rows(CLAIMABLE, ())[0][0])
 
-    def start(self, run_id: str, token: str, pid: int) -> Assignment | None:
-        found = self.call("start", run_id, token, pid)
-        return Assignment(*found) if found else None
+    def start(
+        self, run_id: str, token: str, pid: int, began: int | None = None
+    ) -> Assignment | None:
+        ago = None if began is None else (time.monotonic_ns() - began) / SECOND
+        found = self.call("start", run_id, token, pid, ago)
+        return Assignment(*found[0]) if found else None
+
+    def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
+        ids, tokens, outputs, began, ended = map(list, zip(*done, strict=True))
+        now = time.monotonic_ns()
+        ago = [[(now - moment) / SECOND for moment in moments] for moments in (began, ended)]
+        rows = self.call("turn", ids, tokens, outputs, *ago, int(take), most, pid)
+        works = [Assignment(*row) for row in rows if row[1] is not None]
+        return Turn(works, [row[0] for row in rows if row[1] is None])
 
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
-        if take == Next.SAME and ending.status == RunStatus.COMPLETED:
-            found = self.call("hand_over", ending.run_id, ending.token, ending.output, pid)
-            if found:
-                return Finished(True, Assignment(*found))
         won, *assignment = self.call(
             "finish",
             ending.run_id,
@@ -96,7 +146,7 @@ class PostgresStore(Store):
             int(take),
             pid,
             ending.machine,
-        )
+        )[0]
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 
 
@@ -123,9 +173,18 @@ class SeparateStore(PostgresStore):
     def rows(self, sql: str, params: Sequence[Any]) -> Rows:
         return self.cursor.execute(sql, params).fetchall()
 
-    def call(self, verb: str, *parameters: Parameter) -> list[Any]:
-        return self.prepared.row(verb, *parameters)
+    def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
+        return self.prepared.rows(verb, *parameters)
+
+
+@cache
+def insert_one(columns: Sequence[str]) -> bytes:
+    """The statement that inserts one claimable run with these columns, beside its bucket's."""
+    types = {field.column: field.db_type(connections["default"]) for field in Run._meta.fields}
+    # a cast to a length would cut off what is longer instead of refusing it
+    values = [f"%s::{str(types[name]).partition('(')[0]}" for name in columns]
+    return INSERT_ONE.format(", ".join(columns), ", ".join(values)).encode()
 
 
 def called(verb: str, places: Sequence[str]) -> str:
-    return f"SELECT * FROM trackside_{verb}({', '.join(places)})"
+    return f"SELECT {COLUMNS.get(verb, '*')} FROM trackside_{verb}({', '.join(places)})"

@@ -9,6 +9,7 @@ from engine import Context, DuplicateTaskIds, queue, retry, runtime, task, tasks
 from engine.registry import registry
 from engine.runtime import NotReady
 from engine.sdk.tasks import AsyncTask, define
+from runs.debounce import Debounce
 from runs.errors import InvalidOption, InvalidPayload
 from runs.retries import RetryPolicy
 
@@ -179,6 +180,15 @@ def test_trigger_hands_over_payload_and_options(fake_runtime):
     }
 
 
+def test_a_debounce_is_a_key_and_durations(fake_runtime):
+    @task
+    def later():
+        """Nothing."""
+
+    later.trigger(debounce={"key": "k", "delay": "10s", "mode": "trailing", "max_delay": "1m"})
+    assert fake_runtime.last.options == {"debounce": Debounce("k", 10.0, "trailing", 60.0)}
+
+
 def test_a_delay_may_be_written_in_several_ways(fake_runtime):
     @task
     def later(): ...
@@ -194,6 +204,10 @@ def test_a_delay_may_be_written_in_several_ways(fake_runtime):
     "options",
     [
         {"delay": "soon"},
+        {"debounce": "key"},
+        {"debounce": {"key": "k"}},
+        {"debounce": {"key": 1, "delay": 5}},
+        {"debounce": {"key": "k", "delay": 5, "wait": 1}},
         {"delay": datetime(2030, 1, 1)},  # noqa: DTZ001
         {"delay": "2030-13-01T00:00:00Z"},
         {"ttl": -1},
