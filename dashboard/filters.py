@@ -21,6 +21,7 @@ class RunFilter:
     test: bool | None = None
     parent: str = ""
     replayed_from: str = ""
+    schedule: str = ""
     start: datetime | None = None
     end: datetime | None = None
 
@@ -42,6 +43,7 @@ class RunFilter:
             "queue": self.queue,
             "parent_id": (self.parent,) if self.parent else (),
             "replayed_from_id": (self.replayed_from,) if self.replayed_from else (),
+            "schedule_id": (self.schedule,) if self.schedule else (),
         }
         return {column: values for column, values in columns.items() if values}
 

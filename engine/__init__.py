@@ -29,7 +29,9 @@ from engine.sdk.logs import logger
 from engine.sdk.metadata import metadata, tags
 from engine.sdk.queues import queue
 from engine.sdk.retries import retry
+from engine.sdk.schedules import schedules
 from engine.sdk.tasks import Handle, Task, task, tasks
+from engine.sdk.timetables import ScheduledPayload, schedule
 from runs.errors import InvalidOption, InvalidPayload
 from runs.retries import RetryPolicy
 
@@ -42,6 +44,7 @@ __all__ = [
     "InvalidPayload",
     "OutOfMemoryError",
     "RetryPolicy",
+    "ScheduledPayload",
     "Task",
     "TaskRunCanceled",
     "TaskRunInterrupted",
@@ -54,6 +57,8 @@ __all__ = [
     "metadata",
     "queue",
     "retry",
+    "schedule",
+    "schedules",
     "tags",
     "task",
     "tasks",

@@ -12,6 +12,8 @@ from engine.discovery import BrokenFile, Catalog
 from engine.sdk import queues
 from engine.sdk.tasks import Task as Definition
 from runs import conf, lifecycle
+from runs.lifecycle import schedules
+from runs.lifecycle.schedules import Timetable
 from runs.models import Queue, QueueKind, SessionState, Task, WorkerSession
 
 #: What a registration writes; times and what people set stay.
@@ -55,6 +57,7 @@ def register(catalog: Catalog) -> Registration:
     with transaction.atomic():
         write_tasks(changed, vanished)
         declare_queues(catalog.tasks)
+        declare_schedules(catalog.tasks, vanished)
     released = lifecycle.unpark([task.id for task in catalog.tasks])
     return Registration(tuple(row.pk for row in changed), tuple(vanished), released)
 
@@ -75,7 +78,7 @@ def healthy_row(task: Definition[Any, Any], version: str) -> Task:
         description=task.description,
         file_path=task.source.file,
         schema=task.schema.json_schema(),
-        config=json.dumps({"retry": task.retry.to_json()}, sort_keys=True),
+        config=json.dumps({"retry": task.retry.to_json()} | scheduling(task), sort_keys=True),
         queue=task.queue.name,
         max_attempts=task.retry.max_attempts,
         max_duration=task.max_duration,
@@ -127,6 +130,29 @@ def write_tasks(changed: list[Task], vanished: list[str]) -> None:
     )
     if vanished:
         Task.objects.filter(pk__in=vanished).update(active=False, registered_at=now)
+
+
+def scheduling(task: Definition[Any, Any]) -> dict[str, Any]:
+    """What pages and firing know of a task that is not like the others."""
+    facts: dict[str, Any] = {"scheduled": True} if task.schedule else {}
+    return facts | ({"overlap": task.overlap} if task.overlap != "allow" else {})
+
+
+def declare_schedules(tasks: Iterable[Definition[Any, Any]], vanished: Iterable[str]) -> None:
+    """Store the schedules the code declares for this environment, remove those it no longer does."""
+    kind = conf.get("ENVIRONMENT")["kind"]
+    wanted = {
+        task.id: Timetable(
+            task_id=task.id,
+            cron=task.schedule.cron,
+            timezone=task.schedule.timezone,
+            overlap=task.schedule.overlap,
+            catch_up=task.schedule.catch_up,
+        )
+        for task in tasks
+        if task.schedule is not None and task.schedule.holds_in(kind)
+    }
+    schedules.declare(wanted, {*vanished, *(task.id for task in tasks)})
 
 
 def declare_queues(tasks: Iterable[Definition[Any, Any]]) -> None:

@@ -22,13 +22,24 @@ def declared_task_ids(path: Path) -> set[str]:
 
 
 def decorator_names(tree: ast.Module) -> Iterator[str]:
-    """What `engine.task` is called in this file: `task`, `engine.task`, or an alias."""
+    """What our decorators are called in this file: `task`, `engine.task`, `schedules.task`, or an alias."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "engine":
-            yield from (alias.asname or alias.name for alias in node.names if alias.name == "task")
+            for alias in node.names:
+                yield from called(alias.asname or alias.name, alias.name)
         elif isinstance(node, ast.Import):
-            imported = (alias for alias in node.names if alias.name == "engine")
-            yield from (f"{alias.asname or alias.name}.task" for alias in imported)
+            for name in (
+                alias.asname or alias.name for alias in node.names if alias.name == "engine"
+            ):
+                yield from (f"{name}.task", f"{name}.schedules.task")
+
+
+def called(name: str, original: str) -> Iterator[str]:
+    """The decorator that something imported from `engine` as `name` is, or has."""
+    if original == "task":
+        yield name
+    elif original == "schedules":
+        yield f"{name}.task"
 
 
 def task_id(decorator: ast.expr, function: str, names: set[str]) -> str:

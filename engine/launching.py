@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.runtime import Changes, Launch, Launched
+from engine.scheduling import StoredSchedules
 from runs import conf, lifecycle
 from runs.errors import PayloadTooLarge
 from runs.lifecycle import Triggered, TriggerItem, TriggerOptions
@@ -12,6 +13,8 @@ from runs.models import Source
 
 class StoredRuns:
     """Makes runs in the database, in the caller's transaction if there is one (DEC-14)."""
+
+    schedules = StoredSchedules()
 
     def trigger(self, launch: Launch) -> Launched:
         return self.trigger_many([launch])[0]

@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 
 from runs import lifecycle
 from runs.errors import RunsError
-from runs.models import AuditLog, Queue, Run, Task, WorkerSession
+from runs.models import AuditLog, Queue, Run, Schedule, Task, WorkerSession
 
 PAGES = 100
 
@@ -140,6 +140,16 @@ class TaskAdmin(ReadOnlyAdmin):
     list_display = ("id", "queue", "version", "broken", "active", "registered_at")
     list_filter = ("broken", "active")
     search_fields = ("id",)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin):
+    """To look at; the dashboard's page changes them and shows what they would do."""
+
+    list_display = ("task_id", "cron", "timezone", "type", "active", "next_at", "external_id")
+    list_filter = ("active", "type")
+    search_fields = ("=id", "=task_id", "=external_id", "=deduplication_key")
+    ordering = ("-id",)
 
 
 @admin.register(WorkerSession)

@@ -45,6 +45,8 @@ DEFAULTS: dict[str, Any] = {
     "TOGETHER_RUNS": 16,
     # a run whose cluster was lost this often is CRASHED (poison pill)
     "CRASH_LIMIT": 3,
+    # a schedule's fire that comes later than this counts as missed
+    "SCHEDULE_GRACE_SECONDS": 60.0,
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
 }

@@ -23,6 +23,7 @@ SHORTCUTS = (
     Shortcut("g r", "Runs", "go:runs"),
     Shortcut("g t", "Test", "go:test"),
     Shortcut("g q", "Queues", "go:queues"),
+    Shortcut("g s", "Schedules", "go:schedules"),
     Shortcut("g w", "Workers", "go:workers"),
     Shortcut("L", "Pause or resume live updates", "do:live"),
     Shortcut("Escape", "Leave a field, close a menu, drop the selection", "do:escape"),

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from dashboard import presenters
 from dashboard.templatetags.trackside import moment, who
 from runs.debounce import Debounce
-from runs.models import Run
+from runs.models import Run, Schedule
 
 #: (term, value, address or empty)
 Fact = tuple[str, str | SafeString, str]
@@ -89,6 +89,8 @@ def _times(run: Run) -> list[Fact]:
 def _origin(run: Run) -> list[Fact]:
     made = f"{run.get_source_display()}, by {who(run.actor)}" if run.actor else ""
     found: list[Fact] = [("Triggered from", made or run.get_source_display(), "")]
+    if run.schedule_id is not None:
+        found.append(("Schedule", run.schedule_id, _schedule(run.schedule_id)))
     links: list[tuple[str, str | None]] = [
         ("Replay of", run.replayed_from_id),
         ("Parent", run.parent_id),
@@ -97,6 +99,12 @@ def _origin(run: Run) -> list[Fact]:
     for term, other in links:
         found.append((term, other or "–", reverse("dashboard:run", args=[other]) if other else ""))
     return found
+
+
+def _schedule(schedule_id: str) -> str:
+    """Its page; a deleted schedule has none."""
+    there = Schedule.objects.filter(pk=schedule_id).exists()
+    return reverse("dashboard:schedule", args=[schedule_id]) if there else ""
 
 
 def _attempts(run: Run) -> str:

@@ -28,6 +28,13 @@ PERIODS: dict[str, tuple[str, timedelta | None]] = {
 DEFAULT_PERIOD = "7d"
 SIZES = (10, 25, 50, 100)
 DEFAULT_SIZE = 25
+#: Filters with one value, and what their chips say.
+SINGLE = {
+    "test": "test runs",
+    "parent": "parent",
+    "origin": "replays of",
+    "schedule": "schedule",
+}
 TESTS = {"1": "only", "0": "without"}
 MAX_VALUES, MAX_LENGTH = 20, 300
 
@@ -53,6 +60,7 @@ class RunQuery:
     test: str = ""
     parent: str = ""
     origin: str = ""
+    schedule: str = ""
     period: str = DEFAULT_PERIOD
     start: datetime | None = None
     end: datetime | None = None
@@ -72,6 +80,7 @@ class RunQuery:
             test=data.get("test", "") if data.get("test") in TESTS else "",
             parent=_text(data.get("parent", "")),
             origin=_text(data.get("origin", "")),
+            schedule=_text(data.get("schedule", "")),
             period=period if period in PERIODS else DEFAULT_PERIOD,
             start=start,
             end=end,
@@ -90,6 +99,7 @@ class RunQuery:
             test={"1": True, "0": False}.get(self.test),
             parent=self.parent,
             replayed_from=self.origin,
+            schedule=self.schedule,
             start=start,
             end=end,
         )
@@ -107,7 +117,7 @@ class RunQuery:
         """The address's parts that differ from the default, in one order."""
         for name in ("status", "task", "queue", "tag", "run"):
             yield from ((name, value) for value in getattr(self, name))
-        for name in ("test", "parent", "origin"):
+        for name in ("test", "parent", "origin", "schedule"):
             if value := getattr(self, name):
                 yield name, value
         for name, moment in (("from", self.start), ("to", self.end)):
@@ -126,7 +136,7 @@ class RunQuery:
         """Whether anything but the window is asked for."""
         return bool(
             self.status or self.task or self.queue or self.tag or self.run or self.test
-            or self.parent or self.origin
+            or self.parent or self.origin or self.schedule
         )  # fmt: skip
 
     def cleared(self) -> "RunQuery":
@@ -158,7 +168,7 @@ class RunQuery:
                 rest = self._with(name, tuple(other for other in values if other != value))
                 word = LOOKS[value].word if name == "status" else value
                 chips.append(Chip(name, word, rest.encode()))
-        for name, words in (("test", "test runs"), ("parent", "parent"), ("origin", "replays of")):
+        for name, words in SINGLE.items():
             if value := getattr(self, name):
                 rest = self._with(name, "")
                 chips.append(Chip(words, TESTS.get(value, value), rest.encode()))

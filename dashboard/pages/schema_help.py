@@ -3,7 +3,10 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
+
+from django.utils import timezone
 
 MAX_FIELDS = 60
 MAX_DEPTH = 6
@@ -117,4 +120,10 @@ def _example(node: Any, root: dict[str, Any], depth: int) -> Any:
         return {
             name: _example(member, root, depth + 1) for name, member in _properties(node).items()
         }
+    return _simplest(node, depth)
+
+
+def _simplest(node: dict[str, Any], depth: int) -> Any:
+    if node.get("format") == "date-time":
+        return f"{timezone.now().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     return EXAMPLES.get(str(node.get("type")), {} if depth == 0 else None)

@@ -19,6 +19,7 @@ NAVIGATION = (
     ("test", "Test", "test"),
     None,
     ("queues", "Queues", "queues"),
+    ("schedules", "Schedules", "schedules"),
     ("workers", "Workers", "workers"),
 )
 

@@ -6,10 +6,10 @@ import os
 import select
 import signal
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
@@ -30,6 +30,8 @@ CONTENDED = 0.002
 WATCH = 0.01
 #: Seconds without checking the LISTEN link.
 PING = 15.0
+#: Longest time, in seconds, between two looks for schedules that are due.
+FIRE = 1.0
 
 
 class DispatchBroker(Broker):  # type: ignore[misc]
@@ -45,7 +47,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.listener: wakeup.Listener | None = None
         self.failures = 0
         self.promoted_at = self.pinged_at = 0.0
-        self.due_in = 0.0
+        self.due_in = self.fire_at = 0.0
         self.relief = Relief(board)
         self.execute: Any = None
         super().__init__(list_key="trackside")
@@ -142,7 +144,19 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             continue
         due = lifecycle.next_due()
         wait = due - timezone.now() if due is not None else timedelta(hours=1)
-        self.due_in = max(wait.total_seconds(), 0.001)
+        self.due_in = max(min(wait.total_seconds(), self.fire()), 0.001)
+
+    def fire(self) -> float:
+        """Make the runs of schedules that are due; returns the seconds until the next look.
+
+        Looked at once a second, for schedules made elsewhere, and when the next fire comes.
+        """
+        now = time.monotonic()
+        if now >= self.fire_at:
+            due = firing_due()
+            wait = (due - timezone.now()).total_seconds() if due is not None else FIRE
+            self.fire_at = now + min(max(wait, CONTENDED), FIRE)
+        return self.fire_at - now
 
     def wait(self, seconds: float) -> None:
         """Sleep until woken; meanwhile relieve the workers that need it."""
@@ -197,6 +211,17 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.store = self.listener = None
         self.wake.drain()
         select.select([self.wake], [], [], pause)
+
+
+def firing_due() -> datetime | None:
+    """`fire_due`; a schedule that cannot be fired must not keep runs from being claimed."""
+    try:
+        return lifecycle.fire_due()
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("Schedules could not be fired; they will be tried again.")
+        return None
 
 
 def prepare_child(parent: int, name: str) -> None:

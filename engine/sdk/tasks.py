@@ -1,6 +1,5 @@
 """`@task`: functions whose launches are recorded as runs."""
 
-import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,13 +11,13 @@ from typing import (
     TypeVar,
     Unpack,
     cast,
-    get_type_hints,
     overload,
 )
 
 from engine.registry import registry
 from engine.runtime import Launch, Launched, LaunchOptions, installed
 from engine.sdk import values
+from engine.sdk.bodies import Body, Source, checked_id, first_line, inspected, source_of
 from engine.sdk.context import Context, current
 from engine.sdk.errors import UnsupportedValue
 from engine.sdk.machines import preset_name
@@ -32,7 +31,8 @@ from engine.sdk.options import (
 )
 from engine.sdk.queues import Queue, as_queue
 from engine.sdk.retries import as_policy
-from engine.sdk.schemas import PayloadSchema, schema_of
+from engine.sdk.schemas import PayloadSchema
+from engine.sdk.timetables import DeclaredSchedule, as_overlap, as_schedule, payload_schema
 from runs.durations import seconds
 from runs.errors import InvalidOption, InvalidPayload
 from runs.retries import RetryPolicy
@@ -40,7 +40,6 @@ from runs.retries import RetryPolicy
 P = TypeVar("P")
 R = TypeVar("R")
 Duration = float | str | timedelta
-MAX_ID = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +56,6 @@ class BatchItem(TypedDict, Generic[P], total=False):
 
     payload: P
     options: TriggerOptions
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a task is defined."""
-
-    file: str
-    line: int
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """The author's function and what its signature asks for."""
-
-    function: Callable[..., Any]
-    payload_name: str | None
-    context_name: str | None
-    is_async: bool
-
-    def call(self, payload: Any, ctx: Context) -> Any:
-        """Call the function with the arguments it has parameters for."""
-        arguments = {self.payload_name: payload, self.context_name: ctx}
-        arguments.pop(None, None)
-        return self.function(**cast("dict[str, Any]", arguments))
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -112,6 +83,10 @@ class Task(Generic[P, R]):
     priority: float
     tags: tuple[str, ...]
     concurrency_key: Callable[[P], str | int | None] | None
+    #: Set for a scheduled task; its `cron` is empty where schedules are attached at run time only.
+    schedule: DeclaredSchedule | None = None
+    #: What its schedules do about open runs, unless they say it themselves.
+    overlap: str = "allow"
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Run the plain function in this process: no run is recorded."""
@@ -210,6 +185,8 @@ def task(
     tags: str | Iterable[str] = (),
     concurrency_key: Callable[[Any], str | int | None] | None = None,
     schema: Any = None,
+    schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
+    overlap: str = "allow",
 ) -> Decorator: ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a task: `@task`, or `@task(...)` with options.
@@ -242,17 +219,20 @@ def define(  # noqa: PLR0913  the options of a task
     tags: str | Iterable[str] = (),
     concurrency_key: Callable[[Any], str | int | None] | None = None,
     schema: Any = None,
+    schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
+    overlap: str = "allow",
 ) -> Task[Any, Any]:
     """Check the options, build the task and register it."""
     body, annotation = inspected(function)
     name = checked_id(function.__name__ if id is None else id)
     kind = AsyncTask if body.is_async else Task
+    timetable = as_schedule(schedule, name)
     made: Task[Any, Any] = kind(
         id=name,
         description=first_line(function) if description is None else description,
         body=body,
         source=source_of(function),
-        schema=schema_of(schema, annotation),
+        schema=payload_schema(schema, annotation, timetable),
         retry=as_policy(retry),
         queue=as_queue(queue, name),
         machine=None if machine is None else preset_name(machine),
@@ -261,66 +241,11 @@ def define(  # noqa: PLR0913  the options of a task
         priority=number("priority", priority),
         tags=tag_tuple(tags),
         concurrency_key=concurrency_key,
+        schedule=timetable,
+        overlap=as_overlap(overlap),
     )
     registry.add(made)
     return made
-
-
-def inspected(function: Callable[..., Any]) -> tuple[Body, Any]:
-    """The body of a function, and its payload's annotation (None without one)."""
-    if not inspect.isfunction(inspect.unwrap(function)):
-        raise TypeError(f"@task needs a function, not {function!r:.100}.")
-    names = parameters(function)
-    hints = annotations(function)
-    context = next((n for n in names if n == "ctx" or hints.get(n) is Context), None)
-    payload = [name for name in names if name != context]
-    if len(payload) > 1:
-        raise TypeError(
-            f"The body of a task takes a payload and ctx; {function.__qualname__} has the "
-            f"parameters {', '.join(names)}. Put several values into one payload."
-        )
-    body = Body(
-        function=function,
-        payload_name=payload[0] if payload else None,
-        context_name=context,
-        is_async=inspect.iscoroutinefunction(function),
-    )
-    return body, hints.get(payload[0]) if payload else None
-
-
-def parameters(function: Callable[..., Any]) -> list[str]:
-    """Names of the parameters a call must or may fill, in order."""
-    kinds = inspect.Parameter
-    found = inspect.signature(function).parameters.values()
-    if any(p.kind is kinds.POSITIONAL_ONLY for p in found):
-        raise TypeError(f"{function.__qualname__} may not have positional-only parameters.")
-    return [p.name for p in found if p.kind is kinds.POSITIONAL_OR_KEYWORD] + [
-        p.name for p in found if p.kind is kinds.KEYWORD_ONLY and p.default is kinds.empty
-    ]
-
-
-def annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """Resolved annotations with `Annotated` kept; a name that does not resolve is an error."""
-    hints = get_type_hints(inspect.unwrap(function), include_extras=True)
-    hints.pop("return", None)
-    return hints
-
-
-def source_of(function: Callable[..., Any]) -> Source:
-    code = inspect.unwrap(function).__code__
-    return Source(code.co_filename, code.co_firstlineno, function.__qualname__)
-
-
-def first_line(function: Callable[..., Any]) -> str:
-    return (inspect.getdoc(function) or "").partition("\n")[0]
-
-
-def checked_id(value: object) -> str:
-    if isinstance(value, str) and 1 <= len(value) <= MAX_ID and value.isprintable():
-        return value
-    raise InvalidOption(
-        "id", f"A task id is printable text of 1 to {MAX_ID} characters; got {value!r:.80}."
-    )
 
 
 def payload_text(payload: object) -> str | None:

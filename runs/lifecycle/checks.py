@@ -26,6 +26,7 @@ LENGTHS = {
     "idempotency_key": 9000,
     "version": 64,
     "parent_id": 30,
+    "schedule_id": 32,
     "metadata": None,
 }
 

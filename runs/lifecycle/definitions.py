@@ -36,6 +36,8 @@ class TaskFacts:
     machine: str
     priority: float
     tags: tuple[str, ...]
+    #: What its schedules do about open runs, unless they say it themselves.
+    overlap: str = "allow"
 
 
 _tasks: dict[str, tuple[float, TaskFacts]] = {}
@@ -101,6 +103,7 @@ def _read_task(task_id: str) -> TaskFacts:
         machine=row.machine,
         priority=row.priority,
         tags=tuple(json.loads(row.tags)),
+        overlap=json.loads(row.config).get("overlap", "allow"),
     )
 
 

@@ -35,6 +35,7 @@ class TriggerOptions:
     debounce: Debounce | None = None
     is_test: bool = False
     parent_id: str | None = None
+    schedule_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,7 @@ class Plan:
             "max_duration": duration or None,
             "machine": options.machine or facts.machine,
             "version": options.version or "",
+            "schedule_id": options.schedule_id,
             "debounce": options.debounce.text if options.debounce else None,
         }
 

@@ -257,7 +257,7 @@ class Migration(migrations.Migration):
                 ('done_token', models.CharField(blank=True, default='', max_length=36)),
             ],
             options={
-                'indexes': [models.Index(fields=['status', 'id'], name='run_by_status'), models.Index(fields=['task_id', 'id'], name='run_by_task'), models.Index(fields=['queue', 'id'], name='run_by_queue'), models.Index(condition=models.Q(('expires_at__isnull', False), ('finished_at__isnull', True), ('started_at__isnull', True)), fields=['expires_at'], name='run_by_expiry'), models.Index(condition=models.Q(('parent_id__isnull', False)), fields=['parent_id'], name='run_by_parent'), models.Index(condition=models.Q(('replayed_from_id__isnull', False)), fields=['replayed_from_id'], name='run_by_origin')],
+                'indexes': [models.Index(fields=['status', 'id'], name='run_by_status'), models.Index(fields=['task_id', 'id'], name='run_by_task'), models.Index(fields=['queue', 'id'], name='run_by_queue'), models.Index(condition=models.Q(('expires_at__isnull', False), ('finished_at__isnull', True), ('started_at__isnull', True)), fields=['expires_at'], name='run_by_expiry'), models.Index(condition=models.Q(('parent_id__isnull', False)), fields=['parent_id'], name='run_by_parent'), models.Index(condition=models.Q(('replayed_from_id__isnull', False)), fields=['replayed_from_id'], name='run_by_origin'), models.Index(condition=models.Q(('schedule_id__isnull', False)), fields=['schedule_id', 'id'], name='run_by_schedule'), models.Index(condition=models.Q(('finished_at__isnull', True), ('schedule_id__isnull', False)), fields=['schedule_id'], name='run_open_by_schedule')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status__in', ['DELAYED', 'DEQUEUED', 'EXECUTING', 'PENDING_VERSION', 'QUEUED', 'WAITING'])), models.Q(('finished_at__isnull', False), ('status__in', ['CANCELED', 'COMPLETED', 'CRASHED', 'EXPIRED', 'FAILED', 'SYSTEM_FAILURE', 'TIMED_OUT'])), _connector='OR'), name='run_final_has_end'), models.CheckConstraint(condition=models.Q(('max_attempts__gte', 1)), name='run_attempts_start_at_one')],
             },
         ),
@@ -270,6 +270,32 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['run_id'], name='tag_by_run')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Schedule',
+            fields=[
+                ('id', runs.models.fields.IdField(max_length=32, primary_key=True, serialize=False)),
+                ('type', models.CharField(choices=[('DECLARATIVE', 'In code'), ('IMPERATIVE', 'Ad hoc')], default='IMPERATIVE', max_length=12)),
+                ('task_id', models.CharField(max_length=256)),
+                ('active', models.BooleanField(default=True)),
+                ('cron', models.CharField(max_length=200)),
+                ('timezone', models.CharField(default='UTC', max_length=64)),
+                ('deduplication_key', models.CharField(max_length=255, null=True, unique=True)),
+                ('external_id', models.CharField(max_length=255, null=True)),
+                ('overlap', models.CharField(blank=True, choices=[('allow', 'Allow: runs may overlap'), ('skip', 'Skip: the fire is left out'), ('queue_one', 'Queue one: one fire waits for the run to end'), ('cancel_previous', 'Cancel previous: the run is stopped, then the fire runs')], default='', max_length=16)),
+                ('catch_up', models.CharField(choices=[('skip', 'Skip: they are left out'), ('latest', 'Latest: the last of them is made up for'), ('all', 'All: each of them is made up for')], default='skip', max_length=8)),
+                ('next_at', models.DateTimeField(null=True)),
+                ('last_at', models.DateTimeField(null=True)),
+                ('last_run_id', runs.models.fields.IdField(max_length=30, null=True)),
+                ('held_at', models.DateTimeField(null=True)),
+                ('created_by', models.CharField(blank=True, default='', max_length=200)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='schedule_due'), models.Index(condition=models.Q(('held_at__isnull', False)), fields=['held_at'], name='schedule_held'), models.Index(fields=['task_id'], name='schedule_by_task')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('type', 'DECLARATIVE')), fields=('task_id',), name='schedule_one_declared')],
             },
         ),
         migrations.CreateModel(
@@ -308,6 +334,23 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(condition=models.Q(('full', False)), fields=['served'], name='bucket_by_service')],
                 'constraints': [models.UniqueConstraint(fields=('queue', 'key_hash'), name='bucket_one_per_key')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ScheduleTick',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('at', models.DateTimeField()),
+                ('until', models.DateTimeField()),
+                ('count', models.PositiveIntegerField(default=1)),
+                ('outcome', models.CharField(choices=[('fired', 'Fired'), ('held', 'Waits'), ('skipped', 'Skipped'), ('missed', 'Missed'), ('refused', 'Refused')], max_length=8)),
+                ('reason', models.TextField(blank=True, default='')),
+                ('run_id', runs.models.fields.IdField(max_length=30, null=True)),
+                ('recorded_at', models.DateTimeField()),
+                ('schedule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='runs.schedule')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('schedule', 'at'), name='tick_once')],
             },
         ),
     ]

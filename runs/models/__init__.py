@@ -7,6 +7,14 @@ from runs.models.event import Event, EventKind, LogLine
 from runs.models.idempotency import Idempotency
 from runs.models.queue import Bucket, Queue, QueueKind
 from runs.models.run import Run, RunTag, Source
+from runs.models.schedule import (
+    CatchUp,
+    Overlap,
+    Schedule,
+    ScheduleTick,
+    ScheduleType,
+    TickOutcome,
+)
 from runs.models.slot import Lease, Ready
 from runs.models.task import Task
 from runs.models.worker import SessionState, WorkerSession
@@ -16,19 +24,25 @@ __all__ = [
     "Attempt",
     "AuditLog",
     "Bucket",
+    "CatchUp",
     "Debounced",
     "Event",
     "EventKind",
     "Idempotency",
     "Lease",
     "LogLine",
+    "Overlap",
     "Queue",
     "QueueKind",
     "Ready",
     "Run",
     "RunTag",
+    "Schedule",
+    "ScheduleTick",
+    "ScheduleType",
     "SessionState",
     "Source",
     "Task",
+    "TickOutcome",
     "WorkerSession",
 ]

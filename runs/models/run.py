@@ -152,6 +152,17 @@ class Run(models.Model):
                 name="run_by_origin",
                 condition=Q(replayed_from_id__isnull=False),
             ),
+            # list by schedule; is a run of this schedule open?
+            models.Index(
+                fields=["schedule_id", "id"],
+                name="run_by_schedule",
+                condition=Q(schedule_id__isnull=False),
+            ),
+            models.Index(
+                fields=["schedule_id"],
+                name="run_open_by_schedule",
+                condition=Q(schedule_id__isnull=False, finished_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

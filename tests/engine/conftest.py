@@ -6,12 +6,31 @@ import pytest
 
 from engine import runtime
 from engine.registry import registry
-from engine.runtime import Changes, Launch, Launched
+from engine.runtime import Changes, Generator, Launch, Launched, Schedule
+
+
+class FakeSchedules:
+    def create(self, key, options, actor):
+        return Schedule(
+            id=f"sched_{key}",
+            type="IMPERATIVE",
+            task=options["task"],
+            active=True,
+            generator=Generator(options["cron"], ""),
+            timezone=options["timezone"],
+            deduplication_key=key,
+            external_id=options["external_id"],
+            overlap="",
+            catch_up="skip",
+            next_run=None,
+            last_run=None,
+        )
 
 
 @dataclass
 class FakeRuntime:
     launches: list[Launch] = field(default_factory=list)
+    schedules: FakeSchedules = field(default_factory=FakeSchedules)
     changes: list[tuple[str, Changes]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     #: Raised by whatever stores something, once each.

@@ -97,7 +97,7 @@ def test_tasks_after_the_failure_are_found_by_reading(task_dir):
         task_dir / "bad_import.py",
         """
         import engine as e
-        from engine import task as job
+        from engine import schedules, task as job
         import module_that_is_not_there
 
         @job
@@ -106,11 +106,17 @@ def test_tasks_after_the_failure_are_found_by_reading(task_dir):
         @e.task(id="two")
         def body(): ...
 
+        @schedules.task(id="four", cron="@daily")
+        def body(): ...
+
+        @e.schedules.task
+        def five(): ...
+
         @other.task
         def three(): ...
         """,
     )
-    assert discover().broken[0].task_ids == ("one", "two")
+    assert discover().broken[0].task_ids == ("five", "four", "one", "two")
 
 
 def test_a_syntax_error_is_a_broken_file(task_dir):

@@ -24,6 +24,7 @@ def _registered(examples, monkeypatch):
     monkeypatch.setattr(registry, "_tasks", examples)
 
 
+FIRE = '{"timestamp": "2030-01-01T05:00:00.000Z", "upcoming": ["2030-01-02T05:00:00.000Z"]}'
 INVOICE = '{"customer": "c_1", "due": "2030-01-01", "items": [{"title": "tea", "price": "1.50"}]}'
 
 
@@ -41,6 +42,10 @@ INVOICE = '{"customer": "c_1", "due": "2030-01-01", "items": [{"title": "tea", "
         ("convert-video", '{"seconds": 0}', Succeeded),
         ("post-amount", '{"account": "anna", "amount": 1}', Succeeded),
         ("post-salaries", None, Succeeded),
+        ("nightly-cleanup", FIRE, Succeeded),
+        ("customer-report", FIRE, Succeeded),
+        ("customer-report", "{}", Failed),
+        ("sign-up", '{"customer": "c_42"}', Succeeded),
     ],
 )
 @pytest.mark.usefixtures("fake_runtime")

@@ -14,7 +14,7 @@ def boss(db):
     return client
 
 
-@pytest.mark.parametrize("name", ["run", "task", "queue", "workersession", "auditlog"])
+@pytest.mark.parametrize("name", ["run", "task", "queue", "workersession", "auditlog", "schedule"])
 def test_every_list_and_object_opens(boss, name):
     run = queued_run()
     make_session()

@@ -44,5 +44,7 @@ ALTER TABLE runs_lease SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.
   autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE runs_bucket SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01,
   autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE runs_schedule SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01,
+  autovacuum_vacuum_threshold = 200);
 ALTER TABLE runs_workersession SET (fillfactor = 50);
 ALTER TABLE runs_run SET (fillfactor = 85);

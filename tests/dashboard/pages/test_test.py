@@ -2,8 +2,10 @@ import json
 
 import pytest
 
+from engine import ScheduledPayload
 from runs.models import Run
-from tests.support.rows import make_session, make_task, queued_run
+from tests.dashboard.pages.conftest import client_of
+from tests.support.rows import make_session, make_task, make_user, queued_run
 
 pytestmark = pytest.mark.django_db
 
@@ -133,3 +135,13 @@ def test_a_viewer_may_not_trigger(viewer):
     fields = {"payload": "1", "token": token(viewer)}
     assert viewer.post("/test/hello", fields).status_code == 403
     assert not Run.objects.exists()
+
+
+def test_suggests_a_moment_of_now_for_a_scheduled_task(time_machine):
+    time_machine.move_to("2030-01-01T09:00:00Z", tick=False)
+    schema = ScheduledPayload.model_json_schema(by_alias=True)
+    make_task("report", schema=json.dumps(schema))
+    viewer = client_of(make_user("vera", "view_run"))
+    page = viewer.get("/test/report").content.decode()
+    assert "&quot;timestamp&quot;: &quot;2030-01-01T09:00:00Z&quot;" in page
+    assert "&quot;scheduleId&quot;: &quot;sched_1234&quot;" in page

@@ -1,0 +1,133 @@
+"""Schedules: what fires when, what became of it, and the verbs that change it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from dashboard import permissions
+from dashboard.pages import live, schedule_rows, shell
+from dashboard.pages.page import page, see_other
+from runs.lifecycle import schedules, sheet
+from runs.models import AuditLog, Schedule, Task
+from runs.reads import schedules as reads
+
+HISTORY = 20
+SHOWN = 10
+MAX_REASON = 500
+
+
+@page()
+def index(request: HttpRequest) -> HttpResponse:
+    context = _all(request)
+    if request.headers.get("HX-Request"):
+        if context["token"] == request.GET.get("v"):
+            return HttpResponse(status=204)
+        return render(request, "dashboard/schedules/_table.html", context)
+    return shell.render(request, "dashboard/schedules/index.html", context)
+
+
+def _all(request: HttpRequest) -> dict[str, Any]:
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:300]
+    asked = request.GET.get("page", "")
+    number = max(int(asked), 1) if asked.isdecimal() and len(asked) < 6 else 1
+    found, has_more = reads.page(search, number)
+    rows = schedule_rows.rows(found)
+    facts = [
+        (row.schedule.pk, row.schedule.updated_at, row.schedule.next_at, row.look, row.last)
+        for row in rows
+    ]
+    return {
+        "rows": rows,
+        "search": search,
+        "number": number,
+        "has_more": has_more,
+        "token": live.token(search, number, *facts),
+        "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(act=permissions.ADMINISTER)
+def detail(request: HttpRequest, schedule_id: str) -> HttpResponse:
+    row = find(schedule_id)
+    verb = _VERBS.get(request.POST.get("action", ""))
+    if request.method != "POST":
+        return _show(request, row)
+    if verb is None or row.is_declared:
+        return _show(request, row, status=422)
+    verb[0](row.pk, actor=permissions.actor(request.user), reason=_reason(request))
+    messages.success(request, verb[1])
+    return see_other("schedule", row.pk)
+
+
+_VERBS = {
+    "activate": (schedules.activate, "Switched on. It fires from now on."),
+    "deactivate": (schedules.deactivate, "Switched off. Runs it has made stay."),
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(act=permissions.ADMINISTER)
+def delete(request: HttpRequest, schedule_id: str) -> HttpResponse:
+    row = find(schedule_id)
+    if request.method == "POST" and not row.is_declared:
+        actor = permissions.actor(request.user)
+        schedules.delete(row.pk, actor=actor, reason=_reason(request))
+        messages.success(request, f"Deleted a schedule of {row.task_id}. Runs it has made stay.")
+        return see_other("schedules")
+    context = {"schedule": row, "refusal": refusal(request, row)}
+    status = 422 if request.method == "POST" else 200
+    return shell.render(request, "dashboard/schedules/delete.html", context, status=status)
+
+
+def find(schedule_id: str) -> Schedule:
+    row = Schedule.objects.filter(pk=schedule_id.replace("\x00", "")).first()
+    if row is None:
+        raise Http404(f"There is no schedule {schedule_id[:60]}; it may have been deleted.")
+    return row
+
+
+def refusal(request: HttpRequest, row: Schedule) -> str:
+    """Why this person may not change this schedule, or empty."""
+    if row.is_declared:
+        return f"It is declared in code, with task {row.task_id}: change it there."
+    return permissions.refusal(request.user, permissions.ADMINISTER)
+
+
+def _reason(request: HttpRequest) -> str:
+    return request.POST.get("reason", "").replace("\x00", "").strip()[:MAX_REASON]
+
+
+def _show(request: HttpRequest, row: Schedule, status: int = 200) -> HttpResponse:
+    task = Task.objects.filter(pk=row.task_id).first()
+    open_runs = sheet.open_runs(row.pk)
+    context = {
+        "schedule": row,
+        "task": task,
+        "look": schedule_rows.look(row, task),
+        "policy": sheet.policy_of(row),
+        "coming": schedule_rows.upcoming(row, SHOWN),
+        "notes": _notes(row),
+        "fires": schedule_rows.fires(reads.ticks(row)),
+        "open_runs": open_runs,
+        "now": timezone.now(),
+        "history": AuditLog.objects.filter(action__startswith="schedule.", target=row.pk)[:HISTORY],
+        "refusal": refusal(request, row),
+    }
+    context["token"] = live.token(
+        row.updated_at, row.next_at, row.held_at, open_runs, context["fires"]
+    )
+    if request.headers.get("HX-Request"):
+        if context["token"] == request.GET.get("v"):
+            return HttpResponse(status=204)
+        return render(request, "dashboard/schedules/_live.html", context)
+    return shell.render(request, "dashboard/schedules/detail.html", context, status=status)
+
+
+def _notes(row: Schedule) -> list[str]:
+    has_next = row.active and row.next_at is not None
+    return row.clock.notes(timezone.now()) if has_next else []
