@@ -15,17 +15,23 @@ hello.trigger({"name": "world"})
 
 from engine.registry import DuplicateTaskIds
 from engine.sdk.context import Context, current
+from engine.sdk.defaults import defaults
 from engine.sdk.errors import (
     AbortTaskRunError,
     OutOfMemoryError,
     TaskRunCanceled,
+    TaskRunEnded,
     TaskRunInterrupted,
     TaskRunStopped,
     TaskRunTimedOut,
     UnsupportedValue,
 )
+from engine.sdk.hookkinds import ErrorDecision, HookOptions, RunResult, Wait
+from engine.sdk.hooks import hooks
 from engine.sdk.idempotency import idempotency_key
+from engine.sdk.locals import LocalKey, locals  # noqa: A004  the reference's name
 from engine.sdk.logs import logger
+from engine.sdk.opening import wait_until
 from engine.sdk.queues import queue
 from engine.sdk.retries import retry
 from engine.sdk.tasks import Handle, Task, task, tasks
@@ -36,22 +42,32 @@ __all__ = [
     "AbortTaskRunError",
     "Context",
     "DuplicateTaskIds",
+    "ErrorDecision",
     "Handle",
+    "HookOptions",
     "InvalidOption",
     "InvalidPayload",
+    "LocalKey",
     "OutOfMemoryError",
     "RetryPolicy",
+    "RunResult",
     "Task",
     "TaskRunCanceled",
+    "TaskRunEnded",
     "TaskRunInterrupted",
     "TaskRunStopped",
     "TaskRunTimedOut",
     "UnsupportedValue",
+    "Wait",
     "current",
+    "defaults",
+    "hooks",
     "idempotency_key",
+    "locals",
     "logger",
     "queue",
     "retry",
     "task",
     "tasks",
+    "wait_until",
 ]

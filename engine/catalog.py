@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from engine.discovery import BrokenFile, Catalog
 from engine.sdk import queues
+from engine.sdk.hooks import chain
 from engine.sdk.tasks import Task as Definition
 from runs import conf, lifecycle
 from runs.models import Queue, QueueKind, SessionState, Task, WorkerSession
+from runs.retries import RetryPolicy
 
 #: What a registration writes; times and what people set stay.
 FIELDS = [
@@ -27,6 +29,8 @@ FIELDS = [
     "machine",
     "priority",
     "tags",
+    "failure_hooks",
+    "cancel_hooks",
     "version",
     "broken",
     "error",
@@ -70,19 +74,23 @@ def wanted_rows(catalog: Catalog, known: dict[str, Task]) -> list[Task]:
 
 
 def healthy_row(task: Definition[Any, Any], version: str) -> Task:
+    options, hooked = task.effective, chain(task.own_hooks)
+    retry = options.retry or RetryPolicy()
     return Task(
         id=task.id,
         description=task.description,
         file_path=task.source.file,
         schema=task.schema.json_schema(),
-        config=json.dumps({"retry": task.retry.to_json()}, sort_keys=True),
+        config=json.dumps({"retry": retry.to_json()}, sort_keys=True),
         queue=task.queue.name,
-        max_attempts=task.retry.max_attempts,
-        max_duration=task.max_duration,
-        ttl=task.ttl,
-        machine=task.machine or conf.get("MACHINE"),
+        max_attempts=retry.max_attempts,
+        max_duration=options.max_duration,
+        ttl=options.ttl,
+        machine=options.machine or conf.get("MACHINE"),
         priority=task.priority,
         tags=json.dumps(task.tags),
+        failure_hooks=hooked.fires_on_failure,
+        cancel_hooks=hooked.fires_on_cancel,
         version=version,
     )
 

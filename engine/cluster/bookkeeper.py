@@ -23,7 +23,7 @@ from engine.cluster.dispatcher import prepare_child
 from engine.cluster.lines import LineBook
 from engine.maintenance import Housekeeping
 from runs import conf, lifecycle, signals
-from runs.lifecycle import attempts, sessions, store
+from runs.lifecycle import attempts, finalhooks, sessions, store
 from runs.models import Lease, Run
 from runs.states import RunStatus
 
@@ -136,12 +136,21 @@ class Bookkeeper:
 
     def record(self, death: Death) -> None:
         if not Lease.objects.filter(pk=death.run_id, token=death.token).exists():
+            self.leave_hooks(death)
             return
         finished = store.current().finish(ending_of(death))
         if finished.won:
             log.warning("Run %s: %s", death.run_id, describe(death))
             lifecycle.cancel_orphans(death.run_id)
             signals.runs_ready.send(sender=Run)
+
+    def leave_hooks(self, death: Death) -> None:
+        """It may have died calling the final hooks of a run: others will."""
+        if death.killed == Ask.SHUTDOWN:
+            finalhooks.postpone(death.run_id, death.token)
+        else:
+            session = self.board.session_id
+            finalhooks.lose(death.run_id, death.token, describe(death), session)
 
     # -- the living -------------------------------------------------------------------------------
 
@@ -178,7 +187,9 @@ class Bookkeeper:
 
     def look_for_cancels(self) -> None:
         busy = [slot.run_id for slot in self.board if slot.is_busy]
-        asked = Run.objects.filter(pk__in=busy, cancel_requested_at__isnull=False)
+        asked = Run.objects.filter(
+            pk__in=busy, cancel_requested_at__isnull=False, finished_at__isnull=True
+        )
         for run_id in asked.values_list("pk", flat=True) if busy else []:
             slot = self.board.slot_of(run_id)
             if slot is not None and slot.ask_to_stop(Ask.CANCEL):

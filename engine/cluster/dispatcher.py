@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import time
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connections
@@ -19,12 +19,14 @@ from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
 from engine.cluster.processes import die_with_parent, name_process
 from runs import conf, lifecycle
+from runs.lifecycle import finalhooks
 from runs.lifecycle.store import Claim, SessionLost, Store, dedicated
 
 log = logging.getLogger("trackside")
 
 #: Seconds between two looks when a claim met only locked rows.
 CONTENDED = 0.002
+HOUR = 3600.0
 #: Seconds without checking the LISTEN link.
 PING = 15.0
 
@@ -44,6 +46,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.promoted_at = self.pinged_at = 0.0
         self.due_in = 0.0
         self.execute: Any = None
+        self.conclude: Any = None
         super().__init__(list_key="trackside")
 
     def ping(self) -> bool:
@@ -82,6 +85,10 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             self.wait(0.1)
             return []
         free = self.board.free()
+        owed = self.owed(len(free)) if free and self.board.head.owed else []
+        if owed:
+            pairs = zip(free, owed, strict=False)
+            return [self.assigned(slot, claim, self.conclude) for slot, claim in pairs]
         claims = self.claim(len(free)) if free else []
         if claims:
             return [self.assigned(slot, claim) for slot, claim in zip(free, claims, strict=False)]
@@ -107,13 +114,19 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             self.board.head.fenced = 1
             return []
 
-    def assigned(self, slot: int, claim: Claim) -> tuple[None, str]:
+    def owed(self, slots: int) -> list[Claim]:
+        """Final hooks that are due, for half of the free workers at most: runs go on beside them."""
+        taken = finalhooks.take((slots + 1) // 2)
+        self.board.head.owed = len(taken)
+        return taken
+
+    def assigned(self, slot: int, claim: Claim, func: Any = None) -> tuple[None, str]:
         """Put the claim on the board and wrap it for the worker's inbox."""
         self.board.slots[slot].assign(*claim, State.ASSIGNED)
         package = {
             "id": claim.run_id,
             "name": claim.run_id,
-            "func": self.execute,
+            "func": func or self.execute,
             "args": (claim.run_id, claim.token),
             "kwargs": {},
             "slot": slot,
@@ -127,6 +140,8 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         if has_free and self.store.claimable():
             return CONTENDED
         self.promote(every=0.0)
+        if has_free and self.board.head.owed:
+            return CONTENDED
         return min(self.due_in, float(conf.get("POLL_SECONDS")))
 
     def promote(self, *, every: float) -> None:
@@ -136,9 +151,11 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.promoted_at = time.monotonic()
         while lifecycle.promote_due():
             continue
-        due = lifecycle.next_due()
-        wait = due - timezone.now() if due is not None else timedelta(hours=1)
-        self.due_in = max(wait.total_seconds(), 0.001)
+        self.due_in = max(seconds_until(lifecycle.next_due()), 0.001)
+        hooks_in = seconds_until(finalhooks.next_due())
+        self.board.head.owed = hooks_in <= 0
+        if hooks_in > 0:
+            self.due_in = min(self.due_in, hooks_in)
 
     def wait(self, seconds: float) -> None:
         assert self.listener is not None
@@ -171,6 +188,10 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.store = self.listener = None
         self.wake.drain()
         select.select([self.wake], [], [], pause)
+
+
+def seconds_until(due: datetime | None) -> float:
+    return (due - timezone.now()).total_seconds() if due is not None else HOUR
 
 
 def prepare_child(parent: int, name: str) -> None:

@@ -31,11 +31,12 @@ def ending_of(  # noqa: PLR0911  one branch for each outcome
         case outcomes.Succeeded(output=output):
             return attempts.complete(run, token, output)
         case outcomes.Failed(retry_delay=None):
-            return attempts.fail(run, token, outcome.error, outcome.final_status)
+            hooked = outcome.hooked
+            return attempts.fail(run, token, outcome.error, outcome.final_status, hooked=hooked)
         case outcomes.Failed(error=error, retry_delay=float(delay), machine=machine):
             return attempts.retry(run, token, error, delay, machine=machine)
-        case outcomes.Canceled(error=error):
-            return attempts.acknowledge_cancel(run, token, error)
+        case outcomes.Canceled(error=error, hooked=hooked):
+            return attempts.acknowledge_cancel(run, token, error, hooked=hooked)
         case outcomes.Missing(reason=reason):
             return attempts.park(run, token, reason)
         case outcomes.Interrupted(reason=reason):

@@ -187,6 +187,8 @@ class Budget:
         spent = (time.monotonic() - self.since) * 1000
         if self.runs < conf.get("INHERIT_RUNS") and spent < conf.get("INHERIT_MILLISECONDS"):
             return store.Next.SAME
+        if here.board.head.owed:
+            return store.Next.NONE
         self.runs, self.since = 0, time.monotonic()
         return store.Next.ANY
 

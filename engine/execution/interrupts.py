@@ -54,12 +54,12 @@ class Delivery:
         finally:
             self._stop = None
 
-    def run(self, body: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine; its asyncio task is canceled when told to stop."""
-        with asyncio.Runner() as runner:
-            return runner.run(self._cancelable(body))
+    def rest(self) -> None:
+        """Raise nothing until the next call: the code that ran has handed over to another."""
+        self._stop = None
 
-    async def _cancelable(self, body: Coroutine[Any, Any, Any]) -> Any:
+    async def cancelable(self, body: Coroutine[Any, Any, Any]) -> Any:
+        """The coroutine; its asyncio task is canceled when told to stop."""
         loop, me = asyncio.get_running_loop(), asyncio.current_task()
         try:
             self._stop = lambda _reason: _cancel(loop, me)

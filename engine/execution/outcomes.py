@@ -32,6 +32,8 @@ class Failed(Outcome):
     retry_delay: float | None
     final_status: RunStatus
     machine: str | None = None
+    #: The final hooks were called.
+    hooked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Canceled(Outcome):
     """The body stopped because the run was canceled; `error` is what its cleanup raised."""
 
     error: str | None = None
+    #: The final hooks were called.
+    hooked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +57,15 @@ class Missing(Outcome):
     """This process cannot run the task: it has no such task, or its file is broken."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded(Outcome):
+    """The final hooks of a run that ended elsewhere were called, these; what some of them raised.
+
+    `interrupted`: the cluster stops, they have to be called again.
+    """
+
+    called: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    interrupted: bool = False

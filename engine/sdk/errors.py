@@ -3,6 +3,7 @@
 Exception
 ├── AbortTaskRunError       give up: this run fails now, whatever attempts are left
 ├── OutOfMemoryError        treat this failure as a lack of memory
+├── TaskRunEnded            how a run ended whose process could not tell; for its final hooks
 └── UnsupportedValue        a payload or return value has no JSON form; names the place
 BaseException
 └── TaskRunStopped          raised inside a running body, so `except Exception` cannot eat it
@@ -11,7 +12,8 @@ BaseException
     └── TaskRunInterrupted  its cluster is stopping; the run is handed back and starts again
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 
 class AbortTaskRunError(Exception):
@@ -26,12 +28,26 @@ class AbortTaskRunError(Exception):
 class OutOfMemoryError(Exception):
     """Raise it when something the body called ran out of memory.
 
-    The run is tried again only on the machine that `retry(out_of_memory_machine=...)` names.
+    The run is tried again only on the machine that `retry(out_of_memory=...)` names.
 
     Example:
         if ffmpeg.returncode == -9:
             raise OutOfMemoryError("ffmpeg was killed")
     """
+
+
+class TaskRunEnded(Exception):
+    """How a run ended, for final hooks that are called after its process was gone.
+
+    `status` is the run's, as in "CRASHED"; `name`, `code` and `message` are those of its error.
+    """
+
+    def __init__(self, status: str, error: Mapping[str, Any], reason: str = "") -> None:
+        self.status, self.facts = status, dict(error)
+        self.name = str(error.get("name") or "")
+        self.code = str(error.get("code") or "")
+        self.message = str(error.get("message") or reason or f"The run is {status}.")
+        super().__init__(self.message)
 
 
 class UnsupportedValue(TypeError):

@@ -1,46 +1,46 @@
 """`@task`: functions whose launches are recorded as runs."""
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import (
     Any,
+    Concatenate,
     Generic,
     Protocol,
     TypedDict,
     TypeVar,
     Unpack,
     cast,
-    get_type_hints,
     overload,
 )
 
 from engine.registry import registry
 from engine.runtime import Launch, Launched, LaunchOptions, installed
 from engine.sdk import values
+from engine.sdk.bodies import Body, Source, checked_id, first_line, inspected, source_of
 from engine.sdk.context import Context, current
+from engine.sdk.defaults import Stated, effective, stated
 from engine.sdk.errors import UnsupportedValue
-from engine.sdk.machines import preset_name
+from engine.sdk.hookkinds import NAMES, AnyHook, HookOptions
+from engine.sdk.hooks import Decorators, TaskHooks
 from engine.sdk.options import (
     TriggerOptions,
     checked,
-    duration_limit,
     key_text,
     number,
     tag_tuple,
 )
 from engine.sdk.queues import Queue, as_queue
-from engine.sdk.retries import as_policy
 from engine.sdk.schemas import PayloadSchema, schema_of
-from runs.durations import seconds
 from runs.errors import InvalidOption, InvalidPayload
 from runs.retries import RetryPolicy
 
 P = TypeVar("P")
 R = TypeVar("R")
 Duration = float | str | timedelta
-MAX_ID = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,37 +59,11 @@ class BatchItem(TypedDict, Generic[P], total=False):
     options: TriggerOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a task is defined."""
-
-    file: str
-    line: int
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """The author's function and what its signature asks for."""
-
-    function: Callable[..., Any]
-    payload_name: str | None
-    context_name: str | None
-    is_async: bool
-
-    def call(self, payload: Any, ctx: Context) -> Any:
-        """Call the function with the arguments it has parameters for."""
-        arguments = {self.payload_name: payload, self.context_name: ctx}
-        arguments.pop(None, None)
-        return self.function(**cast("dict[str, Any]", arguments))
-
-
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Task(Generic[P, R]):
+class Task(Decorators, Generic[P, R]):
     """A function that can be triggered; calling it runs it here and now, as in a unit test.
+
+    Its hooks are options of `@task`, or functions decorated with `@invoice.on_success` and so on.
 
     Example:
         @task(retry=retry(max_attempts=5), queue="billing")
@@ -104,14 +78,41 @@ class Task(Generic[P, R]):
     body: Body
     source: Source
     schema: PayloadSchema
-    retry: RetryPolicy
+    stated: Stated
     queue: Queue
-    machine: str | None
-    max_duration: float | None
-    ttl: float | None
     priority: float
     tags: tuple[str, ...]
     concurrency_key: Callable[[P], str | int | None] | None
+
+    own_hooks: TaskHooks
+
+    @property
+    def effective(self) -> Stated:
+        """Retry, machine, max_duration and ttl, with the defaults for what the task leaves open."""
+        return effective(self.stated)
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """How often, and how soon, a failed run is tried again."""
+        return self.effective.retry or RetryPolicy()
+
+    @property
+    def machine(self) -> str | None:
+        """The preset its runs need."""
+        return self.effective.machine
+
+    @property
+    def max_duration(self) -> float | None:
+        """Longest executing time of an attempt in seconds; None is no limit."""
+        return self.effective.max_duration
+
+    @property
+    def ttl(self) -> float | None:
+        """Seconds a run may stand queued before its first start; None is for ever."""
+        return self.effective.ttl
+
+    def add_hook(self, kind: str, function: AnyHook, name: str | None = None) -> None:
+        self.own_hooks.add(kind, function, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Run the plain function in this process: no run is recorded."""
@@ -182,6 +183,12 @@ class Decorator(Protocol):
     def __call__(self, function: Callable[[P, Context], R], /) -> Task[P, R]: ...
     @overload
     def __call__(self, function: Callable[[P], R], /) -> Task[P, R]: ...
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /
+    ) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[P, ...], R], /) -> Task[P, R]: ...
 
 
 @overload
@@ -197,6 +204,10 @@ def task(function: Callable[[P, Context], R], /) -> Task[P, R]: ...
 @overload
 def task(function: Callable[[P], R], /) -> Task[P, R]: ...
 @overload
+def task(function: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+@overload
+def task(function: Callable[Concatenate[P, ...], R], /) -> Task[P, R]: ...
+@overload
 def task(
     *,
     id: str | None = None,
@@ -210,6 +221,7 @@ def task(
     tags: str | Iterable[str] = (),
     concurrency_key: Callable[[Any], str | int | None] | None = None,
     schema: Any = None,
+    **hooks: Unpack[HookOptions],
 ) -> Decorator: ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a task: `@task`, or `@task(...)` with options.
@@ -223,6 +235,11 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         def send_invoice(payload: Invoice, ctx: Context) -> str:
             return mail(payload.customer, payload.total)
     """
+    if unknown := sorted(set(options) - OPTIONS):
+        raise InvalidOption(
+            unknown[0],
+            f"@task has no option “{unknown[0]}”. Options: {', '.join(sorted(OPTIONS))}.",
+        )
     if function is not None:
         return define(function)
     return lambda body: define(body, **options)
@@ -242,85 +259,42 @@ def define(  # noqa: PLR0913  the options of a task
     tags: str | Iterable[str] = (),
     concurrency_key: Callable[[Any], str | int | None] | None = None,
     schema: Any = None,
+    **hooks: AnyHook,
 ) -> Task[Any, Any]:
     """Check the options, build the task and register it."""
     body, annotation = inspected(function)
     name = checked_id(function.__name__ if id is None else id)
     kind = AsyncTask if body.is_async else Task
-    made: Task[Any, Any] = kind(
-        id=name,
-        description=first_line(function) if description is None else description,
-        body=body,
-        source=source_of(function),
-        schema=schema_of(schema, annotation),
-        retry=as_policy(retry),
-        queue=as_queue(queue, name),
-        machine=None if machine is None else preset_name(machine),
-        max_duration=None if max_duration is None else duration_limit(max_duration),
-        ttl=None if ttl is None else seconds(ttl, "ttl"),
-        priority=number("priority", priority),
-        tags=tag_tuple(tags),
-        concurrency_key=concurrency_key,
-    )
+    with naming(name):
+        made: Task[Any, Any] = kind(
+            id=name,
+            description=first_line(function) if description is None else description,
+            body=body,
+            source=source_of(function),
+            schema=schema_of(schema, annotation),
+            stated=stated(retry=retry, machine=machine, max_duration=max_duration, ttl=ttl),
+            queue=as_queue(queue, name),
+            priority=number("priority", priority),
+            tags=tag_tuple(tags),
+            concurrency_key=concurrency_key,
+            own_hooks=TaskHooks(name, hooks),
+        )
     registry.add(made)
     return made
 
 
-def inspected(function: Callable[..., Any]) -> tuple[Body, Any]:
-    """The body of a function, and its payload's annotation (None without one)."""
-    if not inspect.isfunction(inspect.unwrap(function)):
-        raise TypeError(f"@task needs a function, not {function!r:.100}.")
-    names = parameters(function)
-    hints = annotations(function)
-    context = next((n for n in names if n == "ctx" or hints.get(n) is Context), None)
-    payload = [name for name in names if name != context]
-    if len(payload) > 1:
-        raise TypeError(
-            f"The body of a task takes a payload and ctx; {function.__qualname__} has the "
-            f"parameters {', '.join(names)}. Put several values into one payload."
-        )
-    body = Body(
-        function=function,
-        payload_name=payload[0] if payload else None,
-        context_name=context,
-        is_async=inspect.iscoroutinefunction(function),
-    )
-    return body, hints.get(payload[0]) if payload else None
+#: Every option of `@task`.
+OPTIONS = {*(inspect.signature(define).parameters.keys() - {"function", "hooks"}), *NAMES}
 
 
-def parameters(function: Callable[..., Any]) -> list[str]:
-    """Names of the parameters a call must or may fill, in order."""
-    kinds = inspect.Parameter
-    found = inspect.signature(function).parameters.values()
-    if any(p.kind is kinds.POSITIONAL_ONLY for p in found):
-        raise TypeError(f"{function.__qualname__} may not have positional-only parameters.")
-    return [p.name for p in found if p.kind is kinds.POSITIONAL_OR_KEYWORD] + [
-        p.name for p in found if p.kind is kinds.KEYWORD_ONLY and p.default is kinds.empty
-    ]
-
-
-def annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """Resolved annotations with `Annotated` kept; a name that does not resolve is an error."""
-    hints = get_type_hints(inspect.unwrap(function), include_extras=True)
-    hints.pop("return", None)
-    return hints
-
-
-def source_of(function: Callable[..., Any]) -> Source:
-    code = inspect.unwrap(function).__code__
-    return Source(code.co_filename, code.co_firstlineno, function.__qualname__)
-
-
-def first_line(function: Callable[..., Any]) -> str:
-    return (inspect.getdoc(function) or "").partition("\n")[0]
-
-
-def checked_id(value: object) -> str:
-    if isinstance(value, str) and 1 <= len(value) <= MAX_ID and value.isprintable():
-        return value
-    raise InvalidOption(
-        "id", f"A task id is printable text of 1 to {MAX_ID} characters; got {value!r:.80}."
-    )
+@contextmanager
+def naming(task_id: str) -> Iterator[None]:
+    """An option that is refused says whose it is."""
+    try:
+        yield
+    except InvalidOption as error:
+        error.args = (f"Task “{task_id}”: {error}",)
+        raise
 
 
 def payload_text(payload: object) -> str | None:

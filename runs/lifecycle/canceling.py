@@ -10,7 +10,7 @@ from runs import signals
 from runs.errors import NotFound
 from runs.lifecycle import audit, checks
 from runs.lifecycle.transition import move, note, skip_locked
-from runs.models import Event, EventKind, Ready, Run
+from runs.models import Event, EventKind, FinalHooks, Ready, Run
 from runs.states import FINAL, LEASED, PENDING, RunStatus
 
 NOT_EXECUTING = PENDING | {RunStatus.WAITING}
@@ -110,7 +110,13 @@ def _cancel_now(run: Run, actor: str, reason: str, data: str) -> bool:
     )
     again = Ready.objects.filter(pk=run.pk).select_for_update(**skip_locked())
     Ready.objects.filter(pk__in=[row.pk for row in again if done]).delete()
+    if done and FinalHooks.objects.filter(pk=run.pk).exists():
+        transaction.on_commit(_wake)
     return done
+
+
+def _wake() -> None:
+    signals.runs_ready.send(sender=Run)
 
 
 def _request(run: Run, actor: str, reason: str, data: str) -> bool:

@@ -30,6 +30,15 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='FinalHooks',
+            fields=[
+                ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),
+                ('due_at', models.DateTimeField(db_index=True)),
+                ('tries', models.IntegerField(default=0)),
+                ('token', models.CharField(default='', max_length=36)),
+            ],
+        ),
+        migrations.CreateModel(
             name='Queue',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -68,6 +77,8 @@ class Migration(migrations.Migration):
                 ('machine', models.CharField(default='small-1x', max_length=32)),
                 ('priority', models.FloatField(default=0)),
                 ('tags', models.TextField(default='[]')),
+                ('failure_hooks', models.BooleanField(default=False)),
+                ('cancel_hooks', models.BooleanField(default=False)),
                 ('version', models.CharField(blank=True, default='', max_length=64)),
                 ('broken', models.BooleanField(default=False)),
                 ('error', models.TextField(blank=True, default='')),
@@ -121,7 +132,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('run_id', runs.models.fields.IdField(max_length=30)),
-                ('kind', models.CharField(choices=[('triggered', 'Triggered'), ('queued', 'Queued'), ('parked', 'Parked until a version has the task'), ('dequeued', 'Dequeued'), ('started', 'Started'), ('completed', 'Completed'), ('failed', 'Failed'), ('retried', 'Retry scheduled'), ('crashed', 'Crashed'), ('timed_out', 'Timed out'), ('expired', 'Expired'), ('cancel_requested', 'Cancel requested'), ('canceled', 'Canceled'), ('released', 'Handed back'), ('system_failed', 'System failure'), ('replayed', 'Replayed'), ('repaired', 'Repaired')], max_length=20)),
+                ('kind', models.CharField(choices=[('triggered', 'Triggered'), ('queued', 'Queued'), ('parked', 'Parked until a version has the task'), ('dequeued', 'Dequeued'), ('started', 'Started'), ('completed', 'Completed'), ('failed', 'Failed'), ('retried', 'Retry scheduled'), ('crashed', 'Crashed'), ('timed_out', 'Timed out'), ('expired', 'Expired'), ('cancel_requested', 'Cancel requested'), ('canceled', 'Canceled'), ('released', 'Handed back'), ('system_failed', 'System failure'), ('replayed', 'Replayed'), ('repaired', 'Repaired'), ('hooks_ran', 'Final hooks ran'), ('hooks_failed', 'Final hooks not run')], max_length=20)),
                 ('status', models.CharField(choices=[('PENDING_VERSION', 'Pending version'), ('DELAYED', 'Delayed'), ('QUEUED', 'Queued'), ('DEQUEUED', 'Dequeued'), ('EXECUTING', 'Executing'), ('WAITING', 'Waiting'), ('COMPLETED', 'Completed'), ('CANCELED', 'Canceled'), ('FAILED', 'Failed'), ('CRASHED', 'Crashed'), ('SYSTEM_FAILURE', 'System failure'), ('EXPIRED', 'Expired'), ('TIMED_OUT', 'Timed out')], max_length=16)),
                 ('attempt', models.IntegerField(default=0)),
                 ('actor', models.CharField(blank=True, default='', max_length=200)),

@@ -3,6 +3,7 @@
 from runs.models.access import ApiKey, AuditLog
 from runs.models.attempt import Attempt
 from runs.models.event import Event, EventKind, LogLine
+from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
 from runs.models.queue import Bucket, Queue, QueueKind
 from runs.models.run import Run, RunTag, Source
@@ -17,6 +18,7 @@ __all__ = [
     "Bucket",
     "Event",
     "EventKind",
+    "FinalHooks",
     "Idempotency",
     "Lease",
     "LogLine",

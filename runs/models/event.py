@@ -24,6 +24,8 @@ class EventKind(models.TextChoices):
     SYSTEM_FAILED = "system_failed", "System failure"
     REPLAYED = "replayed", "Replayed"
     REPAIRED = "repaired", "Repaired"
+    HOOKS_RAN = "hooks_ran", "Final hooks ran"
+    HOOKS_FAILED = "hooks_failed", "Final hooks not run"
 
 
 class Event(models.Model):

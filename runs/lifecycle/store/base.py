@@ -76,7 +76,7 @@ class Ending:
 
     `status` QUEUED means another try `delay` seconds from now. `uncounted` attempts do not count as
     a try; `crashed` means the process or the cluster was lost. `machine` is the preset from now on.
-    `output` and `error` are JSON text.
+    `output` and `error` are JSON text. `hooked` says that the final hooks for `status` were called.
     """
 
     run_id: str
@@ -91,13 +91,14 @@ class Ending:
     uncounted: bool = False
     crashed: bool = False
     machine: str | None = None
+    hooked: bool = False
 
     @property
     def is_retry(self) -> bool:
         return self.status in (RunStatus.QUEUED, RunStatus.PENDING_VERSION)
 
 
-def canceled(run_id: str, token: str, error: str | None = None) -> Ending:
+def canceled(run_id: str, token: str, error: str | None = None, *, hooked: bool = False) -> Ending:
     """The ending of a run that was asked to stop and did."""
     return Ending(
         run_id=run_id,
@@ -106,6 +107,7 @@ def canceled(run_id: str, token: str, error: str | None = None) -> Ending:
         attempt_status=AttemptStatus.CANCELED,
         kind=EventKind.CANCELED,
         error=error,
+        hooked=hooked,
     )
 
 

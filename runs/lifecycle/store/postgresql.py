@@ -31,7 +31,7 @@ SELECT EXISTS (
 #: Moments as PostgreSQL reads them.
 document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 3, "hand_over": 4, "finish": 14}
+CALLS = {"start": 3, "hand_over": 4, "finish": 15}
 
 
 class PostgresStore(Store):
@@ -96,6 +96,7 @@ class PostgresStore(Store):
             int(take),
             pid,
             ending.machine,
+            ending.hooked,
         )
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 

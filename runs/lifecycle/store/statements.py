@@ -105,6 +105,7 @@ ATTEMPT = """
 INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at, error, retry_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+FORGET_HOOKS = "DELETE FROM runs_finalhooks WHERE run_id = %s"
 FREE_KEY = "DELETE FROM runs_idempotency WHERE run_id = %s AND task_id <> ''"
 HAS_WON = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
 INHERITED = """
