@@ -75,6 +75,8 @@ def _read(name: str) -> Any:
     default = DEFAULTS[name]
     value = getattr(settings, "TRACKSIDE", {}).get(name, default)
     text = os.environ.get(f"TRACKSIDE_{name}")
+    if text and isinstance(default, bool):
+        return text.lower() in {"1", "true", "yes", "on"}
     if text and isinstance(default, (int, float)):
         return type(default)(text)
     return text if text and isinstance(default, str) else value

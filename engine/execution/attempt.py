@@ -57,7 +57,8 @@ class Attempt:
         self._outcome: Outcome | None = None
         #: The error that `next()` raises through the middleware.
         self._error: BaseException | None = None
-        self._cleaned = False
+        #: Until the attempt has begun there is nothing to clean up.
+        self._cleaned = True
 
     @property
     def _reason(self) -> str:
@@ -99,6 +100,7 @@ class Attempt:
 
     def _inside(self) -> None:
         """The attempt without its middleware; raises what it failed with."""
+        self._cleaned = False
         try:
             self._start()
             result = self._called()
@@ -160,7 +162,7 @@ class Attempt:
         self._each("on_complete", result=canceled)
         self._logged(self._cleanup())
         told = None if error is None or isinstance(error, STOPPED) else describe(error)
-        self._outcome = Canceled(told, hooked=True)
+        self._outcome = Canceled(told, hooked=self._chain.fires_on_cancel)
         return error
 
     def _timed_out(self, error: BaseException) -> BaseException:
@@ -178,12 +180,12 @@ class Attempt:
             return error
         self._each("on_error", error=error)
         verdict = self._caught(verdict)
-        hooked = verdict.delay is None
-        if hooked:
+        final = verdict.delay is None
+        if final:
             self._each("on_failure", error=verdict.error)
             self._each("on_complete", result=RunResult(False, error=verdict.error))
         self._logged(self._cleanup())
-        self._outcome = verdict.failed(hooked=hooked)
+        self._outcome = verdict.failed(hooked=final and self._chain.fires_on_failure)
         return verdict.error
 
     def _caught(self, verdict: Verdict) -> Verdict:

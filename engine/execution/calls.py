@@ -62,13 +62,13 @@ class Calls:
         finally:
             self._running.remove(task)
 
-    def around(self, middleware: Hook, values: Mapping[str, Any], inner: Function) -> None:
+    def around(self, middleware: Hook, values: dict[str, Any], inner: Function) -> None:
         """Call a middleware, whose `next` calls `inner` and raises what that raises."""
         following = Next(str(middleware), inner)
         if middleware.is_async:
             self._around_async(middleware, values, following)
         else:
-            offered = {**values, "next": lambda: self._handed_over(following)}
+            offered = values | named(lambda: self._handed_over(following))
             self._delivery.call(lambda: middleware.call(offered))
         following.check()
 
@@ -76,7 +76,7 @@ class Calls:
         self._delivery.rest()
         following()
 
-    def _around_async(self, middleware: Hook, values: Mapping[str, Any], following: "Next") -> None:
+    def _around_async(self, middleware: Hook, values: dict[str, Any], following: "Next") -> None:
         loop, context = self._loop, copy_context()
         asked, ended = loop.create_future(), loop.create_future()
         ended.add_done_callback(self._follow_cancel)
@@ -86,7 +86,7 @@ class Calls:
             asked.set_result(None)
             await ended
 
-        coroutine = middleware.call({**values, "next": proceed})
+        coroutine = middleware.call(values | named(proceed))
         task = loop.create_task(self._delivery.cancelable(coroutine), context=context)
         try:
             loop.run_until_complete(first_of(task, asked))
@@ -107,6 +107,10 @@ class Calls:
         """Wait for what the attempt stays open for, at most a minute; how it ends is nobody's."""
         if left_open:
             self._awaited(all_of(left_open))
+
+
+def named(proceed: Callable[[], Any]) -> dict[str, Any]:
+    return {"next": proceed, "call_next": proceed}
 
 
 class Next:

@@ -14,7 +14,7 @@ AnyHook = Callable[..., Any]
 #: What every hook may ask for by the names of its parameters, and what each kind may beyond that.
 COMMON = ("payload", "ctx", "task", "signal")
 KINDS: dict[str, tuple[str, ...]] = {
-    "middleware": ("next",),
+    "middleware": ("next", "call_next"),
     "init": (),
     "on_start": ("init",),
     "on_start_attempt": (),
@@ -151,8 +151,10 @@ def wanted(kind: str, called: str, function: AnyHook) -> tuple[str, ...]:
                 f"The {kind} hook {called} asks for “{parameter.name}”; "
                 f"it may ask for {', '.join(offered)}.",
             )
-    if kind == "middleware" and "next" not in names:
-        raise InvalidOption(kind, f"The middleware {called} must ask for “next” and call it.")
+    if kind == "middleware" and not {"next", "call_next"} & set(names):
+        raise InvalidOption(
+            kind, f"The middleware {called} must ask for “next”, or “call_next”, and call it."
+        )
     return tuple(names)
 
 

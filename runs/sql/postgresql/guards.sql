@@ -15,7 +15,7 @@ BEGIN
       INSERT INTO runs_finalhooks (run_id, due_at, tries, token)
       SELECT NEW.id, NEW.finished_at, 0, '' FROM runs_task t
        WHERE t.id = NEW.task_id
-         AND CASE WHEN NEW.status = 'CANCELED' THEN t.cancel_hooks ELSE t.failure_hooks END
+         AND (t.cancel_hooks AND NEW.status = 'CANCELED' OR t.failure_hooks AND NEW.status <> 'CANCELED')
       ON CONFLICT (run_id) DO NOTHING;
     END IF;
     RETURN NEW;
