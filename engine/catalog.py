@@ -81,7 +81,7 @@ def healthy_row(task: Definition[Any, Any], version: str) -> Task:
         description=task.description,
         file_path=task.source.file,
         schema=task.schema.json_schema(),
-        config=json.dumps({"retry": retry.to_json()}, sort_keys=True),
+        config=json.dumps({"retry": retry.to_json()} | key_path(task), sort_keys=True),
         queue=task.queue.name,
         max_attempts=retry.max_attempts,
         max_duration=options.max_duration,
@@ -93,6 +93,12 @@ def healthy_row(task: Definition[Any, Any], version: str) -> Task:
         cancel_hooks=hooked.fires_on_cancel,
         version=version,
     )
+
+
+def key_path(task: Definition[Any, Any]) -> dict[str, str]:
+    """The place of the concurrency key in the payload, for those who cannot call a function."""
+    key = task.concurrency_key
+    return {"concurrency_key": key} if isinstance(key, str) else {}
 
 
 def broken_row(task_id: str, file: BrokenFile, version: str, before: Task | None) -> Task:

@@ -8,7 +8,17 @@ T = TypeVar("T")
 
 
 class LocalKey(Generic[T]):
-    """A name for a value of the attempt; two keys of one name are the same place."""
+    """A name for a value of the attempt; two keys of one name are the same place.
+
+    Example:
+        DATABASE = LocalKey[Database]("database")
+
+        @hooks.middleware
+        def connected(next):
+            with connect() as database:
+                DATABASE.set(database)
+                next()
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -37,17 +47,7 @@ class LocalKey(Generic[T]):
 
 
 class Locals:
-    """Values of one attempt, by keys; middleware, hooks, body and helpers share them.
-
-    Example:
-        DATABASE = locals.create("database", Database)
-
-        @hooks.middleware
-        def connected(next):
-            with connect() as database:
-                locals.set(DATABASE, database)
-                next()
-    """
+    """The same in the reference's words: `locals.create("database")`, `locals.set(key, value)`."""
 
     @overload
     def create(self, name: str) -> LocalKey[Any]: ...

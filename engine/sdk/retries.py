@@ -2,10 +2,10 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 from engine.sdk.cancellation import CancelSignal
 from engine.sdk.context import current
@@ -73,13 +73,7 @@ class Retry:
         given["randomize"] = bool(given.get("randomize", True))
         return RetryPolicy(out_of_memory_machine=_larger_machine(out_of_memory), **given)
 
-    @overload
-    def on_throw(
-        self, function: Callable[..., Awaitable[T]], **options: Unpack[RetryOptions]
-    ) -> Coroutine[Any, Any, T]: ...
-    @overload
-    def on_throw(self, function: Callable[..., T], **options: Unpack[RetryOptions]) -> T: ...
-    def on_throw(self, function: Callable[..., Any], **options: Any) -> Any:
+    def on_throw(self, function: Callable[..., T], **options: Unpack[RetryOptions]) -> T:
         """Call `function` until it does not raise; of an `async` function, `await` the answer.
 
         It may take `attempt` and `max_attempts`. When no try is left, and for AbortTaskRunError,
@@ -88,7 +82,7 @@ class Retry:
         Example:
             page = retry.on_throw(lambda: download(url), max_attempts=5, only=[ConnectionError])
         """
-        return Tries(function, self(**options)).begin()
+        return cast("T", Tries(function, self(**options)).begin())
 
     def fetch(self, url: "httpx.URL | str", **options: "Unpack[FetchOptions]") -> "httpx.Response":
         """Send an HTTP request by httpx, again where its answer or its failure asks for it.

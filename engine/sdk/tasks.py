@@ -36,6 +36,7 @@ from engine.sdk.options import (
 from engine.sdk.queues import Queue, as_queue
 from engine.sdk.schemas import PayloadSchema, schema_of
 from runs.errors import InvalidOption, InvalidPayload
+from runs.keypaths import key_at, parse
 from runs.retries import RetryPolicy
 
 P = TypeVar("P")
@@ -82,8 +83,7 @@ class Task(Decorators, Generic[P, R]):
     queue: Queue
     priority: float
     tags: tuple[str, ...]
-    concurrency_key: Callable[[P], str | int | None] | None
-
+    concurrency_key: Callable[[P], str | int | None] | str | None
     own_hooks: TaskHooks
 
     @property
@@ -150,7 +150,8 @@ class Task(Decorators, Generic[P, R]):
         parsed = self.schema.parse(text)
         wanted = inherited(checked(options))
         if self.concurrency_key is not None and "concurrency_key" not in wanted:
-            key = self.concurrency_key(parsed)
+            given = self.concurrency_key
+            key = key_at(given, text) if isinstance(given, str) else given(parsed)
             if key is not None:
                 wanted["concurrency_key"] = key_text(key)
         return Launch(self.id, text, wanted, validated=True)
@@ -219,7 +220,7 @@ def task(
     ttl: Duration | None = None,
     priority: float = 0,
     tags: str | Iterable[str] = (),
-    concurrency_key: Callable[[Any], str | int | None] | None = None,
+    concurrency_key: Callable[[Any], str | int | None] | str | None = None,
     schema: Any = None,
     **hooks: Unpack[HookOptions],
 ) -> Decorator: ...
@@ -257,7 +258,7 @@ def define(  # noqa: PLR0913  the options of a task
     ttl: Duration | None = None,
     priority: float = 0,
     tags: str | Iterable[str] = (),
-    concurrency_key: Callable[[Any], str | int | None] | None = None,
+    concurrency_key: Callable[[Any], str | int | None] | str | None = None,
     schema: Any = None,
     **hooks: AnyHook,
 ) -> Task[Any, Any]:
@@ -276,11 +277,18 @@ def define(  # noqa: PLR0913  the options of a task
             queue=as_queue(queue, name),
             priority=number("priority", priority),
             tags=tag_tuple(tags),
-            concurrency_key=concurrency_key,
+            concurrency_key=checked_key(concurrency_key),
             own_hooks=TaskHooks(name, hooks),
         )
     registry.add(made)
     return made
+
+
+def checked_key(key: Any) -> Any:
+    """A function of the payload, or a path into it. Raises InvalidOption."""
+    if key is not None and not callable(key):
+        parse(str(key))
+    return key
 
 
 #: Every option of `@task`.

@@ -36,6 +36,8 @@ class TaskFacts:
     machine: str
     priority: float
     tags: tuple[str, ...]
+    #: Where in the payload the concurrency key stands, or empty.
+    key_path: str = ""
 
 
 _tasks: dict[str, tuple[float, TaskFacts]] = {}
@@ -101,6 +103,7 @@ def _read_task(task_id: str) -> TaskFacts:
         machine=row.machine,
         priority=row.priority,
         tags=tuple(json.loads(row.tags)),
+        key_path=json.loads(row.config).get("concurrency_key") or "",
     )
 
 

@@ -7,15 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from engine import AbortTaskRunError, current, hooks, locals, retry, task, wait_until  # noqa: A004
+import engine
+from engine import AbortTaskRunError, current, hooks, locals, retry, wait_until  # noqa: A004
 from engine.execution import calls
 from engine.execution.outcomes import Canceled, Failed, Succeeded
 from tests.engine.execution.test_lifecycle import Stop
 from tests.engine.support import Sink, carry_out
+
+#: Untyped on purpose: what type checkers know of tasks is in test_typing.py.
+task: Any = engine.task
 
 DB = locals.create("db", str)
 TENANT = ContextVar("tenant", default="nobody")
@@ -43,7 +48,7 @@ def failing(error=None, **options):
 
 
 def test_hooks_get_what_they_ask_for():
-    seen = {}
+    seen: dict[str, Any] = {}
 
     @task(id="order")
     def order(payload: Order):
@@ -407,7 +412,8 @@ def test_a_time_out_in_a_middleware_ends_the_body():
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_stop_before_the_body_keeps_it_from_running(is_async):
-    entered, stop = [], Stop("cancel")
+    stop = Stop("cancel")
+    entered: list[Any] = []
 
     def plain(call_next):
         stop.armed = True
@@ -447,12 +453,16 @@ def test_the_attempt_stays_open_for_what_it_left(style):
         done.append(current().run.id)
         raise ValueError("nobody's")
 
+    def slowly():
+        time.sleep(0.02)
+        done.append("run_1")
+
     pool = ThreadPoolExecutor(1)
 
     @task(id="x", on_success=lambda: done.append("success"))
     async def body():
         if style == "thread":
-            wait_until(pool.submit(lambda: time.sleep(0.02) or done.append("run_1")))
+            wait_until(pool.submit(slowly))
         else:
             wait_until(late() if style == "coroutine" else asyncio.ensure_future(late()))
 

@@ -4,11 +4,13 @@ import asyncio
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from engine import AbortTaskRunError, hooks, task
+import engine
+from engine import AbortTaskRunError, hooks
 from engine.execution.assignment import Assignment, context_of
 from engine.execution.attempt import Attempt
 from engine.execution.calls import Calls
@@ -18,6 +20,9 @@ from engine.execution.outcomes import Canceled, Failed, Interrupted, Succeeded
 from engine.sdk.context import executing
 from engine.sdk.hookkinds import KINDS, Wait
 from tests.engine.support import Calm, Sink, carry_out
+
+#: Untyped on purpose: what type checkers know of tasks is in test_typing.py.
+task: Any = engine.task
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "lifecycle.md"
 ORDER, IN_ORDER = "| ending | called | elsewhere | status |", 15
@@ -137,7 +142,7 @@ def status_of(outcome):
 
 
 #: What happens in the attempt: the body, the stop, and the facts of the assignment.
-IN_PROCESS = {
+IN_PROCESS: dict[str, Any] = {
     "success": (nothing, "", {}),
     "success of a later attempt": (nothing, "", {"attempt": 2}),
     "error, tried again": (raising(ValueError()), "", {}),
@@ -175,7 +180,7 @@ def test_calls_in_this_order(row, style):
     act, reason, facts = IN_PROCESS[ending]
     stop = Stop(reason) if reason else None
     stage = Stage(style, act, stop)
-    outcome = carry_out(stage.task, **{"payload": "{}"} | facts, control=stop)
+    outcome = carry_out(stage.task, **({"payload": "{}"} | facts), control=stop)
     assert (stage.calls, status_of(outcome)) == (steps(called), status)
     final = isinstance(outcome, Canceled) or (
         isinstance(outcome, Failed) and outcome.retry_delay is None
@@ -190,7 +195,7 @@ def test_others_call_in_this_order(row, style):
     ending, _, elsewhere, status = row
     stage = Stage(style, nothing)
     run = Assignment("run_1", "staged", payload="{}")
-    told = conclude(run, End(ELSEWHERE[ending], {"message": "gone"}), Sink(), Calm())
+    told: Any = conclude(run, End(ELSEWHERE[ending], {"message": "gone"}), Sink(), Calm())
     assert stage.calls == steps(elsewhere)
     assert (list(told.called), told.problems) == (steps(elsewhere)[1:-1], ())
     assert ELSEWHERE[ending].replace("_", " ").capitalize() == status

@@ -1,8 +1,14 @@
 """Options that a task does not state."""
 
+from typing import Any
+
 import pytest
 
-from engine import InvalidOption, defaults, retry, task
+import engine
+from engine import InvalidOption, defaults, retry
+
+#: Untyped on purpose: what type checkers know of tasks is in test_typing.py.
+task: Any = engine.task
 
 
 def options(**stated):

@@ -58,7 +58,7 @@ def slept(monkeypatch):
         pauses.append(seconds)
 
     monkeypatch.setattr(fetching, "pause", pauses.append)
-    monkeypatch.setattr(fetching.asyncio, "sleep", asleep)
+    monkeypatch.setattr("engine.sdk.fetching.asyncio.sleep", asleep)
     return pauses
 
 
@@ -281,6 +281,6 @@ def test_the_callers_client_stays_open_and_our_own_is_closed(monkeypatch):
     retry.fetch(URL, client=client)
     assert not client.is_closed
     own = server.client()
-    monkeypatch.setattr(fetching.httpx, "Client", lambda: own)
+    monkeypatch.setattr("engine.sdk.fetching.httpx.Client", lambda: own)
     assert retry.fetch(URL).status_code == 200
     assert own.is_closed

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from engine.sdk.context import executing
 from tests.engine.execution.test_lifecycle import Stop
 from tests.engine.support import carry_out, make_context
 
-QUICK = {"min_timeout": 0, "max_timeout": 0}
+QUICK: Any = {"min_timeout": 0, "max_timeout": 0}
 
 
 class Flaky:
@@ -122,5 +123,5 @@ def test_wrong_options_are_refused_before_the_first_try():
     with pytest.raises(InvalidOption):
         retry.on_throw(flaky := Flaky(0), max_attempts=0)
     with pytest.raises(InvalidOption, match="not tries"):
-        retry.on_throw(flaky, tries=3)
+        retry.on_throw(flaky, tries=3)  # type: ignore[call-arg]
     assert flaky.called == 0
