@@ -44,7 +44,7 @@ reveal_type(fetch.trigger(["a"]).id)  # str
 reveal_type(retry.on_throw(lambda: 1.5))  # float
 charge.trigger({"id": 1})  # error: Argument 1 to "trigger" of "Task" has incompatible type
 charge.trigger(Order(id=1), dealy="1h")  # error: Unexpected keyword argument "dealy"
-charge.batch_trigger([{"payload": "x"}])  # error: has incompatible type "str"
+charge.batch_trigger([{"payload": "x"}])  # error: Incompatible types (expression has type "str"
 task(id="x", max_duraton=5)  # error: No overload variant
 task(id="x", on_failure="notify")  # error: No overload variant
 hooks.on_sucess(print)  # error: "Hooks" has no attribute "on_sucess"
