@@ -49,6 +49,8 @@ DEFAULTS: dict[str, Any] = {
     # slot inheritance: runs and milliseconds before other buckets get their turn
     "INHERIT_RUNS": 50,
     "INHERIT_MILLISECONDS": 100.0,
+    # short runs of one queue a worker takes at once and records together; 1 for none
+    "TOGETHER_RUNS": 16,
     # a run whose cluster was lost this often is CRASHED (poison pill)
     "CRASH_LIMIT": 3,
     # log lines kept of one attempt; the rest is counted

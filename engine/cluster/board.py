@@ -1,17 +1,28 @@
 """What each worker is doing, in memory shared by all processes of one cluster.
 
-Each field has one writer at a time, so there is no lock that a killed process could keep.
+Each field has one writer at a time; where it changes, the kernel's file locks say who, and a killed
+process keeps none of them.
 """
 
 import ctypes
+import fcntl
 import mmap
 import os
+import tempfile
 import time
+import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from engine.leftout import LeftOut
+from runs.lifecycle.store import Done
+
+#: Most runs a worker takes together.
+TOGETHER = 16
+#: Bytes of a return value that wait to be recorded with others.
+OUTPUT = 1024
 
 
 class State(IntEnum):
@@ -43,8 +54,42 @@ class Stop(IntEnum):
     NOW = 2
 
 
+class Cell(ctypes.Structure):
+    """One of the runs a worker took together. Times are CLOCK_MONOTONIC nanoseconds."""
+
+    _fields_ = [
+        ("run", ctypes.c_char * 32),
+        ("token", ctypes.c_char * 40),
+        ("began", ctypes.c_int64),
+        #: When its body returned; 0 while it did not.
+        ("ended", ctypes.c_int64),
+        #: What the body returned, as JSON text; empty for nothing.
+        ("output", ctypes.c_char * OUTPUT),
+    ]
+
+    if TYPE_CHECKING:
+        run: bytes
+        token: bytes
+        began: int
+        ended: int
+        output: bytes
+
+    @property
+    def lease(self) -> tuple[str, str]:
+        """Run id and token."""
+        return bytes(self.run).decode(), bytes(self.token).decode()
+
+    @property
+    def done(self) -> Done:
+        return Done(*self.lease, bytes(self.output).decode() or None, self.began, self.ended)
+
+
 class Slot(ctypes.Structure):
-    """One worker. Times are CLOCK_MONOTONIC nanoseconds, 0 for none."""
+    """One worker. Times are CLOCK_MONOTONIC nanoseconds, 0 for none.
+
+    `cells` are the runs it took together, `size` of them; it is at the one with the index `at`, and
+    the ends of those before `recorded` are in the database.
+    """
 
     _fields_ = [
         ("pid", ctypes.c_int64),
@@ -53,6 +98,10 @@ class Slot(ctypes.Structure):
         ("token", ctypes.c_char * 40),
         ("attempt", ctypes.c_int64),
         ("since", ctypes.c_int64),
+        #: When the body was entered that executes now.
+        ("entered", ctypes.c_int64),
+        #: The run whose start is recorded.
+        ("begun_run", ctypes.c_char * 32),
         #: When max_duration is over.
         ("deadline", ctypes.c_int64),
         #: Bytes the run may use.
@@ -64,6 +113,12 @@ class Slot(ctypes.Structure):
         ("killed", ctypes.c_int64),
         #: The task file it is importing, at most PATH_MAX.
         ("importing", ctypes.c_char * 4096),
+        ("cells", Cell * TOGETHER),
+        ("size", ctypes.c_int64),
+        ("at", ctypes.c_int64),
+        ("recorded", ctypes.c_int64),
+        #: Counts what was taken together, to see that it is still the same.
+        ("number", ctypes.c_int64),
     ]
 
     if TYPE_CHECKING:
@@ -73,6 +128,8 @@ class Slot(ctypes.Structure):
         token: bytes
         attempt: int
         since: int
+        entered: int
+        begun_run: bytes
         deadline: int
         memory: int
         ask: int
@@ -80,6 +137,11 @@ class Slot(ctypes.Structure):
         asked_run: bytes
         killed: int
         importing: bytes
+        cells: list[Cell]
+        size: int
+        at: int
+        recorded: int
+        number: int
 
     @property
     def run_id(self) -> str:
@@ -94,16 +156,56 @@ class Slot(ctypes.Structure):
         """Asked to stop the very run it is on."""
         return bool(self.ask) and self.asked_run == self.run
 
-    def assign(self, run_id: str, token: str, attempt: int, state: State) -> None:
+    @property
+    def done(self) -> list[Done]:
+        """Bodies that returned and are not recorded yet."""
+        cells = (self.cells[index] for index in range(self.recorded, min(self.at + 1, self.size)))
+        return [cell.done for cell in cells if cell.ended]
+
+    @property
+    def ahead(self) -> list[tuple[str, str]]:
+        """Run id and token of those that were taken and come after the one it is at."""
+        return [self.cells[index].lease for index in range(self.at + 1, self.size)]
+
+    @property
+    def left(self) -> list[tuple[str, str]]:
+        """Run id and token of those its process, which ended, took and did not start."""
+        cells = [self.cells[index] for index in range(max(self.at, 0), self.size)]
+        return [cell.lease for cell in cells if not cell.ended and cell.run != self.run]
+
+    @property
+    def lease(self) -> tuple[str, str]:
+        """Run id and token of the run it is on."""
+        return self.run_id, bytes(self.token).decode()
+
+    @property
+    def leases(self) -> set[tuple[str, str]]:
+        """Run id and token of everything it holds."""
+        held = {(done.run_id, done.token) for done in self.done}
+        return held | set(self.left) | ({self.lease} if self.is_busy else set())
+
+    @property
+    def is_begun(self) -> bool:
+        return self.begun_run == self.run
+
+    def assign(
+        self, run_id: str, token: str, attempt: int, state: State, *, begun: bool = False
+    ) -> None:
         """Put a run on the slot. The state goes last: whoever sees it sees the rest."""
         self.run, self.token, self.attempt = run_id.encode(), token.encode(), attempt
         self.since, self.deadline, self.memory = time.monotonic_ns(), 0, 0
+        self.entered, self.begun_run = 0, self.run if begun else b""
         self.state = state
 
     def clear(self, state: State) -> None:
         """Take the run off the slot."""
         self.state = state
-        self.run, self.token, self.deadline = b"", b"", 0
+        self.run, self.token, self.deadline, self.entered = b"", b"", 0, 0
+
+    def vacate(self) -> None:
+        """Forget what its last process took."""
+        self.size = self.at = self.recorded = 0
+        self.clear(State.GONE)
 
     def announce(self, path: str) -> None:
         """Note the task file to blame if the process ends now; empty for none."""
@@ -127,8 +229,34 @@ class Head(ctypes.Structure):
         ("tick", ctypes.c_int64),
         #: Final hooks are due: a worker that changes buckets becomes free for them.
         ("owed", ctypes.c_int64),
+        #: The dispatcher looks every few milliseconds for workers to relieve.
+        ("watching", ctypes.c_int64),
         ("session", ctypes.c_char * 48),
     ]
+
+
+class Locks:
+    """One lock for each slot, which the kernel opens when the process that holds it ends.
+
+    It decides who has the runs a worker took and has not started: the worker or somebody who takes
+    them away. `multiprocessing`'s locks stay closed when their holder is killed.
+    """
+
+    def __init__(self) -> None:
+        with tempfile.TemporaryFile() as file:
+            self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    @contextmanager
+    def held(self, index: int) -> Iterator[None]:
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, index)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, index)
 
 
 class Board:
@@ -141,6 +269,7 @@ class Board:
     def __init__(self, slots: int, name: str = "default", version: str = "") -> None:
         self.name, self.version, self.main = name, version, os.getpid()
         self.left_out = LeftOut()
+        self.locks = Locks()
         size = ctypes.sizeof(Head) + slots * ctypes.sizeof(Slot)
         self.memory = mmap.mmap(-1, size)
         self.head = Head.from_buffer(self.memory)

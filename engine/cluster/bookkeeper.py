@@ -12,11 +12,12 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 
+from engine.cluster import together
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
 from engine.cluster.dispatcher import prepare_child
@@ -44,14 +45,28 @@ SECOND = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """A worker process that ended with a run on its slot."""
+    """A worker process that ended with runs on its slot."""
 
+    #: The run it was on; empty for none.
     run_id: str
     token: str
     started: bool
+    pid: int = 0
+    #: When its body was entered, CLOCK_MONOTONIC nanoseconds; 0 when it was not.
+    entered: int = 0
+    #: What it had executed and not recorded.
+    done: list[store.Done] = field(default_factory=list)
+    #: Run id and token of what it had taken and not started.
+    left: list[tuple[str, str]] = field(default_factory=list)
     #: The `Ask` the sentinel killed it for, 0 if it ended by itself.
     killed: int
     exitcode: int | None
+
+    @property
+    def leases(self) -> set[tuple[str, str]]:
+        """Run id and token of all of them."""
+        done = {(one.run_id, one.token) for one in self.done}
+        return {(self.run_id, self.token), *done, *self.left}
 
 
 def keep_books(board: Board, deaths: Channel, lines: Channel, parent: int) -> None:
@@ -135,22 +150,24 @@ class Bookkeeper:
             self.unrecorded.pop(0)
 
     def record(self, death: Death) -> None:
+        books = store.current()
+        if death.done:
+            books.turn(death.done, store.Next.NONE, 1, death.pid)
+        together.release(books, death.left, "Its worker process ended before it was started.")
+        if death.left:
+            signals.runs_ready.send(sender=Run)
         if not Lease.objects.filter(pk=death.run_id, token=death.token).exists():
-            self.leave_hooks(death)
+            hooks, session = (death.run_id, death.token), self.board.session_id
+            blame = death.killed != Ask.SHUTDOWN
+            finalhooks.lose(*hooks, describe(death), session, blame=blame)
             return
-        finished = store.current().finish(ending_of(death))
+        if death.entered:
+            books.start(death.run_id, death.token, death.pid, death.entered)
+        finished = books.finish(ending_of(death))
         if finished.won:
             log.warning("Run %s: %s", death.run_id, describe(death))
             lifecycle.cancel_orphans(death.run_id)
             signals.runs_ready.send(sender=Run)
-
-    def leave_hooks(self, death: Death) -> None:
-        """It may have died calling the final hooks of a run: others will."""
-        if death.killed == Ask.SHUTDOWN:
-            finalhooks.postpone(death.run_id, death.token)
-        else:
-            session = self.board.session_id
-            finalhooks.lose(death.run_id, death.token, describe(death), session)
 
     # -- the living -------------------------------------------------------------------------------
 
@@ -204,8 +221,8 @@ class Bookkeeper:
         held = set(
             Lease.objects.filter(session_id=self.board.session_id).values_list("run_id", "token")
         )
-        here = {(slot.run_id, bytes(slot.token).decode()) for slot in self.board if slot.is_busy}
-        waiting = {(death.run_id, death.token) for death in self.unrecorded}
+        here = {lease for slot in self.board for lease in slot.leases}
+        waiting = {lease for death in self.unrecorded for lease in death.leases}
         missing = held - here - waiting
         for run_id, token in missing & self.missing:
             self.unrecorded.append(

@@ -18,6 +18,7 @@ from engine import wakeup
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
 from engine.cluster.processes import die_with_parent, name_process
+from engine.cluster.together import TAKEN, Relief
 from runs import conf, lifecycle
 from runs.lifecycle import finalhooks
 from runs.lifecycle.store import Claim, SessionLost, Store, dedicated
@@ -27,6 +28,8 @@ log = logging.getLogger("trackside")
 #: Seconds between two looks when a claim met only locked rows.
 CONTENDED = 0.002
 HOUR = 3600.0
+#: Seconds between two looks at workers that hold several runs.
+WATCH = 0.01
 #: Seconds without checking the LISTEN link.
 PING = 15.0
 
@@ -45,6 +48,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.failures = 0
         self.promoted_at = self.pinged_at = 0.0
         self.due_in = 0.0
+        self.relief = Relief(board)
         self.execute: Any = None
         self.conclude: Any = None
         super().__init__(list_key="trackside")
@@ -158,20 +162,42 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             self.due_in = min(self.due_in, hooks_in)
 
     def wait(self, seconds: float) -> None:
+        """Sleep until woken; meanwhile relieve the workers that need it."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self.woken(self.watch(left)):
+                return
+
+    def watch(self, seconds: float) -> float:
+        """Relieve workers, and say how long to sleep: not long while one may need it soon."""
+        assert self.store is not None
+        self.board.head.watching = False
+        if self.relief.is_needed():
+            self.board.head.watching = True
+            self.relief.give(self.store)
+            return min(seconds, WATCH)
+        return seconds
+
+    def woken(self, seconds: float) -> bool:
+        """Sleep, and hear what comes; whether that is a reason to look for runs."""
         assert self.listener is not None
         ears: list[wakeup.Listener | Channel] = [self.listener, self.wake]
         readable, _, _ = select.select(ears, [], [], seconds)
-        if self.wake in readable:
-            self.wake.drain()
+        reasons = set(self.wake.drain()) if self.wake in readable else set()
         if self.listener in readable:
             for message in self.listener.messages():
                 self.hear(message)
+        return self.listener in readable or bool(reasons - {TAKEN})
 
     def hear(self, message: str) -> None:
         if not message.startswith(wakeup.CANCEL):
             return
-        slot = self.board.slot_of(message.removeprefix(wakeup.CANCEL))
-        if slot is not None and slot.ask_to_stop(Ask.CANCEL):
+        assert self.store is not None
+        run_id = message.removeprefix(wakeup.CANCEL)
+        slot = self.board.slot_of(run_id)
+        if slot is None:
+            self.relief.take_back(self.store, run_id)
+        elif slot.ask_to_stop(Ask.CANCEL):
             os.kill(slot.pid, signal.SIGUSR1)
 
     def recover(self) -> None:

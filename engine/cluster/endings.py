@@ -16,7 +16,7 @@ def memory_of(machine: str) -> int:
 
 def assignment_of(work: store.Assignment) -> Assignment:
     """The stored run as the executor takes it."""
-    facts: tuple[Any, ...] = work
+    facts: tuple[Any, ...] = work[: len(Assignment._fields)]
     run_id, task_id, token, attempt, payload, tags, *others = facts
     names = () if tags == "[]" else tuple(json.loads(tags))
     return Assignment(run_id, task_id, token, attempt, payload, names, *others)

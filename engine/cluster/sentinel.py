@@ -87,7 +87,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         index = next(i for i in range(self.pool_size) if i not in self.slots.values())
         slot = self.board.slots[index]
         slot.ask = slot.killed = 0
-        slot.clear(State.STARTING)
+        slot.vacate()
+        slot.state = State.STARTING
         slot.importing, slot.memory = b"", import_memory()
         slot.since = time.monotonic_ns()
         workers.prepare(self.board, index, self.broker.wake, self.lines, self.inboxes[index])
@@ -161,24 +162,29 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot = self.board.slots[index]
         self.pool.remove(process)
         kill_tree(process.pid or 0) if process.pid else None
-        if slot.is_busy:
+        if slot.leases:
             self.report(slot, process.exitcode)
         self.starts.ended(index, slot, process.exitcode)
         while not self.inboxes[index].empty():
             self.inboxes[index].get()
         slot.pid = 0
-        slot.clear(State.GONE)
+        slot.vacate()
 
     def report(self, slot: Slot, exitcode: int | None) -> None:
         death = bookkeeper.Death(
             run_id=slot.run_id,
-            token=bytes(slot.token).decode(),
-            started=slot.state == State.RUNNING,
+            token=slot.lease[1],
+            started=slot.state == State.RUNNING and bool(slot.is_begun or slot.entered),
+            pid=slot.pid,
+            entered=slot.entered,
+            done=slot.done,
+            left=slot.left,
             # It may have finished what it was killed for and taken the next run just before.
             killed=slot.killed if slot.asked_run == slot.run else slot.killed and Ask.SHUTDOWN,
             exitcode=exitcode,
         )
-        log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
+        if death.run_id:
+            log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
         self.deaths.send(pickle.dumps(death), patience=1.0)
 
     def respawn(self) -> None:
@@ -215,7 +221,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         log.error("The session was declared lost; its workers are replaced.")
         for process, index in self.slots.items():
             slot = self.board.slots[index]
-            slot.run = slot.token = b""
+            with self.board.locks.held(index):
+                slot.vacate()
             slot.killed = Ask.SHUTDOWN
             kill_tree(process.pid or 0)
         self.board.head.fenced = 2

@@ -15,7 +15,7 @@ from django_q.conf import Conf
 from django_q.signals import post_spawn
 
 from engine import catalog, discovery
-from engine.cluster import lastwords
+from engine.cluster import lastwords, together
 from engine.cluster.board import Ask, Board, Slot, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.endings import assignment_of, ending_of, memory_of
@@ -26,6 +26,7 @@ from engine.cluster.processes import (
     name_process,
     sweep_children,
 )
+from engine.cluster.together import Group, Pace
 from engine.execution import capture, executor, interrupts
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
@@ -47,7 +48,7 @@ MISTAKES = (DataError, IntegrityError, *store.DRIVER_MISTAKES)
 REASONS = {Ask.CANCEL: "cancel", Ask.TIMEOUT: "timeout", Ask.SHUTDOWN: "shutdown"}
 
 
-@dataclass(slots=True)
+@dataclass
 class Place:
     """What one worker process has: set before the fork, completed after it."""
 
@@ -62,6 +63,13 @@ class Place:
     executed: int = 0
     #: How the process stood before it executed anything.
     clean: Snapshot | None = None
+    #: CLOCK_MONOTONIC nanoseconds of the last body.
+    began: int = 0
+    ended: int = 0
+
+    def __post_init__(self) -> None:
+        self.group = Group(self.slot, self.board.locks, self.index)
+        self.pace = Pace()
 
     @property
     def slot(self) -> Slot:
@@ -71,7 +79,8 @@ class Place:
     @property
     def files(self) -> tuple[int, ...]:
         """Descriptors a body must leave alone."""
-        return self.wake.writer.fileno(), self.lines.channel.writer.fileno(), self.inbox
+        channels = self.wake.writer.fileno(), self.lines.channel.writer.fileno()
+        return *channels, self.board.locks.fileno(), self.inbox
 
     def reason(self) -> str:
         """Why this worker's run should stop, for the signal handler; empty when it is not meant."""
@@ -119,6 +128,7 @@ def begin(**_: Any) -> None:
 
 
 def become_free(here: Place) -> None:
+    here.slot.vacate()
     here.slot.clear(State.FREE)
     here.wake.send(b"free", 0)
 
@@ -144,32 +154,78 @@ def give_up(here: Place, mistake: BaseException) -> NoReturn:
     """
     try:
         if here.slot.is_busy:
+            recorded(here)
+            give_back(here)
             error = describe(mistake, "TASK_EXECUTION_FAILED")
-            run, token = here.slot.run_id, bytes(here.slot.token).decode()
-            finished(
-                here, attempts.fail(run, token, error, RunStatus.SYSTEM_FAILURE), store.Next.NONE
-            )
-        here.slot.clear(State.GONE)
+            ending = attempts.fail(*here.slot.lease, error, RunStatus.SYSTEM_FAILURE)
+            finished(here, ending, store.Next.NONE)
+        here.slot.vacate()
     finally:
         logging.shutdown()
         os._exit(BROKEN)
 
 
 def work_off(here: Place, run_id: str, token: str) -> None:
-    """A claimed run, and the runs inherited after it."""
+    """A claimed run, and the runs that are taken after it."""
     budget = Budget()
-    work = started(here, run_id, token)
-    while work is not None:
+    begin_with(here, started(here, run_id, token))
+    while (work := entered(here)) is not None:
         ending, damage = attempt(here, work)
         if damage:
             log.warning("Worker %s is replaced: %s", here.slot.pid, damage)
             sweep_children(set())
             lastwords.speak(ending)
         tidy(here)
-        work = finished(here, ending, budget.take(here))
+        proceed(here, ending, budget)
+    recorded(here)
     if here.executed >= int(conf.get("RECYCLE_RUNS")):
         leave(here)
     become_free(here)
+
+
+def begin_with(here: Place, work: store.Assignment | None) -> None:
+    if work is not None:
+        here.group.fill([work], time.monotonic_ns())
+
+
+def entered(here: Place) -> store.Assignment | None:
+    """The next run, on the slot and ready to execute; None when there is none."""
+    while (work := here.group.next()) is not None:
+        if work.retaken and not work.begun:
+            # Whoever lost it may have lost it to this very run: its start has to be seen.
+            work = started(here, work.run_id, work.token)
+        if work is not None:
+            lease = work.run_id, work.token
+            here.slot.assign(*lease, work.attempt, State.RUNNING, begun=work.begun)
+            return work
+    return None
+
+
+def proceed(here: Place, ending: store.Ending, budget: "Budget") -> None:
+    """Keep or record this end; when nothing is left of what was taken together, take more."""
+    group = here.group
+    budget.runs += 1
+    if ending.status == RunStatus.COMPLETED:
+        group.note(store.Done(ending.run_id, ending.token, ending.output, here.began, here.ended))
+        if group.works and group.is_due:
+            recorded(here)
+    else:
+        recorded(here)
+        take = store.Next.NONE if group.works else budget.take(here)
+        begin_with(here, finished(here, ending, take))
+    if group.works and (group.is_stale or budget.is_over(here)):
+        give_back(here)
+    if group.done and not group.works:
+        asked_at = time.monotonic_ns()
+        group.fill(recorded(here, budget.take(here)), asked_at)
+        if len(group.works) > 1 and not here.board.head.watching:
+            here.wake.send(together.TAKEN, 0)
+
+
+def give_back(here: Place) -> None:
+    """Hand back what was taken and not started."""
+    ahead = here.group.give_back()
+    insisting(here, lambda opened: together.release(opened, ahead, together.GIVEN_BACK))
 
 
 class Budget:
@@ -179,10 +235,13 @@ class Budget:
         self.runs = 0
         self.since = time.monotonic()
 
+    def is_over(self, here: Place) -> bool:
+        """Whether this process is to take nothing more at all."""
+        return bool(here.board.head.stop) or here.executed >= int(conf.get("RECYCLE_RUNS"))
+
     def take(self, here: Place) -> store.Next:
         """What to take with this finish."""
-        self.runs += 1
-        if here.board.head.stop or here.executed >= int(conf.get("RECYCLE_RUNS")):
+        if self.is_over(here):
             return store.Next.NONE
         spent = (time.monotonic() - self.since) * 1000
         if self.runs < conf.get("INHERIT_RUNS") and spent < conf.get("INHERIT_MILLISECONDS"):
@@ -207,10 +266,13 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
     if work.max_duration:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
     here.slot.memory = memory_of(work.machine)
+    here.slot.entered = here.began = time.monotonic_ns()
     outcome = executor.execute(assignment_of(work), here.lines, here, here.clean)
     if os.getpid() != here.slot.pid:
         os._exit(0)  # the body forked and its child came back here
-    here.slot.deadline = 0
+    here.slot.deadline = here.slot.entered = 0
+    here.ended = time.monotonic_ns()
+    here.pace.note(here.ended - here.began)
     with suppress(OSError):  # the body may have closed it
         here.lines.end()
     return ending_of(work, outcome), outcome.recycle
@@ -244,26 +306,34 @@ def drop(connection: BaseDatabaseWrapper) -> None:
 
 
 def started(here: Place, run_id: str, token: str) -> store.Assignment | None:
-    """Start a claimed run; None when the lease is lost or the run was canceled meanwhile."""
-    work = insisting(here, lambda opened: opened.start(run_id, token, os.getpid()))
-    if work is not None:
-        here.slot.assign(run_id, token, work.attempt, State.RUNNING)
-    return work
+    """Record a start; None when the lease is lost or the run was canceled meanwhile."""
+    return insisting(here, lambda opened: opened.start(run_id, token, os.getpid()))
 
 
 def finished(here: Place, ending: store.Ending, take: store.Next) -> store.Assignment | None:
-    """Record the ending, whatever it takes, and inherit the next run where allowed."""
+    """Record an ending, whatever it takes, and take the next run where allowed."""
     result = insisting(here, lambda opened: opened.finish(ending, take, os.getpid()))
     if not result.won:
-        log.warning(
-            "Run %s was taken back before its answer arrived; the answer is dropped.", ending.run_id
-        )
+        tell_lost(ending.run_id)
     if ending.status == RunStatus.QUEUED:
         signals.runs_ready.send(sender=Run)
-    if result.next is not None:
-        work = result.next
-        here.slot.assign(work.run_id, work.token, work.attempt, State.RUNNING)
     return result.next
+
+
+def recorded(here: Place, take: store.Next = store.Next.NONE) -> list[store.Assignment]:
+    """Record the ends that were kept, and take the next runs where allowed."""
+    done, most = here.group.done, here.pace.most
+    if not done:
+        return []
+    turn = insisting(here, lambda opened: opened.turn(done, take, most, os.getpid()))
+    here.group.recorded()
+    for run_id in turn.lost:
+        tell_lost(run_id)
+    return turn.works
+
+
+def tell_lost(run_id: str) -> None:
+    log.warning("Run %s was taken back before its answer arrived; the answer is dropped.", run_id)
 
 
 def insisting(here: Place, call: Callable[[store.Store], R]) -> R:

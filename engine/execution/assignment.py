@@ -24,7 +24,7 @@ class Assignment(NamedTuple):
     """One attempt. `token` fences its answer; uncounted attempts were not the task's fault.
 
     `payload` and `metadata` are JSON text or None; `started_at` is when the run first started.
-    The fields are those of `runs.lifecycle.store.Assignment`, in the same order.
+    The fields are the first of `runs.lifecycle.store.Assignment`, in the same order.
     """
 
     run_id: str

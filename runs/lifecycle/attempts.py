@@ -6,7 +6,7 @@ from typing import Any
 
 from runs import conf
 from runs.lifecycle.store import Ending
-from runs.lifecycle.store.base import canceled
+from runs.lifecycle.store.base import canceled, completed
 from runs.models import EventKind, Lease, Run, SessionState, Task, WorkerSession
 from runs.retries import RetryPolicy
 from runs.states import AttemptStatus, RunStatus
@@ -22,14 +22,7 @@ FAILURES = {
 
 def complete(run_id: str, token: str, output: str | None) -> Ending:
     """The body returned."""
-    return Ending(
-        run_id=run_id,
-        token=token,
-        status=RunStatus.COMPLETED,
-        attempt_status=AttemptStatus.COMPLETED,
-        kind=EventKind.COMPLETED,
-        output=output,
-    )
+    return completed(run_id, token, output)
 
 
 def fail(

@@ -66,6 +66,7 @@ def ended_run(run_id: str, token: str) -> tuple[Assignment, Run] | None:
     attempt = run.attempt_number
     started = run.started_at or run.created_at
     facts |= {"run_id": run_id, "token": token, "attempt": attempt, "started_at": started}
+    facts |= {"begun": True, "retaken": True}
     return Assignment(**facts), run
 
 
@@ -79,11 +80,17 @@ def done(run_id: str, token: str, session_id: str, called: Sequence[str], proble
 
 
 @transaction.atomic
-def lose(run_id: str, token: str, reason: str, session_id: str) -> bool:
-    """The process that called them died: try again later, or leave it. False if they were not taken."""
+def lose(run_id: str, token: str, reason: str, session_id: str, *, blame: bool = True) -> bool:
+    """The process that called them died: try again later, or leave it. False if they were not taken.
+
+    Without `blame` its cluster was stopped, and no try is used up.
+    """
     row = _taken(run_id, token).select_for_update().first()
     if row is None:
         return False
+    if not blame:
+        postpone(run_id, token)
+        return True
     if row.tries >= MOST_TRIES:
         row.delete()
         _tell(run_id, EventKind.HOOKS_FAILED, session_id, reason, {"tries": row.tries})

@@ -39,6 +39,7 @@ def test_a_killed_backend_drops_all_connections_for_a_moment(on_server, server):
     with psycopg.connect(server.url, autocommit=True) as admin:
         victim, *_ = admin.execute(BACKENDS).fetchall()
         os.kill(victim[0], signal.SIGKILL)
+        eventually(lambda: is_cut(admin))
     connection.close()
     until.touch()
     eventually(lambda: answers(server.url))
@@ -89,6 +90,15 @@ def test_a_cluster_stops_although_the_server_is_away(on_server, server):
     server.serve()
     on_server.clusters[:] = [on_server.cluster(), on_server.cluster()]
     on_server.completed(run_id)
+
+
+def is_cut(link):
+    """Whether the server has noticed, and thrown everybody out."""
+    try:
+        link.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def answers(url):

@@ -25,6 +25,24 @@ def test_a_killed_busy_worker_costs_one_attempt(calm, cluster):
     assert (run.attempt_number, run.crash_count) == (2, 1)
 
 
+def test_a_long_body_among_short_ones_delays_and_costs_nobody_else(calm, cluster):
+    """Its worker took others with it; they are executed elsewhere, and not again when it is killed."""
+    gate, opened = calm.home / "gate", calm.home / "opened"
+    opened.touch()
+    payloads = [{"until": str(opened)}] * 80
+    payloads[40] = {"until": str(gate)}
+    ids = calm.trigger_many("hold", payloads)
+    long = ids.pop(40)
+    for run_id in ids:
+        calm.completed(run_id)
+    eventually(lambda: calm.run(long).status == RunStatus.EXECUTING)
+    kill(calm.entered(long)[0]["pid"], KILL)
+    gate.touch()
+    assert calm.completed(long).attempt_number == 2
+    entered = [note["run"] for note in calm.notes() if note["what"] == "enter"]
+    assert [entered.count(run_id) for run_id in ids] == [1] * len(ids)
+
+
 def test_killed_idle_workers_do_not_wedge_the_cluster(calm, cluster):
     for _ in range(2):
         for pid in cluster.named("worker"):

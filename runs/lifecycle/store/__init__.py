@@ -12,11 +12,13 @@ from runs.lifecycle.store.base import (
     Assignment,
     Bucket,
     Claim,
+    Done,
     Ending,
     Finished,
     Next,
     SessionLost,
     Store,
+    Turn,
 )
 from runs.lifecycle.store.postgresql import PostgresStore
 from runs.lifecycle.store.sqlite import SqliteStore
@@ -32,11 +34,13 @@ __all__ = [
     "Assignment",
     "Bucket",
     "Claim",
+    "Done",
     "Ending",
     "Finished",
     "Next",
     "SessionLost",
     "Store",
+    "Turn",
     "current",
     "dedicated",
 ]

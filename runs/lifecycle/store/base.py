@@ -52,13 +52,21 @@ class Assignment(NamedTuple):
     idempotency_key: str | None
     idempotency_scope: str
     metadata: str | None
+    #: Its start is recorded: it is EXECUTING.
+    begun: bool
+    #: It was claimed before, and given back or lost.
+    retaken: bool
 
 
-#: Columns of `runs_run` in an assignment, in order; run id, token and attempt come from the lease.
-ASSIGNMENT_COLUMNS = ", ".join(
-    {"run_id": "r.id", "token": "l.token", "attempt": "l.attempt"}.get(name, f"r.{name}")
-    for name in Assignment._fields
-)
+#: What in an assignment is not a column of `runs_run` by the same name.
+ELSEWHERE = {
+    "run_id": "r.id",
+    "token": "l.token",
+    "attempt": "l.attempt",
+    "begun": "l.started_at IS NOT NULL",
+    "retaken": "r.started_at < l.claimed_at",
+}
+ASSIGNMENT_COLUMNS = ", ".join(ELSEWHERE.get(name, f"r.{name}") for name in Assignment._fields)
 
 
 class Next(IntEnum):
@@ -98,6 +106,18 @@ class Ending:
         return self.status in (RunStatus.QUEUED, RunStatus.PENDING_VERSION)
 
 
+def completed(run_id: str, token: str, output: str | None) -> Ending:
+    """The ending of a run whose body returned."""
+    return Ending(
+        run_id=run_id,
+        token=token,
+        status=RunStatus.COMPLETED,
+        attempt_status=AttemptStatus.COMPLETED,
+        kind=EventKind.COMPLETED,
+        output=output,
+    )
+
+
 def canceled(run_id: str, token: str, error: str | None = None, *, hooked: bool = False) -> Ending:
     """The ending of a run that was asked to stop and did."""
     return Ending(
@@ -109,6 +129,24 @@ def canceled(run_id: str, token: str, error: str | None = None, *, hooked: bool 
         error=error,
         hooked=hooked,
     )
+
+
+class Done(NamedTuple):
+    """A body that returned: `output` is JSON text, the moments are CLOCK_MONOTONIC nanoseconds."""
+
+    run_id: str
+    token: str
+    output: str | None
+    began: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a worker goes on with, and which of the runs it answered for had been taken back."""
+
+    works: list[Assignment]
+    lost: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +217,28 @@ class Store(ABC):
         """Whether a bucket with room has a run that is due (a claim may have met locked rows)."""
 
     @abstractmethod
-    def start(self, run_id: str, token: str, pid: int) -> Assignment | None:
-        """DEQUEUED to EXECUTING; None when the lease is lost or the run was canceled."""
+    def start(
+        self, run_id: str, token: str, pid: int, began: int | None = None
+    ) -> Assignment | None:
+        """DEQUEUED to EXECUTING; None when the lease is lost or the run was canceled.
+
+        `began` (CLOCK_MONOTONIC nanoseconds) says that the body was entered then, so that a cancel
+        no longer keeps it from starting.
+        """
+
+    def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
+        """COMPLETED for runs of one bucket, and the next ones.
+
+        Where a commit costs more than its statements all of this is one, and up to `most` of the
+        same bucket come, if that has no limit, with `begun` false: their starts are recorded with
+        their ends. Otherwise one comes, begun.
+        """
+        *others, last = done
+        lost = [one.run_id for one in others if not self.finish(completed(*one[:3])).won]
+        finished = self.finish(completed(*last[:3]), take, pid)
+        if not finished.won:
+            lost.append(last.run_id)
+        return Turn([finished.next] if finished.next else [], lost)
 
     @abstractmethod
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:

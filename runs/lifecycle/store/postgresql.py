@@ -1,6 +1,7 @@
 """PostgreSQL: one prepared call of a server-side function for each verb."""
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,16 +13,18 @@ from runs.lifecycle.store.base import (
     Assignment,
     Bucket,
     Claim,
+    Done,
     Ending,
     Finished,
     Next,
     Rows,
     SessionLost,
     Store,
+    Turn,
 )
 from runs.lifecycle.store.prepared import Parameter, Prepared
-from runs.states import RunStatus
 
+SECOND = 1_000_000_000
 CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
@@ -31,7 +34,9 @@ SELECT EXISTS (
 #: Moments as PostgreSQL reads them.
 document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 3, "hand_over": 4, "finish": 15}
+CALLS = {"start": 4, "turn": 8, "finish": 15}
+#: A composite column is spread over columns of its own.
+COLUMNS = {"finish": "won, (work).*"}
 
 
 class PostgresStore(Store):
@@ -46,10 +51,10 @@ class PostgresStore(Store):
             cursor.execute(sql, params)
             return list(cursor.fetchall())
 
-    def call(self, verb: str, *parameters: Parameter) -> list[Any]:
-        """The first row a verb answers with; empty when there is none."""
-        rows = self.rows(called(verb, ["%s"] * CALLS[verb]), parameters)
-        return list(rows[0]) if rows else []
+    def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
+        """The rows a verb answers with."""
+        places = ["%s" for _ in parameters]
+        return self.rows(called(verb, places), parameters)
 
     def insert(
         self,
@@ -71,15 +76,22 @@ class PostgresStore(Store):
     def claimable(self) -> bool:
         return bool(self.rows(CLAIMABLE, ())[0][0])
 
-    def start(self, run_id: str, token: str, pid: int) -> Assignment | None:
-        found = self.call("start", run_id, token, pid)
-        return Assignment(*found) if found else None
+    def start(
+        self, run_id: str, token: str, pid: int, began: int | None = None
+    ) -> Assignment | None:
+        ago = None if began is None else (time.monotonic_ns() - began) / SECOND
+        found = self.call("start", run_id, token, pid, ago)
+        return Assignment(*found[0]) if found else None
+
+    def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
+        ids, tokens, outputs, began, ended = map(list, zip(*done, strict=True))
+        now = time.monotonic_ns()
+        ago = [[(now - moment) / SECOND for moment in moments] for moments in (began, ended)]
+        rows = self.call("turn", ids, tokens, outputs, *ago, int(take), most, pid)
+        works = [Assignment(*row) for row in rows if row[1] is not None]
+        return Turn(works, [row[0] for row in rows if row[1] is None])
 
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
-        if take == Next.SAME and ending.status == RunStatus.COMPLETED:
-            found = self.call("hand_over", ending.run_id, ending.token, ending.output, pid)
-            if found:
-                return Finished(True, Assignment(*found))
         won, *assignment = self.call(
             "finish",
             ending.run_id,
@@ -97,7 +109,7 @@ class PostgresStore(Store):
             pid,
             ending.machine,
             ending.hooked,
-        )
+        )[0]
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 
 
@@ -124,9 +136,9 @@ class SeparateStore(PostgresStore):
     def rows(self, sql: str, params: Sequence[Any]) -> Rows:
         return self.cursor.execute(sql, params).fetchall()
 
-    def call(self, verb: str, *parameters: Parameter) -> list[Any]:
-        return self.prepared.row(verb, *parameters)
+    def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
+        return self.prepared.rows(verb, *parameters)
 
 
 def called(verb: str, places: Sequence[str]) -> str:
-    return f"SELECT * FROM trackside_{verb}({', '.join(places)})"
+    return f"SELECT {COLUMNS.get(verb, '*')} FROM trackside_{verb}({', '.join(places)})"

@@ -1,6 +1,6 @@
 """Prepared statements called through libpq: psycopg's cursor costs more than such a call does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,8 @@ import psycopg
 from psycopg import pq
 from psycopg.errors import error_from_result
 
-Parameter = str | int | float | bool | None
+Scalar = str | int | float | bool | None
+Parameter = Scalar | Sequence[Scalar]
 Loader = Callable[[bytes], Any]
 DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
@@ -25,6 +26,27 @@ def moment(value: bytes) -> datetime:
     return datetime.fromisoformat(value.decode())
 
 
+def as_text(value: Parameter) -> bytes | None:
+    """A parameter in PostgreSQL's text format."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return array(value)
+    return str(value).encode()
+
+
+def array(values: Sequence[Scalar]) -> bytes:
+    """An array in PostgreSQL's text format (its manual, section 8.15.2)."""
+    return f"{{{','.join(map(quoted, values))}}}".encode()
+
+
+def quoted(value: Scalar) -> str:
+    """An array's element; psycopg's own way takes four times as long."""
+    if value is None:
+        return "NULL"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 #: How columns are read, by the number of their type (pg_type.oid); all others are text.
 LOADERS: dict[int, Loader] = {16: flag, 20: int, 23: int, 701: float, 1184: moment}
 
@@ -39,17 +61,17 @@ class Prepared:
         for name, sql in statements.items():
             self._checked(self._link.prepare(name.encode(), sql.encode()))
 
-    def row(self, name: str, *parameters: Parameter) -> list[Any]:
-        """The first row of the answer; empty when there is none. Raises psycopg.Error."""
-        texts: list[Any] = [None if value is None else str(value).encode() for value in parameters]
+    def rows(self, name: str, *parameters: Parameter) -> list[list[Any]]:
+        """The answer's rows. Raises psycopg.Error."""
+        texts: list[Any] = [as_text(value) for value in parameters]
         result = self._checked(self._link.exec_prepared(name.encode(), texts))
-        if not result.ntuples:
-            return []
-        values = [result.get_value(0, column) for column in range(result.nfields)]
-        loaders = self._loaders_of(name, result)
+        loaders = list(enumerate(self._loaders_of(name, result)))
         return [
-            None if value is None else load(value)
-            for load, value in zip(loaders, values, strict=True)
+            [
+                None if (value := result.get_value(row, column)) is None else load(value)
+                for column, load in loaders
+            ]
+            for row in range(result.ntuples)
         ]
 
     def _loaders_of(self, name: str, result: pq.abc.PGresult) -> list[Loader]:

@@ -163,7 +163,9 @@ class SqliteStore(Store):
         actor = f"session:{session_id}"
         self.rows(sql.EVENT, (run_id, kind, str(status), attempt, actor, "", "", at))
 
-    def start(self, run_id: str, token: str, pid: int) -> Assignment | None:
+    def start(
+        self, run_id: str, token: str, pid: int, began: int | None = None
+    ) -> Assignment | None:
         with self.transaction():
             lease = self.rows(sql.HELD_LEASE, (run_id, token))
             if not lease:
@@ -171,11 +173,12 @@ class SqliteStore(Store):
             (session_id, attempt, starter, started), at = lease[0], sql.now()
             if started is not None and starter == pid:
                 return self.assignment(run_id)
-            if not self.rows(sql.START, (attempt, at, at, run_id)):
+            since = sql.at(began) if began is not None else at
+            if not self.rows(sql.START, (attempt, at, since, run_id, began is not None)):
                 self.end(canceled(run_id, token))
                 return None
-            self.rows(sql.LEASE_STARTED, (pid, at, run_id))
-            self.event(run_id, "started", RunStatus.EXECUTING, attempt, session_id, at)
+            self.rows(sql.LEASE_STARTED, (pid, since, run_id))
+            self.event(run_id, "started", RunStatus.EXECUTING, attempt, session_id, since)
             return self.assignment(run_id)
 
     def assignment(self, run_id: str) -> Assignment:

@@ -1,5 +1,6 @@
 """SQLite's statements, and how values travel in and out of it."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,7 +70,7 @@ HELD_LEASE = (
 START = """
 UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
        executed_at = coalesce(executed_at, %s)
- WHERE id = %s AND status = 'DEQUEUED' AND cancel_requested_at IS NULL
+ WHERE id = %s AND status = 'DEQUEUED' AND (cancel_requested_at IS NULL OR %s)
 RETURNING id
 """
 LEASE_STARTED = "UPDATE runs_lease SET pid = %s, started_at = %s WHERE run_id = %s"
@@ -155,6 +156,11 @@ def now() -> str:
     return stamp(timezone.now())
 
 
+def at(moment: int) -> str:
+    """A moment of CLOCK_MONOTONIC, in nanoseconds."""
+    return stamp(timezone.now() - timedelta(microseconds=(time.monotonic_ns() - moment) / 1000))
+
+
 def due_at(delay: float | None) -> str | None:
     """When a retry is due; None is at once."""
     return stamp(timezone.now() + timedelta(seconds=delay)) if delay and delay > 0 else None
@@ -188,6 +194,8 @@ def assignment(row: tuple[Any, ...]) -> Assignment:
     found = Assignment(*row)
     return found._replace(
         is_test=bool(found.is_test),
+        begun=bool(found.begun),
+        retaken=bool(found.retaken),
         created_at=found.created_at.replace(tzinfo=UTC),
         started_at=found.started_at.replace(tzinfo=UTC),
     )

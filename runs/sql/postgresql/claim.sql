@@ -70,17 +70,3 @@ BEGIN
     RETURN QUERY SELECT l.run_id::text, l.token::text, l.attempt FROM runs_lease l WHERE l.run_id = v_run;
   END LOOP;
 END $$;
-
--- Everything a worker needs to execute a run it holds the lease of.
-CREATE OR REPLACE FUNCTION trackside_assignment(p_run text)
-RETURNS TABLE (run_id text, task_id text, token text, attempt integer, payload text, tags text, is_test boolean,
-               queue text, concurrency_key text, priority double precision, max_attempts integer,
-               uncounted_attempts integer, max_duration double precision, machine text, version text,
-               created_at timestamptz, started_at timestamptz, parent_id text, root_id text,
-               replayed_from_id text, idempotency_key text, idempotency_scope text, metadata text)
-LANGUAGE sql STABLE AS $$
-  SELECT r.id, r.task_id, l.token, l.attempt, r.payload, r.tags, r.is_test, r.queue, r.concurrency_key, r.priority,
-         r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine, r.version, r.created_at, r.started_at,
-         r.parent_id, r.root_id, r.replayed_from_id, r.idempotency_key, r.idempotency_scope, r.metadata
-    FROM runs_lease l JOIN runs_run r ON r.id = l.run_id WHERE l.run_id = p_run
-$$;

@@ -74,71 +74,27 @@ BEGIN
    WHERE b.id = p_bucket AND q.id = p_queue AND coalesce(q.override_limit, q.concurrency_limit) IS NOT NULL;
 END $$;
 
--- What the worker process of a finished run inherited with a finish whose answer it never got, or NULL.
-CREATE OR REPLACE FUNCTION trackside_inherited(p_run text, p_pid integer) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT l.run_id
-    FROM runs_attempt done
-    JOIN runs_lease l ON l.session_id = done.session_id AND l.pid = done.pid AND l.started_at IS NOT NULL
-   WHERE done.run_id = p_run AND done.pid = p_pid
-   LIMIT 1
-$$;
-
--- End an attempt and, where allowed, take the next run in the same statement.
---   p_next: 0 none, 1 the same bucket first (slot inheritance: the bucket's count does not change, so nothing is
---   locked or counted against others), 2 any bucket.
--- First row: whether this end counts (true also when an earlier try of the same write won, false for a lost
--- lease), with the next run's assignment if one was taken.
+-- End an attempt and, where asked and allowed, take the next run in the same statement: see trackside_next.
+-- `won`: whether this end counts (true also when an earlier try of the same write won, false for a lost lease).
 CREATE OR REPLACE FUNCTION trackside_finish(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
   p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_next integer, p_pid integer,
   p_machine text, p_hooked boolean)
-RETURNS TABLE (won boolean, run_id text, task_id text, token text, attempt integer, payload text, tags text,
-               is_test boolean, queue text, concurrency_key text, priority double precision,
-               max_attempts integer, uncounted_attempts integer, max_duration double precision, machine text,
-               version text, created_at timestamptz, started_at timestamptz, parent_id text, root_id text,
-               replayed_from_id text, idempotency_key text, idempotency_scope text, metadata text)
-LANGUAGE plpgsql AS $$
+RETURNS TABLE (won boolean, work trackside_assigned) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   v_bucket bigint;
   v_queue bigint;
   v_session text;
-  v_next text;
 BEGIN
   SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
     FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
                        p_uncounted, p_crashed, p_machine, p_hooked);
-  IF v_bucket IS NULL THEN
-    won := EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
-    v_next := CASE WHEN won AND p_next > 0 THEN trackside_inherited(p_run, p_pid) END;
-    RETURN QUERY SELECT won, a.* FROM (SELECT 1) one LEFT JOIN trackside_assignment(v_next) a ON true;
-    RETURN;
+  won := v_bucket IS NOT NULL OR EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
+  IF v_bucket IS NOT NULL THEN
+    work := trackside_next(v_bucket, v_queue, v_session, p_next, p_pid);
+  ELSIF won AND p_next > 0 THEN
+    SELECT a.* INTO work FROM trackside_held(p_run, p_pid) a LIMIT 1;
   END IF;
-  won := true;
-
-  IF p_next > 0 AND NOT EXISTS (
-       SELECT 1 FROM runs_workersession WHERE id = v_session AND state = 'ALIVE' AND NOT draining) THEN
-    p_next := 0;
-  END IF;
-  IF p_next = 1 AND EXISTS (
-       SELECT 1 FROM runs_queue q WHERE q.id = v_queue AND NOT q.paused
-          AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
-               OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = v_bucket)
-                  < coalesce(q.override_limit, q.concurrency_limit))
-          AND (q.total_limit IS NULL
-               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = v_queue) < q.total_limit)) THEN
-    v_next := trackside_take(v_bucket, v_queue, v_session, true, p_pid);
-  END IF;
-  IF v_next IS NULL THEN
-    PERFORM trackside_release(v_bucket, v_queue);
-    IF p_next > 0 THEN
-      v_next := trackside_claim_one(v_session, true, p_pid);
-    END IF;
-  END IF;
-
-  IF v_next IS NULL THEN
-    RETURN NEXT;
-  ELSE
-    RETURN QUERY SELECT true, a.* FROM trackside_assignment(v_next) a;
-  END IF;
+  RETURN NEXT;
 END $$;

@@ -1,3 +1,22 @@
+-- Everything a worker needs to execute a run it holds the lease of. begun: its start is recorded. retaken: it was
+-- claimed before, and given back or lost.
+DROP TYPE IF EXISTS trackside_assigned CASCADE;
+CREATE TYPE trackside_assigned AS (
+  run_id text, task_id text, token text, attempt integer, payload text, tags text, is_test boolean, queue text,
+  concurrency_key text, priority double precision, max_attempts integer, uncounted_attempts integer,
+  max_duration double precision, machine text, version text, created_at timestamptz, started_at timestamptz,
+  parent_id text, root_id text, replayed_from_id text, idempotency_key text, idempotency_scope text, metadata text,
+  begun boolean, retaken boolean);
+
+CREATE OR REPLACE FUNCTION trackside_assignment(p_run text) RETURNS SETOF trackside_assigned
+LANGUAGE sql STABLE AS $$
+  SELECT r.id, r.task_id, l.token, l.attempt, r.payload, r.tags, r.is_test, r.queue, r.concurrency_key, r.priority,
+         r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine, r.version, r.created_at, r.started_at,
+         r.parent_id, r.root_id, r.replayed_from_id, r.idempotency_key, r.idempotency_scope, r.metadata,
+         l.started_at IS NOT NULL, r.started_at < l.claimed_at
+    FROM runs_lease l JOIN runs_run r ON r.id = l.run_id WHERE l.run_id = p_run
+$$;
+
 -- Take the head of one bucket for a session: ready row out, lease in, run DEQUEUED or (p_start) EXECUTING.
 -- The caller has made sure of room: it holds the bucket's lock and counted, or hands over its own lease.
 -- Runs whose time to live passed before their first start are expired on the way. NULL when nothing is left.

@@ -57,7 +57,7 @@ def one(here):
 
 
 def test_the_assignments_have_the_same_fields():
-    assert Assignment._fields == store.Assignment._fields
+    assert (*Assignment._fields, "begun", "retaken") == store.Assignment._fields
 
 
 def test_a_run_is_worked_off(here, one):
@@ -82,6 +82,7 @@ def test_a_mistake_that_cannot_be_written_leaves_the_slot_to_the_sentinel(here, 
         raise TypeError("no")
 
     monkeypatch.setattr(here.hot, "finish", refuse)
+    monkeypatch.setattr(here.hot, "turn", refuse)
     task(id="send")(lambda payload: payload)
     with pytest.raises(Left, match=str(worker.BROKEN)):
         worker.execute(*one.lease)

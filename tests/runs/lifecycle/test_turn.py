@@ -1,0 +1,193 @@
+"""A worker's turn: what it did is recorded, and it gets what comes next."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from runs import lifecycle
+from runs.lifecycle import attempts, store
+from runs.lifecycle.store import Done, Next
+from runs.models import Attempt, Event, Lease, Queue, Run, WorkerSession
+from runs.states import AttemptStatus, RunStatus
+from tests.support.factories import (
+    claim,
+    dequeued_run,
+    executing_run,
+    finish,
+    queue,
+    queued_run,
+    session,
+    start,
+)
+
+pytestmark = pytest.mark.django_db
+SECOND = 1_000_000_000
+
+
+def turn(*ended, take=Next.SAME, most=16, pid=1):
+    return store.current().turn(list(ended), take, most, pid)
+
+
+def done(one, output='"done"', began=0.002, ended=0.001):
+    """`one` returned: it was entered and left so many seconds ago."""
+    now = time.monotonic_ns()
+    moments = (now - int(began * SECOND), now - int(ended * SECOND))
+    return Done(one.run_id, one.token, output, *moments)
+
+
+def kinds(run_id):
+    events = Event.objects.filter(run_id=run_id).order_by("id")
+    return [event.kind for event in events if event.kind in ("started", "completed", "canceled")]
+
+
+def test_what_was_done_is_recorded_with_its_times():
+    one = executing_run()
+    assert turn(done(one, began=3.0, ended=1.0)) == store.Turn([], [])
+    run, attempt = one.run, Attempt.objects.get()
+    assert (run.status, run.output, attempt.status) == ("COMPLETED", '"done"', "COMPLETED")
+    assert not Lease.objects.exists()
+    assert kinds(run.pk) == ["started", "completed"]
+
+
+def test_a_run_that_was_taken_back_does_not_count():
+    by = session()
+    one, other = executing_run(by), executing_run(by)
+    Lease.objects.filter(pk=one.run_id).update(token="the reaper's")
+    assert turn(done(one), done(other), take=Next.NONE).lost == [one.run_id]
+    assert (one.run.status, other.run.status) == (RunStatus.EXECUTING, RunStatus.COMPLETED)
+
+
+def test_a_repeated_turn_is_no_loss():
+    one = executing_run()
+    ended = done(one)
+    assert turn(ended) == turn(ended) == store.Turn([], [])
+    assert kinds(one.run_id) == ["started", "completed"]
+
+
+def test_a_bucket_with_a_limit_gives_one_run_and_records_its_start():
+    queue("mail", limit=1)
+    one = executing_run(queue="mail")
+    heirs = [queued_run(queue="mail") for _ in range(3)]
+    (work,) = turn(done(one)).works
+    assert (work.run_id, work.begun) == (heirs[0].pk, True)
+    assert Run.objects.get(pk=work.run_id).status == RunStatus.EXECUTING
+    assert Lease.objects.count() == 1
+
+
+@pytest.mark.parametrize("facts", [{"draining": True}, {"state": "DEAD"}])
+def test_a_session_that_stops_takes_nothing(facts):
+    one = executing_run()
+    queued_run()
+    WorkerSession.objects.update(**facts)
+    assert turn(done(one)) == store.Turn([], [])
+    assert one.run.status == RunStatus.COMPLETED
+
+
+def test_a_paused_queue_is_not_taken_from():
+    one = executing_run()
+    queued_run()
+    lifecycle.pause(one.run.queue, actor="test")
+    assert turn(done(one)) == store.Turn([], [])
+
+
+def test_nothing_is_taken_unasked():
+    one = executing_run()
+    queued_run()
+    assert turn(done(one), take=Next.NONE) == store.Turn([], [])
+
+
+def test_a_start_that_comes_late_is_dated_back():
+    one = dequeued_run()
+    lifecycle.cancel(one.run_id, actor="test")
+    work = store.current().start(*one.lease, 1, time.monotonic_ns() - 5 * SECOND)
+    assert work.begun
+    assert one.run.status == RunStatus.EXECUTING
+    age = timezone.now() - Lease.objects.get().started_at
+    assert timedelta(seconds=4) < age < timedelta(seconds=60)
+
+
+def test_a_run_that_was_given_back_is_known_by_it():
+    by = session()
+    first = dequeued_run(by)
+    assert not start(first).retaken
+    finish(attempts.release(*first.lease, "back"))
+    (again,) = claim(by)
+    assert start(again).retaken
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a commit is cheap on SQLite")
+class TestTogether:
+    """Several short runs in one commit."""
+
+    @pytest.fixture
+    def taken(self):
+        """Three runs that were taken together, none of them started."""
+        one = executing_run()
+        runs = [queued_run() for _ in range(4)]
+        works = turn(done(one), most=3).works
+        assert [work.run_id for work in works] == [run.pk for run in runs[:3]]
+        return works
+
+    def test_they_are_dequeued(self, taken):
+        assert not any(work.begun or work.retaken for work in taken)
+        statuses = Run.objects.filter(pk__in=[work.run_id for work in taken]).values("status")
+        assert {row["status"] for row in statuses} == {RunStatus.DEQUEUED}
+        assert Lease.objects.filter(started_at=None, pid=1).count() == 3
+
+    def test_their_starts_are_recorded_with_their_ends(self, taken):
+        rest = turn(*[done(work, began=0.5, ended=0.25) for work in taken])
+        assert len(rest.works) == 1
+        for work in taken:
+            run, attempt = Run.objects.get(pk=work.run_id), Attempt.objects.get(run_id=work.run_id)
+            assert (run.status, run.attempt_number) == (RunStatus.COMPLETED, 1)
+            assert kinds(run.pk) == ["started", "completed"]
+            assert run.executed_at == attempt.started_at
+            assert run.finished_at - run.executed_at == timedelta(seconds=0.25)
+            assert run.usage_ms == 250
+
+    def test_one_of_them_started_meanwhile_is_started_once(self, taken):
+        store.current().start(taken[0].run_id, taken[0].token, 1, time.monotonic_ns())
+        turn(done(taken[0]))
+        assert kinds(taken[0].run_id) == ["started", "completed"]
+
+    def test_a_canceled_one_is_canceled(self, taken):
+        lifecycle.cancel(taken[1].run_id, actor="test")
+        turn(*map(done, taken))
+        run = Run.objects.get(pk=taken[1].run_id)
+        assert (run.status, run.output) == (RunStatus.CANCELED, None)
+        assert Attempt.objects.get(run_id=run.pk).status == AttemptStatus.CANCELED
+        assert kinds(run.pk) == ["started", "canceled"]
+
+    def test_a_lost_answer_is_given_again(self, taken):
+        ended = done(taken[0])
+        finish(attempts.release(taken[1].run_id, taken[1].token, "", started=False))
+        finish(attempts.release(taken[2].run_id, taken[2].token, "", started=False))
+        first, second = turn(ended, most=2), turn(ended, most=2)
+        assert first == second
+        assert len(first.works) == 2
+
+    def test_those_that_were_given_back_are_known_by_it(self, taken):
+        for work in taken[1:]:
+            ending = attempts.release(work.run_id, work.token, "back", started=False)
+            assert finish(ending).won
+        again = turn(done(taken[0]), most=3).works
+        assert [work.retaken for work in again] == [True, True, False]
+        assert not Attempt.objects.filter(run_id__in=[work.run_id for work in taken[1:]]).exists()
+
+    def test_those_whose_time_is_over_expire(self, taken):
+        late = queued_run(ttl=3600)
+        next_one = queued_run()
+        Run.objects.filter(pk=late.pk).update(expires_at=timezone.now())
+        works = turn(done(taken[0])).works
+        assert [work.run_id for work in works][-1] == next_one.pk
+        assert late.pk not in [work.run_id for work in works]
+        assert Run.objects.get(pk=late.pk).status == RunStatus.EXPIRED
+
+    def test_a_limit_set_meanwhile_holds_from_the_next_turn_on(self, taken):
+        Queue.objects.update(override_limit=1)
+        works = turn(*map(done, taken)).works
+        assert len(works) == 1
+        assert works[0].begun
