@@ -136,13 +136,17 @@ class Attempt:
             output = None if result is None else values.dumps(result, limit)
         except BaseException as error:
             return self._fail(error, BAD_OUTPUT)
-        self._each("on_success", output=result)
-        self._each("on_complete", result=RunResult(True, result))
-        problem = self._cleanup()
+        problem = self._succeeded(result) if self._chain.by_kind else None
         if problem is not None:
             return self._fail(problem, kind_of(problem))
         self._outcome = Succeeded(output)
         return None
+
+    def _succeeded(self, result: Any) -> BaseException | None:
+        """Call the hooks of a success; returns what fails it all the same."""
+        self._each("on_success", output=result)
+        self._each("on_complete", result=RunResult(True, result))
+        return self._cleanup()
 
     def _stopped(self, error: BaseException, kind: Kind) -> BaseException | None:
         """A step raised: because it was told to stop, or by itself."""

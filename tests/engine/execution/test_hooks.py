@@ -15,9 +15,13 @@ from pydantic import BaseModel
 import engine
 from engine import AbortTaskRunError, current, hooks, locals, retry, wait_until  # noqa: A004
 from engine.execution import calls
+from engine.execution.assignment import Assignment, context_of
+from engine.execution.executor import End, conclude
+from engine.execution.interrupts import listening
 from engine.execution.outcomes import Canceled, Failed, Succeeded
+from engine.sdk.hookkinds import hook_of
 from tests.engine.execution.test_lifecycle import Stop
-from tests.engine.support import Sink, carry_out
+from tests.engine.support import Calm, Sink, carry_out
 
 #: Untyped on purpose: what type checkers know of tasks is in test_typing.py.
 task: Any = engine.task
@@ -479,3 +483,63 @@ def test_it_does_not_stay_open_for_ever(monkeypatch):
         wait_until(asyncio.sleep(60))
 
     assert carry_out(body) == Succeeded(None)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("stop", [None, Stop("cancel")])
+def test_what_next_raises_is_not_the_middlewares_own_error(is_async, stop):
+    async def coroutine(call_next):
+        await call_next()
+
+    @task(id="x", middleware=coroutine if is_async else (lambda call_next: call_next()))
+    async def body(ctx):
+        if stop is not None:
+            stop.armed = True
+            ctx._signal.abort("cancel")
+            raise asyncio.CancelledError
+        raise ValueError("no")
+
+    sink = Sink()
+    carry_out(body, sink=sink, control=stop)
+    assert sink.messages == []
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_nothing_is_raised_between_a_middleware_and_what_it_surrounds(is_async):
+    stop, seen = Stop("cancel"), []
+    run = Assignment("run_1", "x")
+    ctx = context_of(run, "")
+
+    async def coroutine(call_next):
+        await call_next()
+
+    def inner():
+        stop.armed = True
+        delivery.look()
+        seen.append(ctx._signal.reason)
+
+    middleware = hook_of("middleware", coroutine if is_async else (lambda next: next()), "task")  # noqa: A006
+    with listening(stop, ctx) as delivery, calls.Calls(delivery) as made:
+        made.around(middleware, {}, inner)
+    assert seen == ["cancel"]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_final_hooks_elsewhere_do_not_depend_on_the_middleware(is_async):
+    seen = []
+
+    def plain(call_next):
+        raise ConnectionError("no database")
+
+    async def coroutine(call_next):
+        raise ConnectionError("no database")
+
+    task(id="x", middleware=coroutine if is_async else plain, on_failure=lambda: seen.append(1))(
+        lambda: None
+    )
+    told: Any = conclude(Assignment("run_1", "x"), End("CRASHED", {}), Sink(), Calm())
+    assert (seen, told.called, told.problems) == (
+        [1],
+        ("on_failure",),
+        ("The middleware raised ConnectionError.",),
+    )
