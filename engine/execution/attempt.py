@@ -85,7 +85,7 @@ class Attempt:
         try:
             self._surrounded(self._chain["middleware"])
         except BaseException as error:
-            if not self._is_own(error):
+            if error is not self._error:
                 self._middleware_raised(error)
 
     # -- around and inside ------------------------------------------------------------------------
@@ -213,11 +213,6 @@ class Attempt:
             self._error = self._stopped(error, BAD_MIDDLEWARE)
         else:
             self._logged(error, "A middleware")
-
-    def _is_own(self, error: BaseException) -> bool:
-        """Whether it is what `next()` raised; asyncio makes its CancelledError anew."""
-        both = isinstance(error, asyncio.CancelledError), self._error.__class__
-        return error is self._error or both == (True, asyncio.CancelledError)
 
     def _overdue(self) -> str:
         limit = self._assignment.max_duration

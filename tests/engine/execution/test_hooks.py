@@ -486,18 +486,21 @@ def test_it_does_not_stay_open_for_ever(monkeypatch):
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-@pytest.mark.parametrize("stop", [None, Stop("cancel")])
-def test_what_next_raises_is_not_the_middlewares_own_error(is_async, stop):
+@pytest.mark.parametrize("reason", ["", "cancel"])
+def test_what_next_raises_is_not_the_middlewares_own_error(is_async, reason):
+    stop = Stop(reason)
+
     async def coroutine(call_next):
         await call_next()
 
     @task(id="x", middleware=coroutine if is_async else (lambda call_next: call_next()))
     async def body(ctx):
-        if stop is not None:
-            stop.armed = True
-            ctx._signal.abort("cancel")
-            raise asyncio.CancelledError
-        raise ValueError("no")
+        if not reason:
+            raise ValueError("no")
+        stop.armed = True
+        asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
+        ctx._signal.abort(reason)
+        await asyncio.sleep(60)
 
     sink = Sink()
     carry_out(body, sink=sink, control=stop)
