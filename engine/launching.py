@@ -1,12 +1,14 @@
 """The runtime over `runs.lifecycle`: launches from code become stored runs."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
-from engine.runtime import Launch, Launched
+from engine.runtime import Launch, Launched, Minted, TokenWish
 from runs import conf, lifecycle
 from runs.errors import PayloadTooLarge
-from runs.lifecycle import Triggered, TriggerItem, TriggerOptions
-from runs.models import Source
+from runs.lifecycle import Triggered, TriggerItem, TriggerOptions, tokens
+from runs.models import Source, Waitpoint
 
 
 class StoredRuns:
@@ -22,6 +24,32 @@ class StoredRuns:
         made = lifecycle.trigger_many(items, source=Source.SDK, validated=validated)
         return [launched(run) for run in made]
 
+    def create_token(self, wish: TokenWish) -> Minted:
+        token, is_cached = tokens.create(
+            timeout=wish.timeout,
+            key=wish.key,
+            key_ttl=wish.key_ttl,
+            tags=wish.tags,
+            schema=wish.schema,
+            run_id=wish.run_id,
+            own_key=wish.own_key,
+        )
+        return Minted(token.pk, tokens.url(token.pk), is_cached)
+
+    def complete_token(self, token_id: str, data: str | None, by: str) -> None:
+        tokens.complete(token_id, data, by=by)
+
+    def retrieve_token(self, token_id: str) -> dict[str, Any]:
+        return described(tokens.find(token_id))
+
+    def list_tokens(
+        self, status: str | None, tags: tuple[str, ...], limit: int
+    ) -> list[dict[str, Any]]:
+        found = Waitpoint.objects.tagged(tags).newest_first()
+        if status is not None:
+            found = found.filter(status=status)
+        return [described(token) for token in found[:limit]]
+
 
 def item_of(launch: Launch) -> TriggerItem:
     limit = conf.get("PAYLOAD_LIMIT")
@@ -35,3 +63,18 @@ def item_of(launch: Launch) -> TriggerItem:
 
 def launched(run: Triggered) -> Launched:
     return Launched(run.run_id, run.is_cached)
+
+
+def described(token: Waitpoint) -> dict[str, Any]:
+    """A token as plain values."""
+    return {
+        "id": token.pk,
+        "url": tokens.url(token.pk),
+        "status": str(token.status),
+        "output": None if token.output is None else json.loads(token.output),
+        "tags": token.tag_list,
+        "idempotency_key": token.idempotency_key,
+        "created_at": token.created_at,
+        "timeout_at": token.timeout_at,
+        "completed_at": token.completed_at,
+    }

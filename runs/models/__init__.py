@@ -4,13 +4,16 @@ from runs.models.access import ApiKey, AuditLog
 from runs.models.attempt import Attempt
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.idempotency import Idempotency
+from runs.models.journal import Journal
 from runs.models.queue import Bucket, Queue, QueueKind
 from runs.models.run import Run, RunTag, Source
-from runs.models.slot import Lease, Ready
+from runs.models.slot import NEVER, Lease, Ready
 from runs.models.task import Task
+from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
 
 __all__ = [
+    "NEVER",
     "ApiKey",
     "Attempt",
     "AuditLog",
@@ -18,6 +21,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Idempotency",
+    "Journal",
     "Lease",
     "LogLine",
     "Queue",
@@ -28,5 +32,7 @@ __all__ = [
     "SessionState",
     "Source",
     "Task",
+    "Waiter",
+    "Waitpoint",
     "WorkerSession",
 ]

@@ -23,6 +23,7 @@ from runs.lifecycle.store.base import (
     Store,
     Turn,
 )
+from runs.lifecycle.store.postgresql_waits import PostgresWaits
 from runs.lifecycle.store.prepared import Parameter, Prepared
 from runs.models import Run
 
@@ -54,7 +55,7 @@ CALLS = {"start": 4, "turn": 8, "finish": 14}
 COLUMNS = {"finish": "won, (work).*"}
 
 
-class PostgresStore(Store):
+class PostgresStore(PostgresWaits):
     """Over Django's connection."""
 
     @classmethod

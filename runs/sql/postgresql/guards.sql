@@ -11,6 +11,9 @@ BEGIN
       RETURN NEW;
     END IF;
   ELSIF NEW.status IN ('COMPLETED', 'CANCELED', 'FAILED', 'CRASHED', 'SYSTEM_FAILURE', 'EXPIRED', 'TIMED_OUT') THEN
+    IF NEW.awaited AND TG_OP = 'UPDATE' AND OLD.finished_at IS NULL THEN
+      PERFORM trackside_wake(NEW.id);  -- here, because no way to an end leads past it
+    END IF;
     RETURN NEW;
   END IF;
   RAISE EXCEPTION 'run % is % and its end is %', NEW.id, NEW.status, coalesce(NEW.finished_at::text, 'open')
