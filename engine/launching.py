@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.runtime import Launch, Launched, Minted, TokenWish
+from engine.sdk.blocking import blocking
 from runs import conf, lifecycle
 from runs.errors import PayloadTooLarge
 from runs.lifecycle import Triggered, TriggerItem, TriggerOptions, tokens
@@ -17,6 +18,7 @@ class StoredRuns:
     def trigger(self, launch: Launch) -> Launched:
         return self.trigger_many([launch])[0]
 
+    @blocking()
     def trigger_many(self, launches: Sequence[Launch]) -> list[Launched]:
         """Launches of one batch are of one task, so all or none of them are validated."""
         items = [item_of(launch) for launch in launches]
@@ -24,6 +26,7 @@ class StoredRuns:
         made = lifecycle.trigger_many(items, source=Source.SDK, validated=validated)
         return [launched(run) for run in made]
 
+    @blocking()
     def create_token(self, wish: TokenWish) -> Minted:
         token, is_cached = tokens.create(
             timeout=wish.timeout,
@@ -36,12 +39,15 @@ class StoredRuns:
         )
         return Minted(token.pk, tokens.url(token.pk), is_cached)
 
+    @blocking()
     def complete_token(self, token_id: str, data: str | None, by: str) -> None:
         tokens.complete(token_id, data, by=by)
 
+    @blocking()
     def retrieve_token(self, token_id: str) -> dict[str, Any]:
         return described(tokens.find(token_id))
 
+    @blocking()
     def list_tokens(
         self, status: str | None, tags: tuple[str, ...], limit: int
     ) -> list[dict[str, Any]]:

@@ -221,8 +221,10 @@ def proceed(here: Place, ending: store.Ending | Leaving, budget: "Budget") -> No
         recorded(here)
         begun(here)
         take = store.Next.NONE if group.works else budget.take(here)
-        following = left if isinstance(ending, Leaving) else finished
-        begin_with(here, following(here, ending, take))
+        if isinstance(ending, Leaving):
+            begin_with(here, left(here, ending, take))
+        else:
+            begin_with(here, finished(here, ending, take))
     if group.works and (group.is_stale or budget.is_over(here)):
         give_back(here)
     if group.done and not group.works:

@@ -10,8 +10,8 @@ import hashlib
 import json
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -19,6 +19,7 @@ from django.db import connections
 from django.utils import timezone
 
 from engine.runtime import Launch, Launched
+from engine.sdk.blocking import blocking
 from engine.sdk.errors import Suspend
 from runs.journal import Entry, Pause, Remembered, Target
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
@@ -142,7 +143,7 @@ class Replay:
         return call
 
     def record(self, *entries: Entry) -> None:
-        with self._shield():
+        with self._shield(), blocking():
             self._keeper.record(entries)
 
     def look(self, ids: Sequence[str]) -> dict[str, Target]:
@@ -150,23 +151,25 @@ class Replay:
         known = self._load().targets
         asked = [one for one in ids if one not in known or known[one].is_open]
         if asked:
-            with self._shield():
+            with self._shield(), blocking():
                 known.update(self._keeper.look(asked))
         return {one: known.get(one, Target(one, "")) for one in ids}
 
     def refuse_circles(self, ids: Sequence[str]) -> None:
         """Raise CannotWaitHere for a run that waits for this one, or is it."""
-        with self._shield():
+        with self._shield(), blocking():
             self._keeper.refuse_circles(ids)
 
     def launch(
         self, launches: Sequence[Launch], entries: Callable[[list[Launched]], list[Entry]]
     ) -> list[Launched]:
-        with self._shield():
+        with self._shield(), blocking():
             return self._keeper.launch(launches, entries)
 
-    def atomic(self) -> AbstractContextManager[Record]:
-        return self._keeper.atomic()
+    @contextmanager
+    def atomic(self) -> Iterator[Record]:
+        with blocking(), self._keeper.atomic() as record:
+            yield record
 
     def suspend(self, pause: Pause) -> NoReturn:
         """Leave the body."""
@@ -202,7 +205,7 @@ class Replay:
                 "in the task's own function; wait.all([...]) and batch_trigger_and_wait([...]) wait "
                 "for many at once"
             )
-        if any(one.in_atomic_block for one in connections.all(initialized_only=True)):
+        if is_in_transaction():
             return (
                 "was called inside an open database transaction. Move it out of transaction.atomic(), "
                 "or use step(..., atomic=True) for work that belongs into one"
@@ -213,7 +216,7 @@ class Replay:
 
     def _load(self) -> Remembered:
         if self._memory is None:
-            with self._shield():
+            with self._shield(), blocking():
                 self._memory = self._keeper.remembered()
             usable = [entry for entry in self._memory.entries if self._counts_now(entry)]
             self._known = {entry.key: entry for entry in usable}
@@ -267,6 +270,11 @@ class Replay:
         for kind, name, ordinal in left:
             if kind != EntryKind.WARNING:
                 self._warn(name, ordinal, kind, "recorded", None)
+
+
+def is_in_transaction() -> bool:
+    """Whether the body has a transaction open on any of Django's connections."""
+    return any(one.in_atomic_block for one in connections.all(initialized_only=True))
 
 
 def task_now() -> "asyncio.Task[Any] | None":

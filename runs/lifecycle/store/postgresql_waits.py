@@ -11,8 +11,7 @@ from runs.lifecycle.store.base import Assignment, Next, Rows, Store, Suspended
 
 #: Moments as PostgreSQL reads them.
 document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
-SUSPEND = "SELECT * FROM trackside_suspend(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-ASSIGNED = "SELECT * FROM trackside_assignment(%s)"
+SUSPEND = "SELECT outcome, (work).* FROM trackside_suspend(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 class PostgresWaits(Store):
@@ -28,10 +27,9 @@ class PostgresWaits(Store):
         entries = document([entry.row(run_id) for entry in pause.entries])
         due = None if pause.due is None else pause.due.timestamp()
         facts = (pause.reason, due, pause.one_suffices, json.dumps(pause.targets), entries)
-        found = self.rows(SUSPEND, (run_id, token, *facts, bool(take), pid))
-        outcome, following = found[0]
-        work = self.rows(ASSIGNED, (following,)) if following else []
-        return Suspended(outcome, Assignment(*work[0]) if work else None)
+        found = self.rows(SUSPEND, (run_id, token, *facts, int(take), pid))
+        outcome, *work = found[0]
+        return Suspended(outcome, Assignment(*work) if work[0] is not None else None)
 
     def record(self, run_id: str, token: str, entries: Sequence[Entry]) -> bool:
         rows = document([entry.row(run_id) for entry in entries])

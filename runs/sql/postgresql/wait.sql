@@ -3,13 +3,13 @@
 -- lock: either the end is seen here, or the waiter is seen there.
 --   p_due: seconds since 1970 at which it comes back anyway, NULL for never
 --   p_one: the first target to end brings it back, not the last
---   p_targets: [id]    p_entries: [{columns of runs_journal}]    p_next: take another run with the slot
+--   p_targets: [id]    p_entries: [{columns of runs_journal}]    p_next: see trackside_next
 -- outcome: waiting; canceled (it was asked to stop); ready (nothing to wait for: the lease is kept, the body goes on);
 -- lost (the lease is gone)
 CREATE OR REPLACE FUNCTION trackside_suspend(
   p_run text, p_token text, p_reason text, p_due double precision, p_one boolean, p_targets json, p_entries json,
-  p_next boolean, p_pid integer)
-RETURNS TABLE (outcome text, next_run text) LANGUAGE plpgsql AS $$
+  p_next integer, p_pid integer)
+RETURNS TABLE (outcome text, work trackside_assigned) LANGUAGE plpgsql AS $$
 DECLARE
   v_lease runs_lease%ROWTYPE;
   v_targets text[];
@@ -55,11 +55,7 @@ BEGIN
     outcome := 'waiting';
   END IF;
 
-  PERFORM trackside_release(v_lease.bucket_id, v_lease.queue_id);
-  IF p_next AND EXISTS (
-       SELECT 1 FROM runs_workersession WHERE id = v_lease.session_id AND state = 'ALIVE' AND NOT draining) THEN
-    next_run := trackside_claim_one(v_lease.session_id, true, p_pid);
-  END IF;
+  work := trackside_next(v_lease.bucket_id, v_lease.queue_id, v_lease.session_id, p_next, p_pid);
   RETURN NEXT;
 END $$;
 
