@@ -3,10 +3,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pydantic import BaseModel
 
 from engine import SubtaskUnwrapError, task, tasks, wait
+from engine.sdk.durable import active
 from engine.sdk.idempotency import idempotency_key
 from runs import lifecycle
 from runs.models import Journal, Queue, Run, Waiter
@@ -134,8 +137,6 @@ def test_a_child_of_a_lost_attempt_is_found_again(driver: Driver):
 
 
 def replay_of_now():
-    from engine.sdk.durable import active
-
     return active()
 
 
@@ -242,8 +243,8 @@ def test_deep_chains_with_limit_one_each_never_deadlock(driver: Driver):
         return body
 
     Queue.objects.create(name="narrow", concurrency_limit=1)
-    first = [level(depth) for depth in range(len(names))][0]
-    assert output(driver.finish(first)) == 6
+    levels = [level(depth) for depth in range(len(names))]
+    assert output(driver.finish(levels[0])) == 6
 
 
 def test_awaited_children_go_before_runs_that_came_later(driver: Driver):
@@ -334,9 +335,6 @@ def test_only_runs_and_tokens_can_be_waited_for(driver: Driver, sources):
 
 def test_a_batch_is_one_load_and_one_write_whatever_its_size(driver: Driver):
     """Linear: statements of a segment do not grow with the children."""
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     add = adder()
 
     @task

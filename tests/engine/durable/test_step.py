@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from engine import CannotWaitHere, StepFailed, step, task, wait
+from engine.sdk import replay
 from runs.models import Journal, Lease, Run, Task
 from runs.states import EntryKind
 from tests.support.driver import Driver
@@ -246,8 +247,6 @@ def test_waits_beside_the_body_are_refused_by_name(driver: Driver, how):
 
 
 def test_a_wait_in_an_open_transaction_is_refused(driver: Driver, monkeypatch):
-    from engine.sdk import replay
-
     monkeypatch.undo()
     monkeypatch.setattr(replay, "is_in_transaction", lambda: True)
 

@@ -1,12 +1,14 @@
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from engine import step, task, wait
 from runs import lifecycle
+from runs.lifecycle import waiting
 from runs.models import Attempt, Event, Journal, Lease, Ready, Run, Waiter
 from runs.reads import attempts as reads_attempts
 from tests.support.driver import Driver
@@ -175,8 +177,6 @@ def test_replay_of_a_waiting_run_starts_from_the_beginning(driver: Driver):
 
 def test_skip_ends_a_time_wait(driver: Driver):
     run = driver.finish(sleeper())
-    from runs.lifecycle import waiting
-
     waiting.skip(run.pk, actor="user:ada")
     driver.until_idle()
     assert Run.objects.get(pk=run.pk).status == "COMPLETED"
@@ -239,12 +239,8 @@ def test_async_bodies_wait_with_and_without_await(driver: Driver):
     assert Run.objects.get(pk=run.pk).status == "COMPLETED"
 
 
-def test_many_waits_cost_the_same_number_of_statements_each(
-    driver: Driver, django_assert_num_queries: Any
-):
+def test_many_waits_cost_the_same_number_of_statements_each(driver: Driver):
     """Linear: a segment reads its journal once, whatever is in it."""
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
 
     @task
     def loop():

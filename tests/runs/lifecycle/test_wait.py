@@ -25,6 +25,7 @@ from tests.support.factories import (
     waiting_run,
 )
 from tests.support.threads import together
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 racing = pytest.mark.django_db(transaction=True)
@@ -207,16 +208,10 @@ def test_a_due_wait_resumes_even_though_its_target_is_open():
     one = executing_run(by)
     child = child_of(one)
     suspend(one, targets=(child,), one_suffices=True, due=timezone.now() + timedelta(seconds=0.05))
-    factories_wait(one)
+    eventually(lambda: lifecycle.promote_due() or one.run.status == "QUEUED")
     assert one.run.status == "QUEUED"
     assert not Waiter.objects.exists()
     assert history(one.run_id).count("resumed") == 1
-
-
-def factories_wait(one):
-    from tests.support.waiting import eventually
-
-    eventually(lambda: lifecycle.promote_due() or one.run.status == "QUEUED")
 
 
 def test_nobody_waits_never_is_the_next_thing_due():
