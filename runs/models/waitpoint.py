@@ -33,6 +33,13 @@ class WaitpointQuerySet(models.QuerySet["Waitpoint"]):
     def newest_first(self) -> Self:
         return self.order_by("-id")
 
+    def matching(self, search: str) -> Self:
+        """With this id, idempotency key or tag; all for an empty search."""
+        if not search:
+            return self.all()
+        tag = Q(tags__contains=json.dumps(search))
+        return self.filter(Q(pk=search) | Q(idempotency_key=search) | tag)
+
     def tagged(self, tags: Iterable[str]) -> Self:
         """Carrying any of `tags`; all where there are none."""
         wanted = Q()

@@ -55,7 +55,7 @@ def waiting_attempt(run: Run) -> Attempt:
         run_id=run.pk,
         number=run.waited_attempt,
         status=AttemptStatus.WAITING,
-        started_at=run.executed_at,
+        started_at=run.executed_at or run.created_at,
         segments="[]",
     )
 

@@ -42,7 +42,7 @@ def test_a_waiting_run_survives_the_end_of_everything(site):
 
 
 def test_chains_through_a_queue_of_one_finish_though_workers_die(site):
-    cluster = site.cluster(workers=2)
+    cluster = site.cluster(workers=2, TRACKSIDE_CRASH_LIMIT="100")
     chains = site.trigger_many("chain", [3] * 4)
     other = site.trigger("async-chain")
     chance = random.Random(7)
