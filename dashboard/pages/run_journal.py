@@ -16,6 +16,13 @@ from runs.states import EntryKind
 
 #: Characters of a result shown.
 RESULT = 2000
+#: What is named by its kind; others have a name of their own.
+TITLES = {
+    EntryKind.WAIT: "Wait",
+    EntryKind.FOR: "Wait for",
+    EntryKind.FIRST: "First of several",
+    EntryKind.TOKEN: "Wait token made",
+}
 DONE = Look("Done", "completed", "ok", "Its result is recorded.")
 FAILED = Look("Failed", "failed", "bad", "Remembered within this attempt only.")
 OPEN = Look("Waiting", "waiting", "parked", "Has not ended yet.")
@@ -28,6 +35,8 @@ class Line:
     entry: Journal
     look: Look
     title: str
+    #: Empty where the title says it.
+    kind: str
     result: documents.Document | None
     error: str
     run_id: str
@@ -55,7 +64,8 @@ def line(one: Remembered) -> Line:
     return Line(
         entry=entry,
         look=look,
-        title=entry.name or entry.get_kind_display(),
+        title=TITLES.get(entry.kind, entry.name),
+        kind="" if entry.kind in TITLES else entry.get_kind_display(),
         result=None if text is None else documents.show(shortened(text)),
         error=message(entry.error),
         run_id=one.run.pk if one.run else "",
