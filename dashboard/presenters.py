@@ -84,8 +84,7 @@ def token_look(token: Waitpoint) -> Look:
 
 def tries(run: Run) -> int:
     """Attempts that count against `max_attempts`."""
-    number = run.waited_attempt if run.is_resuming else run.attempt_number
-    return number - run.uncounted_attempts
+    return run.attempts_begun - run.uncounted_attempts
 
 
 def can_cancel(run: Run) -> bool:

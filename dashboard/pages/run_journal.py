@@ -17,7 +17,7 @@ from runs.states import EntryKind
 #: Characters of a result shown.
 RESULT = 2000
 #: What is named by its kind; others have a name of their own.
-TITLES = {
+TITLES: dict[str, str] = {
     EntryKind.WAIT: "Wait",
     EntryKind.FOR: "Wait for",
     EntryKind.FIRST: "First of several",

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from runs import conf, payloads, signals
-from runs.errors import InvalidOption, NotFound
+from runs.errors import InvalidOption, NotFound, PayloadTooLarge
 from runs.ids import new_id
 from runs.lifecycle import audit, checks, store
 from runs.lifecycle.options import MAX_TAGS
@@ -78,6 +78,9 @@ def complete(token_id: str, data: str | None, *, by: str) -> Waitpoint:
     The runs that wait for it go on. Raises NotFound, InvalidPayload where its schema asks for
     something else.
     """
+    limit = int(conf.get("PAYLOAD_LIMIT"))
+    if data is not None and len(data) > limit:
+        raise PayloadTooLarge(f"The data has {len(data):,} bytes; the limit is {limit:,}.")
     token = find(token_id)
     if token.is_waiting and token.schema:
         payloads.check(token.schema, "null" if data is None else data)

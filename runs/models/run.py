@@ -185,6 +185,11 @@ class Run(models.Model):
         return back and self.waited_attempt == self.attempt_number + 1
 
     @property
+    def attempts_begun(self) -> int:
+        """The number of the attempt it is in or was in last."""
+        return self.waited_attempt if self.is_resuming else self.attempt_number
+
+    @property
     def is_retrying(self) -> bool:
         """Between two attempts."""
         queued = self.status == RunStatus.QUEUED
