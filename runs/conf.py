@@ -19,6 +19,8 @@ DEFAULTS: dict[str, Any] = {
     # version of the task code; empty means git commit, else a hash of the files
     "VERSION": "",
     "ENVIRONMENT": {"name": "Development", "kind": "dev"},
+    # where people and other services reach the web server, for the addresses of wait tokens
+    "URL": "http://localhost:8000",
     # default machine preset of a task that names none
     "MACHINE": "small-1x",
     # defaults of tasks that state none: retry as in @task, seconds (0 is none)

@@ -15,6 +15,8 @@ SQLITE_ENGINE = "runs.sqlite"
 _PORTS = re.compile(r"[0-9,]*")
 FORMS = "sqlite:///path/to/file or postgres://user:password@host:5432/name"
 
+#: A statement that is sent as often is prepared (psycopg's word for it); Trackside's triggers are.
+PREPARE = 2
 #: Notice a dead server within half a minute instead of the kernel's two hours.
 _KEEPALIVE = {
     "connect_timeout": 5,
@@ -54,6 +56,7 @@ def postgres(url: str, process: str) -> dict[str, Any]:
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host"}
     entry: dict[str, Any] = {key: given.pop(name, "") for key, name in names.items()}
     options = _KEEPALIVE | {"options": _session(process)} | given
+    options["prepare_threshold"] = PREPARE
     entry |= {"ENGINE": "django.db.backends.postgresql", "PORT": options.pop("port", "")}
     entry |= {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 0 if process == "web" else None}
     if process == "web":

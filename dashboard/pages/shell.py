@@ -19,6 +19,7 @@ NAVIGATION = (
     ("test", "Test", "test"),
     None,
     ("queues", "Queues", "queues"),
+    ("waitpoints", "Wait tokens", "waiting"),
     ("workers", "Workers", "workers"),
 )
 

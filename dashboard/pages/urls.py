@@ -1,6 +1,7 @@
 from django.urls import path
 
 from dashboard.pages import (
+    answers,
     bulk,
     cancel,
     jump,
@@ -13,6 +14,7 @@ from dashboard.pages import (
     run_page,
     shortcuts,
     test,
+    waitpoints,
     workers,
 )
 
@@ -35,6 +37,10 @@ urlpatterns = [
     path("test/<path:task_id>", test.test, name="test_task"),
     path("queues", queues.index, name="queues"),
     path("queues/<path:name>", queues.detail, name="queue"),
+    path("wait-tokens", waitpoints.index, name="waitpoints"),
+    path("wait-tokens/<str:token_id>", waitpoints.detail, name="waitpoint"),
+    path("runs/<str:run_id>/skip", waitpoints.skip, name="skip_wait"),
+    path("wait/<str:token_id>/<str:signature>", answers.answer, name="answer"),
     path("workers", workers.index, name="workers"),
     path("jump", jump.jump, name="jump"),
     path("help/shortcuts", shortcuts.sheet, name="shortcuts"),

@@ -98,7 +98,7 @@ class Slot(ctypes.Structure):
         ("token", ctypes.c_char * 40),
         ("attempt", ctypes.c_int64),
         ("since", ctypes.c_int64),
-        #: When the body was entered that executes now.
+        #: When the body of its run was entered.
         ("entered", ctypes.c_int64),
         #: The run whose start is recorded.
         ("begun_run", ctypes.c_char * 32),

@@ -1,21 +1,17 @@
 """The final hooks of a run that ended where its own process could not call them."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
 from engine.execution.assignment import Assignment
-from engine.execution.attempt import unparsed
 from engine.execution.calls import Calls
+from engine.execution.hooked import Hooked, logged, unparsed
 from engine.execution.outcomes import Concluded
 from engine.sdk.context import Context
 from engine.sdk.errors import TaskRunCanceled, TaskRunEnded
 from engine.sdk.hookkinds import Hook, RunResult
-from engine.sdk.hooks import chain
 from engine.sdk.tasks import Task
 from runs.states import RunStatus
-
-log = logging.getLogger("trackside.hooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +35,12 @@ class Conclusion:
         end: End,
     ) -> None:
         self._calls, self._ctx = calls, ctx
-        self._chain = chain(task.own_hooks)
         self._canceled = end.status == RunStatus.CANCELED
         # what a canceled run has stored is the error of an earlier attempt
         self._error = TaskRunEnded(end.status, {} if self._canceled else end.error, end.reason)
-        self._values = {
+        self._hooks = Hooked(task, ctx, calls)
+        self._hooks.values |= {
             "payload": payload_of(task, assignment),
-            "ctx": ctx,
-            "task": task.id,
-            "signal": ctx._signal,
-            "init": None,
             "error": self._error,
             "run": RunResult(False, error=self._error),
             "result": RunResult(False, error=self._final_error()),
@@ -63,33 +55,28 @@ class Conclusion:
     def run(self) -> Concluded:
         """Call them all. Never raises."""
         try:
-            self._surrounded(self._chain["middleware"])
+            self._hooks.surrounding(self._inside)
         except BaseException as error:
             if error is not self._error:
                 self._note("middleware", error)
         if not self._called and not self._interrupted:
-            self._hooks()  # a middleware failed before its `next()`: the hooks are called all the same
+            self._call_all()  # a middleware failed before its `next()`: the hooks are called all the same
         return Concluded(tuple(self._called), tuple(self._problems), self._interrupted)
 
-    def _surrounded(self, middleware: tuple[Hook, ...]) -> None:
-        if middleware:
-            outermost, *others = middleware
-            rest = tuple(others)
-            self._calls.around(outermost, self._values, lambda: self._surrounded(rest))
-        else:
-            self._hooks()
-            raise self._error
+    def _inside(self) -> None:
+        self._call_all()
+        raise self._error
 
-    def _hooks(self) -> None:
+    def _call_all(self) -> None:
         ended = "on_cancel" if self._canceled else "on_failure"
-        for hook in (*self._chain[ended], *self._chain["on_complete"]):
+        for hook in (*self._hooks.chain[ended], *self._hooks.chain["on_complete"]):
             if not self._interrupted:
                 self._call(hook)
 
     def _call(self, hook: Hook) -> None:
         self._called.append(hook.kind)
         try:
-            self._calls.hook(hook, self._values, interruptible=True)
+            self._calls.hook(hook, self._hooks.values, interruptible=True)
         except BaseException as error:
             self._note(str(hook), error)
 
@@ -97,7 +84,7 @@ class Conclusion:
         self._interrupted = self._ctx._signal.reason == "shutdown"
         if not self._interrupted:
             self._problems.append(f"The {whose} raised {type(error).__name__}.")
-            log.error("The %s raised an error, which changes nothing.", whose, exc_info=error)
+            logged(error, f"The {whose}")
 
 
 def payload_of(task: Task[Any, Any], assignment: Assignment) -> Any:

@@ -1,7 +1,7 @@
 """One attempt, from assignment to outcome. Runs in a worker process and knows no database."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from engine.execution.assignment import Assignment, context_of
@@ -14,25 +14,32 @@ from engine.execution.interrupts import Control, listening
 from engine.execution.outcomes import Concluded, Missing, Outcome
 from engine.registry import registry
 from engine.sdk.context import Context, executing
+from engine.sdk.replay import Keeper, Replay, Shield
 from engine.sdk.tasks import Task
 from runs import conf
 
 __all__ = ["End", "conclude", "execute"]
 
 R = TypeVar("R", bound=Outcome)
+Work = Callable[[Task[Any, Any], Context, Calls, Replay | None], R]
 
 
 def execute(
-    assignment: Assignment, logs: LogSink, control: Control, clean: Snapshot | None = None
+    assignment: Assignment,
+    logs: LogSink,
+    control: Control,
+    clean: Snapshot | None = None,
+    keeper: Keeper | None = None,
 ) -> Outcome:
-    """Run one attempt of a task's body and its hooks, and say how it ended. Never raises.
+    """Run one segment of an attempt of a task's body, with its hooks. Never raises.
 
     `logs` gets its log lines as they come. `control` says whether and why it should stop, and is
     asked when the signal of `interrupts.install` arrives. `clean` is how the process is to stand
-    afterwards (default: as it stands now).
+    afterwards (default: as it stands now). `keeper` has the run's journal; without one the body
+    can neither wait nor remember.
     """
-    return Process(assignment, logs, control, clean or Snapshot()).carry_out(
-        lambda task, ctx, calls: Attempt(task, assignment, ctx, calls).run()
+    return Process(assignment, logs, control, clean or Snapshot(), keeper).carry_out(
+        lambda task, ctx, calls, replay: Attempt(task, assignment, ctx, calls, replay).run()
     )
 
 
@@ -45,7 +52,7 @@ def conclude(
 ) -> Concluded | Missing:
     """Call the final hooks of a run that ended elsewhere, as `end` says. Never raises."""
     return Process(assignment, logs, control, clean or Snapshot()).carry_out(
-        lambda task, ctx, calls: Conclusion(task, assignment, ctx, calls, end).run()
+        lambda task, ctx, calls, _: Conclusion(task, assignment, ctx, calls, end).run()
     )
 
 
@@ -56,24 +63,49 @@ class Process:
     assignment: Assignment
     logs: LogSink
     control: Control
-    clean: Snapshot = field(default_factory=Snapshot)
+    clean: Snapshot
+    keeper: Keeper | None = None
 
-    def carry_out(self, work: Callable[[Task[Any, Any], Context, Calls], R]) -> R | Missing:
+    def carry_out(self, work: Work[R]) -> R | Missing:
         """Do the work for the task, and put back what its code changed about the process."""
         task = registry.get(self.assignment.task_id)
         if task is None:
             return Missing(why_missing(self.assignment.task_id))
         ctx = context_of(self.assignment, task.source.file)
         limit = conf.get("LOG_LINES_PER_ATTEMPT")
-        with (
-            listening(self.control, ctx) as delivery,
-            Capture(self.logs, limit, delivery.shielded),
-            executing(ctx),
-            Calls(delivery) as calls,
-        ):
-            outcome = work(task, ctx, calls)
+        with listening(self.control, ctx) as delivery:
+            replay = self._replay(delivery.shielded)
+            logs = self.logs if replay is None or not replay.resumed else Once(self.logs, replay)
+            with (
+                Capture(logs, limit, delivery.shielded),
+                executing(ctx),
+                Calls(delivery) as calls,
+            ):
+                outcome = work(task, ctx, calls, replay)
         damage = self.clean.restore()
         return replace(outcome, recycle=damage) if damage else outcome
+
+    def _replay(self, shield: Shield) -> Replay | None:
+        """What answers the body's durable calls."""
+        if self.keeper is None:
+            return None
+        run, attempt, resumed = (
+            self.assignment.run_id,
+            self.assignment.attempt,
+            self.assignment.resumed,
+        )
+        return Replay(self.keeper, run, attempt, resumed=resumed, shield=shield)
+
+
+class Once:
+    """Passes on the lines of code that does not only repeat what it did before a wait."""
+
+    def __init__(self, logs: LogSink, replay: Replay) -> None:
+        self._logs, self._replay = logs, replay
+
+    def write(self, level: int, logger: str, message: str, at: float) -> None:
+        if not self._replay.is_repeating:
+            self._logs.write(level, logger, message, at)
 
 
 def why_missing(task_id: str) -> str:

@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from engine.sdk.context import Context
-from engine.sdk.errors import STOPS
+from engine.sdk.errors import STOPS, TaskRunStopped
+
+#: What ends a body that was told to stop.
+STOPPED = (TaskRunStopped, asyncio.CancelledError)
 
 
 class Control(Protocol):
@@ -125,3 +128,15 @@ class listening:  # noqa: N801  used like a function, as `contextlib` does
     def __exit__(self, *_: object) -> None:
         global _active
         _active = None
+
+
+def is_stop(error: BaseException) -> bool:
+    """Whether the body ended by the exception that stopped it, also if its cleanup failed too."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        if isinstance(at, STOPPED):
+            return True
+        seen.add(id(at))
+        at = at.__cause__ or at.__context__
+    return False

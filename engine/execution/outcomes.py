@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from runs.journal import Pause
 from runs.states import RunStatus
 
 
@@ -50,6 +51,13 @@ class Interrupted(Outcome):
     """The body stopped because the cluster stops: the run is handed back, no try used up."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended(Outcome):
+    """The body reached a wait: the run leaves its worker and comes back to the same attempt."""
+
+    pause: Pause
 
 
 @dataclass(frozen=True, slots=True)

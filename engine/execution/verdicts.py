@@ -20,6 +20,7 @@ from runs.states import RunStatus
 
 #: Matched by name, so that a copy of the SDK in another package counts too (NR-1).
 ABORT = "AbortTaskRunError"
+MISPLACED = "CannotWaitHere"
 OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError")
 
 
@@ -55,7 +56,7 @@ def kind_of(error: BaseException) -> Kind:
         return CRASHED
     if is_named(error, *OUT_OF_MEMORY):
         return NO_MEMORY
-    if is_named(error, ABORT) or isinstance(error, RunsError):
+    if is_named(error, ABORT, MISPLACED) or isinstance(error, RunsError):
         return FINAL
     return RAISED
 

@@ -1,6 +1,6 @@
 """`defaults(...)`: options of every task that states none itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -72,13 +72,12 @@ def forget() -> None:
 
 def effective(own: Stated) -> Stated:
     """The task's options, then those of `defaults`, then the settings. 0 has become None."""
-    retry = own.retry or _project.retry or from_settings()
-    machine = own.machine or _project.machine or str(conf.get("MACHINE"))
+    settings = from_settings()
     return Stated(
-        retry,
-        machine,
-        first(own.max_duration, _project.max_duration, float(conf.get("MAX_DURATION"))),
-        first(own.ttl, _project.ttl, float(conf.get("TTL"))),
+        own.retry or _project.retry or settings.retry,
+        own.machine or _project.machine or settings.machine,
+        first(own.max_duration, _project.max_duration, settings.max_duration),
+        first(own.ttl, _project.ttl, settings.ttl),
     )
 
 
@@ -87,8 +86,22 @@ def first(*values: float | None) -> float | None:
     return next(value for value in values if value is not None) or None
 
 
-def from_settings() -> RetryPolicy:
+def from_settings() -> Stated:
+    """What the settings say. Raises InvalidOption with the name of a wrong one."""
+    return Stated(**{name.lower(): setting(name, check) for name, check in SETTINGS.items()})
+
+
+def setting(name: str, check: Callable[[Any], Any]) -> Any:
     try:
-        return as_policy(conf.get("RETRY"))
+        return check(conf.get(name))
     except InvalidOption as error:
-        raise InvalidOption("retry", f'TRACKSIDE["RETRY"] in the settings: {error}') from error
+        error.args = (f'TRACKSIDE["{name}"] in the settings: {error}',)
+        raise
+
+
+SETTINGS: dict[str, Callable[[Any], Any]] = {
+    "RETRY": as_policy,
+    "MACHINE": preset_name,
+    "MAX_DURATION": duration_limit,
+    "TTL": lambda value: seconds(value, "ttl"),
+}

@@ -79,7 +79,7 @@ class Wait:
     date: datetime | None = None
     token_id: str | None = None
     run_id: str | None = None
-    batch_id: str | None = None
+    #: Of several runs or tokens: how many.
     run_count: int | None = None
 
 

@@ -18,11 +18,13 @@ from typing import (
 )
 
 from engine.registry import registry
-from engine.runtime import Launch, Launched, LaunchOptions, installed
-from engine.sdk import values
+from engine.runtime import Launch, Launched, LaunchOptions
+from engine.sdk import andwait, values
+from engine.sdk.andwait import AndWait, TaskItem, numbered
 from engine.sdk.bodies import Body, Source, checked_id, first_line, inspected, source_of
 from engine.sdk.context import Context, current
 from engine.sdk.defaults import Stated, effective, stated
+from engine.sdk.durable import here, launcher
 from engine.sdk.errors import UnsupportedValue
 from engine.sdk.hookkinds import NAMES, AnyHook, HookOptions
 from engine.sdk.hooks import Decorators, TaskHooks
@@ -34,6 +36,7 @@ from engine.sdk.options import (
     tag_tuple,
 )
 from engine.sdk.queues import Queue, as_queue
+from engine.sdk.results import BatchResult, Result
 from engine.sdk.schemas import PayloadSchema, schema_of
 from runs.errors import InvalidOption, InvalidPayload
 from runs.keypaths import key_at, parse
@@ -61,7 +64,7 @@ class BatchItem(TypedDict, Generic[P], total=False):
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Task(Decorators, Generic[P, R]):
+class Task(AndWait[P, R], Decorators, Generic[P, R]):
     """A function that can be triggered; calling it runs it here and now, as in a unit test.
 
     Its hooks are options of `@task`, or functions decorated with `@invoice.on_success` and so on.
@@ -130,7 +133,7 @@ class Task(Decorators, Generic[P, R]):
         The payload is validated here: an invalid one raises InvalidPayload and makes no run. Inside
         `transaction.atomic()` the run is part of that transaction.
         """
-        return handle(self.id, installed().trigger(self.launch(payload, options)))
+        return handle(self.id, launcher().trigger(self.launch(payload, options)))
 
     def batch_trigger(self, items: Iterable[BatchItem[P]]) -> list[Handle[R]]:
         """Make many runs, all or none; `items` are `{"payload": ..., "options": {...}}`.
@@ -139,7 +142,7 @@ class Task(Decorators, Generic[P, R]):
             invoice.batch_trigger([{"payload": order} for order in orders])
         """
         launches = numbered(self.launch, items)
-        return [handle(self.id, done) for done in installed().trigger_many(launches)]
+        return [handle(self.id, done) for done in launcher().trigger_many(launches)]
 
     def __repr__(self) -> str:
         return f"<Task {self.id} at {self.source}>"
@@ -325,24 +328,6 @@ def inherited(options: LaunchOptions) -> LaunchOptions:
     return options
 
 
-def numbered(
-    launch: Callable[[Any, Mapping[str, Any]], Launch], items: Iterable[Any]
-) -> list[Launch]:
-    """One launch for each item; an error names the item's position."""
-    launches = []
-    for index, item in enumerate(items):
-        if not isinstance(item, Mapping) or set(item) - {"payload", "options"}:
-            raise InvalidOption(
-                "items", f'Item {index} must be {{"payload": ..., "options": {{...}}}}.'
-            )
-        try:
-            launches.append(launch(item.get("payload"), item.get("options") or {}))
-        except (InvalidPayload, InvalidOption) as error:
-            error.args = (f"Item {index}: {error}",)
-            raise
-    return launches
-
-
 def handle(task_id: str, done: Launched) -> Handle[Any]:
     return Handle(done.run_id, task_id, done.is_cached)
 
@@ -362,12 +347,28 @@ class Tasks:
         The payload is validated by the task if this process has it, else by the JSON Schema the
         clusters registered.
         """
-        return handle(task_id, installed().trigger(launch_by_id(task_id, payload, options)))
+        return handle(task_id, launcher().trigger(launch_by_id(task_id, payload, options)))
 
     def batch_trigger(self, task_id: str, items: Iterable[BatchItem[Any]]) -> list[Handle[Any]]:
         """Make many runs of the task with this id, all or none."""
         launches = numbered(lambda payload, options: launch_by_id(task_id, payload, options), items)
-        return [handle(task_id, done) for done in installed().trigger_many(launches)]
+        return [handle(task_id, done) for done in launcher().trigger_many(launches)]
+
+    def trigger_and_wait(
+        self, task_id: str, payload: Any = None, **options: Unpack[TriggerOptions]
+    ) -> Result[Any]:
+        """Make a run of the task with this id and wait for its end; inside a body only."""
+        replay = here(f"tasks.trigger_and_wait({task_id!r})")
+        return andwait.one(replay, launch_by_id(task_id, payload, options))
+
+    def batch_trigger_and_wait(self, items: Iterable[TaskItem]) -> BatchResult[Any]:
+        """Make runs of several tasks and wait for all of them; inside a body only.
+
+        Example:
+            tasks.batch_trigger_and_wait([{"task": resize, "payload": a}, {"task": "mail", "payload": b}])
+        """
+        replay = here("tasks.batch_trigger_and_wait()")
+        return andwait.many(replay, andwait.mixed(launch_by_id, items))
 
 
 def launch_by_id(task_id: str, payload: Any, options: Mapping[str, Any]) -> Launch:

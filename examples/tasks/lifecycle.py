@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from engine import AbortTaskRunError, Context, ErrorDecision, LocalKey, RunResult, logger, task
+from engine import (
+    AbortTaskRunError,
+    Context,
+    ErrorDecision,
+    LocalKey,
+    RunResult,
+    Wait,
+    logger,
+    task,
+    wait,
+)
 
 DATABASE = LocalKey[sqlite3.Connection]("database")
 
@@ -66,6 +76,23 @@ def failed(error: BaseException) -> None:
 @all_hooks.on_complete
 async def completed(result: RunResult) -> None:
     logger.info("on_complete", ok=result.ok)
+
+
+@task(id="wait-with-hooks")
+def wait_with_hooks(payload: dict[str, int] | None) -> str:
+    """Leave the worker for a while; a hook says so, and another when the run is back."""
+    wait(seconds=(payload or {}).get("seconds", 5))
+    return "waited"
+
+
+@wait_with_hooks.on_wait
+def leaving(wait: Wait) -> None:
+    logger.info("on_wait", type=wait.type, until=str(wait.date))
+
+
+@wait_with_hooks.on_resume
+async def returning(wait: Wait) -> None:
+    logger.info("on_resume", type=wait.type)
 
 
 class RateLimited(Exception):

@@ -60,13 +60,11 @@ def ended_run(run_id: str, token: str) -> tuple[Assignment, Run] | None:
         return None
     if not _taken(run_id, token).exists():
         return None
-    facts: dict[str, Any] = {
-        name: getattr(run, name) for name in Assignment._fields if hasattr(run, name)
-    }
+    # what only a lease has is False
+    facts: dict[str, Any] = {name: getattr(run, name, False) for name in Assignment._fields}
     attempt = run.attempt_number
     started = run.started_at or run.created_at
     facts |= {"run_id": run_id, "token": token, "attempt": attempt, "started_at": started}
-    facts |= {"begun": True, "retaken": True}
     return Assignment(**facts), run
 
 

@@ -18,6 +18,8 @@ class EventKind(models.TextChoices):
     CRASHED = "crashed", "Crashed"
     TIMED_OUT = "timed_out", "Timed out"
     EXPIRED = "expired", "Expired"
+    WAITING = "waiting", "Waiting"
+    RESUMED = "resumed", "Resumed"
     CANCEL_REQUESTED = "cancel_requested", "Cancel requested"
     CANCELED = "canceled", "Canceled"
     RELEASED = "released", "Handed back"

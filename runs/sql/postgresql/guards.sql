@@ -18,6 +18,9 @@ BEGIN
          AND (t.cancel_hooks AND NEW.status = 'CANCELED' OR t.failure_hooks AND NEW.status <> 'CANCELED')
       ON CONFLICT (run_id) DO NOTHING;
     END IF;
+    IF NEW.awaited AND TG_OP = 'UPDATE' AND OLD.finished_at IS NULL THEN
+      PERFORM trackside_wake(NEW.id);  -- here, because no way to an end leads past it
+    END IF;
     RETURN NEW;
   END IF;
   RAISE EXCEPTION 'run % is % and its end is %', NEW.id, NEW.status, coalesce(NEW.finished_at::text, 'open')

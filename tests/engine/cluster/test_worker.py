@@ -1,20 +1,30 @@
 """The worker's own steps, in this process: no cluster around it."""
 
+import json
 import os
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
-from engine import task
-from engine.cluster import endings, worker
-from engine.cluster.board import Ask, Board, State
+from engine import retry, task
+from engine.cluster import endings, together, worker
+from engine.cluster.board import Ask, Board, State, Stop
 from engine.cluster.channels import Channel, TaskQueue
 from engine.execution.assignment import Assignment
 from engine.execution.failures import describe
 from engine.execution.outcomes import Failed
 from runs.lifecycle import attempts, store
+from runs.models import Attempt, Event, Lease, Run
 from runs.states import RunStatus
-from tests.support.factories import claim, dequeued_run, executing_run, finish, session, start
+from tests.support.factories import (
+    claim,
+    dequeued_run,
+    executing_run,
+    finish,
+    queued_run,
+    session,
+    start,
+)
 from tests.support.factories import task as registered
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +75,53 @@ def test_a_run_is_worked_off(here, one):
     worker.execute(*one.lease)
     assert one.run.status == RunStatus.COMPLETED
     assert here.slot.state == State.FREE
+
+
+def test_short_runs_are_worked_off_together(here, one, monkeypatch):
+    """One of them fails, one returns much: each is recorded whole."""
+
+    @task(id="send", retry=retry(max_attempts=1))
+    def send(payload):
+        if payload == "fail":
+            raise ValueError(payload)
+        return payload
+
+    turns = []
+    turn = here.hot.turn
+    monkeypatch.setattr(here.hot, "turn", lambda *a: turns.append(len(a[0])) or turn(*a))
+    monkeypatch.setattr(together.Pace, "most", 16)
+    monkeypatch.setattr(together, "OLD", 10 * together.STALE)
+    large = "x" * 2000
+    wanted = ["a", "b", "fail", "c", large, "d"]
+    runs = [queued_run(payload=json.dumps(payload)) for payload in wanted]
+    worker.execute(*one.lease)
+    ends = list(Run.objects.filter(pk__in=[run.pk for run in runs]).order_by("id"))
+    assert [run.status == RunStatus.COMPLETED for run in ends] == [p != "fail" for p in wanted]
+    assert [run.output for run in ends if run.output] == [
+        json.dumps(p) for p in wanted if p != "fail"
+    ]
+    assert list(Attempt.objects.order_by("run_id").values_list("number", flat=True)) == [1] * 7
+    assert all(run.attempt_number == 1 and run.executed_at for run in ends)
+    started = Event.objects.filter(kind="started").values_list("run_id", flat=True)
+    assert sorted(started) == sorted([one.run_id, *(run.pk for run in runs)])
+    assert not Lease.objects.exists()
+    assert here.slot.state == State.FREE
+    if connection.vendor == "postgresql":
+        assert turns == [1, 2, 2, 1]
+
+
+def test_a_worker_that_is_to_stop_hands_back_what_it_has_not_started(here, one, monkeypatch):
+    def stop(payload):
+        if payload == "stop":
+            here.board.head.stop = Stop.DRAIN
+
+    task(id="send")(stop)
+    monkeypatch.setattr(together.Pace, "most", 16)
+    runs = [queued_run(payload=json.dumps(payload)) for payload in ("a", "stop", "b", "c")]
+    worker.execute(*one.lease)
+    ends = [Run.objects.get(pk=run.pk).status for run in runs]
+    assert ends == ["COMPLETED", "COMPLETED", "QUEUED", "QUEUED"]
+    assert not Attempt.objects.filter(run_id__in=[run.pk for run in runs[2:]]).exists()
 
 
 def test_a_mistake_of_ours_ends_the_run_and_the_process(here, one, monkeypatch, caplog):

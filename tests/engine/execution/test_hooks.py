@@ -13,15 +13,17 @@ import pytest
 from pydantic import BaseModel
 
 import engine
-from engine import AbortTaskRunError, current, hooks, locals, retry, wait_until  # noqa: A004
+from engine import AbortTaskRunError, current, hooks, locals, retry, wait, wait_until  # noqa: A004
 from engine.execution import calls
 from engine.execution.assignment import Assignment, context_of
 from engine.execution.executor import End, conclude
 from engine.execution.interrupts import listening
-from engine.execution.outcomes import Canceled, Failed, Succeeded
-from engine.sdk.hookkinds import hook_of
-from tests.engine.execution.test_lifecycle import Stop
-from tests.engine.support import Calm, Sink, carry_out
+from engine.execution.outcomes import Canceled, Failed, Succeeded, Suspended
+from engine.execution.waiting import wait_behind
+from engine.sdk.hookkinds import Wait, hook_of
+from runs.journal import Entry
+from tests.engine.execution.test_lifecycle import Stop, over
+from tests.engine.support import Calm, Notebook, Sink, carry_out
 
 #: Untyped on purpose: what type checkers know of tasks is in test_typing.py.
 task: Any = engine.task
@@ -509,7 +511,8 @@ def test_what_next_raises_is_not_the_middlewares_own_error(is_async, reason):
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_nothing_is_raised_between_a_middleware_and_what_it_surrounds(is_async):
-    stop, seen = Stop("cancel"), []
+    stop = Stop("cancel")
+    seen: list[str] = []
     run = Assignment("run_1", "x")
     ctx = context_of(run, "")
 
@@ -546,3 +549,70 @@ def test_final_hooks_elsewhere_do_not_depend_on_the_middleware(is_async):
         ("on_failure",),
         ("The middleware raised ConnectionError.",),
     )
+
+
+# -- waits ----------------------------------------------------------------------------------------
+
+
+def entry(kind, position, target=None, **facts):
+    made = {"ordinal": position, "attempt": 1, "status": "PENDING", "started_at": SOON} | facts
+    return Entry(kind=kind, name="", position=position, target=target, **made)
+
+
+@pytest.mark.parametrize(
+    ("entries", "wanted"),
+    [
+        ([entry("wait", 1, due_at=SOON)], Wait("duration", date=SOON)),
+        ([entry("for", 1, "waitpoint_1")], Wait("token", token_id="waitpoint_1")),
+        ([entry("wait", 1), entry("child", 2, "run_2")], Wait("task", run_id="run_2")),
+        ([entry("child", 1, "run_1"), entry("child", 2, "run_2")], Wait("batch", run_count=2)),
+        (
+            [
+                entry("child", 1, "run_1", started_at=SOON - timedelta(hours=1)),
+                entry("step", 3),
+                entry("child", 2, "run_2"),
+            ],
+            Wait("task", run_id="run_2"),
+        ),
+        ([entry("wait", 1, attempt=2)], Wait("duration")),
+    ],
+)
+def test_on_resume_learns_of_the_last_wait(entries, wanted):
+    assert wait_behind(entries, 1) == wanted
+
+
+def test_on_wait_and_on_resume_log_once_each():
+    def pausing():
+        print("before")
+        wait(hours=1)
+        print("after")
+
+    made = task(id="x", on_wait=lambda wait: print(f"leaving for a {wait.type}"))(pausing)
+    made.on_resume(lambda wait: print(f"back from a {wait.type}"))
+    made.init(lambda: print("init"))
+    sink = Sink()
+    left: Any = carry_out(made, sink=sink, keeper=Notebook())
+    carry_out(made, sink=sink, keeper=over(left), resumed=True)
+    leaving, back = "leaving for a duration", "back from a duration"
+    assert sink.messages == ["init", "before", leaving, back, "after"]
+
+
+@pytest.mark.parametrize("kind", ["on_success", "on_start_attempt", "init"])
+def test_hooks_cannot_wait(kind):
+    made = task(id="x", **{kind: lambda: wait(hours=1)})(lambda: 1)
+    sink = Sink()
+    outcome = carry_out(made, keeper=Notebook(), sink=sink)
+    if kind == "on_success":
+        assert (outcome, "CannotWaitHere" in sink.messages[0]) == (Succeeded("1"), True)
+    else:
+        assert error_of(outcome)["name"] == "CannotWaitHere"
+
+
+def test_a_middleware_that_swallows_the_word_to_leave_changes_nothing():
+    @hooks.middleware
+    def swallow(call_next):
+        with suppress(BaseException):
+            call_next()
+
+    made = task(id="x")(lambda: wait(hours=1))
+    assert isinstance(carry_out(made, keeper=Notebook()), Suspended)

@@ -10,22 +10,18 @@ import pytest
 from pydantic import BaseModel
 
 import engine
-from engine import AbortTaskRunError, hooks
-from engine.execution.assignment import Assignment, context_of
-from engine.execution.attempt import Attempt
-from engine.execution.calls import Calls
+from engine import AbortTaskRunError, hooks, wait
+from engine.execution.assignment import Assignment
 from engine.execution.executor import End, conclude
-from engine.execution.interrupts import listening
-from engine.execution.outcomes import Canceled, Failed, Interrupted, Succeeded
-from engine.sdk.context import executing
-from engine.sdk.hookkinds import KINDS, Wait
-from tests.engine.support import Calm, Sink, carry_out
+from engine.execution.outcomes import Canceled, Failed, Interrupted, Succeeded, Suspended
+from engine.sdk.hookkinds import KINDS
+from tests.engine.support import Calm, Notebook, Sink, carry_out
 
 #: Untyped on purpose: what type checkers know of tasks is in test_typing.py.
 task: Any = engine.task
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "lifecycle.md"
-ORDER, IN_ORDER = "| ending | called | elsewhere | status |", 15
+ORDER, IN_ORDER = "| ending | called | elsewhere | status |", 17
 ERRORS, IN_ERRORS = "| error in |", 14
 
 
@@ -131,7 +127,22 @@ def nothing():
     return None
 
 
-STATUS = {Succeeded: "Completed", Canceled: "Canceled", Interrupted: "Queued"}
+def an_hour():
+    wait(hours=1)
+
+
+def over(left):
+    """The journal of a run whose wait has passed."""
+    (entry,) = left.pause.entries
+    return Notebook(entry._replace(due_at=entry.started_at))
+
+
+STATUS = {
+    Succeeded: "Completed",
+    Canceled: "Canceled",
+    Interrupted: "Queued",
+    Suspended: "Waiting",
+}
 LABELS = {"FAILED": "Failed", "CRASHED": "Crashed", "TIMED_OUT": "Timed out"}
 
 
@@ -154,6 +165,8 @@ IN_PROCESS: dict[str, Any] = {
     "longer than `max_duration`": (nothing, "timeout", {}),
     "out of memory": (raising(MemoryError()), "", {}),
     "cluster stops": (nothing, "shutdown", {}),
+    "wait": (an_hour, "", {"keeper": Notebook()}),
+    "success after a wait": (an_hour, "", {"resumed": True, "keeper": None}),
 }
 #: How the run stands when others call its hooks.
 ELSEWHERE = {
@@ -180,6 +193,10 @@ def test_calls_in_this_order(row, style):
     act, reason, facts = IN_PROCESS[ending]
     stop = Stop(reason) if reason else None
     stage = Stage(style, act, stop)
+    if facts.get("resumed"):
+        left = carry_out(stage.task, "{}", keeper=Notebook())
+        facts = facts | {"keeper": over(left)}
+        stage.calls.clear()
     outcome = carry_out(stage.task, **({"payload": "{}"} | facts), control=stop)
     assert (stage.calls, status_of(outcome)) == (steps(called), status)
     final = isinstance(outcome, Canceled) or (
@@ -230,13 +247,12 @@ def what_follows(kind, stage):
 
 
 def waited(kind, stage):
-    run = Assignment("run_1", "staged", payload="{}")
-    ctx = context_of(run, "")
-    with listening(Calm(), ctx) as delivery, executing(ctx), Calls(delivery) as calls:
-        attempt = Attempt(stage.task, run, ctx, calls)
-        attempt._values["payload"] = None
-        call = attempt.about_to_wait if kind == "on_wait" else attempt.resumed
-        call(Wait("duration"))
+    """To the wait, or from there to the end."""
+    stage.act = an_hour
+    left = carry_out(stage.task, payload="{}", keeper=Notebook())
+    if kind == "on_wait":
+        return left
+    return carry_out(stage.task, payload="{}", keeper=over(left), resumed=True)
 
 
 @pytest.mark.parametrize("style", STYLES)

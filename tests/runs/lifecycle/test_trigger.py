@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from runs import lifecycle, signals
 from runs.errors import InvalidOption, InvalidPayload, UnknownQueue
 from runs.lifecycle import TriggerItem, TriggerOptions, triggering
+from runs.lifecycle.store import postgresql
 from runs.models import Bucket, Event, Queue, QueueKind, Ready, Run, RunTag, Source
 from runs.states import RunStatus
 from tests.support import factories
@@ -306,3 +307,56 @@ def test_the_key_a_task_names_is_found_in_the_payload_of_every_trigger():
     keys = [Run.objects.get(pk=one.run_id).concurrency_key for one in made]
     assert keys == ["a", "a", "b", "c"]
     assert sorted(Bucket.objects.values_list("concurrency_key", flat=True)) == ["a", "b", "c"]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one way")
+class TestTheWayOfOne:
+    """One run alone goes in by a statement of its own; nobody can tell from the rows."""
+
+    @pytest.fixture(params=[None, 2])
+    def threshold(self, request):
+        connection.ensure_connection()
+        raw = connection.connection
+        before, raw.prepare_threshold = raw.prepare_threshold, request.param
+        yield request.param
+        raw.prepare_threshold = before
+
+    def rows(self, monkeypatch, **options):
+        taken = []
+        alone = postgresql.PostgresStore.insert_one
+        monkeypatch.setattr(
+            postgresql.PostgresStore, "insert_one", lambda *a: taken.append(alone(*a)) or taken[-1]
+        )
+        run = trigger(payload='"\\"\'\\u2028%s\\\\"', **options)
+        facts = {field.attname: getattr(run, field.attname) for field in Run._meta.fields}
+        changing = {"id", "sort_key", "created_at", "queued_at", "updated_at", "delay_until"}
+        rest = {name: value for name, value in facts.items() if name not in changing}
+        event = Event.objects.filter(run_id=run.pk).values("kind", "status", "actor", "data").get()
+        ready = Ready.objects.filter(run_id=run.pk).values("bucket_id", "sort_key").get()
+        assert ready["sort_key"] == run.sort_key
+        return taken[-1], rest, event, ready["bucket_id"]
+
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"concurrency_key": "a'b"}, {"delay": 60.0, "metadata": "{}", "priority": 3.0}],
+    )
+    def test_the_rows_are_the_same(self, options, monkeypatch):
+        connection.ensure_connection()
+        trigger(**options)  # makes the bucket
+        found = []
+        for threshold in (None, 2):
+            monkeypatch.setattr(connection.connection, "prepare_threshold", threshold)
+            found.append(self.rows(monkeypatch, **options))
+        (one, *others), (two, *same) = found
+        assert (one, two) == (False, True)
+        assert others == same
+
+    def test_a_missing_bucket_is_made(self, threshold):
+        assert Ready.objects.filter(run_id=trigger(concurrency_key="new").pk).exists()
+
+    def test_it_belongs_to_the_callers_transaction(self, threshold):
+        trigger()
+        with transaction.atomic():
+            run = trigger()
+            transaction.set_rollback(True)
+        assert not Run.objects.filter(pk=run.pk).exists()
