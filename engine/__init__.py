@@ -36,6 +36,7 @@ from engine.sdk.hooks import hooks
 from engine.sdk.idempotency import idempotency_key
 from engine.sdk.locals import LocalKey, locals  # noqa: A004  the reference's name
 from engine.sdk.logs import logger
+from engine.sdk.metadata import metadata, tags
 from engine.sdk.opening import wait_until
 from engine.sdk.queues import queue
 from engine.sdk.results import BatchResult, First, Result, RunError, TokenResult
@@ -85,9 +86,11 @@ __all__ = [
     "idempotency_key",
     "locals",
     "logger",
+    "metadata",
     "queue",
     "retry",
     "step",
+    "tags",
     "task",
     "tasks",
     "wait",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from engine.runtime import Launch, Launched, Minted, TokenWish
+from engine.runtime import Changes, Launch, Launched, Minted, TokenWish
 from engine.sdk.blocking import blocking
 from runs import conf, lifecycle
 from runs.errors import PayloadTooLarge
@@ -55,6 +55,14 @@ class StoredRuns:
         if status is not None:
             found = found.filter(status=status)
         return [described(token) for token in found[:limit]]
+
+    def update_metadata(self, run_id: str, changes: Changes) -> dict[str, Any]:
+        return lifecycle.update_metadata(
+            run_id, changes.own, parent=changes.parent, root=changes.root
+        )
+
+    def add_tags(self, run_id: str, tags: Sequence[str]) -> None:
+        lifecycle.add_tags(run_id, tags)
 
 
 def item_of(launch: Launch) -> TriggerItem:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypedDict
 
+from runs.metadata import Operation
+
 
 class LaunchOptions(TypedDict, total=False):
     """Checked options of one launch; a name left out means the task's default.
@@ -75,6 +77,22 @@ class Minted(NamedTuple):
     is_cached: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Operations on metadata (`runs.metadata`) by whose they are."""
+
+    own: list[Operation] = field(default_factory=list)
+    parent: list[Operation] = field(default_factory=list)
+    root: list[Operation] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.own or self.parent or self.root)
+
+    def before(self, later: "Changes") -> "Changes":
+        """These, and `later` after them."""
+        return Changes(self.own + later.own, self.parent + later.parent, self.root + later.root)
+
+
 class Runtime(Protocol):
     """What the SDK needs from the engine."""
 
@@ -97,6 +115,12 @@ class Runtime(Protocol):
         self, status: str | None, tags: tuple[str, ...], limit: int
     ) -> list[dict[str, Any]]:
         """Tokens, newest first."""
+
+    def update_metadata(self, run_id: str, changes: Changes) -> dict[str, Any]:
+        """Store changes of a run's metadata, and of its parent's and root's; the metadata then."""
+
+    def add_tags(self, run_id: str, tags: Sequence[str]) -> None:
+        """Add tags to a run, all or none."""
 
 
 class NotReady(RuntimeError):

@@ -82,6 +82,7 @@ class Process:
                 Calls(delivery) as calls,
             ):
                 outcome = work(task, ctx, calls, replay)
+                ctx._close()
         damage = self.clean.restore()
         return replace(outcome, recycle=damage) if damage else outcome
 

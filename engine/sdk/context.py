@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from engine.sdk.cancellation import CancelSignal
+from engine.sdk.notes import Notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,15 @@ class Context:
         if not self._watched:
             self._watched.append(True)
         return self._signal
+
+    @cached_property
+    def _notes(self) -> Notes:
+        return Notes(self.run.id, self.run.metadata)
+
+    def _close(self) -> None:
+        """The body has ended: what it noted is stored."""
+        if "_notes" in self.__dict__:
+            self._notes.close()
 
 
 _current: ContextVar[Context | None] = ContextVar("trackside_context", default=None)

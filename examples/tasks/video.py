@@ -1,6 +1,6 @@
 """A long run that reports how far it is and stops when it is asked to."""
 
-from engine import Context, logger, task
+from engine import Context, logger, metadata, task
 
 
 @task(id="convert-video", machine="medium-1x", max_duration="10m")
@@ -14,6 +14,7 @@ def convert_video(payload, ctx: Context) -> str:
                 logger.warning("asked to stop", reason=ctx.signal.reason)
                 ctx.signal.raise_if_aborted()
             print(f"{(done + 1) / seconds:.0%}")
+            metadata.set("progress", {"done": done + 1, "of": seconds})
     finally:
         logger.info("closed the file")
     return "converted.mp4"

@@ -1,5 +1,6 @@
 """The only writers of a status: one verb, one function."""
 
+from runs.lifecycle.annotating import add_tags, update_metadata
 from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.logs import open_log_months
 from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
@@ -22,6 +23,7 @@ __all__ = [
     "TriggerItem",
     "TriggerOptions",
     "Triggered",
+    "add_tags",
     "cancel",
     "cancel_orphans",
     "expire_due",
@@ -40,4 +42,5 @@ __all__ = [
     "trigger",
     "trigger_many",
     "unpark",
+    "update_metadata",
 ]

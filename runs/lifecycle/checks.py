@@ -37,7 +37,7 @@ def item(asked: TriggerItem) -> None:
     options = asked.options
     for name, longest in LENGTHS.items():
         text(name, getattr(options, name), longest)
-    _tags(options.tags)
+    tags(options.tags)
     _numbers(options)
     _metadata(options.metadata)
     _delay(options.delay)
@@ -57,12 +57,13 @@ def text(name: str, value: str | None, longest: int | None = None) -> None:
         raise InvalidOption(name, f"{name} has at most {longest:,} characters.")
 
 
-def _tags(tags: tuple[str, ...] | None) -> None:
-    if tags is None:
+def tags(wanted: tuple[str, ...] | None) -> None:
+    """Raise InvalidOption for too many tags, or one that is no tag."""
+    if wanted is None:
         return
-    if len(set(tags)) > MAX_TAGS:
-        raise InvalidOption("tags", f"A run has at most {MAX_TAGS} tags; got {len(set(tags))}.")
-    for tag in tags:
+    if len(set(wanted)) > MAX_TAGS:
+        raise InvalidOption("tags", f"A run has at most {MAX_TAGS} tags; got {len(set(wanted))}.")
+    for tag in wanted:
         text("tags", tag)
         if not 1 <= len(tag) <= 128:
             raise InvalidOption("tags", "A tag has 1 to 128 characters.")

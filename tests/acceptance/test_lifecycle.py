@@ -19,7 +19,7 @@ def test_a_run_completes_with_its_output(calm):
     assert calm.completed(calm.trigger("work", {"seconds": 0})).output == '{"seconds":0}'
 
 
-def test_lines_are_there_while_the_body_runs(calm):
+def test_lines_and_notes_are_there_while_the_body_runs(calm):
     until = calm.home / "talked"
     run_id = calm.trigger("talk", {"until": str(until)})
     lines = LogLine.objects.filter(run_id=run_id)
@@ -28,7 +28,9 @@ def test_lines_are_there_while_the_body_runs(calm):
         ("stdout", 20, "said hello"),
         ("talk", 30, "logged hello"),
     }
-    assert calm.run(run_id).status == RunStatus.EXECUTING
+    eventually(lambda: calm.run(run_id).metadata == '{"said":"hello"}', within=5)
+    run = calm.run(run_id)
+    assert (run.status, run.tag_list) == (RunStatus.EXECUTING, ["talked"])
     until.touch()
 
 

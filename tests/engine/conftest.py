@@ -6,7 +6,7 @@ import pytest
 
 from engine import hooks, runtime
 from engine.registry import registry
-from engine.runtime import Launch, Launched
+from engine.runtime import Changes, Launch, Launched
 from engine.sdk import defaults
 from engine.sdk import hooks as hookchains
 
@@ -14,6 +14,10 @@ from engine.sdk import hooks as hookchains
 @dataclass
 class FakeRuntime:
     launches: list[Launch] = field(default_factory=list)
+    changes: list[tuple[str, Changes]] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    #: Raised by whatever stores something, once each.
+    failures: list[BaseException] = field(default_factory=list)
 
     def trigger(self, launch):
         return self.trigger_many([launch])[0]
@@ -22,6 +26,19 @@ class FakeRuntime:
         first = len(self.launches)
         self.launches.extend(launches)
         return [Launched(f"run_{first + number}") for number, _ in enumerate(launches)]
+
+    def update_metadata(self, run_id, changes):
+        self.fail()
+        self.changes.append((run_id, changes))
+        return {"stored": True}
+
+    def add_tags(self, run_id, tags):
+        self.fail()
+        self.tags += tags
+
+    def fail(self):
+        if self.failures:
+            raise self.failures.pop(0)
 
     @property
     def last(self):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from _notes import note, noted  # type: ignore[import-not-found]
 
-from engine import queue, retry, task
+from engine import metadata, queue, retry, tags, task
 
 ONCE = retry(max_attempts=1)
 QUICK = retry(max_attempts=6, min_timeout=0.05, max_timeout=0.2)
@@ -58,6 +58,8 @@ def flaky(payload, ctx):
 @task(id="talk", retry=ONCE)
 def talk(payload):
     print("said hello")
+    metadata.set("said", "hello")
+    tags.add("talked")
     logging.getLogger("talk").warning("logged %s", "hello")
     while not Path(payload["until"]).exists():
         time.sleep(0.01)
