@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from runs.models import Attempt, Run
-from runs.states import AttemptStatus, RunStatus
+from runs.models import Attempt, Run, Waitpoint
+from runs.states import AttemptStatus, RunStatus, TokenStatus
 
 S = RunStatus
 
@@ -40,6 +40,12 @@ LOOKS: dict[str, Look] = {
     ),
     S.EXPIRED: Look("Expired", "expired", "idle", "Its time to live passed before it could start."),
 }
+TOKEN_LOOKS: dict[str, Look] = {
+    TokenStatus.WAITING: Look("Waiting", "waiting", "parked", "Nobody has completed it yet."),
+    TokenStatus.COMPLETED: Look("Completed", "completed", "ok", "Its answer is stored."),
+    TokenStatus.TIMED_OUT: Look("Timed out", "timed-out", "bad", "Nobody completed it in time."),
+}
+RESUMING = Look("Resuming", "queued", "idle", "Its wait is over; it goes on once a slot is free.")
 CANCELING = Look("Canceling", "canceling", "idle", "Asked to stop; the code is still running.")
 RETRYING = Look("Reattempting", "reattempting", "active", "An attempt failed; the next one is due.")
 RECOVERED = Look("Completed", "recovered", "ok", "Succeeded after more than one attempt.")
@@ -57,6 +63,8 @@ def look(run: Run) -> Look:
         return CANCELING
     if run.is_retrying:
         return RETRYING
+    if run.is_resuming:
+        return RESUMING
     if run.status == S.COMPLETED and tries(run) > 1:
         return RECOVERED
     return LOOKS[run.status]
@@ -69,9 +77,14 @@ def attempt_look(attempt: Attempt) -> Look:
     return LOOKS[attempt.status]
 
 
+def token_look(token: Waitpoint) -> Look:
+    """The look of a wait token."""
+    return TOKEN_LOOKS[token.status]
+
+
 def tries(run: Run) -> int:
     """Attempts that count against `max_attempts`."""
-    return run.attempt_number - run.uncounted_attempts
+    return run.attempts_begun - run.uncounted_attempts
 
 
 def can_cancel(run: Run) -> bool:

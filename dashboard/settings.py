@@ -161,6 +161,7 @@ Q_CLUSTER = {
 }
 
 TRACKSIDE = {
+    "URL": environment.text("TRACKSIDE_URL", f"http://{HOST}:{PORT}"),
     "ENVIRONMENT": {
         "name": environment.text("TRACKSIDE_ENVIRONMENT_NAME", "Development"),
         "kind": KIND,

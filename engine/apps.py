@@ -16,6 +16,7 @@ class EngineConfig(AppConfig):
 
     def ready(self) -> None:
         runtime.install(import_module("engine.launching").StoredRuns())
+        import_module("engine.checks")
         wakeup = import_module("engine.wakeup")
         signals.runs_ready.connect(wakeup.on_runs_ready, dispatch_uid="trackside")
         signals.cancel_requested.connect(wakeup.on_cancel_requested, dispatch_uid="trackside")

@@ -10,11 +10,13 @@ from django.utils import timezone
 
 from engine.discovery import BrokenFile, Catalog
 from engine.sdk import queues
+from engine.sdk.hooks import chain
 from engine.sdk.tasks import Task as Definition
 from runs import conf, lifecycle
 from runs.lifecycle import schedules
 from runs.lifecycle.schedules import Timetable
 from runs.models import Queue, QueueKind, SessionState, Task, WorkerSession
+from runs.retries import RetryPolicy
 
 #: What a registration writes; times and what people set stay.
 FIELDS = [
@@ -29,6 +31,8 @@ FIELDS = [
     "machine",
     "priority",
     "tags",
+    "failure_hooks",
+    "cancel_hooks",
     "version",
     "broken",
     "error",
@@ -73,21 +77,33 @@ def wanted_rows(catalog: Catalog, known: dict[str, Task]) -> list[Task]:
 
 
 def healthy_row(task: Definition[Any, Any], version: str) -> Task:
+    options, hooked = task.effective, chain(task.own_hooks)
+    retry = options.retry or RetryPolicy()
     return Task(
         id=task.id,
         description=task.description,
         file_path=task.source.file,
         schema=task.schema.json_schema(),
-        config=json.dumps({"retry": task.retry.to_json()} | scheduling(task), sort_keys=True),
+        config=json.dumps(
+            {"retry": retry.to_json()} | scheduling(task) | key_path(task), sort_keys=True
+        ),
         queue=task.queue.name,
-        max_attempts=task.retry.max_attempts,
-        max_duration=task.max_duration,
-        ttl=task.ttl,
-        machine=task.machine or conf.get("MACHINE"),
+        max_attempts=retry.max_attempts,
+        max_duration=options.max_duration,
+        ttl=options.ttl,
+        machine=options.machine or conf.get("MACHINE"),
         priority=task.priority,
         tags=json.dumps(task.tags),
+        failure_hooks=hooked.fires_on_failure,
+        cancel_hooks=hooked.fires_on_cancel,
         version=version,
     )
+
+
+def key_path(task: Definition[Any, Any]) -> dict[str, str]:
+    """The place of the concurrency key in the payload, for those who cannot call a function."""
+    key = task.concurrency_key
+    return {"concurrency_key": key} if isinstance(key, str) else {}
 
 
 def broken_row(task_id: str, file: BrokenFile, version: str, before: Task | None) -> Task:

@@ -21,6 +21,7 @@ from engine import versions
 from engine.declared import declared_task_ids
 from engine.leftout import LeftOut
 from engine.registry import DuplicateTaskIds, registry
+from engine.sdk.hooks import hooks
 from engine.sdk.tasks import Task
 from runs import conf
 
@@ -171,6 +172,7 @@ def broken_file(path: Path, error: str) -> BrokenFile:
     ids = tuple(sorted(registered | declared_task_ids(path)))
     for task_id in ids:
         registry.mark_broken(task_id, error)
+    hooks.forget(str(path))
     return BrokenFile(str(path), error, ids)
 
 

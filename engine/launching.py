@@ -1,14 +1,16 @@
 """The runtime over `runs.lifecycle`: launches from code become stored runs."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from engine.runtime import Changes, Launch, Launched
+from engine.runtime import Changes, Launch, Launched, Minted, TokenWish
 from engine.scheduling import StoredSchedules
+from engine.sdk.blocking import blocking
 from runs import conf, lifecycle
 from runs.errors import PayloadTooLarge
-from runs.lifecycle import Triggered, TriggerItem, TriggerOptions
-from runs.models import Source
+from runs.lifecycle import Triggered, TriggerItem, TriggerOptions, tokens
+from runs.models import Source, Waitpoint
 
 
 class StoredRuns:
@@ -19,12 +21,43 @@ class StoredRuns:
     def trigger(self, launch: Launch) -> Launched:
         return self.trigger_many([launch])[0]
 
+    @blocking()
     def trigger_many(self, launches: Sequence[Launch]) -> list[Launched]:
         """Launches of one batch are of one task, so all or none of them are validated."""
         items = [item_of(launch) for launch in launches]
         validated = all(launch.validated for launch in launches)
         made = lifecycle.trigger_many(items, source=Source.SDK, validated=validated)
         return [launched(run) for run in made]
+
+    @blocking()
+    def create_token(self, wish: TokenWish) -> Minted:
+        token, is_cached = tokens.create(
+            timeout=wish.timeout,
+            key=wish.key,
+            key_ttl=wish.key_ttl,
+            tags=wish.tags,
+            schema=wish.schema,
+            run_id=wish.run_id,
+            own_key=wish.own_key,
+        )
+        return Minted(token.pk, tokens.url(token.pk), is_cached)
+
+    @blocking()
+    def complete_token(self, token_id: str, data: str | None, by: str) -> None:
+        tokens.complete(token_id, data, by=by)
+
+    @blocking()
+    def retrieve_token(self, token_id: str) -> dict[str, Any]:
+        return described(tokens.find(token_id))
+
+    @blocking()
+    def list_tokens(
+        self, status: str | None, tags: tuple[str, ...], limit: int
+    ) -> list[dict[str, Any]]:
+        found = Waitpoint.objects.tagged(tags).newest_first()
+        if status is not None:
+            found = found.filter(status=status)
+        return [described(token) for token in found[:limit]]
 
     def update_metadata(self, run_id: str, changes: Changes) -> dict[str, Any]:
         return lifecycle.update_metadata(
@@ -47,3 +80,18 @@ def item_of(launch: Launch) -> TriggerItem:
 
 def launched(run: Triggered) -> Launched:
     return Launched(run.run_id, run.is_cached)
+
+
+def described(token: Waitpoint) -> dict[str, Any]:
+    """A token as plain values."""
+    return {
+        "id": token.pk,
+        "url": tokens.url(token.pk),
+        "status": str(token.status),
+        "output": None if token.output is None else json.loads(token.output),
+        "tags": token.tag_list,
+        "idempotency_key": token.idempotency_key,
+        "created_at": token.created_at,
+        "timeout_at": token.timeout_at,
+        "completed_at": token.completed_at,
+    }

@@ -7,7 +7,7 @@ installs the implementation over `runs.lifecycle`; tests install a fake.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 
 from runs.debounce import Debounce
 from runs.metadata import Operation
@@ -36,6 +36,8 @@ class LaunchOptions(TypedDict, total=False):
     debounce: Debounce
     is_test: bool
     parent_id: str
+    awaited: bool
+    batch_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,27 @@ class ScheduleBook(Protocol):
         """Remove it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenWish:
+    """One wait token to make; durations are seconds. `own_key` tells a run's tokens apart."""
+
+    timeout: float | datetime | None = None
+    key: str | None = None
+    key_ttl: float | None = None
+    tags: tuple[str, ...] = ()
+    schema: str = ""
+    run_id: str | None = None
+    own_key: str = ""
+
+
+class Minted(NamedTuple):
+    """The token that answers a wish."""
+
+    id: str
+    url: str
+    is_cached: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Operations on metadata (`runs.metadata`) by whose they are."""
@@ -160,6 +183,20 @@ class Runtime(Protocol):
 
     def trigger_many(self, launches: Sequence[Launch]) -> list[Launched]:
         """Make many runs, all or none, answered in input order."""
+
+    def create_token(self, wish: TokenWish) -> Minted:
+        """Make a wait token, or find the one its key made."""
+
+    def complete_token(self, token_id: str, data: str | None, by: str) -> None:
+        """Complete a token with JSON text, unless it has ended."""
+
+    def retrieve_token(self, token_id: str) -> dict[str, Any]:
+        """How a token stands."""
+
+    def list_tokens(
+        self, status: str | None, tags: tuple[str, ...], limit: int
+    ) -> list[dict[str, Any]]:
+        """Tokens, newest first."""
 
     def update_metadata(self, run_id: str, changes: Changes) -> dict[str, Any]:
         """Store changes of a run's metadata, and of its parent's and root's; the metadata then."""

@@ -19,8 +19,16 @@ DEFAULTS: dict[str, Any] = {
     # version of the task code; empty means git commit, else a hash of the files
     "VERSION": "",
     "ENVIRONMENT": {"name": "Development", "kind": "dev"},
+    # where people and other services reach the web server, for the addresses of wait tokens
+    "URL": "http://localhost:8000",
     # default machine preset of a task that names none
     "MACHINE": "small-1x",
+    # defaults of tasks that state none: retry as in @task, seconds (0 is none)
+    "RETRY": {},
+    "MAX_DURATION": 0.0,
+    "TTL": 0.0,
+    # whether failed runs are tried again where ENVIRONMENT's kind is "dev"
+    "RETRY_IN_DEV": True,
     # worker processes of one cluster
     "WORKERS": 2,
     # seconds a stopping cluster lets runs finish before it hands them back
@@ -32,6 +40,8 @@ DEFAULTS: dict[str, Any] = {
     # a session renews this often, may be reaped this long after its last renewal
     "HEARTBEAT_SECONDS": 15.0,
     "LEASE_SECONDS": 60.0,
+    # seconds the final hooks of one run may take in a worker that did not execute it
+    "FINAL_HOOKS_SECONDS": 60.0,
     # housekeeping period
     "SWEEP_SECONDS": 5.0,
     # an idle dispatcher looks for work this often even if nobody woke it
@@ -71,6 +81,8 @@ def _read(name: str) -> Any:
     default = DEFAULTS[name]
     value = getattr(settings, "TRACKSIDE", {}).get(name, default)
     text = os.environ.get(f"TRACKSIDE_{name}")
+    if text and isinstance(default, bool):
+        return text.lower() in {"1", "true", "yes", "on"}
     if text and isinstance(default, (int, float)):
         return type(default)(text)
     return text if text and isinstance(default, str) else value

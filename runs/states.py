@@ -45,6 +45,44 @@ class AttemptStatus(TextChoices):
     CANCELED = "CANCELED", "Canceled"
     #: Handed back unfinished when its cluster stopped; does not count as a try.
     RELEASED = "RELEASED", "Released"
+    #: Between two of its segments; never stored.
+    WAITING = "WAITING", "Waiting"
+
+
+class EntryKind(TextChoices):
+    """What a body did that its run's journal remembers."""
+
+    STEP = "step", "Step"
+    #: A wait for a time.
+    WAIT = "wait", "Wait"
+    #: A run it triggered to wait for.
+    CHILD = "child", "Child"
+    #: A wait for a run or a token that was there before.
+    FOR = "for", "Wait for"
+    #: The one of several that was first.
+    FIRST = "first", "First of several"
+    #: A wait token it made.
+    TOKEN = "token", "Wait token"
+    #: Something a person should see: the replay differs from what was recorded.
+    WARNING = "warning", "Warning"
+
+
+class EntryStatus(TextChoices):
+    """How an entry of the journal stands."""
+
+    #: What it waits for says how it stands.
+    PENDING = "PENDING", "Pending"
+    DONE = "DONE", "Done"
+    #: Remembered within its attempt only.
+    FAILED = "FAILED", "Failed"
+
+
+class TokenStatus(TextChoices):
+    """Where a wait token stands."""
+
+    WAITING = "WAITING", "Waiting"
+    COMPLETED = "COMPLETED", "Completed"
+    TIMED_OUT = "TIMED_OUT", "Timed out"
 
 
 S = RunStatus

@@ -45,8 +45,8 @@ def retrieved(run: Run) -> dict[str, Any]:
     return {
         **_related(run),
         "relatedRuns": _relations(run),
-        "attemptCount": run.attempt_number,
-        **_present(
+        "attemptCount": run.attempts_begun,
+        **present(
             batchId=run.batch_id,
             payload=_raw(run.payload),
             output=_raw(run.output) if succeeded else None,
@@ -62,8 +62,8 @@ def _common(run: Run) -> dict[str, Any]:
         "taskIdentifier": run.task_id,
         **_booleans(run.status),
         "isTest": run.is_test,
-        "createdAt": _time(run.created_at),
-        "updatedAt": _time(run.updated_at),
+        "createdAt": time(run.created_at),
+        "updatedAt": time(run.updated_at),
         "tags": run.tag_list,
         "costInCents": 0,
         "baseCostInCents": 0,
@@ -74,14 +74,14 @@ def _common(run: Run) -> dict[str, Any]:
 
 def _optional(run: Run) -> dict[str, Any]:
     expired = run.status == RunStatus.EXPIRED
-    return _present(
+    return present(
         idempotencyKey=run.idempotency_key,
         version=run.version or None,
-        startedAt=_time(run.started_at),
-        finishedAt=_time(run.finished_at),
-        delayedUntil=_time(run.delay_until),
+        startedAt=time(run.started_at),
+        finishedAt=time(run.finished_at),
+        delayedUntil=time(run.delay_until),
         ttl=None if run.ttl is None else f"{run.ttl:.15g}s",
-        expiredAt=_time(run.finished_at) if expired else None,
+        expiredAt=time(run.finished_at) if expired else None,
         metadata=_raw(run.metadata),
         queue={"name": run.queue},
         concurrencyKey=run.concurrency_key,
@@ -114,7 +114,7 @@ def _relations(run: Run) -> dict[str, Any]:
         found.id: _related(found) for found in _light(Run.objects.filter(id__in=wanted))
     }
     children = _light(Run.objects.filter(parent_id=run.id).order_by("id")[:CHILDREN])
-    return _present(
+    return present(
         root=relatives.get(run.root_id),
         parent=relatives.get(run.parent_id),
         children=[_related(child) for child in children] or None,
@@ -132,14 +132,14 @@ def _error(run: Run) -> dict[str, Any] | None:
     if not run.error:
         return {"message": run.reason} if run.reason else None
     stored = json.loads(run.error)
-    return _present(
+    return present(
         message=str(stored.get("message") or ""),
         name=stored.get("name") or None,
         stackTrace=stored.get("stack_trace") or None,
     )
 
 
-def _present(**fields: Any) -> dict[str, Any]:
+def present(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -147,7 +147,7 @@ def _raw(text: str | None) -> Raw | None:
     return None if text is None else Raw(text)
 
 
-def _time(moment: datetime | None) -> str | None:
+def time(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

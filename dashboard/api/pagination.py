@@ -1,12 +1,12 @@
 """Cursor pages, newest first. A cursor is the id of the run at the page's edge."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from dashboard.api import objects
 from dashboard.api.errors import ApiError
-from runs.models.run import RunQuerySet
 
 DEFAULT, LARGEST = 25, 100
 RUN_ID = re.compile(r"run_[0-9a-z]{1,26}", re.ASCII)
@@ -21,7 +21,7 @@ class Page:
     before: str = ""
 
 
-def page(values: dict[str, str]) -> Page:
+def page(values: dict[str, str], shape: re.Pattern[str] = RUN_ID) -> Page:
     """The page asked for by page[size], page[after] and page[before]; raises a 400."""
     size = values.get("page[size]", str(DEFAULT))
     if not (size.isascii() and size.isdigit() and 1 <= int(size[:9]) <= LARGEST):
@@ -30,12 +30,12 @@ def page(values: dict[str, str]) -> Page:
     if after and before:
         raise ApiError(400, "Use page[after] or page[before], not both.")
     for name, cursor in (("page[after]", after), ("page[before]", before)):
-        if cursor and RUN_ID.fullmatch(cursor) is None:
+        if cursor and shape.fullmatch(cursor) is None:
             raise ApiError(400, f"{name} must be a cursor from an earlier page.")
     return Page(int(size), after, before)
 
 
-def paged(runs: RunQuerySet, asked: Page) -> dict[str, Any]:
+def paged(runs: Any, asked: Page, show: Callable[[Any], Any] = objects.listed) -> dict[str, Any]:
     """`{"data", "pagination": {"next"?, "previous"?}}` of one page."""
     if asked.before:
         found = list(runs.filter(id__gt=asked.before).order_by("id")[: asked.size + 1])
@@ -52,4 +52,4 @@ def paged(runs: RunQuerySet, asked: Page) -> dict[str, Any]:
         edges["next"] = shown[-1].id
     if shown and has_previous:
         edges["previous"] = shown[0].id
-    return {"data": [objects.listed(run) for run in shown], "pagination": edges}
+    return {"data": [show(run) for run in shown], "pagination": edges}

@@ -1,6 +1,6 @@
 """The query string of a list of runs, in the reference's names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,11 +41,11 @@ OTHERS = {"filter[isTest]", "filter[env]", "page[size]", "page[after]", "page[be
 KNOWN = {*COLUMNS, *FIELDS, *ABSENT, *TIMES, *OTHERS}
 
 
-def values(query: QueryDict) -> dict[str, str]:
+def values(query: QueryDict, known: Collection[str] = KNOWN) -> dict[str, str]:
     """Every parameter once, repeated ones joined by commas; raises a 400 for unknown ones."""
     found = {name: ",".join(query.getlist(name)) for name in query}
     for name, value in found.items():
-        if name not in KNOWN:
+        if name not in known:
             raise _bad(name[:60], "is not a parameter of this list")
         if "\x00" in value:
             raise _bad(name, "must not contain U+0000")

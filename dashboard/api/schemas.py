@@ -129,6 +129,15 @@ class Cancel(Body):
     keep_children: bool = False
 
 
+class NewToken(Body):
+    """What a wait token may be made with."""
+
+    timeout: int | float | Text | None = None
+    tags: Annotated[list[Text] | None, BeforeValidator(_listed)] = None
+    idempotency_key: Annotated[Text, Field(min_length=1, max_length=2048)] | None = None
+    idempotency_key_ttl: str | None = Field(None, alias="idempotencyKeyTTL")
+
+
 def options(values: dict[str, Any], where: str = "") -> TriggerOptions:
     """TriggerOptions of the reference's `values`. Raises a 400 or 422, or InvalidOption."""
     for name in sorted(UNSUPPORTED & values.keys()):
@@ -139,7 +148,7 @@ def options(values: dict[str, Any], where: str = "") -> TriggerOptions:
     return TriggerOptions(
         queue=body.queue.name if body.queue else None,
         concurrency_key=body.concurrency_key,
-        delay=_delay(body.delay),
+        delay=moment_or_seconds(body.delay, "delay"),
         ttl=None if body.ttl is None else durations.seconds(body.ttl, "ttl"),
         **_idempotency(body),
         tags=_tags(body.tags),
@@ -155,23 +164,23 @@ def options(values: dict[str, Any], where: str = "") -> TriggerOptions:
     )
 
 
-def _delay(text: str | None) -> float | datetime | None:
+def moment_or_seconds(value: str | float | None, option: str) -> float | datetime | None:
     """Seconds of a duration, or the moment an ISO 8601 text names (UTC unless it says otherwise)."""
-    if text is None:
+    if value is None:
         return None
     try:
-        return durations.seconds(text, "delay")
+        return durations.seconds(value, option)
     except InvalidOption:
-        return _moment(text)
+        return _moment(str(value), option)
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str, option: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text[:64])
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidOption(
-            "delay", "delay must be a duration like “1h30m” or an ISO 8601 date."
+            option, f"{option} must be a duration like “1h30m” or an ISO 8601 date."
         ) from error
 
 

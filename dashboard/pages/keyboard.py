@@ -24,6 +24,7 @@ SHORTCUTS = (
     Shortcut("g t", "Test", "go:test"),
     Shortcut("g q", "Queues", "go:queues"),
     Shortcut("g s", "Schedules", "go:schedules"),
+    Shortcut("g k", "Wait tokens", "go:waitpoints"),
     Shortcut("g w", "Workers", "go:workers"),
     Shortcut("L", "Pause or resume live updates", "do:live"),
     Shortcut("Escape", "Leave a field, close a menu, drop the selection", "do:escape"),
@@ -44,7 +45,7 @@ SHORTCUTS = (
     Shortcut("c", "Cancel the row, the run or the selection", "act:cancel", "Lists and runs"),
     *(
         Shortcut(str(number), f"Tab {number}", f"act:tab{number}", "One run")
-        for number in range(1, 6)
+        for number in range(1, 7)
     ),
     Shortcut("u", "Up to the list", "act:up", "One run"),
     Shortcut("P", "Parent run", "act:parent", "One run"),

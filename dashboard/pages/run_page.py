@@ -10,6 +10,7 @@ from dashboard import presenters
 from dashboard.pages import live, run_tabs, shell
 from dashboard.pages.page import page
 from runs.models import Event, LogLine, Run
+from runs.reads import waits
 from runs.reads.gates import Gate, ahead, gates
 
 #: Seconds between two looks: while it executes, and while it stands somewhere.
@@ -64,6 +65,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "tab": tab,
         "tabs": run_tabs.TABS,
         "gates": shut,
+        "wait": waits.of(run),
         "ahead": place,
         "tries": presenters.tries(run),
         "can_cancel": presenters.can_cancel(run),

@@ -15,7 +15,7 @@ TAGS = 3
 #: What a line is made of; the rest of a run's many columns stays in the table.
 COLUMNS = (
     "id", "task_id", "queue", "status", "reason", "error", "tags", "is_test", "max_attempts",
-    "attempt_number", "uncounted_attempts", "created_at", "queued_at", "started_at",
+    "attempt_number", "uncounted_attempts", "waited_attempt", "created_at", "queued_at", "started_at",
     "finished_at", "cancel_requested_at", "updated_at",
 )  # fmt: skip
 

@@ -3,22 +3,24 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard import presenters
-from dashboard.pages import documents, run_facts, tracebacks
+from dashboard.pages import documents, run_facts, run_journal, tracebacks
 from dashboard.pages.tracebacks import Failure
 from runs.models import Attempt, Event, LogLine, Run, WorkerSession
 from runs.reads import attempts
+from runs.reads.attempts import Segment
 
 TABS = (
     ("overview", "Overview"),
     ("data", "Payload & output"),
     ("logs", "Logs"),
+    ("journal", "Steps & waits"),
     ("timeline", "Timeline"),
     ("detail", "Detail"),
 )
@@ -37,6 +39,9 @@ class AttemptCard:
     failure: Failure | None
     host: str
     took: timedelta
+    #: Its pieces between waits, and how long they executed together.
+    segments: list[Segment]
+    executed: timedelta
 
 
 def find(name: str) -> str:
@@ -54,6 +59,7 @@ def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
     ids = {attempt.session_id for attempt in found}
     hosts = dict(WorkerSession.objects.filter(id__in=ids).values_list("id", "host"))
     now = timezone.now()
+    pieces = attempts.segments(run.pk) if run.waited_attempt else {}
     cards = [
         AttemptCard(
             attempt=attempt,
@@ -61,6 +67,8 @@ def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
             failure=tracebacks.read(attempt.error),
             host=hosts.get(attempt.session_id, ""),
             took=(attempt.finished_at or now) - attempt.started_at,
+            segments=pieces.get(attempt.number, []),
+            executed=_executed(pieces.get(attempt.number, []), now),
         )
         for attempt in found
     ]
@@ -68,6 +76,10 @@ def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
         "cards": cards,
         "failure": tracebacks.read(run.error) if run.is_final and not cards else None,
     }
+
+
+def _executed(segments: list[Segment], now: datetime) -> timedelta:
+    return sum(((one.ended_at or now) - one.started_at for one in segments), timedelta())
 
 
 def _data(run: Run, request: HttpRequest) -> dict[str, Any]:
@@ -149,6 +161,7 @@ _READERS: dict[str, Callable[[Run, HttpRequest], dict[str, Any]]] = {
     "overview": _overview,
     "data": _data,
     "logs": _logs,
+    "journal": run_journal.context,
     "timeline": _timeline,
     "detail": _detail,
 }

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from dashboard.pages import (
+    answers,
     bulk,
     cancel,
     jump,
@@ -15,6 +16,7 @@ from dashboard.pages import (
     schedules,
     shortcuts,
     test,
+    waitpoints,
     workers,
 )
 
@@ -43,6 +45,10 @@ urlpatterns = [
     path("schedules/<str:schedule_id>", schedules.detail, name="schedule"),
     path("schedules/<str:schedule_id>/edit", schedule_form.edit, name="schedule_edit"),
     path("schedules/<str:schedule_id>/delete", schedules.delete, name="schedule_delete"),
+    path("wait-tokens", waitpoints.index, name="waitpoints"),
+    path("wait-tokens/<str:token_id>", waitpoints.detail, name="waitpoint"),
+    path("runs/<str:run_id>/skip", waitpoints.skip, name="skip_wait"),
+    path("wait/<str:token_id>/<str:signature>", answers.answer, name="answer"),
     path("workers", workers.index, name="workers"),
     path("jump", jump.jump, name="jump"),
     path("help/shortcuts", shortcuts.sheet, name="shortcuts"),

@@ -227,6 +227,8 @@ class Head(ctypes.Structure):
         ("fenced", ctypes.c_int64),
         #: When the sentinel last looked around.
         ("tick", ctypes.c_int64),
+        #: Final hooks are due: a worker that changes buckets becomes free for them.
+        ("owed", ctypes.c_int64),
         #: The dispatcher looks every few milliseconds for workers to relieve.
         ("watching", ctypes.c_int64),
         ("session", ctypes.c_char * 48),

@@ -24,7 +24,7 @@ from engine.cluster.dispatcher import prepare_child
 from engine.cluster.lines import LineBook
 from engine.maintenance import Housekeeping
 from runs import conf, lifecycle, signals
-from runs.lifecycle import attempts, sessions, store
+from runs.lifecycle import attempts, finalhooks, sessions, store
 from runs.models import Lease, Run
 from runs.states import RunStatus
 
@@ -157,6 +157,9 @@ class Bookkeeper:
         if death.left:
             signals.runs_ready.send(sender=Run)
         if not Lease.objects.filter(pk=death.run_id, token=death.token).exists():
+            hooks, session = (death.run_id, death.token), self.board.session_id
+            blame = death.killed != Ask.SHUTDOWN
+            finalhooks.lose(*hooks, describe(death), session, blame=blame)
             return
         if death.entered:
             books.start(death.run_id, death.token, death.pid, death.entered)
@@ -201,7 +204,9 @@ class Bookkeeper:
 
     def look_for_cancels(self) -> None:
         busy = [slot.run_id for slot in self.board if slot.is_busy]
-        asked = Run.objects.filter(pk__in=busy, cancel_requested_at__isnull=False)
+        asked = Run.objects.filter(
+            pk__in=busy, cancel_requested_at__isnull=False, finished_at__isnull=True
+        )
         for run_id in asked.values_list("pk", flat=True) if busy else []:
             slot = self.board.slot_of(run_id)
             if slot is not None and slot.ask_to_stop(Ask.CANCEL):

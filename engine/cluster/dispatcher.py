@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connections
@@ -20,12 +20,14 @@ from engine.cluster.channels import Channel
 from engine.cluster.processes import die_with_parent, name_process
 from engine.cluster.together import TAKEN, Relief
 from runs import conf, lifecycle
+from runs.lifecycle import finalhooks
 from runs.lifecycle.store import Claim, SessionLost, Store, dedicated
 
 log = logging.getLogger("trackside")
 
 #: Seconds between two looks when a claim met only locked rows.
 CONTENDED = 0.002
+HOUR = 3600.0
 #: Seconds between two looks at workers that hold several runs.
 WATCH = 0.01
 #: Seconds without checking the LISTEN link.
@@ -50,6 +52,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.due_in = self.fire_at = 0.0
         self.relief = Relief(board)
         self.execute: Any = None
+        self.conclude: Any = None
         super().__init__(list_key="trackside")
 
     def ping(self) -> bool:
@@ -88,6 +91,10 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             self.wait(0.1)
             return []
         free = self.board.free()
+        owed = self.owed(len(free)) if free and self.board.head.owed else []
+        if owed:
+            pairs = zip(free, owed, strict=False)
+            return [self.assigned(slot, claim, self.conclude) for slot, claim in pairs]
         claims = self.claim(len(free)) if free else []
         if claims:
             return [self.assigned(slot, claim) for slot, claim in zip(free, claims, strict=False)]
@@ -113,13 +120,19 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             self.board.head.fenced = 1
             return []
 
-    def assigned(self, slot: int, claim: Claim) -> tuple[None, str]:
+    def owed(self, slots: int) -> list[Claim]:
+        """Final hooks that are due, for half of the free workers at most: runs go on beside them."""
+        taken = finalhooks.take((slots + 1) // 2)
+        self.board.head.owed = len(taken)
+        return taken
+
+    def assigned(self, slot: int, claim: Claim, func: Any = None) -> tuple[None, str]:
         """Put the claim on the board and wrap it for the worker's inbox."""
         self.board.slots[slot].assign(*claim, State.ASSIGNED)
         package = {
             "id": claim.run_id,
             "name": claim.run_id,
-            "func": self.execute,
+            "func": func or self.execute,
             "args": (claim.run_id, claim.token),
             "kwargs": {},
             "slot": slot,
@@ -133,6 +146,8 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         if has_free and self.store.claimable():
             return CONTENDED
         self.promote(every=0.0)
+        if has_free and self.board.head.owed:
+            return CONTENDED
         return min(self.due_in, float(conf.get("POLL_SECONDS")))
 
     def promote(self, *, every: float) -> None:
@@ -142,9 +157,11 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.promoted_at = time.monotonic()
         while lifecycle.promote_due():
             continue
-        due = lifecycle.next_due()
-        wait = due - timezone.now() if due is not None else timedelta(hours=1)
-        self.due_in = max(min(wait.total_seconds(), self.fire()), 0.001)
+        self.due_in = max(min(seconds_until(lifecycle.next_due()), self.fire()), 0.001)
+        hooks_in = seconds_until(finalhooks.next_due())
+        self.board.head.owed = hooks_in <= 0
+        if hooks_in > 0:
+            self.due_in = min(self.due_in, hooks_in)
 
     def fire(self) -> float:
         """Make the runs of schedules that are due; returns the seconds until the next look.
@@ -154,8 +171,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         now = time.monotonic()
         if now >= self.fire_at:
             due = firing_due()
-            wait = (due - timezone.now()).total_seconds() if due is not None else FIRE
-            self.fire_at = now + min(max(wait, CONTENDED), FIRE)
+            self.fire_at = now + min(max(seconds_until(due), CONTENDED), FIRE)
         return self.fire_at - now
 
     def wait(self, seconds: float) -> None:
@@ -222,6 +238,10 @@ def firing_due() -> datetime | None:
     except Exception:
         log.exception("Schedules could not be fired; they will be tried again.")
         return None
+
+
+def seconds_until(due: datetime | None) -> float:
+    return (due - timezone.now()).total_seconds() if due is not None else HOUR
 
 
 def prepare_child(parent: int, name: str) -> None:

@@ -1,12 +1,21 @@
 """From a stored run to what the executor takes, and from its outcome to what is stored."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.execution import outcomes
 from engine.execution.assignment import Assignment
 from engine.sdk.machines import PRESETS
+from runs.journal import Pause
 from runs.lifecycle import attempts, store
+
+
+class Leaving(NamedTuple):
+    """A run that leaves its worker for a wait, in the place of an ending."""
+
+    run_id: str
+    token: str
+    pause: Pause
 
 
 def memory_of(machine: str) -> int:
@@ -24,18 +33,21 @@ def assignment_of(work: store.Assignment) -> Assignment:
 
 def ending_of(  # noqa: PLR0911  one branch for each outcome
     work: store.Assignment, outcome: outcomes.Outcome
-) -> store.Ending:
+) -> store.Ending | Leaving:
     """What an outcome means for the run."""
     run, token = work.run_id, work.token
     match outcome:
         case outcomes.Succeeded(output=output):
             return attempts.complete(run, token, output)
         case outcomes.Failed(retry_delay=None):
-            return attempts.fail(run, token, outcome.error, outcome.final_status)
+            hooked = outcome.hooked
+            return attempts.fail(run, token, outcome.error, outcome.final_status, hooked=hooked)
         case outcomes.Failed(error=error, retry_delay=float(delay), machine=machine):
             return attempts.retry(run, token, error, delay, machine=machine)
-        case outcomes.Canceled(error=error):
-            return attempts.acknowledge_cancel(run, token, error)
+        case outcomes.Canceled(error=error, hooked=hooked):
+            return attempts.acknowledge_cancel(run, token, error, hooked=hooked)
+        case outcomes.Suspended(pause=pause):
+            return Leaving(run, token, pause)
         case outcomes.Missing(reason=reason):
             return attempts.park(run, token, reason)
         case outcomes.Interrupted(reason=reason):

@@ -20,15 +20,16 @@ if __name__ == "__main__":
 
 from django.db import DatabaseError, InterfaceError, connections
 
+from engine.cluster.endings import Leaving
 from runs import signals
-from runs.lifecycle import store
+from runs.lifecycle import attempts, store
 from runs.models import Run
 from runs.states import RunStatus
 
 FRESH = ("-m", "engine.cluster.lastwords")
 
 
-def speak(ending: store.Ending, began: int) -> NoReturn:
+def speak(ending: store.Ending | Leaving, began: int) -> NoReturn:
     """Become a program that writes the ending of a body that was entered at `began`.
 
     Called in the damaged process. CLOCK_MONOTONIC nanoseconds.
@@ -53,19 +54,30 @@ def main(letter: int) -> None:
         ending, began = pickle.load(opened)  # noqa: S301  from this very process
     while not written(ending, began):
         time.sleep(1)
-    if ending.status == RunStatus.QUEUED:
+    if isinstance(ending, Leaving) or ending.status == RunStatus.QUEUED:
         signals.runs_ready.send(sender=Run)
 
 
-def written(ending: store.Ending, began: int) -> bool:
+def written(ending: store.Ending | Leaving, began: int) -> bool:
     """Whether the database answered. Safe to repeat: the write is fenced by its token."""
     try:
         store.current().start(ending.run_id, ending.token, os.getpid(), began)
-        store.current().finish(ending)
+        if isinstance(ending, Leaving):
+            leave(ending)
+        else:
+            store.current().finish(ending)
     except (DatabaseError, InterfaceError):
         connections.close_all()
         return False
     return True
+
+
+def leave(leaving: Leaving) -> None:
+    """Nobody here can go on with a run whose wait is over already: it is handed back."""
+    done = store.current().suspend(*leaving)
+    if done.outcome == "ready":
+        reason = "Its worker was replaced right when its wait was over."
+        store.current().finish(attempts.release(leaving.run_id, leaving.token, reason))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from django import db
 from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper
+from engine.cluster import bookkeeper, conclusions
 from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
@@ -297,5 +297,5 @@ class StopFlag:
 def dispatch(task_queue: Inboxes, stop: StopFlag, broker: DispatchBroker) -> None:
     """The dispatcher process: django-q2's own loop."""
     prepare_child(broker.parent, "ts-dispatcher")
-    broker.execute = workers.execute
+    broker.execute, broker.conclude = workers.execute, conclusions.conclude
     django_q.cluster.pusher(task_queue, stop, broker)

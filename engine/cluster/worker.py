@@ -18,7 +18,8 @@ from engine import catalog, discovery
 from engine.cluster import lastwords, together
 from engine.cluster.board import Ask, Board, Slot, State
 from engine.cluster.channels import Channel, TaskQueue
-from engine.cluster.endings import assignment_of, ending_of, memory_of
+from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
+from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.processes import (
     adopt_orphans,
@@ -63,9 +64,12 @@ class Place:
     executed: int = 0
     #: How the process stood before it executed anything.
     clean: Snapshot | None = None
-    #: CLOCK_MONOTONIC nanoseconds of the last body.
+    #: What it executes or executed last, and CLOCK_MONOTONIC nanoseconds of its body.
+    work: store.Assignment | None = None
     began: int = 0
     ended: int = 0
+    #: Something ended that a parent may wait for, and is not recorded yet.
+    awaited: bool = False
 
     def __post_init__(self) -> None:
         self.group = Group(self.slot, self.board.locks, self.index)
@@ -196,6 +200,7 @@ def entered(here: Place) -> store.Assignment | None:
             # Whoever lost it may have lost it to this very run: its start has to be seen.
             work = started(here, work.run_id, work.token)
         if work is not None:
+            here.work = work
             lease = work.run_id, work.token
             here.began = 0
             here.slot.assign(*lease, work.attempt, State.RUNNING, begun=work.begun)
@@ -203,11 +208,12 @@ def entered(here: Place) -> store.Assignment | None:
     return None
 
 
-def proceed(here: Place, ending: store.Ending, budget: "Budget") -> None:
+def proceed(here: Place, ending: store.Ending | Leaving, budget: "Budget") -> None:
     """Keep or record this end; when nothing is left of what was taken together, take more."""
     group = here.group
     budget.runs += 1
-    if ending.status == RunStatus.COMPLETED:
+    if isinstance(ending, store.Ending) and ending.status == RunStatus.COMPLETED:
+        here.awaited = here.awaited or (here.work is not None and here.work.parent_id is not None)
         group.note(store.Done(ending.run_id, ending.token, ending.output, here.began, here.ended))
         if group.works and group.is_due:
             recorded(here)
@@ -215,7 +221,10 @@ def proceed(here: Place, ending: store.Ending, budget: "Budget") -> None:
         recorded(here)
         begun(here)
         take = store.Next.NONE if group.works else budget.take(here)
-        begin_with(here, finished(here, ending, take))
+        if isinstance(ending, Leaving):
+            begin_with(here, left(here, ending, take))
+        else:
+            begin_with(here, finished(here, ending, take))
     if group.works and (group.is_stale or budget.is_over(here)):
         give_back(here)
     if group.done and not group.works:
@@ -249,6 +258,8 @@ class Budget:
         spent = (time.monotonic() - self.since) * 1000
         if self.runs < conf.get("INHERIT_RUNS") and spent < conf.get("INHERIT_MILLISECONDS"):
             return store.Next.SAME
+        if here.board.head.owed:
+            return store.Next.NONE
         self.runs, self.since = 0, time.monotonic()
         return store.Next.ANY
 
@@ -260,7 +271,7 @@ def leave(here: Place) -> NoReturn:
     os._exit(0)
 
 
-def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
+def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending | Leaving, str]:
     """Execute one body; how it ended, and what damage it left that only a new process mends."""
     here.executed += 1
     here.lines.begin(work.run_id, work.attempt)
@@ -268,7 +279,8 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending, str]:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
     here.slot.memory = memory_of(work.machine)
     here.slot.entered = here.began = time.monotonic_ns()
-    outcome = executor.execute(assignment_of(work), here.lines, here, here.clean)
+    keeper = RunKeeper(work, here.slot, here.began, lambda call: insisting(here, call))
+    outcome = executor.execute(assignment_of(work), here.lines, here, here.clean, keeper)
     if os.getpid() != here.slot.pid:
         os._exit(0)  # the body forked and its child came back here
     here.slot.deadline = 0
@@ -324,7 +336,7 @@ def finished(here: Place, ending: store.Ending, take: store.Next) -> store.Assig
     result = insisting(here, lambda opened: opened.finish(ending, take, os.getpid()))
     if not result.won:
         tell_lost(ending.run_id)
-    if ending.status == RunStatus.QUEUED:
+    if ending.status == RunStatus.QUEUED or (here.work and here.work.parent_id):
         signals.runs_ready.send(sender=Run)
     return result.next
 
@@ -338,11 +350,26 @@ def recorded(here: Place, take: store.Next = store.Next.NONE) -> list[store.Assi
     here.group.recorded()
     for run_id in turn.lost:
         tell_lost(run_id)
+    if here.awaited:
+        here.awaited = False
+        signals.runs_ready.send(sender=Run)
     return turn.works
 
 
 def tell_lost(run_id: str) -> None:
     log.warning("Run %s was taken back before its answer arrived; the answer is dropped.", run_id)
+
+
+def left(here: Place, leaving: Leaving, take: store.Next) -> store.Assignment | None:
+    """Write that the run of the last body waits; what is next: another, or the same if it need not."""
+    result = insisting(here, lambda opened: opened.suspend(*leaving, take, os.getpid()))
+    if result.outcome == "lost":
+        tell_lost(leaving.run_id)
+    if result.outcome == "ready":
+        give_back(here)
+        return here.work and here.work._replace(resumed=True, begun=True)
+    signals.runs_ready.send(sender=Run)
+    return result.next
 
 
 def insisting(here: Place, call: Callable[[store.Store], R]) -> R:

@@ -50,6 +50,8 @@ class Assignment(NamedTuple):
     idempotency_key: str | None = None
     idempotency_scope: str | None = None
     metadata: str | None = None
+    #: The attempt comes back from a wait; its body runs from the top and is told what it did before.
+    resumed: bool = False
 
     @property
     def tries(self) -> int:

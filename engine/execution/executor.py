@@ -1,44 +1,112 @@
 """One attempt, from assignment to outcome. Runs in a worker process and knows no database."""
 
-import asyncio
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from engine.execution.assignment import Assignment, context_of
+from engine.execution.attempt import Attempt
+from engine.execution.calls import Calls
 from engine.execution.capture import Capture, LogSink
-from engine.execution.failures import describe
+from engine.execution.conclusion import Conclusion, End
 from engine.execution.hygiene import Snapshot
-from engine.execution.interrupts import Control, Delivery, listening
-from engine.execution.outcomes import Canceled, Failed, Interrupted, Missing, Outcome, Succeeded
-from engine.execution.verdicts import BAD_INPUT, BAD_OUTPUT, TIMED_OUT, Kind, failed, kind_of
+from engine.execution.interrupts import Control, listening
+from engine.execution.outcomes import Concluded, Missing, Outcome
 from engine.registry import registry
-from engine.sdk import values
 from engine.sdk.context import Context, executing
-from engine.sdk.errors import TaskRunStopped, TaskRunTimedOut
+from engine.sdk.replay import Keeper, Replay, Shield
 from engine.sdk.tasks import Task
 from runs import conf
-from runs.states import RunStatus
 
-#: What ends a body that was told to stop.
-STOPPED = (TaskRunStopped, asyncio.CancelledError)
+__all__ = ["End", "conclude", "execute"]
+
+R = TypeVar("R", bound=Outcome)
+Work = Callable[[Task[Any, Any], Context, Calls, Replay | None], R]
 
 
 def execute(
-    assignment: Assignment, logs: LogSink, control: Control, clean: Snapshot | None = None
+    assignment: Assignment,
+    logs: LogSink,
+    control: Control,
+    clean: Snapshot | None = None,
+    keeper: Keeper | None = None,
 ) -> Outcome:
-    """Run one attempt of a task's body and say how it ended. Never raises.
+    """Run one segment of an attempt of a task's body, with its hooks. Never raises.
 
     `logs` gets its log lines as they come. `control` says whether and why it should stop, and is
     asked when the signal of `interrupts.install` arrives. `clean` is how the process is to stand
-    afterwards (default: as it stands now).
+    afterwards (default: as it stands now). `keeper` has the run's journal; without one the body
+    can neither wait nor remember.
     """
-    task = registry.get(assignment.task_id)
-    if task is None:
-        return Missing(why_missing(assignment.task_id))
-    clean = clean or Snapshot()
-    outcome = Attempt(task, assignment).run(logs, control)
-    damage = clean.restore()
-    return replace(outcome, recycle=damage) if damage else outcome
+    return Process(assignment, logs, control, clean or Snapshot(), keeper).carry_out(
+        lambda task, ctx, calls, replay: Attempt(task, assignment, ctx, calls, replay).run()
+    )
+
+
+def conclude(
+    assignment: Assignment,
+    end: End,
+    logs: LogSink,
+    control: Control,
+    clean: Snapshot | None = None,
+) -> Concluded | Missing:
+    """Call the final hooks of a run that ended elsewhere, as `end` says. Never raises."""
+    return Process(assignment, logs, control, clean or Snapshot()).carry_out(
+        lambda task, ctx, calls, _: Conclusion(task, assignment, ctx, calls, end).run()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """This process while it executes a task's code: what it prints is captured, stops are heard."""
+
+    assignment: Assignment
+    logs: LogSink
+    control: Control
+    clean: Snapshot
+    keeper: Keeper | None = None
+
+    def carry_out(self, work: Work[R]) -> R | Missing:
+        """Do the work for the task, and put back what its code changed about the process."""
+        task = registry.get(self.assignment.task_id)
+        if task is None:
+            return Missing(why_missing(self.assignment.task_id))
+        ctx = context_of(self.assignment, task.source.file)
+        limit = conf.get("LOG_LINES_PER_ATTEMPT")
+        with listening(self.control, ctx) as delivery:
+            replay = self._replay(delivery.shielded)
+            logs = self.logs if replay is None or not replay.resumed else Once(self.logs, replay)
+            with (
+                Capture(logs, limit, delivery.shielded),
+                executing(ctx),
+                Calls(delivery) as calls,
+            ):
+                outcome = work(task, ctx, calls, replay)
+                ctx._close()
+        damage = self.clean.restore()
+        return replace(outcome, recycle=damage) if damage else outcome
+
+    def _replay(self, shield: Shield) -> Replay | None:
+        """What answers the body's durable calls."""
+        if self.keeper is None:
+            return None
+        run, attempt, resumed = (
+            self.assignment.run_id,
+            self.assignment.attempt,
+            self.assignment.resumed,
+        )
+        return Replay(self.keeper, run, attempt, resumed=resumed, shield=shield)
+
+
+class Once:
+    """Passes on the lines of code that does not only repeat what it did before a wait."""
+
+    def __init__(self, logs: LogSink, replay: Replay) -> None:
+        self._logs, self._replay = logs, replay
+
+    def write(self, level: int, logger: str, message: str, at: float) -> None:
+        if not self._replay.is_repeating:
+            self._logs.write(level, logger, message, at)
 
 
 def why_missing(task_id: str) -> str:
@@ -46,83 +114,3 @@ def why_missing(task_id: str) -> str:
     if error is None:
         return f"This version of the code has no task “{task_id}”."
     return f"The file of the task failed to import: {error.strip().splitlines()[-1]:.300}"
-
-
-class Attempt:
-    """The steps of one attempt: parse the payload, run the body, convert what it returns."""
-
-    def __init__(self, task: Task[Any, Any], assignment: Assignment) -> None:
-        self._task, self._assignment = task, assignment
-
-    def run(self, logs: LogSink, control: Control) -> Outcome:
-        ctx = context_of(self._assignment, self._task.source.file)
-        limit = conf.get("LOG_LINES_PER_ATTEMPT")
-        with (
-            listening(control, ctx) as delivery,
-            Capture(logs, limit, delivery.shielded),
-            executing(ctx),
-        ):
-            outcome = self._ended(delivery, ctx)
-            ctx._close()
-            return outcome
-
-    def _ended(self, delivery: Delivery, ctx: Context) -> Outcome:
-        try:
-            payload = self._task.schema.parse(self._assignment.payload)
-        except BaseException as error:
-            return self._failed(error, BAD_INPUT)
-        try:
-            result = self._called(delivery, payload, ctx)
-        except BaseException as error:
-            return self._stopped(error, delivery.reason)
-        return self._returned(result, delivery.reason)
-
-    def _called(self, delivery: Delivery, payload: Any, ctx: Context) -> Any:
-        body = self._task.body
-        if body.is_async:
-            return delivery.run(body.call(payload, ctx))
-        return delivery.call(lambda: body.call(payload, ctx))
-
-    def _returned(self, result: Any, reason: str) -> Outcome:
-        """A body that returns has finished, unless it was asked to stop for good."""
-        if reason == "cancel":
-            return Canceled()
-        if reason == "timeout":
-            return self._failed(TaskRunTimedOut(), TIMED_OUT, self._overdue())
-        try:
-            limit = conf.get("OUTPUT_LIMIT")
-            return Succeeded(None if result is None else values.dumps(result, limit))
-        except BaseException as error:
-            return self._failed(error, BAD_OUTPUT)
-
-    def _stopped(self, error: BaseException, reason: str) -> Outcome:
-        if reason == "cancel":
-            return Canceled(None if isinstance(error, STOPPED) else describe(error))
-        if reason == "timeout":
-            return self._failed(error, TIMED_OUT, self._overdue())
-        if reason == "shutdown" and is_stop(error):
-            return Interrupted("The cluster is stopping.")
-        return self._failed(error, kind_of(error))
-
-    def _failed(self, error: BaseException, kind: Kind, message: str = "") -> Outcome:
-        try:
-            return failed(error, kind, self._task.retry, self._assignment, message)
-        except BaseException as problem:
-            return Failed(describe(problem), None, RunStatus.SYSTEM_FAILURE)
-
-    def _overdue(self) -> str:
-        limit = self._assignment.max_duration
-        allowed = "its max_duration" if limit is None else f"its max_duration of {limit:g} seconds"
-        return f"The run executed longer than {allowed}."
-
-
-def is_stop(error: BaseException) -> bool:
-    """Whether the body ended by the exception that stopped it, also if its cleanup failed too."""
-    seen: set[int] = set()
-    at: BaseException | None = error
-    while at is not None and id(at) not in seen:
-        if isinstance(at, STOPPED):
-            return True
-        seen.add(id(at))
-        at = at.__cause__ or at.__context__
-    return False

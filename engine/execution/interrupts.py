@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from engine.sdk.context import Context
-from engine.sdk.errors import STOPS
+from engine.sdk.errors import STOPS, TaskRunStopped
+
+#: What ends a body that was told to stop.
+STOPPED = (TaskRunStopped, asyncio.CancelledError)
 
 
 class Control(Protocol):
@@ -54,12 +57,12 @@ class Delivery:
         finally:
             self._stop = None
 
-    def run(self, body: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine; its asyncio task is canceled when told to stop."""
-        with asyncio.Runner() as runner:
-            return runner.run(self._cancelable(body))
+    def rest(self) -> None:
+        """Raise nothing until the next call: the code that ran has handed over to another."""
+        self._stop = None
 
-    async def _cancelable(self, body: Coroutine[Any, Any, Any]) -> Any:
+    async def cancelable(self, body: Coroutine[Any, Any, Any]) -> Any:
+        """The coroutine; its asyncio task is canceled when told to stop."""
         loop, me = asyncio.get_running_loop(), asyncio.current_task()
         try:
             self._stop = lambda _reason: _cancel(loop, me)
@@ -125,3 +128,15 @@ class listening:  # noqa: N801  used like a function, as `contextlib` does
     def __exit__(self, *_: object) -> None:
         global _active
         _active = None
+
+
+def is_stop(error: BaseException) -> bool:
+    """Whether the body ended by the exception that stopped it, also if its cleanup failed too."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        if isinstance(at, STOPPED):
+            return True
+        seen.add(id(at))
+        at = at.__cause__ or at.__context__
+    return False

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from runs.journal import Pause
 from runs.states import RunStatus
 
 
@@ -32,6 +33,8 @@ class Failed(Outcome):
     retry_delay: float | None
     final_status: RunStatus
     machine: str | None = None
+    #: The final hooks were called.
+    hooked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Canceled(Outcome):
     """The body stopped because the run was canceled; `error` is what its cleanup raised."""
 
     error: str | None = None
+    #: The final hooks were called.
+    hooked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,26 @@ class Interrupted(Outcome):
 
 
 @dataclass(frozen=True, slots=True)
+class Suspended(Outcome):
+    """The body reached a wait: the run leaves its worker and comes back to the same attempt."""
+
+    pause: Pause
+
+
+@dataclass(frozen=True, slots=True)
 class Missing(Outcome):
     """This process cannot run the task: it has no such task, or its file is broken."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded(Outcome):
+    """The final hooks of a run that ended elsewhere were called, these; what some of them raised.
+
+    `interrupted`: the cluster stops, they have to be called again.
+    """
+
+    called: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    interrupted: bool = False

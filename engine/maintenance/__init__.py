@@ -18,6 +18,7 @@ class Housekeeping:
         self.duties: list[tuple[float, Callable[[], object]]] = [
             (sweep, Reaper().sweep),
             (min(sweep, 1.0), lifecycle.expire_due),
+            (min(sweep, 1.0), lifecycle.time_out_due),
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
             (sweep * 12, lifecycle.prune_debounced),

@@ -9,6 +9,8 @@ from engine.sdk.context import Context
 from runs.errors import InvalidOption
 
 MAX_ID = 256
+#: Parameters beyond the payload that a body may ask for by these names.
+EXTRAS = ("init", "signal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,19 @@ class Body:
     payload_name: str | None
     context_name: str | None
     is_async: bool
+    extras: tuple[str, ...] = ()
 
-    def call(self, payload: Any, ctx: Context) -> Any:
+    def call(self, payload: Any, ctx: Context, init: Any = None) -> Any:
         """Call the function with the arguments it has parameters for."""
         arguments = {self.payload_name: payload, self.context_name: ctx}
         arguments.pop(None, None)
+        if self.extras:
+            arguments |= self._extras(ctx, init)
         return self.function(**cast("dict[str, Any]", arguments))
+
+    def _extras(self, ctx: Context, init: Any) -> dict[str | None, Any]:
+        # asking for the signal means to watch it
+        return {name: init if name == "init" else ctx.signal for name in self.extras}
 
 
 def inspected(function: Callable[..., Any]) -> tuple[Body, Any]:
@@ -46,19 +55,28 @@ def inspected(function: Callable[..., Any]) -> tuple[Body, Any]:
     names = parameters(function)
     hints = annotations(function)
     context = next((n for n in names if n == "ctx" or hints.get(n) is Context), None)
-    payload = [name for name in names if name != context]
+    extras = extras_of(function, [name for name in names if name != context])
+    payload = [name for name in names if name != context and name not in extras]
     if len(payload) > 1:
         raise TypeError(
-            f"The body of a task takes a payload and ctx; {function.__qualname__} has the "
-            f"parameters {', '.join(names)}. Put several values into one payload."
+            f"The body of a task takes a payload, ctx, init and signal; {function.__qualname__} "
+            f"has the parameters {', '.join(names)}. Put several values into one payload."
         )
     body = Body(
         function=function,
         payload_name=payload[0] if payload else None,
         context_name=context,
         is_async=inspect.iscoroutinefunction(function),
+        extras=extras,
     )
     return body, hints.get(payload[0]) if payload else None
+
+
+def extras_of(function: Callable[..., Any], names: list[str]) -> tuple[str, ...]:
+    """The extras among the parameters; the first positional one is the payload, whatever its name."""
+    known = inspect.signature(function).parameters
+    first = next((n for n in names if known[n].kind is not inspect.Parameter.KEYWORD_ONLY), None)
+    return tuple(name for name in names if name in EXTRAS and name != first)
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:

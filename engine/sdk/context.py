@@ -93,6 +93,9 @@ class Context:
     machine: MachineInfo
     _signal: CancelSignal = field(default_factory=CancelSignal, repr=False, compare=False)
     _watched: list[bool] = field(default_factory=list, repr=False, compare=False)
+    _locals: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    #: What the attempt stays open for.
+    _open: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def signal(self) -> CancelSignal:

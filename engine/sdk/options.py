@@ -99,8 +99,9 @@ def text(name: str, value: object) -> str:
 
 
 def duration_limit(value: object) -> float:
-    """A max_duration: at least 5 seconds, shorter ones are lengthened (MD-2)."""
-    return max(seconds(value, "max_duration"), MIN_DURATION)
+    """A max_duration: at least 5 seconds, shorter ones are lengthened (MD-2); 0 is no limit."""
+    wanted = seconds(value, "max_duration")
+    return max(wanted, MIN_DURATION) if wanted else 0.0
 
 
 #: The shortest max_duration; a scaled-down value would end runs before they begin.

@@ -1,44 +1,172 @@
-"""`retry(...)`: how often, and how soon, a failed run of a task is tried again."""
+"""`retry`: how a failed run is tried again, and blocks and HTTP requests inside a body."""
 
-from collections.abc import Mapping
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
+from engine.sdk.cancellation import CancelSignal
+from engine.sdk.context import current
+from engine.sdk.errors import AbortTaskRunError
 from engine.sdk.machines import preset_name
 from runs.durations import seconds
 from runs.errors import InvalidOption
-from runs.retries import ALIASES, RetryPolicy
+from runs.retries import ALIASES, Kind, RetryPolicy
 
-NAMES = ("max_attempts", "factor", "min_timeout", "max_timeout", "randomize", "out_of_memory")
+if TYPE_CHECKING:
+    import httpx
+
+    from engine.sdk.fetching import FetchOptions
+
+T = TypeVar("T")
+Duration = float | str | timedelta
+NAMES = (
+    *("max_attempts", "factor", "min_timeout", "max_timeout", "randomize"),
+    *("out_of_memory", "only", "never"),
+)
 
 
-def retry(
-    *,
-    max_attempts: int = 3,
-    factor: float = 2.0,
-    min_timeout: float | str | timedelta = 1.0,
-    max_timeout: float | str | timedelta = 60.0,
-    randomize: bool = True,
-    out_of_memory: Mapping[str, Any] | None = None,
-) -> RetryPolicy:
+class RetryOptions(TypedDict, total=False):
+    """How often, and how soon, something is tried again."""
+
+    #: Tries in total, the first included.
+    max_attempts: int
+    factor: float
+    min_timeout: Duration
+    max_timeout: Duration
+    randomize: bool
+    #: Retry these exceptions alone; never these. Classes, or names of classes.
+    only: Kind | Iterable[Kind]
+    never: Kind | Iterable[Kind]
+
+
+class Retry:
     """Try a failed run again: `max_attempts` times in total, waiting longer each time.
 
     After attempt n the wait is `min_timeout * factor ** (n - 1)`, up to twice that with
     `randomize`, and never more than `max_timeout`. `out_of_memory={"machine": "large-1x"}` gives a
-    run that ran out of memory one more try on a larger machine.
+    run that ran out of memory one more try on a larger machine. `only` and `never` say which
+    exceptions are retried.
 
     Example:
-        @task(retry=retry(max_attempts=10, factor=1.8, min_timeout=0.5, max_timeout=30))
+        @task(retry=retry(max_attempts=10, factor=1.8, min_timeout=0.5, never=[ValueError]))
         def fetch(payload): ...
     """
-    return RetryPolicy(
-        max_attempts=max_attempts,
-        factor=factor,
-        min_timeout=seconds(min_timeout, "retry.min_timeout"),
-        max_timeout=seconds(max_timeout, "retry.max_timeout"),
-        randomize=bool(randomize),
-        out_of_memory_machine=_larger_machine(out_of_memory),
-    )
+
+    def __call__(
+        self,
+        *,
+        out_of_memory: Mapping[str, Any] | None = None,
+        **options: Unpack[RetryOptions],
+    ) -> RetryPolicy:
+        """The policy of these options."""
+        given: dict[str, Any] = {
+            name: seconds(value, f"retry.{name}") if name.endswith("_timeout") else value
+            for name, value in options.items()
+        }
+        if unknown := sorted(set(given) - set(NAMES)):
+            raise InvalidOption(
+                "retry", f"retry knows {', '.join(NAMES)}; not {', '.join(unknown)}."
+            )
+        given["randomize"] = bool(given.get("randomize", True))
+        return RetryPolicy(out_of_memory_machine=_larger_machine(out_of_memory), **given)
+
+    def on_throw(self, function: Callable[..., T], **options: Unpack[RetryOptions]) -> T:
+        """Call `function` until it does not raise; of an `async` function, `await` the answer.
+
+        It may take `attempt` and `max_attempts`. When no try is left, and for AbortTaskRunError,
+        the error is raised as it came. A stop of the run ends the pause between two tries.
+
+        Example:
+            page = retry.on_throw(lambda: download(url), max_attempts=5, only=[ConnectionError])
+        """
+        return cast("T", Tries(function, self(**options)).begin())
+
+    def fetch(self, url: "httpx.URL | str", **options: "Unpack[FetchOptions]") -> "httpx.Response":
+        """Send an HTTP request by httpx, again where its answer or its failure asks for it.
+
+        Without `retry=`, answers 408, 409, 429 and 5xx, connection errors and time-outs are tried
+        again with a growing pause. When the tries for an answer are used up it is returned.
+
+        Example:
+            response = retry.fetch(url, retry={"by_status": {"429": RESET, "5xx": {}}}, timeout=10)
+        """
+        return cast("httpx.Response", _fetching().fetch(url, **options))
+
+    async def afetch(
+        self, url: "httpx.URL | str", **options: "Unpack[FetchOptions]"
+    ) -> "httpx.Response":
+        """`fetch` for `async` bodies."""
+        return cast("httpx.Response", await _fetching().afetch(url, **options))
+
+
+retry = Retry()
+
+
+def _fetching() -> Any:
+    """The helper over httpx, which only those import who use it."""
+    return import_module("engine.sdk.fetching")
+
+
+class Tries:
+    """One call of `on_throw`."""
+
+    def __init__(self, function: Callable[..., Any], policy: RetryPolicy) -> None:
+        self._function, self._policy, self._number = function, policy, 0
+        self._wants = _wanted(function)
+
+    def begin(self) -> Any:
+        """Plain calls to their end; the rest of an `async` one as a coroutine."""
+        while True:
+            try:
+                answer = self._call()
+            except Exception as error:
+                pause(self._delay(error))
+            else:
+                return self._finish(answer) if inspect.isawaitable(answer) else answer
+
+    async def _finish(self, answer: Awaitable[Any]) -> Any:
+        while True:
+            try:
+                return await answer
+            except Exception as error:
+                await asyncio.sleep(self._delay(error))
+            answer = self._call()
+
+    def _call(self) -> Any:
+        self._number += 1
+        facts = {"attempt": self._number, "max_attempts": self._policy.max_attempts}
+        return self._function(**{name: facts[name] for name in self._wants})
+
+    def _delay(self, error: Exception) -> float:
+        """Seconds until the next try; raises the error when there is none."""
+        delay = self._policy.delay(self._number)
+        if delay is None or is_abort(error) or not self._policy.allows(error):
+            raise error
+        return delay
+
+
+def _wanted(function: Callable[..., Any]) -> list[str]:
+    try:
+        known = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some of C's have none
+        return []
+    return [name for name in ("attempt", "max_attempts") if name in known]
+
+
+def is_abort(error: BaseException) -> bool:
+    """Whether the error asks for no other try, by the name of its class."""
+    return any(base.__name__ == AbortTaskRunError.__name__ for base in type(error).__mro__)
+
+
+def pause(delay: float) -> None:
+    """Sleep; a run that is told to stop wakes up and stops."""
+    ctx = current()
+    signal = ctx._signal if ctx is not None else CancelSignal()
+    if delay > 0 and signal.wait(delay):
+        signal.raise_if_aborted()
 
 
 def as_policy(value: RetryPolicy | Mapping[str, Any] | None) -> RetryPolicy:
@@ -47,19 +175,21 @@ def as_policy(value: RetryPolicy | Mapping[str, Any] | None) -> RetryPolicy:
         return value
     if value is None:
         return RetryPolicy()
+    if not isinstance(value, Mapping):
+        raise InvalidOption("retry", f"retry is retry(...) or a dict; got {value!r:.80}.")
     options = {ALIASES.get(name, name): _in_seconds(name, given) for name, given in value.items()}
     if unknown := sorted(set(options) - set(NAMES)):
         raise InvalidOption("retry", f"retry knows {', '.join(NAMES)}; not {', '.join(unknown)}.")
-    return retry(**options)
+    return retry(**cast("Any", options))
 
 
 def _in_seconds(name: str, given: Any) -> Any:
     return seconds(given, f"retry.{name}") / 1000 if name in ALIASES else given
 
 
-def _larger_machine(out_of_memory: Mapping[str, Any] | None) -> str:
+def _larger_machine(out_of_memory: object) -> str:
     if out_of_memory is None:
         return ""
-    if set(out_of_memory) != {"machine"}:
+    if not isinstance(out_of_memory, Mapping) or set(out_of_memory) != {"machine"}:
         raise InvalidOption("retry", 'retry.out_of_memory is {"machine": "<preset>"}.')
     return preset_name(out_of_memory["machine"])

@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from runs import payloads
-from runs.errors import InvalidPayload
+from runs.errors import InvalidOption, InvalidPayload
 
 #: Problems of one payload that an error message lists.
 SHOWN_PROBLEMS = 5
@@ -61,7 +63,12 @@ class StatedPayload:
     """A JSON Schema the author wrote by hand."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._schema = json.dumps(schema)
+        try:
+            self._schema = json.dumps(schema)
+            Draft202012Validator.check_schema(schema)
+        except (SchemaError, TypeError, ValueError) as error:
+            problem = error.message if isinstance(error, SchemaError) else str(error)
+            raise InvalidOption("schema", f"schema is no JSON Schema: {problem:.300}") from error
 
     def parse(self, payload: str | None) -> Any:
         text = "null" if payload is None else payload

@@ -1,10 +1,13 @@
 """`@task`: functions whose launches are recorded as runs."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import (
     Any,
+    Concatenate,
     Generic,
     Protocol,
     TypedDict,
@@ -15,26 +18,29 @@ from typing import (
 )
 
 from engine.registry import registry
-from engine.runtime import Launch, Launched, LaunchOptions, installed
-from engine.sdk import values
+from engine.runtime import Launch, Launched, LaunchOptions
+from engine.sdk import andwait, values
+from engine.sdk.andwait import AndWait, TaskItem, numbered
 from engine.sdk.bodies import Body, Source, checked_id, first_line, inspected, source_of
 from engine.sdk.context import Context, current
+from engine.sdk.defaults import Stated, effective, stated
+from engine.sdk.durable import here, launcher
 from engine.sdk.errors import UnsupportedValue
-from engine.sdk.machines import preset_name
+from engine.sdk.hookkinds import NAMES, AnyHook, HookOptions
+from engine.sdk.hooks import Decorators, TaskHooks
 from engine.sdk.options import (
     TriggerOptions,
     checked,
-    duration_limit,
     key_text,
     number,
     tag_tuple,
 )
 from engine.sdk.queues import Queue, as_queue
-from engine.sdk.retries import as_policy
+from engine.sdk.results import BatchResult, Result
 from engine.sdk.schemas import PayloadSchema
 from engine.sdk.timetables import DeclaredSchedule, as_overlap, as_schedule, payload_schema
-from runs.durations import seconds
 from runs.errors import InvalidOption, InvalidPayload
+from runs.keypaths import key_at, parse
 from runs.retries import RetryPolicy
 
 P = TypeVar("P")
@@ -59,8 +65,10 @@ class BatchItem(TypedDict, Generic[P], total=False):
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Task(Generic[P, R]):
+class Task(AndWait[P, R], Decorators, Generic[P, R]):
     """A function that can be triggered; calling it runs it here and now, as in a unit test.
+
+    Its hooks are options of `@task`, or functions decorated with `@invoice.on_success` and so on.
 
     Example:
         @task(retry=retry(max_attempts=5), queue="billing")
@@ -75,18 +83,44 @@ class Task(Generic[P, R]):
     body: Body
     source: Source
     schema: PayloadSchema
-    retry: RetryPolicy
+    stated: Stated
     queue: Queue
-    machine: str | None
-    max_duration: float | None
-    ttl: float | None
     priority: float
     tags: tuple[str, ...]
-    concurrency_key: Callable[[P], str | int | None] | None
+    concurrency_key: Callable[[P], str | int | None] | str | None
+    own_hooks: TaskHooks
     #: Set for a scheduled task; its `cron` is empty where schedules are attached at run time only.
     schedule: DeclaredSchedule | None = None
     #: What its schedules do about open runs, unless they say it themselves.
     overlap: str = "allow"
+
+    @property
+    def effective(self) -> Stated:
+        """Retry, machine, max_duration and ttl, with the defaults for what the task leaves open."""
+        return effective(self.stated)
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """How often, and how soon, a failed run is tried again."""
+        return self.effective.retry or RetryPolicy()
+
+    @property
+    def machine(self) -> str | None:
+        """The preset its runs need."""
+        return self.effective.machine
+
+    @property
+    def max_duration(self) -> float | None:
+        """Longest executing time of an attempt in seconds; None is no limit."""
+        return self.effective.max_duration
+
+    @property
+    def ttl(self) -> float | None:
+        """Seconds a run may stand queued before its first start; None is for ever."""
+        return self.effective.ttl
+
+    def add_hook(self, kind: str, function: AnyHook, name: str | None = None) -> None:
+        self.own_hooks.add(kind, function, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Run the plain function in this process: no run is recorded."""
@@ -104,7 +138,7 @@ class Task(Generic[P, R]):
         The payload is validated here: an invalid one raises InvalidPayload and makes no run. Inside
         `transaction.atomic()` the run is part of that transaction.
         """
-        return handle(self.id, installed().trigger(self.launch(payload, options)))
+        return handle(self.id, launcher().trigger(self.launch(payload, options)))
 
     def batch_trigger(self, items: Iterable[BatchItem[P]]) -> list[Handle[R]]:
         """Make many runs, all or none; `items` are `{"payload": ..., "options": {...}}`.
@@ -113,7 +147,7 @@ class Task(Generic[P, R]):
             invoice.batch_trigger([{"payload": order} for order in orders])
         """
         launches = numbered(self.launch, items)
-        return [handle(self.id, done) for done in installed().trigger_many(launches)]
+        return [handle(self.id, done) for done in launcher().trigger_many(launches)]
 
     def __repr__(self) -> str:
         return f"<Task {self.id} at {self.source}>"
@@ -124,7 +158,8 @@ class Task(Generic[P, R]):
         parsed = self.schema.parse(text)
         wanted = inherited(checked(options))
         if self.concurrency_key is not None and "concurrency_key" not in wanted:
-            key = self.concurrency_key(parsed)
+            given = self.concurrency_key
+            key = key_at(given, text) if isinstance(given, str) else given(parsed)
             if key is not None:
                 wanted["concurrency_key"] = key_text(key)
         return Launch(self.id, text, wanted, validated=True)
@@ -157,6 +192,12 @@ class Decorator(Protocol):
     def __call__(self, function: Callable[[P, Context], R], /) -> Task[P, R]: ...
     @overload
     def __call__(self, function: Callable[[P], R], /) -> Task[P, R]: ...
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /
+    ) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[P, ...], R], /) -> Task[P, R]: ...
 
 
 @overload
@@ -172,6 +213,10 @@ def task(function: Callable[[P, Context], R], /) -> Task[P, R]: ...
 @overload
 def task(function: Callable[[P], R], /) -> Task[P, R]: ...
 @overload
+def task(function: Callable[Concatenate[P, ...], Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+@overload
+def task(function: Callable[Concatenate[P, ...], R], /) -> Task[P, R]: ...
+@overload
 def task(
     *,
     id: str | None = None,
@@ -183,10 +228,11 @@ def task(
     ttl: Duration | None = None,
     priority: float = 0,
     tags: str | Iterable[str] = (),
-    concurrency_key: Callable[[Any], str | int | None] | None = None,
+    concurrency_key: Callable[[Any], str | int | None] | str | None = None,
     schema: Any = None,
     schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
     overlap: str = "allow",
+    **hooks: Unpack[HookOptions],
 ) -> Decorator: ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a task: `@task`, or `@task(...)` with options.
@@ -200,6 +246,11 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         def send_invoice(payload: Invoice, ctx: Context) -> str:
             return mail(payload.customer, payload.total)
     """
+    if unknown := sorted(set(options) - OPTIONS):
+        raise InvalidOption(
+            unknown[0],
+            f"@task has no option “{unknown[0]}”. Options: {', '.join(sorted(OPTIONS))}.",
+        )
     if function is not None:
         return define(function)
     return lambda body: define(body, **options)
@@ -217,35 +268,56 @@ def define(  # noqa: PLR0913  the options of a task
     ttl: Duration | None = None,
     priority: float = 0,
     tags: str | Iterable[str] = (),
-    concurrency_key: Callable[[Any], str | int | None] | None = None,
+    concurrency_key: Callable[[Any], str | int | None] | str | None = None,
     schema: Any = None,
     schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
     overlap: str = "allow",
+    **hooks: AnyHook,
 ) -> Task[Any, Any]:
     """Check the options, build the task and register it."""
     body, annotation = inspected(function)
     name = checked_id(function.__name__ if id is None else id)
     kind = AsyncTask if body.is_async else Task
-    timetable = as_schedule(schedule, name)
-    made: Task[Any, Any] = kind(
-        id=name,
-        description=first_line(function) if description is None else description,
-        body=body,
-        source=source_of(function),
-        schema=payload_schema(schema, annotation, timetable),
-        retry=as_policy(retry),
-        queue=as_queue(queue, name),
-        machine=None if machine is None else preset_name(machine),
-        max_duration=None if max_duration is None else duration_limit(max_duration),
-        ttl=None if ttl is None else seconds(ttl, "ttl"),
-        priority=number("priority", priority),
-        tags=tag_tuple(tags),
-        concurrency_key=concurrency_key,
-        schedule=timetable,
-        overlap=as_overlap(overlap),
-    )
+    with naming(name):
+        timetable = as_schedule(schedule, name)
+        made: Task[Any, Any] = kind(
+            id=name,
+            description=first_line(function) if description is None else description,
+            body=body,
+            source=source_of(function),
+            schema=payload_schema(schema, annotation, timetable),
+            stated=stated(retry=retry, machine=machine, max_duration=max_duration, ttl=ttl),
+            queue=as_queue(queue, name),
+            priority=number("priority", priority),
+            tags=tag_tuple(tags),
+            concurrency_key=checked_key(concurrency_key),
+            own_hooks=TaskHooks(name, hooks),
+            schedule=timetable,
+            overlap=as_overlap(overlap),
+        )
     registry.add(made)
     return made
+
+
+def checked_key(key: Any) -> Any:
+    """A function of the payload, or a path into it. Raises InvalidOption."""
+    if key is not None and not callable(key):
+        parse(str(key))
+    return key
+
+
+#: Every option of `@task`.
+OPTIONS = {*(inspect.signature(define).parameters.keys() - {"function", "hooks"}), *NAMES}
+
+
+@contextmanager
+def naming(task_id: str) -> Iterator[None]:
+    """An option that is refused says whose it is."""
+    try:
+        yield
+    except InvalidOption as error:
+        error.args = (f"Task “{task_id}”: {error}",)
+        raise
 
 
 def payload_text(payload: object) -> str | None:
@@ -268,24 +340,6 @@ def inherited(options: LaunchOptions) -> LaunchOptions:
     return options
 
 
-def numbered(
-    launch: Callable[[Any, Mapping[str, Any]], Launch], items: Iterable[Any]
-) -> list[Launch]:
-    """One launch for each item; an error names the item's position."""
-    launches = []
-    for index, item in enumerate(items):
-        if not isinstance(item, Mapping) or set(item) - {"payload", "options"}:
-            raise InvalidOption(
-                "items", f'Item {index} must be {{"payload": ..., "options": {{...}}}}.'
-            )
-        try:
-            launches.append(launch(item.get("payload"), item.get("options") or {}))
-        except (InvalidPayload, InvalidOption) as error:
-            error.args = (f"Item {index}: {error}",)
-            raise
-    return launches
-
-
 def handle(task_id: str, done: Launched) -> Handle[Any]:
     return Handle(done.run_id, task_id, done.is_cached)
 
@@ -305,12 +359,28 @@ class Tasks:
         The payload is validated by the task if this process has it, else by the JSON Schema the
         clusters registered.
         """
-        return handle(task_id, installed().trigger(launch_by_id(task_id, payload, options)))
+        return handle(task_id, launcher().trigger(launch_by_id(task_id, payload, options)))
 
     def batch_trigger(self, task_id: str, items: Iterable[BatchItem[Any]]) -> list[Handle[Any]]:
         """Make many runs of the task with this id, all or none."""
         launches = numbered(lambda payload, options: launch_by_id(task_id, payload, options), items)
-        return [handle(task_id, done) for done in installed().trigger_many(launches)]
+        return [handle(task_id, done) for done in launcher().trigger_many(launches)]
+
+    def trigger_and_wait(
+        self, task_id: str, payload: Any = None, **options: Unpack[TriggerOptions]
+    ) -> Result[Any]:
+        """Make a run of the task with this id and wait for its end; inside a body only."""
+        replay = here(f"tasks.trigger_and_wait({task_id!r})")
+        return andwait.one(replay, launch_by_id(task_id, payload, options))
+
+    def batch_trigger_and_wait(self, items: Iterable[TaskItem]) -> BatchResult[Any]:
+        """Make runs of several tasks and wait for all of them; inside a body only.
+
+        Example:
+            tasks.batch_trigger_and_wait([{"task": resize, "payload": a}, {"task": "mail", "payload": b}])
+        """
+        replay = here("tasks.batch_trigger_and_wait()")
+        return andwait.many(replay, andwait.mixed(launch_by_id, items))
 
 
 def launch_by_id(task_id: str, payload: Any, options: Mapping[str, Any]) -> Launch:

@@ -16,6 +16,7 @@ from runs.lifecycle.queues import (
     set_limits,
 )
 from runs.lifecycle.replaying import KEEP, Keep, replay
+from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "reset_limit",
     "resume",
     "set_limits",
+    "time_out_due",
     "trigger",
     "trigger_many",
     "unpark",

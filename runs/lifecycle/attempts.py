@@ -26,7 +26,13 @@ def complete(run_id: str, token: str, output: str | None) -> Ending:
 
 
 def fail(
-    run_id: str, token: str, error: str, status: RunStatus = RunStatus.FAILED, reason: str = ""
+    run_id: str,
+    token: str,
+    error: str,
+    status: RunStatus = RunStatus.FAILED,
+    reason: str = "",
+    *,
+    hooked: bool = False,
 ) -> Ending:
     """The attempt failed and no other follows; `status` says whose fault it was."""
     attempt_status, kind = FAILURES[status]
@@ -39,6 +45,7 @@ def fail(
         error=error,
         reason=reason,
         crashed=status == RunStatus.CRASHED,
+        hooked=hooked,
     )
 
 
@@ -73,9 +80,11 @@ def time_out(run_id: str, token: str, error: str) -> Ending:
     return fail(run_id, token, error, RunStatus.TIMED_OUT)
 
 
-def acknowledge_cancel(run_id: str, token: str, error: str | None = None) -> Ending:
+def acknowledge_cancel(
+    run_id: str, token: str, error: str | None = None, *, hooked: bool = False
+) -> Ending:
     """The body of a run that was asked to stop has stopped."""
-    return canceled(run_id, token, error)
+    return canceled(run_id, token, error, hooked=hooked)
 
 
 def release(run_id: str, token: str, reason: str, *, started: bool = True) -> Ending:

@@ -10,8 +10,8 @@ from runs import signals
 from runs.errors import NotFound
 from runs.lifecycle import audit, checks
 from runs.lifecycle.transition import move, note, skip_locked
-from runs.models import Event, EventKind, Ready, Run
-from runs.states import FINAL, LEASED, PENDING, RunStatus
+from runs.models import Attempt, Event, EventKind, Ready, Run, Waiter
+from runs.states import FINAL, LEASED, PENDING, AttemptStatus, RunStatus
 
 NOT_EXECUTING = PENDING | {RunStatus.WAITING}
 SYSTEM = "system"
@@ -110,7 +110,35 @@ def _cancel_now(run: Run, actor: str, reason: str, data: str) -> bool:
     )
     again = Ready.objects.filter(pk=run.pk).select_for_update(**skip_locked())
     Ready.objects.filter(pk__in=[row.pk for row in again if done]).delete()
+    if done:
+        _end_wait(run)
+        transaction.on_commit(_announce)
     return done
+
+
+def _end_wait(run: Run) -> None:
+    """Nothing wakes it any more; the attempt that was on hold ended now."""
+    Waiter.objects.filter(run_id=run.pk).delete()
+    run.refresh_from_db(fields=["waited_attempt", "finished_at"])
+    number = run.waited_attempt
+    if not number or Attempt.objects.filter(run_id=run.pk, number=number).exists():
+        return
+    Run.objects.filter(pk=run.pk).update(attempt_number=number)
+    starts = Event.objects.filter(run_id=run.pk, kind=EventKind.STARTED, attempt=number)
+    first = starts.order_by("id")[0]
+    Attempt.objects.create(
+        run_id=run.pk,
+        number=number,
+        status=AttemptStatus.CANCELED,
+        session_id=first.actor.removeprefix("session:"),
+        started_at=first.at,
+        finished_at=run.finished_at,
+    )
+
+
+def _announce() -> None:
+    """A run that waited for the canceled one may go on."""
+    signals.runs_ready.send(sender=Run)
 
 
 def _request(run: Run, actor: str, reason: str, data: str) -> bool:

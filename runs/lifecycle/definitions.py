@@ -38,6 +38,8 @@ class TaskFacts:
     tags: tuple[str, ...]
     #: What its schedules do about open runs, unless they say it themselves.
     overlap: str = "allow"
+    #: Where in the payload the concurrency key stands, or empty.
+    key_path: str = ""
 
 
 _tasks: dict[str, tuple[float, TaskFacts]] = {}
@@ -104,6 +106,7 @@ def _read_task(task_id: str) -> TaskFacts:
         priority=row.priority,
         tags=tuple(json.loads(row.tags)),
         overlap=json.loads(row.config).get("overlap", "allow"),
+        key_path=json.loads(row.config).get("concurrency_key") or "",
     )
 
 

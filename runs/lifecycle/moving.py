@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from runs import signals
 from runs.errors import UnknownQueue
-from runs.lifecycle import definitions, keys
+from runs.lifecycle import definitions, keys, store
 from runs.lifecycle.transition import move, skip_locked
-from runs.models import Bucket, EventKind, Lease, Ready, Run
+from runs.models import NEVER, Bucket, EventKind, Lease, Ready, Run
 from runs.states import RunStatus
 
 #: Rows one sweep moves in one transaction.
@@ -19,22 +19,24 @@ SYSTEM = "system"
 
 
 def next_due() -> datetime | None:
-    """When the next delay or retry is due; None when there is none."""
-    due: datetime | None = Ready.objects.filter(not_before__isnull=False).aggregate(
+    """When the next delay, retry or wait is due; None when there is none."""
+    due: datetime | None = Ready.objects.filter(not_before__lt=NEVER).aggregate(
         due=Min("not_before")
     )["due"]
     return due
 
 
 def promote_due() -> int:
-    """Delays and retries that are due become claimable. Returns how many."""
+    """Delays, retries and waits that are due become claimable. Returns how many."""
     now = timezone.now()
     with transaction.atomic():
         due = Ready.objects.filter(not_before__lte=now).order_by("not_before")[:BATCH]
         ids = [row.pk for row in due.select_for_update(**skip_locked())]
         if not ids:
             return 0
-        Ready.objects.filter(pk__in=ids).update(not_before=None)
+        waiting = Run.objects.filter(pk__in=ids, status=RunStatus.WAITING)
+        store.current().resume(list(waiting.values_list("pk", flat=True)))
+        Ready.objects.filter(pk__in=ids, not_before__isnull=False).update(not_before=None)
         Run.objects.filter(pk__in=ids, status=RunStatus.QUEUED).update(retry_at=None)
         for run in Run.objects.filter(pk__in=ids, status=RunStatus.DELAYED).light():
             _queue(run, now, "Its delay has passed.")
@@ -89,6 +91,7 @@ def expire(run_id: str) -> bool:
         transaction.set_rollback(True)
         return False
     keys.free(run_id)
+    transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))  # it may have been awaited
     return True
 
 

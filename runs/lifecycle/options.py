@@ -36,6 +36,9 @@ class TriggerOptions:
     is_test: bool = False
     parent_id: str | None = None
     schedule_id: str | None = None
+    #: Its parent waits for its end.
+    awaited: bool = False
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,9 @@ NEW: dict[str, Any] = {str(field.column): None for field in Run._meta.concrete_f
     "idempotency_scope": "",
     "depth": 0,
     "usage_ms": 0,
+    "awaited": False,
+    "waited_attempt": 0,
+    "attempt_ms": 0,
     "done_token": "",
 }
 BROKEN = "The task's file failed to import; it runs once a version that imports is there."
@@ -38,6 +41,8 @@ class Maker:
     actor: str
     parents: dict[str, dict[str, Any]] = field(default_factory=dict)
     queues: dict[str, int] = field(default_factory=dict)
+    #: When each parent joined its queue (microseconds since 1970): its awaited children come then.
+    turns: dict[str, int] = field(default_factory=dict)
     #: A parent was asked to stop before it triggered this.
     is_stopping: bool = False
 
@@ -48,6 +53,7 @@ class Maker:
         if parent_id not in self.parents:
             parent = _parent(parent_id)
             self.parents[parent_id] = _lineage(parent_id, parent)
+            self.turns[parent_id] = parent["sort_key"] + int(parent["priority"] * 1_000_000)
             canceled = parent["status"] == RunStatus.CANCELED or parent["cancel_requested_at"]
             self.is_stopping = self.is_stopping or bool(canceled)
         return self.parents[parent_id]
@@ -60,7 +66,7 @@ class Maker:
 
 
 def _parent(parent_id: str) -> dict[str, Any]:
-    facts = ("root_id", "depth", "is_test", "status", "cancel_requested_at")
+    facts = ("root_id", "depth", "is_test", "status", "cancel_requested_at", "sort_key", "priority")
     parent = Run.objects.filter(pk=parent_id).values(*facts).first()
     if parent is None:
         raise InvalidOption("parent_id", f"There is no run {parent_id} to be the parent.")
@@ -89,10 +95,16 @@ class Plan:
         self.bucket = self._bucket(maker.queue_id(self.queue, item.task_id))
         self.row = NEW | self._asked() | self._placed(maker.now) | self._key(maker.now) | {
             "is_test": options.is_test,
+            "awaited": options.awaited,
+            "batch_id": options.batch_id,
             "source": maker.source.value,
             "actor": maker.actor,
             **maker.lineage(options.parent_id),
         }  # fmt: skip
+        if options.awaited and options.parent_id is not None and self.due is None:
+            # before runs that were triggered after its parent (features.md PR-4)
+            turn = maker.turns[options.parent_id]
+            self.row["sort_key"] = turn - int(self.row["priority"] * 1_000_000)
 
     def _status(self) -> RunStatus:
         if not self.facts.known or self.facts.broken:

@@ -1,6 +1,7 @@
 """Making runs: trigger, alone and in bulk."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 from runs import payloads, signals
 from runs.errors import RunsError
 from runs.ids import new_ids
+from runs.keypaths import key_at
 from runs.lifecycle import canceling, checks, debouncing, definitions, keys, store
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.rows import Maker, Plan
@@ -72,6 +74,7 @@ class Planner:
     def __init__(self, maker: Maker, validated: bool) -> None:
         self.maker, self._validated = maker, validated
         self._known: dict[tuple[str, TriggerOptions], Plan] = {}
+        self._key_paths: dict[str, str] = {}
 
     def plans(self, items: Sequence[TriggerItem]) -> list[Plan]:
         """The plan of each item; an error says which item it is about when there are several."""
@@ -85,7 +88,19 @@ class Planner:
                 error.args = (f"Item {index}: {error}",)
             raise
 
+    def _keyed(self, item: TriggerItem) -> TriggerItem:
+        """The item with the concurrency key that its task finds in the payload."""
+        task_id = item.task_id
+        if task_id not in self._key_paths:
+            self._key_paths[task_id] = definitions.task(task_id).key_path
+        path = self._key_paths[task_id]
+        if not path or item.options.concurrency_key is not None:
+            return item
+        options = replace(item.options, concurrency_key=key_at(path, item.payload))
+        return replace(item, options=options)
+
     def _planned(self, item: TriggerItem) -> Plan:
+        item = self._keyed(item)
         asked = item.task_id, item.options
         plan = self._known.get(asked)
         if plan is None:

@@ -94,7 +94,7 @@ def _facts(run: Run) -> list[tuple[str, Any]]:
         ("delayed until", _time(run.delay_until)),
         ("started", _time(run.started_at)),
         ("finished", _time(run.finished_at)),
-        ("attempts", f"{run.attempt_number} of {run.max_attempts}"),
+        ("attempts", f"{run.attempts_begun} of {run.max_attempts}"),
         ("replay of", run.replayed_from_id),
         ("parent", run.parent_id),
     ]

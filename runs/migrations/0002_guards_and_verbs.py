@@ -7,8 +7,8 @@ from django.db import migrations
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 FILES = {
-    "postgresql": ("guards", "insert", "take", "claim", "turn", "finish", "start", "logs"),
-    "sqlite": ("guards",),
+    "postgresql": ("guards", "insert", "take", "claim", "turn", "finish", "wait", "start", "logs"),
+    "sqlite": ("guards", "wait"),
 }
 
 

@@ -4,7 +4,9 @@ from runs.models.access import ApiKey, AuditLog
 from runs.models.attempt import Attempt
 from runs.models.debounced import Debounced
 from runs.models.event import Event, EventKind, LogLine
+from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
+from runs.models.journal import Journal
 from runs.models.queue import Bucket, Queue, QueueKind
 from runs.models.run import Run, RunTag, Source
 from runs.models.schedule import (
@@ -15,11 +17,13 @@ from runs.models.schedule import (
     ScheduleType,
     TickOutcome,
 )
-from runs.models.slot import Lease, Ready
+from runs.models.slot import NEVER, Lease, Ready
 from runs.models.task import Task
+from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
 
 __all__ = [
+    "NEVER",
     "ApiKey",
     "Attempt",
     "AuditLog",
@@ -28,7 +32,9 @@ __all__ = [
     "Debounced",
     "Event",
     "EventKind",
+    "FinalHooks",
     "Idempotency",
+    "Journal",
     "Lease",
     "LogLine",
     "Overlap",
@@ -44,5 +50,7 @@ __all__ = [
     "Source",
     "Task",
     "TickOutcome",
+    "Waiter",
+    "Waitpoint",
     "WorkerSession",
 ]

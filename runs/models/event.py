@@ -18,12 +18,16 @@ class EventKind(models.TextChoices):
     CRASHED = "crashed", "Crashed"
     TIMED_OUT = "timed_out", "Timed out"
     EXPIRED = "expired", "Expired"
+    WAITING = "waiting", "Waiting"
+    RESUMED = "resumed", "Resumed"
     CANCEL_REQUESTED = "cancel_requested", "Cancel requested"
     CANCELED = "canceled", "Canceled"
     RELEASED = "released", "Handed back"
     SYSTEM_FAILED = "system_failed", "System failure"
     REPLAYED = "replayed", "Replayed"
     REPAIRED = "repaired", "Repaired"
+    HOOKS_RAN = "hooks_ran", "Final hooks ran"
+    HOOKS_FAILED = "hooks_failed", "Final hooks not run"
 
 
 class Event(models.Model):

@@ -93,7 +93,7 @@ class Run(models.Model):
     root_id = IdField(max_length=30, null=True)
     depth = models.IntegerField(default=0)
     replayed_from_id = IdField(max_length=30, null=True)
-    batch_id = IdField(max_length=32, null=True)
+    batch_id = IdField(max_length=40, null=True)
     schedule_id = IdField(max_length=32, null=True)
 
     created_at = models.DateTimeField()
@@ -111,6 +111,12 @@ class Run(models.Model):
     updated_at = models.DateTimeField()
     #: Milliseconds of executing time over all attempts.
     usage_ms = models.BigIntegerField(default=0)
+    #: Somebody waits for its end: whoever writes that end wakes them.
+    awaited = models.BooleanField(default=False)
+    #: The attempt that left for a wait last, and its executing milliseconds until then. On its way
+    #: back `attempt_number` stands one lower, so that the claim counts up to the same attempt.
+    waited_attempt = models.IntegerField(default=0)
+    attempt_ms = models.BigIntegerField(default=0)
     #: Lease token of the write that finished it (answers "did my commit win?").
     done_token = models.CharField(max_length=36, blank=True, default="")
 
@@ -186,9 +192,21 @@ class Run(models.Model):
         return self.cancel_requested_at is not None and self.holds_slot
 
     @property
+    def is_resuming(self) -> bool:
+        """Its wait is over; it goes on with the same attempt once it gets a slot."""
+        back = self.status in (RunStatus.QUEUED, RunStatus.DEQUEUED)
+        return back and self.waited_attempt == self.attempt_number + 1
+
+    @property
+    def attempts_begun(self) -> int:
+        """The number of the attempt it is in or was in last."""
+        return self.waited_attempt if self.is_resuming else self.attempt_number
+
+    @property
     def is_retrying(self) -> bool:
         """Between two attempts."""
-        return self.status == RunStatus.QUEUED and self.attempt_number > 0
+        queued = self.status == RunStatus.QUEUED
+        return queued and self.attempt_number > 0 and not self.is_resuming
 
     @property
     def tag_list(self) -> list[str]:

@@ -1,13 +1,22 @@
 """The queue itself: which runs may be claimed, which hold a slot. Both tables stay small."""
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models import Q
 
 from runs.models.fields import IdField
 
+#: No time brings the run back.
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
 
 class Ready(models.Model):
-    """A run that may be claimed: now, or from `not_before` on. A claim deletes the row."""
+    """A run that may be claimed: now, or from `not_before` on. A claim deletes the row.
+
+    A waiting run keeps its place here too, until `not_before` or, where nothing but an event ends
+    the wait, until `NEVER`.
+    """
 
     run_id = IdField(primary_key=True, max_length=30)
     bucket_id = models.BigIntegerField()

@@ -25,6 +25,9 @@ class Task(models.Model):
     machine = models.CharField(max_length=32, default="small-1x")
     priority = models.FloatField(default=0)
     tags = models.TextField(default="[]")
+    #: Whether it, or all tasks, have hooks for runs that end without success, and for canceled ones.
+    failure_hooks = models.BooleanField(default=False)
+    cancel_hooks = models.BooleanField(default=False)
     version = models.CharField(max_length=64, blank=True, default="")
     broken = models.BooleanField(default=False)
     error = models.TextField(blank=True, default="")

@@ -1,17 +1,37 @@
-"""The attempts of a run: those that ended, and the one that executes."""
+"""The attempts of a run: those that ended, the one that executes, and the one that waits."""
 
-from runs.models import Attempt, Lease, Run
-from runs.states import AttemptStatus
+from dataclasses import dataclass
+from datetime import datetime
+
+from runs.models import Attempt, Event, EventKind, Lease, Run
+from runs.states import AttemptStatus, RunStatus
+
+#: Events looked through for segments.
+MOST_EVENTS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of an attempt between two waits; `ended_at` is None while it executes."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    session_id: str
 
 
 def of(run: Run) -> list[Attempt]:
-    """By number. The one that executes is made from its lease and not stored."""
+    """By number. The one that executes or waits is made from what is there and not stored."""
     # the lease first: an attempt that ends meanwhile is then seen twice and not never
     leases = Lease.objects.filter(pk=run.pk) if run.holds_slot else ()
     live = [live_attempt(lease) for lease in leases]
     ended = list(Attempt.objects.filter(run_id=run.pk).order_by("number"))
     numbers = {attempt.number for attempt in ended}
-    return ended + [one for one in live if one is not None and one.number not in numbers]
+    if run.status == RunStatus.WAITING or run.is_resuming:
+        live.append(waiting_attempt(run))
+    found = ended + [one for one in live if one is not None and one.number not in numbers]
+    if run.waited_attempt:
+        _begin_with_first_segments(run, found)
+    return found
 
 
 def live_attempt(lease: Lease) -> Attempt | None:
@@ -27,3 +47,52 @@ def live_attempt(lease: Lease) -> Attempt | None:
         started_at=lease.started_at,
         segments="[]",
     )
+
+
+def waiting_attempt(run: Run) -> Attempt:
+    """The attempt a run will go on with."""
+    return Attempt(
+        run_id=run.pk,
+        number=run.waited_attempt,
+        status=AttemptStatus.WAITING,
+        started_at=run.executed_at or run.created_at,
+        segments="[]",
+    )
+
+
+def segments(run_id: str) -> dict[int, list[Segment]]:
+    """The pieces of every attempt, by number, as the run's history tells them."""
+    found: dict[int, list[Segment]] = {}
+    for event in Event.objects.filter(run_id=run_id, attempt__gt=0).order_by("id")[:MOST_EVENTS]:
+        of_attempt = found.setdefault(event.attempt, [])
+        if event.kind == EventKind.STARTED:
+            of_attempt.append(Segment(event.at, None, event.actor.removeprefix("session:")))
+        elif of_attempt and of_attempt[-1].ended_at is None and event.kind in ENDS:
+            last = of_attempt[-1]
+            of_attempt[-1] = Segment(last.started_at, event.at, last.session_id)
+    return found
+
+
+#: What ends a segment.
+ENDS = {
+    EventKind.WAITING,
+    EventKind.COMPLETED,
+    EventKind.FAILED,
+    EventKind.RETRIED,
+    EventKind.CRASHED,
+    EventKind.TIMED_OUT,
+    EventKind.CANCELED,
+    EventKind.RELEASED,
+    EventKind.PARKED,
+    EventKind.SYSTEM_FAILED,
+}
+
+
+def _begin_with_first_segments(run: Run, found: list[Attempt]) -> None:
+    """An attempt began with its first segment; what is stored is when its last one did."""
+    pieces = segments(run.pk)
+    for attempt in found:
+        if pieces.get(attempt.number):
+            first = pieces[attempt.number][0]
+            attempt.started_at = first.started_at
+            attempt.session_id = attempt.session_id or first.session_id

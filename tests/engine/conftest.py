@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from engine import runtime
+from engine import hooks, runtime
 from engine.registry import registry
 from engine.runtime import Changes, Generator, Launch, Launched, Schedule
+from engine.sdk import defaults
+from engine.sdk import hooks as hookchains
 
 
 class FakeSchedules:
@@ -74,3 +76,17 @@ def fake_runtime():
 def _own_registry(monkeypatch):
     monkeypatch.setattr(registry, "_tasks", {})
     monkeypatch.setattr(registry, "_broken", {})
+
+
+@pytest.fixture(autouse=True)
+def _own_hooks(monkeypatch):
+    monkeypatch.setattr(hooks, "_hooks", [])
+    hookchains.forget_chains()
+    yield
+    hookchains.forget_chains()
+
+
+@pytest.fixture(autouse=True)
+def _own_defaults():
+    yield
+    defaults.forget()

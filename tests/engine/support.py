@@ -13,6 +13,7 @@ from engine.sdk.context import (
     RunInfo,
     TaskInfo,
 )
+from runs.journal import Remembered
 
 
 class Sink:
@@ -47,8 +48,21 @@ def make_context(attempt=1, *, is_test=False):
     )
 
 
-def carry_out(task, payload=None, *, control=None, sink=None, **facts):
+class Notebook:
+    """A journal in memory: what a run remembers of its waits."""
+
+    def __init__(self, *entries):
+        self.entries = list(entries)
+
+    def remembered(self):
+        return Remembered(self.entries, {}, [], 0.0)
+
+    def record(self, entries):
+        self.entries += entries
+
+
+def carry_out(task, payload=None, *, control=None, sink=None, keeper=None, **facts):
     """Execute one attempt of a task."""
     facts = {"attempt": 1, "max_attempts": 3} | facts
     assignment = Assignment(run_id="run_1", task_id=task.id, payload=payload, **facts)
-    return execute(assignment, sink or Sink(), control or Calm())
+    return execute(assignment, sink or Sink(), control or Calm(), keeper=keeper)

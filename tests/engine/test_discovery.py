@@ -7,6 +7,7 @@ from engine import DuplicateTaskIds, discovery
 from engine.discovery import discover
 from engine.leftout import LeftOut
 from engine.registry import registry
+from engine.sdk.hooks import chain
 
 
 @pytest.fixture
@@ -186,3 +187,53 @@ def test_the_version_of_changed_files_is_their_content(task_dir, settings, monke
     assert discover().version == first
     path.write_text("X = 2\n")
     assert discover().version != first
+
+
+def test_tasks_nobody_exports_are_tasks_all_the_same(task_dir):
+    write(task_dir / "_helpers.py", "@task\ndef _resize(): ...\n")
+    write(
+        task_dir / "gallery.py",
+        """
+        import _helpers
+
+        def made(name):
+            @task(id=name)
+            def inner(): ...
+
+        made("thumbnail")
+
+        @task(id="gallery")
+        def _gallery(): ...
+
+        del _gallery, _helpers
+        """,
+    )
+    assert ids(discover()) == ["_resize", "gallery", "thumbnail"]
+
+
+def test_init_py_states_defaults_and_hooks_for_all_tasks(task_dir):
+    write(task_dir / "a_first.py", "@task(retry={'max_attempts': 1})\ndef own(): ...\n")
+    write(task_dir / "b_second.py", "@task\ndef plain(): ...\n")
+    text = """
+    from engine import defaults, hooks, retry
+
+    defaults(retry=retry(max_attempts=9), max_duration="1h", machine="micro", ttl="1d")
+
+    @hooks.on_failure
+    def tell(error): ...
+    """
+    write(task_dir / "init.py", text)
+    own, plain = discover().tasks
+    assert (own.retry.max_attempts, own.max_duration) == (1, 3600)
+    assert (plain.retry.max_attempts, plain.machine, plain.ttl) == (9, "micro", 86400)
+    assert [hook.name for hook in chain(own.own_hooks)["on_failure"]] == ["tell"]
+
+
+def test_hooks_of_a_file_that_failed_are_not_called(task_dir):
+    text = (
+        "from engine import hooks\nhooks.on_failure(lambda error: None)\nraise ValueError('no')\n"
+    )
+    write(task_dir / "broken_hooks.py", text)
+    write(task_dir / "healthy.py", "@task\ndef healthy(): ...\n")
+    (task,) = discover().tasks
+    assert chain(task.own_hooks)["on_failure"] == ()

@@ -5,11 +5,13 @@ What is looked at in a test is `Any`: whether a column is empty is what tests as
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from runs import lifecycle
+from runs.journal import Pause
 from runs.lifecycle import TriggerOptions, attempts, definitions, sessions, store
 from runs.lifecycle.store import Claim, Ending, Next
 from runs.models import Event, Queue, QueueKind, Run, Source, Task, WorkerSession
@@ -130,10 +132,16 @@ def expired_run() -> Any:
     return Run.objects.get(pk=run.pk)
 
 
-def waiting_run() -> Any:
-    """Nothing suspends runs yet, so the row is set by hand."""
+def suspend(one: Held, take: Next = Next.NONE, **facts) -> Any:
+    """The run reaches a wait, for a day where nothing else is said."""
+    if not facts:
+        facts = {"due": timezone.now() + timedelta(days=1)}
+    return store.current().suspend(*one.lease, Pause(reason="Waits.", **facts), take, 1)
+
+
+def waiting_run(**facts) -> Any:
     one = executing_run()
-    Run.objects.filter(pk=one.run_id).update(status=S.WAITING)
+    assert suspend(one, **facts).outcome == "waiting"
     return one.run
 
 

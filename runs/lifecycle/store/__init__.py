@@ -18,10 +18,11 @@ from runs.lifecycle.store.base import (
     Next,
     SessionLost,
     Store,
+    Suspended,
     Turn,
 )
 from runs.lifecycle.store.postgresql import PostgresStore
-from runs.lifecycle.store.sqlite import SqliteStore
+from runs.lifecycle.store.sqlite_waits import WaitingSqliteStore
 
 #: What a dedicated store raises beside Django's own database errors.
 DRIVER_ERRORS = psycopg.Error
@@ -40,12 +41,13 @@ __all__ = [
     "Next",
     "SessionLost",
     "Store",
+    "Suspended",
     "Turn",
     "current",
     "dedicated",
 ]
 
-STORES: dict[str, type[Store]] = {"postgresql": PostgresStore, "sqlite": SqliteStore}
+STORES: dict[str, type[Store]] = {"postgresql": PostgresStore, "sqlite": WaitingSqliteStore}
 
 
 def current() -> Store:

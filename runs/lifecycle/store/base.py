@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from runs.journal import Entry, Pause, Remembered, Target
 from runs.models import EventKind
 from runs.states import AttemptStatus, RunStatus
 
@@ -52,6 +53,8 @@ class Assignment(NamedTuple):
     idempotency_key: str | None
     idempotency_scope: str
     metadata: str | None
+    #: Its attempt comes back from a wait.
+    resumed: bool
     #: Its start is recorded: it is EXECUTING.
     begun: bool
     #: It was claimed before, and given back or lost.
@@ -63,6 +66,7 @@ ELSEWHERE = {
     "run_id": "r.id",
     "token": "l.token",
     "attempt": "l.attempt",
+    "resumed": "r.waited_attempt = l.attempt",
     "begun": "l.started_at IS NOT NULL",
     "retaken": "r.started_at < l.claimed_at",
 }
@@ -84,7 +88,7 @@ class Ending:
 
     `status` QUEUED means another try `delay` seconds from now. `uncounted` attempts do not count as
     a try; `crashed` means the process or the cluster was lost. `machine` is the preset from now on.
-    `output` and `error` are JSON text.
+    `output` and `error` are JSON text. `hooked` says that the final hooks for `status` were called.
     """
 
     run_id: str
@@ -99,6 +103,7 @@ class Ending:
     uncounted: bool = False
     crashed: bool = False
     machine: str | None = None
+    hooked: bool = False
 
     @property
     def is_retry(self) -> bool:
@@ -117,7 +122,7 @@ def completed(run_id: str, token: str, output: str | None) -> Ending:
     )
 
 
-def canceled(run_id: str, token: str, error: str | None = None) -> Ending:
+def canceled(run_id: str, token: str, error: str | None = None, *, hooked: bool = False) -> Ending:
     """The ending of a run that was asked to stop and did."""
     return Ending(
         run_id=run_id,
@@ -126,6 +131,7 @@ def canceled(run_id: str, token: str, error: str | None = None) -> Ending:
         attempt_status=AttemptStatus.CANCELED,
         kind=EventKind.CANCELED,
         error=error,
+        hooked=hooked,
     )
 
 
@@ -152,6 +158,17 @@ class Finished:
     """`won`: this end (or an earlier try of the same write) is the recorded one."""
 
     won: bool
+    next: Assignment | None = None
+
+
+class Suspended(NamedTuple):
+    """What became of a run at a wait, by `outcome`.
+
+    "waiting" and "canceled": it left its worker. "ready": there is nothing to wait for, its body is
+    to go on at once. "lost": its lease was taken back.
+    """
+
+    outcome: str
     next: Assignment | None = None
 
 
@@ -237,6 +254,32 @@ class Store(ABC):
         if not finished.won:
             lost.append(last.run_id)
         return Turn([finished.next] if finished.next else [], lost)
+
+    @abstractmethod
+    def suspend(
+        self, run_id: str, token: str, pause: Pause, take: Next = Next.NONE, pid: int = 0
+    ) -> Suspended:
+        """EXECUTING to WAITING, fenced by the token; what is there already is not waited for."""
+
+    @abstractmethod
+    def record(self, run_id: str, token: str, entries: Sequence[Entry]) -> bool:
+        """Add to the run's journal, the first write of a key stays; False: the lease is lost."""
+
+    @abstractmethod
+    def remembered(self, run_id: str, attempt: int, *, resumed: bool) -> Remembered:
+        """The run's journal with all it refers to."""
+
+    @abstractmethod
+    def targets(self, ids: Sequence[str]) -> dict[str, Target]:
+        """How these runs and tokens stand."""
+
+    @abstractmethod
+    def wake(self, token_id: str) -> None:
+        """A token has ended, in this transaction: the runs that wait for nothing else go on."""
+
+    @abstractmethod
+    def resume(self, run_ids: Sequence[str]) -> None:
+        """WAITING to QUEUED for those of these runs whose ready row the caller has locked."""
 
     @abstractmethod
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:

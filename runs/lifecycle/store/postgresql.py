@@ -23,6 +23,7 @@ from runs.lifecycle.store.base import (
     Store,
     Turn,
 )
+from runs.lifecycle.store.postgresql_waits import PostgresWaits
 from runs.lifecycle.store.prepared import Parameter, Prepared
 from runs.models import Run
 
@@ -49,12 +50,12 @@ SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
 #: Moments as PostgreSQL reads them.
 document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 4, "turn": 8, "finish": 14}
+CALLS = {"start": 4, "turn": 8, "finish": 15}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*"}
 
 
-class PostgresStore(Store):
+class PostgresStore(PostgresWaits):
     """Over Django's connection."""
 
     @classmethod
@@ -146,6 +147,7 @@ class PostgresStore(Store):
             int(take),
             pid,
             ending.machine,
+            ending.hooked,
         )[0]
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 

@@ -222,6 +222,8 @@ class SqliteStore(Store):
         attempt_status, kind = ending.attempt_status.value, ending.kind.value
         if status == RunStatus.CANCELED:
             attempt_status, kind, retry = AttemptStatus.CANCELED.value, "canceled", False
+        if ending.hooked and status == ending.status:
+            self.rows(sql.FORGET_HOOKS, (ending.run_id,))
         retry_at = (due or at) if retry else None
         if started is not None:
             facts = (session_id, pid, sql.plain(started), at, ending.error, retry_at)

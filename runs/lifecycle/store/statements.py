@@ -106,6 +106,7 @@ ATTEMPT = """
 INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at, error, retry_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+FORGET_HOOKS = "DELETE FROM runs_finalhooks WHERE run_id = %s"
 FREE_KEY = "DELETE FROM runs_idempotency WHERE run_id = %s AND task_id <> ''"
 HAS_WON = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
 INHERITED = """
@@ -125,6 +126,39 @@ SELECT 1 FROM runs_queue q WHERE q.id = %s AND NOT q.paused
 """
 BUCKET_ROOM = 'UPDATE runs_bucket SET "full" = 0 WHERE id = %s AND "full"'
 QUEUE_ROOM = 'UPDATE runs_queue SET "full" = 0 WHERE id = %s AND "full"'
+
+# -- wait -----------------------------------------------------------------------------------------
+
+WHOLE_LEASE = """
+SELECT bucket_id, queue_id, session_id, attempt, coalesce(started_at, claimed_at)
+  FROM runs_lease WHERE run_id = %s AND token = %s
+"""
+NEXT_SEGMENT = "UPDATE runs_lease SET started_at = %s WHERE run_id = %s"
+IS_CANCELING = "SELECT 1 FROM runs_run WHERE id = %s AND cancel_requested_at IS NOT NULL"
+AWAIT = """
+UPDATE runs_run SET awaited = 1 WHERE id IN ({places}) AND NOT awaited AND finished_at IS NULL
+"""
+STILL_OPEN = """
+SELECT id FROM runs_run WHERE id IN ({places}) AND finished_at IS NULL
+UNION ALL
+SELECT id FROM runs_waitpoint WHERE id IN ({places}) AND status = 'WAITING'
+"""
+SEGMENT_MS = (
+    "max(cast(round((julianday(%(at)s) - julianday(%(started)s)) * 86400000) AS integer), 0)"
+)
+COUNT_SEGMENT = f"""
+UPDATE runs_run
+   SET usage_ms = usage_ms + {SEGMENT_MS},
+       attempt_ms = CASE WHEN waited_attempt = %(attempt)s THEN attempt_ms ELSE 0 END + {SEGMENT_MS},
+       waited_attempt = %(attempt)s
+ WHERE id = %(run_id)s
+"""
+WAIT = """
+UPDATE runs_run SET status = 'WAITING', reason = %s, done_token = %s, updated_at = %s WHERE id = %s
+RETURNING sort_key
+"""
+WAITER = "INSERT INTO runs_waiter (target, run_id, one_suffices) VALUES (%s, %s, %s)"
+RESUME = "UPDATE runs_ready SET not_before = NULL WHERE run_id = %s"
 
 
 def triggered(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -193,6 +227,7 @@ def assignment(row: tuple[Any, ...]) -> Assignment:
     found = Assignment(*row)
     return found._replace(
         is_test=bool(found.is_test),
+        resumed=bool(found.resumed),
         begun=bool(found.begun),
         retaken=bool(found.retaken),
         created_at=found.created_at.replace(tzinfo=UTC),

@@ -3,9 +3,11 @@
 -- the answer was. Returns the lease's bucket, queue and session, or nothing when the lease was lost.
 --   p_uncounted: 1 when this attempt is not to count as a try    p_crashed: the process or the cluster was lost
 --   p_machine: the preset from now on, NULL for the one it had
+--   p_hooked: the final hooks for p_status were called already, so the ending leaves none owed
 CREATE OR REPLACE FUNCTION trackside_end(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
-  p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_machine text DEFAULT NULL)
+  p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_machine text DEFAULT NULL,
+  p_hooked boolean DEFAULT false)
 RETURNS TABLE (bucket_id bigint, queue_id bigint, session_id text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -36,6 +38,9 @@ BEGIN
          done_token = p_token, updated_at = v_now
    WHERE id = p_run
   RETURNING cancel_requested_at IS NOT NULL, sort_key, idempotency_key INTO v_canceled, v_sort, v_key;
+  IF p_hooked AND (NOT v_canceled OR p_status = 'CANCELED') THEN
+    DELETE FROM runs_finalhooks WHERE run_id = p_run;
+  END IF;
   IF v_canceled THEN
     p_status := 'CANCELED'; p_kind := 'canceled'; p_attempt_status := 'CANCELED'; v_retry := false;
   END IF;
@@ -74,7 +79,7 @@ END $$;
 CREATE OR REPLACE FUNCTION trackside_finish(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
   p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_next integer, p_pid integer,
-  p_machine text)
+  p_machine text, p_hooked boolean)
 RETURNS TABLE (won boolean, work trackside_assigned) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -84,7 +89,7 @@ DECLARE
 BEGIN
   SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
     FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
-                       p_uncounted, p_crashed, p_machine);
+                       p_uncounted, p_crashed, p_machine, p_hooked);
   won := v_bucket IS NOT NULL OR EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
   IF v_bucket IS NOT NULL THEN
     work := trackside_next(v_bucket, v_queue, v_session, p_next, p_pid);

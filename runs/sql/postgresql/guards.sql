@@ -1,4 +1,4 @@
--- What the model's constraints say, and that a final status is final, whoever writes. One trigger instead of
+-- What the model's constraints say, that a final status is final, and that final hooks are owed, whoever writes. One trigger instead of
 -- constraints: PostgreSQL reads the text of each anew for every statement, which took a quarter of what a run costs.
 CREATE OR REPLACE FUNCTION trackside_check_run() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -11,6 +11,16 @@ BEGIN
       RETURN NEW;
     END IF;
   ELSIF NEW.status IN ('COMPLETED', 'CANCELED', 'FAILED', 'CRASHED', 'SYSTEM_FAILURE', 'EXPIRED', 'TIMED_OUT') THEN
+    IF NEW.status <> 'COMPLETED' AND TG_OP = 'UPDATE' AND OLD.finished_at IS NULL THEN
+      INSERT INTO runs_finalhooks (run_id, due_at, tries, token)
+      SELECT NEW.id, NEW.finished_at, 0, '' FROM runs_task t
+       WHERE t.id = NEW.task_id
+         AND (t.cancel_hooks AND NEW.status = 'CANCELED' OR t.failure_hooks AND NEW.status <> 'CANCELED')
+      ON CONFLICT (run_id) DO NOTHING;
+    END IF;
+    IF NEW.awaited AND TG_OP = 'UPDATE' AND OLD.finished_at IS NULL THEN
+      PERFORM trackside_wake(NEW.id);  -- here, because no way to an end leads past it
+    END IF;
     RETURN NEW;
   END IF;
   RAISE EXCEPTION 'run % is % and its end is %', NEW.id, NEW.status, coalesce(NEW.finished_at::text, 'open')

@@ -319,3 +319,21 @@ def test_needs_a_runtime():
     runtime.install(None)
     with pytest.raises(NotReady, match="INSTALLED_APPS"):
         define(lambda: None, id="any").trigger()
+
+
+def test_the_concurrency_key_may_be_a_place_in_the_payload(fake_runtime):
+    @task(concurrency_key="$.id")
+    def charge(payload: Order): ...
+
+    charge.trigger(Order(id=7))
+    assert fake_runtime.last.options == {"concurrency_key": "7"}
+    with pytest.raises(
+        InvalidOption, match=r"Task “bad”: concurrency_key is a function .* \$\.customer\.id"
+    ):
+        task(id="bad", concurrency_key="customer")(lambda payload: None)
+
+
+@pytest.mark.parametrize("schema", [{"type": 5}, {"type": "objct"}, {"minimum": "low"}])
+def test_a_schema_that_is_none_is_refused_where_it_is_defined(schema):
+    with pytest.raises(InvalidOption, match="Task “x”: schema is no JSON Schema"):
+        task(id="x", schema=schema)(lambda payload: None)

@@ -297,6 +297,18 @@ def test_a_trigger_shares_the_caller_s_fate():
         signals.runs_ready.disconnect(listen)
 
 
+def test_the_key_a_task_names_is_found_in_the_payload_of_every_trigger():
+    task("send", config='{"concurrency_key": "$.customer"}')
+    items = [TriggerItem(task_id="send", payload=f'{{"customer": "{c}"}}') for c in "aab"]
+    stated = TriggerItem(
+        task_id="send", payload='{"customer": "a"}', options=TriggerOptions(concurrency_key="c")
+    )
+    made = lifecycle.trigger_many([*items, stated], source=Source.API)
+    keys = [Run.objects.get(pk=one.run_id).concurrency_key for one in made]
+    assert keys == ["a", "a", "b", "c"]
+    assert sorted(Bucket.objects.values_list("concurrency_key", flat=True)) == ["a", "b", "c"]
+
+
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one way")
 class TestTheWayOfOne:
     """One run alone goes in by a statement of its own; nobody can tell from the rows."""

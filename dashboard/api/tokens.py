@@ -1,0 +1,122 @@
+"""Wait tokens: create, list, retrieve, complete."""
+
+import json
+import re
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from dashboard.api import bodies, objects, packets, pagination, queries, schemas
+from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api.errors import ApiError
+from runs import durations
+from runs.errors import InvalidOption
+from runs.lifecycle import tokens
+from runs.lifecycle.options import MAX_TAGS
+from runs.models import Waitpoint
+from runs.states import TokenStatus
+
+TOKEN_ID = re.compile(r"waitpoint_[0-9a-z]{1,26}", re.ASCII)
+STATUS, KEY, TAGS = "filter[status]", "filter[idempotencyKey]", "filter[tags]"
+PARAMETERS = {STATUS, KEY, TAGS, "page[size]", "page[after]", "page[before]"}
+TIMED_OUT = json.dumps(
+    {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": "Nobody completed the token in time."}
+)
+
+
+@endpoint("POST")
+def create(request: ApiRequest) -> dict[str, Any]:
+    """Make a token, or find the one its key made."""
+    body = {name: member.value for name, member in bodies.read(request).items()}
+    asked = schemas.NewToken.read(body)
+    tags = asked.tags or []
+    if len(set(tags)) > MAX_TAGS:
+        raise ApiError(422, f"A wait token has at most {MAX_TAGS} tags; got {len(set(tags))}.")
+    ttl = asked.idempotency_key_ttl
+    token, is_cached = tokens.create(
+        timeout=schemas.moment_or_seconds(asked.timeout, "timeout"),
+        key=asked.idempotency_key,
+        key_ttl=None if ttl is None else durations.seconds(ttl, "idempotencyKeyTTL"),
+        tags=tags,
+    )
+    return {"id": token.pk, "isCached": is_cached, "url": tokens.url(token.pk)}
+
+
+@endpoint("GET")
+def index(request: ApiRequest) -> dict[str, Any]:
+    """A page of tokens, newest first, without their output."""
+    asked = queries.values(request.GET, PARAMETERS)
+    page = pagination.page(asked, TOKEN_ID)
+    found = Waitpoint.objects.tagged(_words(asked.get(TAGS, "")))
+    if STATUS in asked:
+        found = found.filter(status__in=_statuses(asked[STATUS]))
+    if KEY in asked:
+        found = found.filter(idempotency_key=asked[KEY])
+    return pagination.paged(found, page, _listed)
+
+
+@csrf_exempt
+def collection(request: HttpRequest) -> HttpResponse:
+    """The same address makes by POST and lists by GET."""
+    return create(request) if request.method == "POST" else index(request)
+
+
+@endpoint("GET")
+def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
+    """One token with what completed it."""
+    token = tokens.find(_shaped(token_id))
+    if token.status == TokenStatus.TIMED_OUT:
+        ended = {"output": TIMED_OUT, "outputType": "application/json", "outputIsError": True}
+    elif token.output is not None:
+        ended = {"output": token.output, "outputType": "application/json", "outputIsError": False}
+    else:
+        ended = {}
+    return {**_listed(token), **ended}
+
+
+@endpoint("POST")
+def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
+    """Complete a token; one that has ended stays as it is, and that is no error."""
+    body = bodies.read(request)
+    for name in body.keys() - {"data"}:
+        raise ApiError(400, f"“{name[:60]}” is not a member of this body; see data.")
+    tokens.complete(_shaped(token_id), packets.text(body.get("data"), None), by=request.actor)
+    return {"success": True}
+
+
+def _listed(token: Waitpoint) -> dict[str, Any]:
+    return {
+        "id": token.pk,
+        "url": tokens.url(token.pk),
+        "status": str(token.status),
+        "tags": token.tag_list,
+        "createdAt": objects.time(token.created_at),
+        **objects.present(
+            timeoutAt=objects.time(token.timeout_at),
+            completedAt=objects.time(token.completed_at),
+            idempotencyKey=token.idempotency_key,
+            idempotencyKeyExpiresAt=objects.time(token.idempotency_expires_at),
+        ),
+    }
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def _statuses(text: str) -> list[str]:
+    words = _words(text)
+    for word in words:
+        if word not in TokenStatus.values:
+            known = ", ".join(TokenStatus.values)
+            raise InvalidOption("status", f"{STATUS} is one of {known}; got {word:.40}.")
+    return words
+
+
+def _shaped(token_id: str) -> str:
+    """`token_id` if a token could have it, so nothing else reaches the database; else a 404."""
+    if TOKEN_ID.fullmatch(token_id) is None:
+        form = "a wait token's id is waitpoint_ and 26 letters and digits"
+        raise ApiError(404, f"Not found: {form}.", retry=False)
+    return token_id

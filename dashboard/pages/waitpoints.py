@@ -1,0 +1,115 @@
+"""Wait tokens: the list, one of them, completing and timing out by hand."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dashboard import permissions, presenters
+from dashboard.pages import answers, documents, live, shell
+from dashboard.pages.page import page, see_other
+from runs.errors import InvalidPayload, NotFound
+from runs.lifecycle import tokens, waiting
+from runs.models import Waitpoint
+from runs.reads import waits
+from runs.states import TokenStatus
+
+PAGE = 50
+MAX_SEARCH = 200
+
+
+@page()
+def index(request: HttpRequest) -> HttpResponse:
+    context = _list(request)
+    if request.headers.get("HX-Request"):
+        if context["version"] == request.GET.get("v"):
+            return HttpResponse(status=204)
+        return render(request, "dashboard/waitpoints/_table.html", context)
+    return shell.render(request, "dashboard/waitpoints/index.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(act=permissions.OPERATE)
+def detail(request: HttpRequest, token_id: str) -> HttpResponse:
+    token = _find(token_id)
+    form = answers.form_of(token)
+    if request.method != "POST":
+        return _show(request, token, form)
+    actor = permissions.actor(request.user)
+    if request.POST.get("action") == "time_out":
+        after = tokens.time_out(token.pk, actor=actor)
+    else:
+        try:
+            after = tokens.complete(token.pk, form.read(request.POST), by=actor)
+        except InvalidPayload as error:
+            return _show(request, token, form, problem=str(error))
+    told = messages.success if after.completed_by == actor else messages.warning
+    told(request, _said(after, actor))
+    return see_other("waitpoint", token.pk)
+
+
+@require_POST
+@page(act=permissions.OPERATE)
+def skip(request: HttpRequest, run_id: str) -> HttpResponse:
+    """End the time wait of a run."""
+    waiting.skip(run_id, actor=permissions.actor(request.user))
+    messages.success(request, "The wait is over: the run goes on as soon as a slot is free.")
+    return see_other("run", run_id)
+
+
+def _said(token: Waitpoint, actor: str) -> str:
+    if token.completed_by != actor:
+        return "Somebody was faster: the token had ended already, and its first answer counts."
+    word = presenters.token_look(token).word.lower()
+    return f"The token is {word}. The runs that waited for it go on."
+
+
+def _find(token_id: str) -> Waitpoint:
+    try:
+        return tokens.find(token_id.replace("\x00", ""))
+    except NotFound as error:
+        raise Http404(str(error)) from None
+
+
+def _show(
+    request: HttpRequest, token: Waitpoint, form: answers.Form, problem: str = ""
+) -> HttpResponse:
+    context = {
+        "token": token,
+        "look": presenters.token_look(token),
+        "url": tokens.url(token.pk),
+        "form": form,
+        "problem": problem,
+        "output": None if token.output is None else documents.show(token.output),
+        "runs": [(run, presenters.look(run)) for run in waits.waiting_runs(token.pk)],
+        "now": timezone.now(),
+        "refusal": permissions.refusal(request.user, permissions.OPERATE),
+    }
+    status = 422 if problem else 200
+    return shell.render(request, "dashboard/waitpoints/detail.html", context, status=status)
+
+
+def _list(request: HttpRequest) -> dict[str, Any]:
+    status = request.GET.get("status", "")
+    search = request.GET.get("search", "").replace("\x00", "")[:MAX_SEARCH].strip()
+    before = request.GET.get("before", "").replace("\x00", "")[:40]
+    found = Waitpoint.objects.matching(search).newest_first()
+    if status in TokenStatus.values:
+        found = found.filter(status=status)
+    if before:
+        found = found.filter(pk__lt=before)
+    rows = list(found[: PAGE + 1])
+    facts = [(token.pk, token.status) for token in rows]
+    return {
+        "rows": [(token, presenters.token_look(token)) for token in rows[:PAGE]],
+        "older": rows[PAGE - 1].pk if len(rows) > PAGE else "",
+        "before": before,
+        "status": status,
+        "statuses": TokenStatus.choices,
+        "search": search,
+        "version": live.token(facts),
+        "now": timezone.now(),
+    }

@@ -1,0 +1,174 @@
+"""Calls the functions of one attempt one after the other, plain and coroutine ones mixed.
+
+All coroutines share one event loop, made for the first of them. It stands still while plain code
+runs, so plain code is interrupted as such. An async middleware stays suspended at `await next()`
+while what it surrounds runs, plain or not.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from contextvars import copy_context
+from typing import Any
+
+from engine.execution.interrupts import Delivery
+from engine.sdk.hookkinds import Hook
+
+Function = Callable[[], Any]
+#: Seconds an attempt stays open for what it gave to `keep_open` (WU-1).
+OPEN_SECONDS = 60.0
+
+
+class Calls:
+    """The calls of one attempt. `close` ends its event loop."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self._runner: asyncio.Runner | None = None
+        self._running: list[asyncio.Task[Any]] = []
+
+    def __enter__(self) -> "Calls":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._runner is not None:
+            self._runner.close()
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        return self._runner.get_loop()
+
+    def interruptible(self, function: Function, is_async: bool) -> Any:
+        """Call what is raised into when the run is told to stop: the body, and what precedes it."""
+        if not is_async:
+            return self._delivery.call(function)
+        return self._awaited(self._delivery.cancelable(function()))
+
+    def hook(self, hook: Hook, values: Mapping[str, Any], *, interruptible: bool = False) -> Any:
+        """Call a hook to its end; unless `interruptible`, a stop leaves it alone."""
+        if interruptible:
+            answer = self.interruptible(lambda: hook.call(values), hook.is_async)
+        else:
+            answer = hook.call(values)
+        return self._awaited(answer) if inspect.iscoroutine(answer) else answer
+
+    def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        task = self._loop.create_task(coroutine)
+        self._running.append(task)
+        try:
+            return self._loop.run_until_complete(task)
+        finally:
+            self._running.remove(task)
+
+    def around(self, middleware: Hook, values: dict[str, Any], inner: Function) -> None:
+        """Call a middleware, whose `next` calls `inner` and raises what that raises."""
+        following = Next(str(middleware), inner)
+        if middleware.is_async:
+            self._around_async(middleware, values, following)
+        else:
+            offered = values | named(lambda: self._handed_over(following))
+            self._delivery.call(lambda: middleware.call(offered))
+        following.check()
+
+    def _handed_over(self, following: "Next") -> None:
+        self._delivery.rest()
+        following()
+
+    def _around_async(self, middleware: Hook, values: dict[str, Any], following: "Next") -> None:
+        loop, context = self._loop, copy_context()
+        asked, ended = loop.create_future(), loop.create_future()
+        ended.add_done_callback(self._follow_cancel)
+
+        async def proceed() -> None:
+            following.enter()
+            asked.set_result(None)
+            await ended
+
+        coroutine = middleware.call(values | named(proceed))
+        task = loop.create_task(self._delivery.cancelable(coroutine), context=context)
+        try:
+            loop.run_until_complete(first_of(task, asked))
+            if asked.done():
+                self._delivery.rest()
+                settle(ended, lambda: context.copy().run(following.inner))
+            loop.run_until_complete(task)
+        finally:
+            retrieve(task)
+            retrieve(ended)
+
+    def _follow_cancel(self, ended: "asyncio.Future[None]") -> None:
+        """A middleware that no longer waits, as after a time-out, cancels what it surrounds."""
+        if ended.cancelled() and self._running:
+            self._running[-1].cancel()
+
+    def settle_open(self, left_open: list[Any]) -> None:
+        """Wait for what the attempt stays open for, at most a minute; how it ends is nobody's."""
+        if left_open:
+            self._awaited(all_of(left_open))
+
+
+def named(proceed: Callable[[], Any]) -> dict[str, Any]:
+    return {"next": proceed, "call_next": proceed}
+
+
+class Next:
+    """The rest of the attempt, to be called once."""
+
+    def __init__(self, owner: str, inner: Function) -> None:
+        self.inner, self._owner, self._entered = inner, owner, False
+
+    def __call__(self) -> None:
+        self.enter()
+        self.inner()
+
+    def enter(self) -> None:
+        if self._entered:
+            raise RuntimeError(f"The {self._owner} called next() twice.")
+        self._entered = True
+
+    def check(self) -> None:
+        """Raise if it was never called: the body did not run."""
+        if not self._entered:
+            raise RuntimeError(f"The {self._owner} returned without calling next().")
+
+
+async def first_of(*futures: "asyncio.Future[Any]") -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+def settle(ended: "asyncio.Future[None]", inner: Function) -> None:
+    """Run `inner` and let the future say how it ended, unless nobody waits for it any more."""
+    try:
+        inner()
+    except BaseException as error:
+        if not ended.done():
+            ended.set_exception(wrapped(error))
+    else:
+        if not ended.done():
+            ended.set_result(None)
+
+
+def wrapped(error: BaseException) -> BaseException:
+    """A future cannot carry StopIteration."""
+    return RuntimeError(repr(error)) if isinstance(error, StopIteration) else error
+
+
+def retrieve(future: "asyncio.Future[Any]") -> None:
+    """Look at the exception, so that asyncio does not report it as overlooked."""
+    if future.done() and not future.cancelled():
+        future.exception()
+
+
+async def all_of(things: list[Any]) -> None:
+    futures = [asyncio.ensure_future(awaitable(thing)) for thing in things]
+    _, late = await asyncio.wait(futures, timeout=OPEN_SECONDS)
+    for future in late:
+        future.cancel()
+    await asyncio.gather(*futures, return_exceptions=True)
+
+
+def awaitable(thing: Any) -> Any:
+    """An awaitable is one; a future of a thread pool becomes one."""
+    return thing if inspect.isawaitable(thing) else asyncio.wrap_future(thing)

@@ -1,0 +1,95 @@
+"""The hooks of one task, called for one attempt."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.execution.calls import Calls
+from engine.sdk.context import Context
+from engine.sdk.hookkinds import Hook
+from engine.sdk.hooks import chain
+from engine.sdk.tasks import Task
+
+log = logging.getLogger("trackside.hooks")
+
+
+class Hooked:
+    """Calls hooks in their order, with what they may ask for. Swallows what the order swallows."""
+
+    def __init__(self, task: Task[Any, Any], ctx: Context, calls: Calls) -> None:
+        self.chain, self._calls = chain(task.own_hooks), calls
+        self.values: dict[str, Any] = {
+            "ctx": ctx,
+            "task": task.id,
+            "signal": ctx._signal,
+            "init": None,
+        }
+        #: Until the attempt has begun there is nothing to clean up.
+        self._cleaned = True
+
+    def surrounding(self, inner: Callable[[], None]) -> None:
+        """Run `inner` inside all middleware."""
+        self._surrounded(self.chain["middleware"], inner)
+
+    def _surrounded(self, middleware: tuple[Hook, ...], inner: Callable[[], None]) -> None:
+        if middleware:
+            outermost, *others = middleware
+            rest = tuple(others)
+            self._calls.around(outermost, self.values, lambda: self._surrounded(rest, inner))
+        else:
+            inner()
+
+    def begin(self) -> None:
+        """`init`, whose result every later hook and the body may ask for."""
+        self._cleaned = False
+        for hook in self.chain["init"]:
+            result = self._calls.hook(hook, self.values, interruptible=True)
+            self.values["init"] = merged(self.values["init"], result)
+
+    def start(self, kind: str) -> None:
+        """Call the hooks of a kind that precedes the body: an error, and a stop, go through."""
+        for hook in self.chain[kind]:
+            self._calls.hook(hook, self.values, interruptible=True)
+
+    def each(self, kind: str, *, until_one_fails: bool = False, **facts: Any) -> None:
+        """Call the hooks of a kind; what one raises is logged, and changes nothing."""
+        for hook in self.chain[kind]:
+            try:
+                self._calls.hook(hook, {**self.values, **facts})
+            except BaseException as error:
+                logged(error, f"The {hook}")
+                if until_one_fails:
+                    return
+
+    def cleanup(self) -> BaseException | None:
+        """Once in an attempt; what the first one raised that did."""
+        hooks, self._cleaned = () if self._cleaned else self.chain["cleanup"], True
+        for hook in hooks:
+            try:
+                self._calls.hook(hook, self.values)
+            except BaseException as error:
+                return error
+        return None
+
+
+def logged(error: BaseException | None, whose: str = "A cleanup hook") -> None:
+    """Say in the run's log what a hook raised."""
+    if error is not None:
+        log.error("%s raised an error, which changes nothing.", whose, exc_info=error)
+
+
+def merged(before: Any, result: Any) -> Any:
+    """What several `init` hooks returned: mappings are merged, else the last that says something."""
+    if result is None:
+        return before
+    both = isinstance(before, Mapping) and isinstance(result, Mapping)
+    return {**before, **result} if both else result
+
+
+def unparsed(payload: str | None) -> Any:
+    """The payload as plain JSON, for hooks of a run whose schema refuses it."""
+    try:
+        return None if payload is None else json.loads(payload)
+    except ValueError:
+        return payload

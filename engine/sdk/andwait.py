@@ -1,0 +1,176 @@
+"""Triggering runs and waiting for their end (features.md 9.1, 9.3)."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, Required, TypedDict, TypeVar, Unpack
+
+from engine.runtime import Launch, Launched, LaunchOptions
+from engine.sdk.durable import here
+from engine.sdk.options import TriggerOptions
+from engine.sdk.replay import Call, Replay
+from engine.sdk.results import BatchResult, Result, run_result
+from runs.errors import InvalidOption, InvalidPayload
+from runs.journal import Entry, Pause, Target
+from runs.states import EntryKind, EntryStatus, RunStatus
+
+if TYPE_CHECKING:
+    from engine.sdk.tasks import BatchItem
+
+P = TypeVar("P")
+R = TypeVar("R")
+MAX_BATCH = 1000
+
+
+class TaskItem(TypedDict, total=False):
+    """One item of a batch over several tasks: a task or its id, payload and options."""
+
+    task: Required[Any]
+    payload: Any
+    options: TriggerOptions
+
+
+class AndWait(Generic[P, R]):
+    """What a task can be asked from inside the body of another."""
+
+    id: str
+
+    def launch(self, payload: Any, options: Mapping[str, Any]) -> Launch:
+        """The checked request that a trigger hands to the engine."""
+        raise TypeError(f"{type(self).__name__} cannot be launched.")
+
+    def trigger_and_wait(
+        self, payload: P | None = None, **options: Unpack[TriggerOptions]
+    ) -> Result[R]:
+        """Make a run of this task and wait for its end, without a process or a slot meanwhile.
+
+        A run that fails does not raise: look at `.ok`, or `.unwrap()`.
+
+        Example:
+            thumbnail = resize.trigger_and_wait({"url": url, "width": 300}).unwrap()
+        """
+        replay = here(f"{self.id}.trigger_and_wait()")
+        return one(replay, self.launch(payload, options))
+
+    def batch_trigger_and_wait(self, items: "Iterable[BatchItem[P]]") -> BatchResult[R]:
+        """Make many runs of this task and wait until all of them ended; results in input order.
+
+        Example:
+            sizes = [{"payload": {"width": width}} for width in (100, 300, 900)]
+            urls = resize.batch_trigger_and_wait(sizes).unwrap()
+        """
+        replay = here(f"{self.id}.batch_trigger_and_wait()")
+        return many(replay, numbered(self.launch, items))
+
+
+def one(replay: Replay, launch: Launch) -> Result[Any]:
+    """A run and its end."""
+    call = child_call(replay, launch)
+    return ended(replay, [call], placed(replay, [call], [launch], None))[0]
+
+
+def many(replay: Replay, launches: Sequence[Launch]) -> BatchResult[Any]:
+    """Runs, all or none of them made, and their ends."""
+    if len(launches) > MAX_BATCH:
+        raise InvalidOption("items", f"A batch has at most {MAX_BATCH} items; got {len(launches)}.")
+    batch_id = replay.batch_id()
+    calls = [child_call(replay, launch) for launch in launches]
+    targets = placed(replay, calls, launches, batch_id)
+    return BatchResult(batch_id, ended(replay, calls, targets))
+
+
+def child_call(replay: Replay, launch: Launch) -> Call:
+    return replay.call(EntryKind.CHILD, launch.task_id, launch.payload or "")
+
+
+def placed(
+    replay: Replay, calls: Sequence[Call], launches: Sequence[Launch], batch_id: str | None
+) -> list[Target]:
+    """The run of each call: the one it made before, or one made now, all in one transaction."""
+    missing = [place for place, call in enumerate(calls) if call.entry is None]
+    new: dict[int, Launched] = {}
+    if missing:
+        wanted = [awaited(launches[place], batch_id) for place in missing]
+
+        def entries(made: list[Launched]) -> list[Entry]:
+            runs = zip(missing, made, strict=True)
+            return [pending(calls[place], run.run_id) for place, run in runs]
+
+        new = dict(zip(missing, replay.launch(wanted, entries), strict=True))
+    ids = [
+        new[place].run_id if place in new else str(call.entry and call.entry.target)
+        for place, call in enumerate(calls)
+    ]
+    fresh = {run.run_id for run in new.values() if not run.is_cached}
+    known = replay.look(sorted(set(ids) - fresh))
+    return [known.get(one, Target(one, RunStatus.QUEUED)) for one in ids]
+
+
+def awaited(launch: Launch, batch_id: str | None) -> Launch:
+    options: LaunchOptions = {**launch.options, "awaited": True}
+    if batch_id is not None:
+        options["batch_id"] = batch_id
+    return replace(launch, options=options)
+
+
+def pending(call: Call, target: str) -> Entry:
+    return call.made(EntryStatus.PENDING, target=target)
+
+
+def ended(replay: Replay, calls: Sequence[Call], targets: Sequence[Target]) -> list[Result[Any]]:
+    """The results when all have ended; until then the run leaves."""
+    left = [found for found in targets if found.is_open]
+    if left:
+        attached = [entry for call in calls if call.entry for entry in call.attached()]
+        replay.suspend(
+            Pause(
+                reason=why(left, [call.name for call in calls]),
+                targets=tuple(dict.fromkeys(found.id for found in left)),
+                entries=tuple(attached),
+            )
+        )
+    return [
+        run_result(found.id, call.name, found) for call, found in zip(calls, targets, strict=True)
+    ]
+
+
+def why(left: Sequence[Target], names: Sequence[str]) -> str:
+    """What a run waits for, as a sentence for people."""
+    if len(left) == 1:
+        return f"Waits for run {left[0].id}."
+    tasks = ", ".join(dict.fromkeys(names))
+    return f"Waits for {len(left)} runs of {tasks:.200}."
+
+
+def numbered(
+    launch: Callable[[Any, Mapping[str, Any]], Launch], items: Iterable[Any]
+) -> list[Launch]:
+    """One launch for each item; an error names the item's position."""
+    launches = []
+    for index, item in enumerate(items):
+        if not isinstance(item, Mapping) or set(item) - {"payload", "options"}:
+            raise InvalidOption(
+                "items", f'Item {index} must be {{"payload": ..., "options": {{...}}}}.'
+            )
+        try:
+            launches.append(launch(item.get("payload"), item.get("options") or {}))
+        except (InvalidPayload, InvalidOption) as error:
+            error.args = (f"Item {index}: {error}",)
+            raise
+    return launches
+
+
+def mixed(
+    launch_by_id: Callable[[str, Any, Mapping[str, Any]], Launch], items: Iterable[Any]
+) -> list[Launch]:
+    """One launch for each item of a batch over several tasks."""
+    tasks, bare = [], []
+    for index, item in enumerate(items):
+        task = item.get("task") if isinstance(item, Mapping) else None
+        if not isinstance(task, (str, AndWait)):
+            raise InvalidOption(
+                "items", f'Item {index} must be {{"task": a task or its id, "payload": ...}}.'
+            )
+        tasks.append(task if isinstance(task, str) else task.id)
+        bare.append({name: value for name, value in item.items() if name != "task"})
+    ids = iter(tasks)
+    return numbered(lambda payload, options: launch_by_id(next(ids), payload, options), bare)

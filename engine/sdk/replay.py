@@ -1,0 +1,289 @@
+"""What a body did before, call by call: how waits and steps find what its run's journal says.
+
+A run that waits leaves its worker, and its body later runs again from the top. Each durable call
+takes its number among the calls of its kind and name, and what was recorded under that number is
+its answer at once (DEC-20, DEC-21).
+"""
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+from django.db import connections
+from django.utils import timezone
+
+from engine.runtime import Launch, Launched
+from engine.sdk.blocking import blocking
+from engine.sdk.errors import Suspend
+from runs.journal import Entry, Pause, Remembered, Target
+from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
+
+#: Characters of the arguments kept to show them.
+SHOWN_ARGS = 500
+#: Differences recorded of one attempt.
+MAX_WARNINGS = 100
+ENDED_WELL = (RunStatus.COMPLETED, TokenStatus.COMPLETED)
+
+Shield = Callable[[], AbstractContextManager[None]]
+Record = Callable[[Entry], None]
+
+
+class Keeper(Protocol):
+    """Where the journal is kept. What it cannot write because the run was taken away, it raises."""
+
+    def remembered(self) -> Remembered:
+        """Everything recorded so far."""
+
+    def record(self, entries: Sequence[Entry]) -> None:
+        """Add entries."""
+
+    def look(self, ids: Sequence[str]) -> dict[str, Target]:
+        """How runs and tokens stand."""
+
+    def launch(
+        self, launches: Sequence[Launch], entries: Callable[[list[Launched]], list[Entry]]
+    ) -> list[Launched]:
+        """Make runs, and the entries that point to them, in one transaction."""
+
+    def refuse_circles(self, ids: Sequence[str]) -> None:
+        """Raise CannotWaitHere where one of these runs cannot end before this one."""
+
+    def atomic(self) -> AbstractContextManager[Record]:
+        """One transaction of Django's default database; what it hands out records in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One durable call of this segment: its place, and what was recorded for it."""
+
+    replay: "Replay"
+    kind: EntryKind
+    name: str
+    ordinal: int
+    position: int
+    args: str | None
+    entry: Entry | None
+
+    def made(self, status: EntryStatus, **facts: Any) -> Entry:
+        """An entry for this call."""
+        now, args = timezone.now(), self.args or ""
+        return Entry(
+            kind=self.kind,
+            name=self.name,
+            ordinal=self.ordinal,
+            attempt=self.replay.attempt,
+            position=self.position,
+            status=status,
+            started_at=facts.pop("started_at", now),
+            args=args[:SHOWN_ARGS],
+            args_hash="" if self.args is None else hashlib.sha256(args.encode()).hexdigest(),
+            finished_at=None if status == EntryStatus.PENDING else now,
+            **facts,
+        )
+
+    def attached(self) -> tuple[Entry, ...]:
+        """For a wait of an earlier attempt: an entry that makes its end count in this one."""
+        assert self.entry is not None  # only what was recorded is waited for again
+        if self.entry.attempt == self.replay.attempt:
+            return ()
+        return (self.entry._replace(attempt=self.replay.attempt, position=self.position),)
+
+
+class Replay:
+    """The durable calls of one segment of a body. Reads the journal when the first one is made."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        run_id: str,
+        attempt: int,
+        *,
+        resumed: bool = False,
+        shield: Shield = nullcontext,
+    ) -> None:
+        self.run_id, self.attempt, self.resumed = run_id, attempt, resumed
+        #: Why the run is to leave; set by the first wait that has to.
+        self.pause: Pause | None = None
+        #: The body does what it did before: it comes back from a wait and is not there again yet.
+        self.is_repeating = resumed
+        self._keeper, self._shield = keeper, shield
+        self._thread = threading.get_ident()
+        self._task: asyncio.Task[Any] | None = None
+        self._memory: Remembered | None = None
+        self._known: dict[tuple[str, str, int], Entry] = {}
+        self._children: dict[str, deque[str]] = defaultdict(deque)
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._reached: set[tuple[str, str, int]] = set()
+        self._end = self._warnings = self._batches = 0
+
+    # -- calls ------------------------------------------------------------------------------------
+
+    def call(self, kind: EntryKind, name: str, args: str | None = None) -> Call:
+        """The next durable call; `args` are compared with those recorded, None is not."""
+        if self.pause is not None:
+            raise Suspend
+        memory = self._load()
+        self._counts[kind, name] += 1
+        ordinal = self._counts[kind, name]
+        key = (str(kind), name, ordinal)
+        entry = self._known.get(key)
+        self._reached.add(key)
+        if entry is None or entry.position >= self._end:
+            self.is_repeating = False
+        position = len(memory.entries) + len(self._reached)
+        call = Call(self, kind, name, ordinal, position, args, entry)
+        if entry is not None and entry.args_hash and args is not None:
+            self._compare(call, entry)
+        return call
+
+    def record(self, *entries: Entry) -> None:
+        with self._shield(), blocking():
+            self._keeper.record(entries)
+
+    def look(self, ids: Sequence[str]) -> dict[str, Target]:
+        """How these stand; what the journal said at the start of the segment where it does."""
+        known = self._load().targets
+        asked = [one for one in ids if one not in known or known[one].is_open]
+        if asked:
+            with self._shield(), blocking():
+                known.update(self._keeper.look(asked))
+        return {one: known.get(one, Target(one, "")) for one in ids}
+
+    def refuse_circles(self, ids: Sequence[str]) -> None:
+        """Raise CannotWaitHere for a run that waits for this one, or is it."""
+        with self._shield(), blocking():
+            self._keeper.refuse_circles(ids)
+
+    def launch(
+        self, launches: Sequence[Launch], entries: Callable[[list[Launched]], list[Entry]]
+    ) -> list[Launched]:
+        with self._shield(), blocking():
+            return self._keeper.launch(launches, entries)
+
+    @contextmanager
+    def atomic(self) -> Iterator[Record]:
+        with blocking(), self._keeper.atomic() as record:
+            yield record
+
+    def suspend(self, pause: Pause) -> NoReturn:
+        """Leave the body."""
+        self.pause = pause
+        raise Suspend
+
+    def batch_id(self) -> str:
+        """The id of the next batch: the same in every segment and attempt."""
+        self._batches += 1
+        return f"batch_{self.run_id.partition('_')[2]}{self._batches}"
+
+    def repeated(self, task_id: str) -> Launched | None:
+        """The run that this very trigger made before the wait the body comes back from."""
+        if not self.resumed:
+            return None
+        self._load()
+        made = self._children[task_id]
+        return Launched(made.popleft()) if made else None
+
+    # -- where ------------------------------------------------------------------------------------
+
+    def at_home(self) -> None:
+        """Called in the asyncio task that runs the body."""
+        self._task = task_now()
+
+    def misplaced(self) -> str:
+        """Why a run cannot leave from here, and what to do; empty when it can."""
+        if threading.get_ident() != self._thread:
+            return "was called from another thread. Call it from the task's own function"
+        if task_now() is not self._task:
+            return (
+                "was called in another asyncio task (asyncio.gather, create_task, TaskGroup). Await it "
+                "in the task's own function; wait.all([...]) and batch_trigger_and_wait([...]) wait "
+                "for many at once"
+            )
+        if is_in_transaction():
+            return (
+                "was called inside an open database transaction. Move it out of transaction.atomic(), "
+                "or use step(..., atomic=True) for work that belongs into one"
+            )
+        return ""
+
+    # -- what was recorded ------------------------------------------------------------------------
+
+    def _load(self) -> Remembered:
+        if self._memory is None:
+            with self._shield(), blocking():
+                self._memory = self._keeper.remembered()
+            usable = [entry for entry in self._memory.entries if self._counts_now(entry)]
+            self._known = {entry.key: entry for entry in usable}
+            self._end = max((entry.position for entry in usable), default=0)
+            self._warnings = sum(e.kind == EntryKind.WARNING for e in usable)
+            for run_id, task_id in self._memory.children:
+                self._children[task_id].append(run_id)
+        return self._memory
+
+    def _counts_now(self, entry: Entry) -> bool:
+        """Success is remembered, failure only within its attempt."""
+        if entry.attempt == self.attempt or entry.status == EntryStatus.DONE:
+            return True
+        assert self._memory is not None
+        target = self._memory.targets.get(entry.target or "")
+        ended = entry.target is not None and (target is None or target.ended_at is not None)
+        well = target is not None and target.status in ENDED_WELL
+        return entry.status == EntryStatus.PENDING and (well or not ended)
+
+    def _compare(self, call: Call, entry: Entry) -> None:
+        """A changed argument is a visible warning: the recorded answer stands (DEC-21)."""
+        now = call.made(EntryStatus.DONE)
+        if now.args_hash != entry.args_hash:
+            self._warn(call.name, call.ordinal, f"{call.kind}", entry.args, now.args)
+
+    def _warn(self, name: str, ordinal: int, kind: str, was: str, now: str | None) -> None:
+        key = (str(EntryKind.WARNING), f"{kind}:{name}"[:256], ordinal)
+        before = self._known.get(key)
+        if (
+            before is not None and before.attempt == self.attempt
+        ) or self._warnings >= MAX_WARNINGS:
+            return
+        self._warnings += 1
+        entry = Entry(
+            kind=EntryKind.WARNING,
+            name=key[1],
+            ordinal=ordinal,
+            attempt=self.attempt,
+            position=0,
+            status=EntryStatus.DONE,
+            started_at=timezone.now(),
+            result=json.dumps({"was": was, "now": now}),
+            finished_at=timezone.now(),
+        )
+        self._known[key] = entry
+        self.record(entry)
+
+    def recorded(self) -> list[Entry]:
+        """What the journal said at the start of the segment."""
+        return self._load().entries
+
+    def finish(self) -> None:
+        """The body returned: note what was recorded and was not asked for any more."""
+        left = [key for key in self._known if key not in self._reached]
+        for kind, name, ordinal in left:
+            if kind != EntryKind.WARNING:
+                self._warn(name, ordinal, kind, "recorded", None)
+
+
+def is_in_transaction() -> bool:
+    """Whether the body has a transaction open on any of Django's connections."""
+    return any(one.in_atomic_block for one in connections.all(initialized_only=True))
+
+
+def task_now() -> "asyncio.Task[Any] | None":
+    """The asyncio task this code runs in, None outside of an event loop."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

@@ -1,0 +1,82 @@
+"""What travels between a body that waits or remembers, and the tables behind it. Plain values."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from runs.states import EntryKind, EntryStatus
+
+
+class Entry(NamedTuple):
+    """One row of `Journal` but its run."""
+
+    kind: EntryKind
+    name: str
+    ordinal: int
+    attempt: int
+    position: int
+    status: EntryStatus
+    started_at: datetime
+    args: str = ""
+    args_hash: str = ""
+    result: str | None = None
+    error: str | None = None
+    target: str | None = None
+    due_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What a replay finds it by."""
+        return str(self.kind), self.name, self.ordinal
+
+    def row(self, run_id: str) -> dict[str, Any]:
+        """The columns of `runs_journal`."""
+        return {"run_id": run_id} | self._asdict()
+
+
+class Target(NamedTuple):
+    """How a run or token stands that somebody waits for.
+
+    `status` is a run's or a token's word, empty where there is none any more.
+    """
+
+    id: str
+    status: str
+    output: str | None = None
+    error: str | None = None
+    task_id: str = ""
+    ended_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still end; what is gone has."""
+        return bool(self.status) and self.ended_at is None
+
+
+class Remembered(NamedTuple):
+    """What a run's journal says at the start of a segment.
+
+    `children` are the runs its current attempt triggered without waiting, in order, as (run id,
+    task id); `used` is how many seconds the attempt executed before its last wait.
+    """
+
+    entries: list[Entry]
+    targets: dict[str, Target]
+    children: list[tuple[str, str]]
+    used: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Why and until when a run leaves its worker.
+
+    It comes back at `due`, and before that when all of `targets` ended, or one of them where that
+    suffices. `entries` are recorded in the same transaction.
+    """
+
+    reason: str
+    due: datetime | None = None
+    targets: tuple[str, ...] = ()
+    one_suffices: bool = False
+    entries: tuple[Entry, ...] = field(default=())

@@ -1,0 +1,74 @@
+"""What a run remembers, and how what it waits for stands: reads that are the same on both databases."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from runs.journal import Entry, Remembered, Target
+from runs.lifecycle.store.base import Rows
+from runs.states import EntryKind, EntryStatus
+
+ENTRIES = f"SELECT {', '.join(Entry._fields)} FROM runs_journal WHERE run_id = %s ORDER BY attempt, position"
+USED = "SELECT attempt_ms FROM runs_run WHERE id = %s AND waited_attempt = %s"
+#: What the current attempt triggered so far, but what it waits for and what a key finds anyway.
+CHILDREN = """
+SELECT id, task_id FROM runs_run
+ WHERE parent_id = %s AND idempotency_key IS NULL
+   AND created_at > coalesce((SELECT max(finished_at) FROM runs_attempt WHERE run_id = %s), %s)
+   AND id NOT IN (SELECT target FROM runs_journal WHERE run_id = %s AND kind = 'child')
+ ORDER BY id
+"""
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+TARGETS = """
+SELECT id, status, output, error, task_id, finished_at FROM runs_run WHERE id IN ({places})
+UNION ALL
+SELECT id, status, output, NULL, '', completed_at FROM runs_waitpoint WHERE id IN ({places})
+"""
+#: Ids in one statement.
+CHUNK = 1000
+
+Query = Callable[[str, Sequence[Any]], Rows]
+
+
+def remembered(rows: Query, run_id: str, attempt: int, since: Any, *, resumed: bool) -> Remembered:
+    """See `Store.remembered`; `since` is LONG_AGO as the driver takes it."""
+    entries = [entry(row) for row in rows(ENTRIES, (run_id,))]
+    children, used = [], 0
+    if resumed:
+        children = [(row[0], row[1]) for row in rows(CHILDREN, (run_id, run_id, since, run_id))]
+        used = sum(row[0] for row in rows(USED, (run_id, attempt)))
+    found = targets(rows, {one.target for one in entries if one.target is not None})
+    return Remembered(entries, found, children, used / 1000)
+
+
+def targets(rows: Query, ids: Iterable[str]) -> dict[str, Target]:
+    """How these runs and tokens stand."""
+    wanted, found = sorted(set(ids)), {}
+    for start in range(0, len(wanted), CHUNK):
+        some = wanted[start : start + CHUNK]
+        statement = TARGETS.format(places=", ".join(["%s"] * len(some)))
+        for row in rows(statement, [*some, *some]):
+            run_id, status, output, error, task_id, ended_at = row
+            found[run_id] = Target(run_id, status, output, error, task_id, aware(ended_at))
+    return found
+
+
+def entry(row: Sequence[Any]) -> Entry:
+    """A row of ENTRIES."""
+    made = Entry(*row)
+    return made._replace(
+        kind=EntryKind(made.kind),
+        status=EntryStatus(made.status),
+        started_at=aware(made.started_at) or LONG_AGO,
+        due_at=aware(made.due_at),
+        finished_at=aware(made.finished_at),
+    )
+
+
+def aware(moment: Any) -> datetime | None:
+    """A moment of either driver: SQLite's hands it over naive, or in a UNION as text."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if moment is not None and moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+    return moment  # type: ignore[no-any-return]

@@ -1,0 +1,48 @@
+"""Waiting and remembering on PostgreSQL: see `runs/sql/postgresql/wait.sql`."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from runs.journal import Entry, Pause, Remembered, Target
+from runs.lifecycle.store import memory
+from runs.lifecycle.store.base import Assignment, Next, Rows, Store, Suspended
+
+#: Moments as PostgreSQL reads them.
+document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+SUSPEND = "SELECT outcome, (work).* FROM trackside_suspend(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+class PostgresWaits(Store):
+    """One server-side function for each verb."""
+
+    @abstractmethod
+    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
+        """Every row a statement answers with."""
+
+    def suspend(
+        self, run_id: str, token: str, pause: Pause, take: Next = Next.NONE, pid: int = 0
+    ) -> Suspended:
+        entries = document([entry.row(run_id) for entry in pause.entries])
+        due = None if pause.due is None else pause.due.timestamp()
+        facts = (pause.reason, due, pause.one_suffices, json.dumps(pause.targets), entries)
+        found = self.rows(SUSPEND, (run_id, token, *facts, int(take), pid))
+        outcome, *work = found[0]
+        return Suspended(outcome, Assignment(*work) if work[0] is not None else None)
+
+    def record(self, run_id: str, token: str, entries: Sequence[Entry]) -> bool:
+        rows = document([entry.row(run_id) for entry in entries])
+        return bool(self.rows("SELECT trackside_record(%s, %s, %s)", (run_id, token, rows))[0][0])
+
+    def remembered(self, run_id: str, attempt: int, *, resumed: bool) -> Remembered:
+        return memory.remembered(self.rows, run_id, attempt, memory.LONG_AGO, resumed=resumed)
+
+    def targets(self, ids: Sequence[str]) -> dict[str, Target]:
+        return memory.targets(self.rows, ids)
+
+    def wake(self, token_id: str) -> None:
+        self.rows("SELECT trackside_wake(%s)", (token_id,))
+
+    def resume(self, run_ids: Sequence[str]) -> None:
+        self.rows("SELECT trackside_resume(id) FROM unnest(%s::text[]) AS id", (list(run_ids),))

@@ -1,0 +1,113 @@
+"""Waiting and remembering on SQLite: the steps of `runs/sql/postgresql/wait.sql` in one transaction.
+
+The wake-ups are triggers (`runs/sql/sqlite/wait.sql`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from runs.journal import Entry, Pause, Remembered, Target
+from runs.lifecycle.store import memory
+from runs.lifecycle.store import statements as sql
+from runs.lifecycle.store.base import Next, Suspended, canceled
+from runs.lifecycle.store.sqlite import SqliteStore
+from runs.models import NEVER
+
+#: Ids in one statement.
+CHUNK = 500
+
+
+class WaitingSqliteStore(SqliteStore):
+    """All the verbs."""
+
+    def suspend(
+        self, run_id: str, token: str, pause: Pause, take: Next = Next.NONE, pid: int = 0
+    ) -> Suspended:
+        with self.transaction():
+            lease = self.rows(sql.WHOLE_LEASE, (run_id, token))
+            if not lease:
+                won = self.rows(sql.HAS_WON, (run_id, token))
+                return Suspended("waiting" if won else "lost")
+            self.remember(run_id, pause.entries)
+            bucket, queue, session_id, attempt, started = lease[0]
+            at, open_targets = sql.now(), self.held_targets(pause.targets)
+            if is_over(pause, open_targets, at):
+                self.count_segment(run_id, attempt, started, at)
+                self.rows(sql.NEXT_SEGMENT, (at, run_id))
+                return Suspended("ready")
+            outcome = "waiting"
+            if self.rows(sql.IS_CANCELING, (run_id,)):
+                outcome = "canceled"
+                self.end(canceled(run_id, token))
+            else:
+                self.count_segment(run_id, attempt, started, at)
+                self.leave(run_id, token, pause, bucket, open_targets, at)
+                facts = ("waiting", "WAITING", attempt, f"session:{session_id}", pause.reason)
+                self.rows(sql.EVENT, (run_id, *facts, "", at))
+            self.rows(sql.QUEUE_ROOM, (queue,))
+            self.rows(sql.BUCKET_ROOM, (bucket,))
+            if not take or not self.rows(f"{sql.LIVE} AND NOT draining", (session_id,)):
+                return Suspended(outcome)
+            claim = self.claim_one(session_id, start=True, pid=pid)
+            return Suspended(outcome, None if claim is None else self.assignment(claim.run_id))
+
+    def held_targets(self, ids: Sequence[str]) -> list[str]:
+        """Those that have not ended, marked as awaited."""
+        found: list[str] = []
+        for start in range(0, len(ids), CHUNK):
+            some = ids[start : start + CHUNK]
+            places = ", ".join(["%s"] * len(some))
+            self.rows(sql.AWAIT.format(places=places), some)
+            found += [
+                row[0] for row in self.rows(sql.STILL_OPEN.format(places=places), [*some] * 2)
+            ]
+        return found
+
+    def count_segment(self, run_id: str, attempt: int, started: Any, at: str) -> None:
+        facts = {"run_id": run_id, "attempt": attempt, "started": sql.plain(started), "at": at}
+        self.rows(sql.COUNT_SEGMENT, facts)
+
+    def leave(
+        self, run_id: str, token: str, pause: Pause, bucket: int, targets: list[str], at: str
+    ) -> None:
+        """Lease out, run WAITING, its place kept, its waiters in."""
+        self.rows(sql.GIVE_UP_LEASE, (run_id, token))
+        sort_key = self.rows(sql.WAIT, (pause.reason, token, at, run_id))[0][0]
+        self.rows(sql.READY, (run_id, bucket, sort_key, sql.stamp(pause.due or NEVER)))
+        self.many(sql.WAITER, [(target, run_id, pause.one_suffices) for target in targets])
+
+    def remember(self, run_id: str, entries: Sequence[Entry]) -> None:
+        if entries:
+            rows = [entry.row(run_id) for entry in entries]
+            names, places = ", ".join(rows[0]), ", ".join(["%s"] * len(rows[0]))
+            statement = f"INSERT OR IGNORE INTO runs_journal ({names}) VALUES ({places})"
+            self.many(statement, [tuple(map(sql.plain, row.values())) for row in rows])
+
+    def record(self, run_id: str, token: str, entries: Sequence[Entry]) -> bool:
+        with self.transaction():
+            if not self.rows(sql.WHOLE_LEASE, (run_id, token)):
+                return False
+            self.remember(run_id, entries)
+            return True
+
+    def remembered(self, run_id: str, attempt: int, *, resumed: bool) -> Remembered:
+        since = sql.stamp(memory.LONG_AGO)
+        return memory.remembered(self.rows, run_id, attempt, since, resumed=resumed)
+
+    def targets(self, ids: Sequence[str]) -> dict[str, Target]:
+        return memory.targets(self.rows, ids)
+
+    def wake(self, token_id: str) -> None:
+        self.rows("DELETE FROM runs_waiter WHERE target = %s", (token_id,))
+
+    def resume(self, run_ids: Sequence[str]) -> None:
+        self.many(sql.RESUME, [(run_id,) for run_id in run_ids])
+
+
+def is_over(pause: Pause, open_targets: Sequence[str], at: str) -> bool:
+    """Whether what a run is about to wait for is there already."""
+    if pause.due is not None and sql.stamp(pause.due) <= at:
+        return True
+    if pause.one_suffices and len(open_targets) < len(set(pause.targets)):
+        return True
+    return pause.due is None and not open_targets

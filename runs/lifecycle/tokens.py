@@ -1,0 +1,154 @@
+"""Wait tokens: made, completed once, timed out."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from runs import conf, payloads, signals
+from runs.errors import InvalidOption, NotFound, PayloadTooLarge
+from runs.ids import new_id
+from runs.lifecycle import audit, checks, store
+from runs.lifecycle.options import MAX_TAGS
+from runs.lifecycle.transition import skip_locked
+from runs.models import Run, Waitpoint
+from runs.states import TokenStatus
+
+#: Tokens timed out in one transaction.
+BATCH = 100
+SALT = "trackside.waitpoint"
+
+
+def create(
+    *,
+    timeout: float | datetime | None = None,
+    key: str | None = None,
+    key_ttl: float | None = None,
+    tags: Sequence[str] = (),
+    schema: str = "",
+    run_id: str | None = None,
+    own_key: str = "",
+) -> tuple[Waitpoint, bool]:
+    """A wait token, and whether a key found an earlier one instead of making it.
+
+    A key holds until `key_ttl` seconds have passed, for ever without one. `own_key` is a key that
+    is not shown: what a run calls its token when it asks for it again. Raises InvalidOption.
+    """
+    now = timezone.now()
+    _check(key, tags)
+    token = Waitpoint(
+        id=new_id("waitpoint"),
+        schema=schema,
+        tags=json.dumps(sorted(set(tags))),
+        idempotency_key=key,
+        key_hash=_hashed(key, own_key),
+        idempotency_expires_at=None if key_ttl is None else now + timedelta(seconds=key_ttl),
+        run_id=run_id,
+        created_at=now,
+        timeout_at=now + timedelta(seconds=timeout)
+        if isinstance(timeout, float | int)
+        else timeout,
+    )
+    if token.key_hash is None:
+        token.save(force_insert=True)
+        return token, False
+    return _once(token, now)
+
+
+def _once(token: Waitpoint, now: datetime) -> tuple[Waitpoint, bool]:
+    """The token that has the key: ours, or the one that was first."""
+    same = Waitpoint.objects.filter(key_hash=token.key_hash)
+    same.filter(idempotency_expires_at__lte=now).update(key_hash=None)
+    try:
+        with transaction.atomic():
+            token.save(force_insert=True)
+        made = True
+    except IntegrityError:
+        made = False
+    return (token, False) if made else (same.get(), True)
+
+
+def complete(token_id: str, data: str | None, *, by: str) -> Waitpoint:
+    """Complete a token with JSON text; one that has ended stays as it is, the first counts.
+
+    The runs that wait for it go on. Raises NotFound, InvalidPayload where its schema asks for
+    something else.
+    """
+    limit = int(conf.get("PAYLOAD_LIMIT"))
+    if data is not None and len(data) > limit:
+        raise PayloadTooLarge(f"The data has {len(data):,} bytes; the limit is {limit:,}.")
+    token = find(token_id)
+    if token.is_waiting and token.schema:
+        payloads.check(token.schema, "null" if data is None else data)
+    return _end(token, TokenStatus.COMPLETED, data, by)
+
+
+def time_out(token_id: str, *, actor: str) -> Waitpoint:
+    """End a token as if its time were over. Raises NotFound."""
+    token = _end(find(token_id), TokenStatus.TIMED_OUT, None, actor)
+    audit.record(actor, "waitpoint.time_out", token_id)
+    return token
+
+
+def time_out_due() -> int:
+    """Tokens whose time is over time out. Returns how many."""
+    due = Waitpoint.objects.filter(status=TokenStatus.WAITING, timeout_at__lte=timezone.now())
+    with transaction.atomic():
+        found = list(due.order_by("id").select_for_update(**skip_locked())[:BATCH])
+        for token in found:
+            _end(token, TokenStatus.TIMED_OUT, None, "system")
+    return len(found)
+
+
+@transaction.atomic
+def _end(token: Waitpoint, status: TokenStatus, data: str | None, by: str) -> Waitpoint:
+    """Under the row's lock, as those who begin to wait take it: nobody's wake-up is lost."""
+    ended = Waitpoint.objects.filter(pk=token.pk, status=TokenStatus.WAITING).update(
+        status=status, output=data, completed_at=timezone.now(), completed_by=by
+    )
+    if ended:
+        store.current().wake(token.pk)
+        transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
+    token.refresh_from_db()
+    return token
+
+
+def find(token_id: str) -> Waitpoint:
+    """Raises NotFound."""
+    token = Waitpoint.objects.filter(pk=token_id).first()
+    if token is None:
+        raise NotFound(f"There is no wait token {token_id}.")
+    return token
+
+
+def signature(token_id: str) -> str:
+    """What the address of a token proves: 256 bits nobody else can make."""
+    return salted_hmac(SALT, token_id, algorithm="sha256").hexdigest()
+
+
+def is_signed(token_id: str, given: str) -> bool:
+    return constant_time_compare(signature(token_id), given)
+
+
+def url(token_id: str) -> str:
+    """The address at which anybody who has it may complete the token."""
+    return f"{str(conf.get('URL')).rstrip('/')}/wait/{token_id}/{signature(token_id)}"
+
+
+def _check(key: str | None, tags: Sequence[str]) -> None:
+    checks.text("idempotency_key", key, 2048)
+    if len(tags) > MAX_TAGS:
+        raise InvalidOption("tags", f"A wait token has at most {MAX_TAGS} tags.")
+    for tag in tags:
+        checks.text("tags", tag, 128)
+
+
+def _hashed(key: str | None, own_key: str) -> str | None:
+    if key is None and not own_key:
+        return None
+    text = f"key:{key}" if key is not None else f"run:{own_key}"
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,62 @@
+"""Waiting runs outlive the processes that executed them."""
+
+import json
+import random
+import signal
+import time
+from collections import Counter
+
+import pytest
+
+from engine import wait
+from runs.models import Lease, Run
+from runs.states import FINAL, RunStatus
+from tests.support.site import kill
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.acceptance
+KILL = signal.SIGKILL
+
+
+def steps(site, run_id):
+    """How often each step of a run was executed."""
+    return Counter(note["name"] for note in site.notes() if note["run"] == run_id)
+
+
+def test_a_waiting_run_survives_the_end_of_everything(site):
+    token = wait.create_token()
+    cluster = site.cluster()
+    run_id = site.trigger("saga", {"token": token.id})
+    eventually(lambda: site.run(run_id).status == RunStatus.WAITING)
+    assert not Lease.objects.exists()
+    cluster.send(KILL)
+    cluster.ended()
+    wait.complete_token(token, {"approved": True})
+    again = site.cluster()
+    eventually(lambda: site.run(run_id).status == RunStatus.WAITING)
+    for worker in again.named("worker"):
+        kill(worker, KILL)
+    run = site.completed(run_id)
+    assert (run.output, run.attempt_number) == ('{"approved":true}', 1)
+    assert steps(site, run_id) == {"before": 1, "between": 1, "after": 1}
+
+
+def test_chains_through_a_queue_of_one_finish_though_workers_die(site):
+    cluster = site.cluster(workers=2, TRACKSIDE_CRASH_LIMIT="100")
+    chains = site.trigger_many("chain", [3] * 4)
+    other = site.trigger("async-chain")
+    chance = random.Random(7)
+    until = time.monotonic() + 6
+    while time.monotonic() < until:
+        workers = cluster.named("worker")
+        if workers:
+            kill(chance.choice(workers), KILL)
+        time.sleep(0.7)
+    for run_id in chains:
+        assert json.loads(site.completed(run_id, within=60).output) == 4
+    assert site.completed(other).output == "true"
+    below = Run.objects.filter(root_id__in=chains)
+    assert below.count() == 3 * len(chains)
+    assert not below.exclude(status=RunStatus.COMPLETED).exists()
+    site.accepted += list(Run.objects.filter(status__in=FINAL).values_list("pk", flat=True))
+    site.accepted = sorted(set(site.accepted))
