@@ -12,7 +12,6 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
@@ -20,13 +19,13 @@ from django.db import DatabaseError, InterfaceError, connections
 from engine.cluster import together
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
+from engine.cluster.deaths import Death, describe, ending_of
 from engine.cluster.dispatcher import prepare_child
 from engine.cluster.lines import LineBook
 from engine.maintenance import Housekeeping
 from runs import conf, lifecycle, signals
-from runs.lifecycle import attempts, finalhooks, sessions, store
+from runs.lifecycle import finalhooks, sessions, store
 from runs.models import Lease, Run
-from runs.states import RunStatus
 
 log = logging.getLogger("trackside")
 
@@ -41,32 +40,6 @@ CANCELS = 1.0
 #: A sentinel silent for longer is stopped or stuck: let the session run out.
 SILENT = 20.0
 SECOND = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Death:
-    """A worker process that ended with runs on its slot."""
-
-    #: The run it was on; empty for none.
-    run_id: str
-    token: str
-    started: bool
-    pid: int = 0
-    #: When its body was entered, CLOCK_MONOTONIC nanoseconds; 0 when it was not.
-    entered: int = 0
-    #: What it had executed and not recorded.
-    done: list[store.Done] = field(default_factory=list)
-    #: Run id and token of what it had taken and not started.
-    left: list[tuple[str, str]] = field(default_factory=list)
-    #: The `Ask` the sentinel killed it for, 0 if it ended by itself.
-    killed: int
-    exitcode: int | None
-
-    @property
-    def leases(self) -> set[tuple[str, str]]:
-        """Run id and token of all of them."""
-        done = {(one.run_id, one.token) for one in self.done}
-        return {(self.run_id, self.token), *done, *self.left}
 
 
 def keep_books(board: Board, deaths: Channel, lines: Channel, parent: int) -> None:
@@ -247,54 +220,3 @@ class Bookkeeper:
 
     def end_session(self) -> None:
         sessions.close(self.board.session_id)
-
-
-def ending_of(death: Death) -> store.Ending:
-    """What a death means for its run."""
-    reason = describe(death)
-    if not death.started:
-        # The database knows better: the worker may have died right after its start was written.
-        executing = Run.objects.filter(pk=death.run_id, status=RunStatus.EXECUTING).exists()
-        return attempts.release(death.run_id, death.token, reason, started=executing)
-    if death.killed == Ask.SHUTDOWN:
-        return attempts.release(death.run_id, death.token, reason)
-    if death.killed == Ask.TIMEOUT:
-        error = attempts.internal_error("MAX_DURATION_EXCEEDED", reason)
-        return attempts.time_out(death.run_id, death.token, error)
-    if death.killed == Ask.CANCEL:
-        return attempts.acknowledge_cancel(death.run_id, death.token)
-    return attempts.crash(death.run_id, death.token, code_of(death), reason)
-
-
-SIGNAL_CODES = {
-    signal.SIGTERM: "TASK_PROCESS_SIGTERM",
-    signal.SIGSEGV: "TASK_PROCESS_SIGSEGV",
-}
-
-
-def code_of(death: Death) -> str:
-    """The reference's error code for how a process ended (features.md 4.6)."""
-    if death.killed == Ask.MEMORY:
-        return "TASK_PROCESS_OOM_KILLED"
-    if death.exitcode is not None and death.exitcode < 0:
-        return SIGNAL_CODES.get(signal.Signals(-death.exitcode), "TASK_RUN_CRASHED")
-    return "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
-
-
-KILLED = {
-    Ask.SHUTDOWN: "Its worker was stopped before it was done; it was handed back.",
-    Ask.TIMEOUT: "It executed longer than its max_duration and was killed.",
-    Ask.CANCEL: "It did not stop by itself after the cancel and was killed.",
-    Ask.MEMORY: "It used more memory than its machine has and was killed.",
-}
-
-
-def describe(death: Death) -> str:
-    """One sentence on how the process ended."""
-    if death.killed:
-        return KILLED[Ask(death.killed)]
-    if death.exitcode is None:
-        return "Its worker process was lost."
-    if death.exitcode < 0:
-        return f"Its process was ended by signal {signal.Signals(-death.exitcode).name}."
-    return f"Its process exited with code {death.exitcode} without a result."

@@ -8,10 +8,12 @@ from contextlib import suppress
 
 from django.db import DatabaseError, InterfaceError
 
-from engine.cluster import worker
+from engine.cluster import place as places
+from engine.cluster import tidying, worker
 from engine.cluster.board import State
 from engine.cluster.endings import assignment_of, memory_of
-from engine.cluster.worker import SECOND, Place
+from engine.cluster.place import Place
+from engine.cluster.worker import SECOND
 from engine.execution import executor
 from engine.execution.outcomes import Concluded, Missing
 from runs import conf
@@ -23,7 +25,7 @@ log = logging.getLogger("trackside")
 
 def conclude(run_id: str, token: str) -> None:
     """The function django-q2 calls for them. Never raises: django-q2 would swallow it and wait."""
-    here = worker.place()
+    here = places.place()
     if bytes(here.slot.token).decode() != token:
         return  # meant for a predecessor that died
     try:
@@ -49,7 +51,7 @@ def concluded(here: Place, run_id: str, token: str) -> str:
     work, run = found
     here.executed += 1
     answer = called(here, work, run)
-    worker.tidy(here)
+    tidying.tidy(here)
     session = here.board.session_id
     match answer:
         case Concluded(interrupted=True):

@@ -171,18 +171,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot.vacate()
 
     def report(self, slot: Slot, exitcode: int | None) -> None:
-        death = bookkeeper.Death(
-            run_id=slot.run_id,
-            token=slot.lease[1],
-            started=slot.state == State.RUNNING and bool(slot.is_begun or slot.entered),
-            pid=slot.pid,
-            entered=slot.entered,
-            done=slot.done,
-            left=slot.left,
-            # It may have finished what it was killed for and taken the next run just before.
-            killed=slot.killed if slot.asked_run == slot.run else slot.killed and Ask.SHUTDOWN,
-            exitcode=exitcode,
-        )
+        death = deaths.of(slot, exitcode)
         if death.run_id:
             log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
         self.deaths.send(pickle.dumps(death), patience=1.0)

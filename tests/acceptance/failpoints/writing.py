@@ -11,7 +11,6 @@ from socket import MSG_DONTWAIT
 from _notes import noted  # type: ignore[import-not-found]
 
 from engine import retry, task
-from engine.cluster import worker
 
 
 class DeadlySocket:
@@ -45,7 +44,7 @@ def die_writing(payload, ctx):
         while not Path(payload["go"]).exists():
             time.sleep(0.01)
     if ctx.attempt.number == 1:
-        here = worker.place()
+        here = places.place()
         channel = here.wake if payload["channel"] == "wake" else here.lines.channel
         channel.writer = DeadlySocket(channel.writer, payload["moment"])
         print("said to the bookkeeper")

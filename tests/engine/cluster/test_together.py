@@ -6,7 +6,7 @@ import time
 import pytest
 from django.db import connection
 
-from engine.cluster import bookkeeper, together
+from engine.cluster import bookkeeper, deaths, together
 from engine.cluster.board import OUTPUT, TOGETHER, Board, State
 from engine.cluster.together import LENGTH, LONG, Group, Pace, Relief
 from runs.lifecycle import store
@@ -208,17 +208,7 @@ class TestWithRuns:
         assert self.statuses(taken)[2] == "QUEUED"
 
     def test_the_bookkeeper_ends_what_a_dead_worker_left(self, board, slot, taken):
-        death = bookkeeper.Death(
-            run_id=slot.run_id,
-            token=slot.lease[1],
-            started=True,
-            pid=slot.pid,
-            entered=slot.entered,
-            done=slot.done,
-            left=slot.left,
-            killed=0,
-            exitcode=-11,
-        )
+        death = deaths.of(slot, -11)
         assert death.leases == {(one.run_id, one.token) for one in taken}
         books = bookkeeper.Bookkeeper(board, None, None)
         books.record(death)

@@ -7,7 +7,8 @@ import pytest
 from django.db import connection, connections
 
 from engine import retry, task
-from engine.cluster import endings, together, worker
+from engine.cluster import endings, tidying, together, worker
+from engine.cluster import place as places
 from engine.cluster.board import Ask, Board, State, Stop
 from engine.cluster.channels import Channel, TaskQueue
 from engine.execution.assignment import Assignment
@@ -45,9 +46,9 @@ def here(monkeypatch):
     place = worker.Place(Board(1), 0, wake, worker.LineSender(lines), 0, inbox.fileno())
     place.hot = store.current()
     place.slot.pid = os.getpid()
-    monkeypatch.setattr(worker, "_place", place)
+    monkeypatch.setattr(places, "_place", place)
     # the children of this process are the suite's own servers
-    monkeypatch.setattr(worker, "sweep_children", lambda known: 0)
+    monkeypatch.setattr(tidying, "sweep_children", lambda known: 0)
     # the test's own connection is in a transaction, as no body may leave one
     monkeypatch.setattr(connections, "all", lambda *, initialized_only: [])
     monkeypatch.setattr(worker.os, "_exit", leave)
@@ -172,17 +173,17 @@ def body_connection(here, monkeypatch):
 
 
 def test_an_interrupted_body_loses_its_connections(here, one, body_connection):
-    worker.tidy(here)
+    tidying.tidy(here)
     assert not body_connection.closed
     here.slot.ask_to_stop(Ask.CANCEL)
-    worker.tidy(here)
+    tidying.tidy(here)
     assert body_connection.closed
     assert not hasattr(connections._connections, "body")
 
 
 def test_a_body_that_stays_in_a_transaction_loses_the_connection(here, body_connection):
     body_connection.in_atomic_block = True
-    worker.tidy(here)
+    tidying.tidy(here)
     assert not hasattr(connections._connections, "body")
 
 

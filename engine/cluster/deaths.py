@@ -1,0 +1,103 @@
+"""What the end of a worker process means for the runs it had."""
+
+import signal
+from dataclasses import dataclass, field
+
+from engine.cluster.board import Ask, Slot, State
+from runs.lifecycle import attempts, store
+from runs.models import Run
+from runs.states import RunStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """A worker process that ended with runs on its slot."""
+
+    #: The run it was on; empty for none.
+    run_id: str
+    token: str
+    started: bool
+    pid: int = 0
+    #: When its body was entered, CLOCK_MONOTONIC nanoseconds; 0 when it was not.
+    entered: int = 0
+    #: What it had executed and not recorded.
+    done: list[store.Done] = field(default_factory=list)
+    #: Run id and token of what it had taken and not started.
+    left: list[tuple[str, str]] = field(default_factory=list)
+    #: The `Ask` the sentinel killed it for, 0 if it ended by itself.
+    killed: int
+    exitcode: int | None
+
+    @property
+    def leases(self) -> set[tuple[str, str]]:
+        """Run id and token of all of them."""
+        done = {(one.run_id, one.token) for one in self.done}
+        return {(self.run_id, self.token), *done, *self.left}
+
+
+def of(slot: Slot, exitcode: int | None) -> Death:
+    """The death of the process that had this slot."""
+    run_id, token = slot.lease
+    return Death(
+        run_id=run_id,
+        token=token,
+        started=slot.state == State.RUNNING and bool(slot.is_begun or slot.entered),
+        pid=slot.pid,
+        entered=slot.entered,
+        done=slot.done,
+        left=slot.left,
+        # It may have finished what it was killed for and taken the next run just before.
+        killed=slot.killed if slot.asked_run == slot.run else slot.killed and Ask.SHUTDOWN,
+        exitcode=exitcode,
+    )
+
+
+def ending_of(death: Death) -> store.Ending:
+    """What a death means for its run."""
+    reason = describe(death)
+    if not death.started:
+        # The database knows better: the worker may have died right after its start was written.
+        executing = Run.objects.filter(pk=death.run_id, status=RunStatus.EXECUTING).exists()
+        return attempts.release(death.run_id, death.token, reason, started=executing)
+    if death.killed == Ask.SHUTDOWN:
+        return attempts.release(death.run_id, death.token, reason)
+    if death.killed == Ask.TIMEOUT:
+        error = attempts.internal_error("MAX_DURATION_EXCEEDED", reason)
+        return attempts.time_out(death.run_id, death.token, error)
+    if death.killed == Ask.CANCEL:
+        return attempts.acknowledge_cancel(death.run_id, death.token)
+    return attempts.crash(death.run_id, death.token, code_of(death), reason)
+
+
+SIGNAL_CODES = {
+    signal.SIGTERM: "TASK_PROCESS_SIGTERM",
+    signal.SIGSEGV: "TASK_PROCESS_SIGSEGV",
+}
+
+
+def code_of(death: Death) -> str:
+    """The reference's error code for how a process ended (features.md 4.6)."""
+    if death.killed == Ask.MEMORY:
+        return "TASK_PROCESS_OOM_KILLED"
+    if death.exitcode is not None and death.exitcode < 0:
+        return SIGNAL_CODES.get(signal.Signals(-death.exitcode), "TASK_RUN_CRASHED")
+    return "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
+
+
+KILLED = {
+    Ask.SHUTDOWN: "Its worker was stopped before it was done; it was handed back.",
+    Ask.TIMEOUT: "It executed longer than its max_duration and was killed.",
+    Ask.CANCEL: "It did not stop by itself after the cancel and was killed.",
+    Ask.MEMORY: "It used more memory than its machine has and was killed.",
+}
+
+
+def describe(death: Death) -> str:
+    """One sentence on how the process ended."""
+    if death.killed:
+        return KILLED[Ask(death.killed)]
+    if death.exitcode is None:
+        return "Its worker process was lost."
+    if death.exitcode < 0:
+        return f"Its process was ended by signal {signal.Signals(-death.exitcode).name}."
+    return f"Its process exited with code {death.exitcode} without a result."

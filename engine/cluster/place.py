@@ -1,0 +1,70 @@
+"""What one worker process has."""
+
+from dataclasses import dataclass
+
+from engine.cluster.board import Ask, Board, Slot, State
+from engine.cluster.channels import Channel
+from engine.cluster.lines import LineSender
+from engine.cluster.together import Group, Pace
+from engine.execution.hygiene import Snapshot
+from runs.lifecycle import store
+
+REASONS = {Ask.CANCEL: "cancel", Ask.TIMEOUT: "timeout", Ask.SHUTDOWN: "shutdown"}
+
+
+@dataclass
+class Place:
+    """Set before the fork, completed after it."""
+
+    board: Board
+    index: int
+    wake: Channel
+    lines: LineSender
+    parent: int
+    #: Descriptor of the inbox.
+    inbox: int
+    hot: store.Store | None = None
+    executed: int = 0
+    #: How the process stood before it executed anything.
+    clean: Snapshot | None = None
+    #: What it executes or executed last, and CLOCK_MONOTONIC nanoseconds of its body.
+    work: store.Assignment | None = None
+    began: int = 0
+    ended: int = 0
+    #: Something ended that a parent may wait for, and is not recorded yet.
+    awaited: bool = False
+
+    def __post_init__(self) -> None:
+        self.group = Group(self.slot, self.board.locks, self.index)
+        self.pace = Pace()
+
+    @property
+    def slot(self) -> Slot:
+        slot: Slot = self.board.slots[self.index]
+        return slot
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """Descriptors a body must leave alone."""
+        channels = self.wake.writer.fileno(), self.lines.channel.writer.fileno()
+        return *channels, self.board.locks.fileno(), self.inbox
+
+    def reason(self) -> str:
+        """Why this worker's run should stop, for the signal handler; empty when it is not meant."""
+        slot = self.slot
+        asked = slot.is_asked and slot.state == State.RUNNING
+        return REASONS.get(Ask(slot.ask), "") if asked else ""
+
+
+_place: Place | None = None
+
+
+def place() -> Place:
+    assert _place is not None  # `take` ran before the fork
+    return _place
+
+
+def take(made: Place) -> None:
+    """Make it this process's, and that of those it forks."""
+    global _place
+    _place = made
