@@ -33,9 +33,6 @@ LENGTHS = {
 
 def item(asked: TriggerItem) -> None:
     """Raise InvalidOption for the first option that is out of its range."""
-    if not 0 < len(asked.task_id) <= 256:
-        raise InvalidOption("task", "A task id has 1 to 256 characters.")
-    text("task", asked.task_id)
     options = asked.options
     for name, longest in LENGTHS.items():
         text(name, getattr(options, name), longest)
@@ -51,6 +48,13 @@ def item(asked: TriggerItem) -> None:
         raise InvalidOption("machine", f"machine is one of {', '.join(MACHINES)}.")
     if options.idempotency_scope not in SCOPES:
         raise InvalidOption("idempotency_scope", f"The scope is one of {', '.join(SCOPES)}.")
+
+
+def task_id(wanted: str) -> None:
+    """Raise InvalidOption for what cannot be a task's id."""
+    if not 0 < len(wanted) <= 256:
+        raise InvalidOption("task", "A task id has 1 to 256 characters.")
+    text("task", wanted)
 
 
 def text(name: str, value: str | None, longest: int | None = None) -> None:

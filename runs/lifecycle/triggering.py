@@ -74,7 +74,7 @@ class Planner:
     def __init__(self, maker: Maker, validated: bool) -> None:
         self.maker, self._validated = maker, validated
         self._known: dict[tuple[str, TriggerOptions], Plan] = {}
-        self._key_paths: dict[str, str] = {}
+        self._facts: dict[str, definitions.TaskFacts] = {}
 
     def plans(self, items: Sequence[TriggerItem]) -> list[Plan]:
         """The plan of each item; an error says which item it is about when there are several."""
@@ -88,29 +88,31 @@ class Planner:
                 error.args = (f"Item {index}: {error}",)
             raise
 
-    def _keyed(self, item: TriggerItem) -> TriggerItem:
-        """The item with the concurrency key that its task finds in the payload."""
-        task_id = item.task_id
-        if task_id not in self._key_paths:
-            self._key_paths[task_id] = definitions.task(task_id).key_path
-        path = self._key_paths[task_id]
-        if not path or item.options.concurrency_key is not None:
-            return item
-        options = replace(item.options, concurrency_key=key_at(path, item.payload))
-        return replace(item, options=options)
-
     def _planned(self, item: TriggerItem) -> Plan:
-        item = self._keyed(item)
+        facts = self._facts_of(item.task_id)
+        item = keyed(item, facts.key_path)
         asked = item.task_id, item.options
         plan = self._known.get(asked)
         if plan is None:
             checks.item(item)
-        facts = definitions.task(item.task_id) if plan is None else plan.facts
         if facts.schema and not self._validated:
             payloads.check(facts.schema, "null" if item.payload is None else item.payload)
         if plan is None:
             plan = self._known[asked] = Plan(item, facts, self.maker)
         return plan
+
+    def _facts_of(self, task_id: str) -> definitions.TaskFacts:
+        if task_id not in self._facts:
+            checks.task_id(task_id)
+            self._facts[task_id] = definitions.task(task_id)
+        return self._facts[task_id]
+
+
+def keyed(item: TriggerItem, path: str) -> TriggerItem:
+    """The item with the concurrency key that its task finds in the payload."""
+    if not path or item.options.concurrency_key is not None:
+        return item
+    return replace(item, options=replace(item.options, concurrency_key=key_at(path, item.payload)))
 
 
 def _trigger_debounced(one: New, maker: Maker) -> Triggered:

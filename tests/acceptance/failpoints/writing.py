@@ -11,6 +11,7 @@ from socket import MSG_DONTWAIT
 from _notes import noted  # type: ignore[import-not-found]
 
 from engine import retry, task
+from engine.cluster import place as places
 
 
 class DeadlySocket:
