@@ -2,10 +2,12 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
 import psycopg
+from django.db import connection
 from psycopg import sql
 
 from runs import lifecycle
@@ -15,6 +17,7 @@ from runs.models import Source
 #: What one trigger writes. `runs_bucket` is made once per queue and key.
 TABLES = ("runs_run", "runs_event", "runs_ready")
 CHUNK = 1000
+THREADS = 4
 PAYLOAD = '{"order": 1234, "customer": "c-5678", "express": true}'
 
 
@@ -28,6 +31,22 @@ def single(count: int) -> float:
     for _ in range(count):
         lifecycle.trigger("bench-noop", PAYLOAD, source=Source.SDK)
     return count / (time.perf_counter() - begun)
+
+
+def threads(count: int) -> float:
+    """Runs per second from several threads at once, as a web process makes them."""
+    lifecycle.trigger("bench-noop", PAYLOAD, source=Source.SDK)
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done in [pool.submit(_some, count // THREADS) for _ in range(THREADS)]:
+            done.result()
+    return count / (time.perf_counter() - begun)
+
+
+def _some(count: int) -> None:
+    for _ in range(count):
+        lifecycle.trigger("bench-noop", PAYLOAD, source=Source.SDK)
+    connection.close()
 
 
 def bulk(count: int) -> float:
