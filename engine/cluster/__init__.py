@@ -2,8 +2,9 @@
 
     main        TracksideCluster: signals in, exit code out
      └ sentinel TracksideSentinel: parent of everything, runs no user code, touches no database
-        ├ worker × N    executes bodies, writes their outcome, inherits the next run
-        ├ dispatcher    DispatchBroker in django-q2's pusher loop: claims as many runs as slots are free
+        ├ worker × N    executes bodies, writes their outcome, takes the next runs
+        ├ dispatcher    DispatchBroker in django-q2's pusher loop: claims as many runs as slots are free,
+        │               relieves workers whose body turns out to be long of what else they took
         └ bookkeeper    heartbeat, deaths, log lines, housekeeping
 
 The processes share one `Board` in memory and talk through datagram sockets, never through a queue
