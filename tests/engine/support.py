@@ -1,6 +1,7 @@
 """What tests of the engine make attempts of."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from engine.execution.assignment import Assignment
 from engine.execution.executor import execute
@@ -55,7 +56,11 @@ class Notebook:
         self.entries = list(entries)
 
     def remembered(self):
-        return Remembered(self.entries, {}, [], 0.0)
+        facts: list[Any] = [self.entries, {}, [], 0.0]
+        return Remembered(*facts[: len(Remembered._fields)])
+
+    def children(self):
+        return []
 
     def record(self, entries):
         self.entries += entries
