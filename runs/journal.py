@@ -55,16 +55,10 @@ class Target(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """What a run's journal says at the start of a segment.
-
-    `children` are the runs its current attempt triggered without waiting, in order, as (run id,
-    task id); `used` is how many seconds the attempt executed before its last wait.
-    """
+    """What a run's journal says at the start of a segment, and how what it points to stands."""
 
     entries: list[Entry]
     targets: dict[str, Target]
-    children: list[tuple[str, str]]
-    used: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

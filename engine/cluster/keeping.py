@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from django.db import transaction
+
 from engine.cluster.board import Slot
 from engine.runtime import Launch, Launched, installed
 from engine.sdk.errors import CannotWaitHere, TaskRunInterrupted
@@ -33,11 +35,14 @@ class RunKeeper:
         work = self.work
         if not work.begun:
             self.begin()
-        found: Remembered = self.insist(
-            lambda opened: opened.remembered(work.run_id, work.attempt, resumed=work.resumed)
-        )
-        if self.slot.deadline:  # max_duration counts all segments of the attempt (DEC-27)
-            self.slot.deadline = max(self.slot.deadline - int(found.used * SECOND), 1)
+        if self.slot.deadline and work.resumed:  # all segments of the attempt count (DEC-27)
+            used = self.insist(lambda opened: opened.used(work.run_id, work.attempt))
+            self.slot.deadline = max(self.slot.deadline - int(used * SECOND), 1)
+        found: Remembered = self.insist(lambda opened: opened.remembered(work.run_id))
+        return found
+
+    def children(self) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = self.insist(lambda opened: opened.children(self.work.run_id))
         return found
 
     def record(self, entries: Sequence[Entry]) -> None:
@@ -53,11 +58,10 @@ class RunKeeper:
         self, launches: Sequence[Launch], entries: Callable[[list[Launched]], list[Entry]]
     ) -> list[Launched]:
         """On Django's connection, where triggers run; the body has no transaction open there."""
-        run_id, token = self.work.run_id, self.work.token
-        with self.fenced():
+        with self.atomic() as record:
             made = installed().trigger_many(launches)
             self.refuse_circles([run.run_id for run in made if run.is_cached])
-            waiting.record(run_id, token, entries(made))
+            record(*entries(made))
         return made
 
     def refuse_circles(self, ids: Sequence[str]) -> None:
@@ -67,15 +71,12 @@ class RunKeeper:
             raise CannotWaitHere(str(circle)) from None
 
     @contextmanager
-    def atomic(self) -> Iterator[Callable[[Entry], None]]:
-        with self.fenced():
-            yield lambda entry: waiting.record(self.work.run_id, self.work.token, [entry])
-
-    @contextmanager
-    def fenced(self) -> Iterator[None]:
+    def atomic(self) -> Iterator[Callable[..., None]]:
+        """Undone as a whole when the lease is lost by the time it is recorded."""
+        run_id, token = self.work.run_id, self.work.token
         try:
-            with waiting.fenced(self.work.run_id, self.work.token):
-                yield
+            with transaction.atomic():
+                yield lambda *entries: waiting.record(run_id, token, entries)
         except waiting.Fenced:
             raise taken_back() from None
 

@@ -32,6 +32,12 @@ def active() -> Replay | None:
     return _executing[0] if found is None and len(_executing) == 1 else found
 
 
+def is_repeating() -> bool:
+    """Whether the body only does again what it did before the wait it comes back from."""
+    replay = active()
+    return replay is not None and replay.is_repeating
+
+
 #: The step this code is part of.
 inside: ContextVar[Call | None] = ContextVar("trackside_step", default=None)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine import runtime
 from engine.sdk.context import current
+from engine.sdk.durable import is_repeating
 from engine.sdk.notes import aside, dumped
 from runs import metadata as documents
 from runs.errors import RunsError
@@ -49,7 +50,7 @@ class Changeable:
 
     def _change(self, kind: str, key: str | None, value: Any = None) -> None:
         context = current()
-        if context is None:
+        if context is None or is_repeating():
             return
         operation: dict[str, Any] = {"type": kind, "value": json.loads(dumped(value))}
         if key is not None:

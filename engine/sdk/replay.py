@@ -40,6 +40,9 @@ class Keeper(Protocol):
     def remembered(self) -> Remembered:
         """Everything recorded so far."""
 
+    def children(self) -> list[tuple[str, str]]:
+        """Run id and task id of what this attempt triggered without waiting, in order."""
+
     def record(self, entries: Sequence[Entry]) -> None:
         """Add entries."""
 
@@ -117,7 +120,7 @@ class Replay:
         self._task: asyncio.Task[Any] | None = None
         self._memory: Remembered | None = None
         self._known: dict[tuple[str, str, int], Entry] = {}
-        self._children: dict[str, deque[str]] = defaultdict(deque)
+        self._children: dict[str, deque[str]] | None = None
         self._counts: Counter[tuple[str, str]] = Counter()
         self._reached: set[tuple[str, str, int]] = set()
         self._end = self._warnings = self._batches = 0
@@ -185,7 +188,12 @@ class Replay:
         """The run that this very trigger made before the wait the body comes back from."""
         if not self.resumed:
             return None
-        self._load()
+        if self._children is None:
+            self._children = defaultdict(deque)
+            with self._shield(), blocking():
+                found = self._keeper.children()
+            for run_id, other in found:
+                self._children[other].append(run_id)
         made = self._children[task_id]
         return Launched(made.popleft()) if made else None
 
@@ -222,8 +230,6 @@ class Replay:
             self._known = {entry.key: entry for entry in usable}
             self._end = max((entry.position for entry in usable), default=0)
             self._warnings = sum(e.kind == EntryKind.WARNING for e in usable)
-            for run_id, task_id in self._memory.children:
-                self._children[task_id].append(run_id)
         return self._memory
 
     def _counts_now(self, entry: Entry) -> bool:

@@ -1,7 +1,6 @@
 """What a body remembers and waits for, written under its lease; and waits ended by hand."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import Q
@@ -20,15 +19,6 @@ DEEPEST = 1000
 
 class Fenced(Exception):
     """The run was taken away from whoever wanted to write."""
-
-
-@contextmanager
-def fenced(run_id: str, token: str) -> Iterator[None]:
-    """A transaction in which the lease stays. Raises Fenced, and rolls back, when it is gone."""
-    with transaction.atomic():
-        if not store.current().record(run_id, token, ()):
-            raise Fenced(run_id)
-        yield
 
 
 def record(run_id: str, token: str, entries: Sequence[Entry]) -> None:

@@ -1,7 +1,6 @@
 """What tests of the engine make attempts of."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from engine.execution.assignment import Assignment
 from engine.execution.executor import execute
@@ -56,8 +55,7 @@ class Notebook:
         self.entries = list(entries)
 
     def remembered(self):
-        facts: list[Any] = [self.entries, {}, [], 0.0]
-        return Remembered(*facts[: len(Remembered._fields)])
+        return Remembered(self.entries, {})
 
     def children(self):
         return []

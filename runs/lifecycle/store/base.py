@@ -266,8 +266,16 @@ class Store(ABC):
         """Add to the run's journal, the first write of a key stays; False: the lease is lost."""
 
     @abstractmethod
-    def remembered(self, run_id: str, attempt: int, *, resumed: bool) -> Remembered:
+    def remembered(self, run_id: str) -> Remembered:
         """The run's journal with all it refers to."""
+
+    @abstractmethod
+    def children(self, run_id: str) -> list[tuple[str, str]]:
+        """Run id and task id of what the current attempt triggered without waiting, in order."""
+
+    @abstractmethod
+    def used(self, run_id: str, attempt: int) -> float:
+        """Seconds the attempt executed before its last wait."""
 
     @abstractmethod
     def targets(self, ids: Sequence[str]) -> dict[str, Target]:

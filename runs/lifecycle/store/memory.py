@@ -30,15 +30,22 @@ CHUNK = 1000
 Query = Callable[[str, Sequence[Any]], Rows]
 
 
-def remembered(rows: Query, run_id: str, attempt: int, since: Any, *, resumed: bool) -> Remembered:
-    """See `Store.remembered`; `since` is LONG_AGO as the driver takes it."""
+def remembered(rows: Query, run_id: str) -> Remembered:
+    """See `Store.remembered`."""
     entries = [entry(row) for row in rows(ENTRIES, (run_id,))]
-    children, used = [], 0
-    if resumed:
-        children = [(row[0], row[1]) for row in rows(CHILDREN, (run_id, run_id, since, run_id))]
-        used = sum(row[0] for row in rows(USED, (run_id, attempt)))
     found = targets(rows, {one.target for one in entries if one.target is not None})
-    return Remembered(entries, found, children, used / 1000)
+    return Remembered(entries, found)
+
+
+def children(rows: Query, run_id: str, since: Any) -> list[tuple[str, str]]:
+    """See `Store.children`; `since` is LONG_AGO as the driver takes it."""
+    return [(row[0], row[1]) for row in rows(CHILDREN, (run_id, run_id, since, run_id))]
+
+
+def used(rows: Query, run_id: str, attempt: int) -> float:
+    """See `Store.used`."""
+    milliseconds = sum(int(row[0]) for row in rows(USED, (run_id, attempt)))
+    return milliseconds / 1000
 
 
 def targets(rows: Query, ids: Iterable[str]) -> dict[str, Target]:

@@ -35,8 +35,14 @@ class PostgresWaits(Store):
         rows = document([entry.row(run_id) for entry in entries])
         return bool(self.rows("SELECT trackside_record(%s, %s, %s)", (run_id, token, rows))[0][0])
 
-    def remembered(self, run_id: str, attempt: int, *, resumed: bool) -> Remembered:
-        return memory.remembered(self.rows, run_id, attempt, memory.LONG_AGO, resumed=resumed)
+    def remembered(self, run_id: str) -> Remembered:
+        return memory.remembered(self.rows, run_id)
+
+    def children(self, run_id: str) -> list[tuple[str, str]]:
+        return memory.children(self.rows, run_id, memory.LONG_AGO)
+
+    def used(self, run_id: str, attempt: int) -> float:
+        return memory.used(self.rows, run_id, attempt)
 
     def targets(self, ids: Sequence[str]) -> dict[str, Target]:
         return memory.targets(self.rows, ids)

@@ -90,9 +90,14 @@ class WaitingSqliteStore(SqliteStore):
             self.remember(run_id, entries)
             return True
 
-    def remembered(self, run_id: str, attempt: int, *, resumed: bool) -> Remembered:
-        since = sql.stamp(memory.LONG_AGO)
-        return memory.remembered(self.rows, run_id, attempt, since, resumed=resumed)
+    def remembered(self, run_id: str) -> Remembered:
+        return memory.remembered(self.rows, run_id)
+
+    def children(self, run_id: str) -> list[tuple[str, str]]:
+        return memory.children(self.rows, run_id, sql.stamp(memory.LONG_AGO))
+
+    def used(self, run_id: str, attempt: int) -> float:
+        return memory.used(self.rows, run_id, attempt)
 
     def targets(self, ids: Sequence[str]) -> dict[str, Target]:
         return memory.targets(self.rows, ids)

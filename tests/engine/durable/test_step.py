@@ -7,7 +7,7 @@ import time_machine
 from django.db import transaction
 from django.utils import timezone
 
-from engine import CannotWaitHere, StepFailed, step, task, wait
+from engine import CannotWaitHere, StepFailed, metadata, step, task, wait
 from engine.sdk import replay
 from runs.models import Journal, Lease, Run, Task
 from runs.states import EntryKind
@@ -362,3 +362,19 @@ def test_prints_of_code_that_repeats_are_not_logged_again(driver: Driver):
     driver.finish(body)
     go_on(driver)
     assert driver.logs.messages == ["one", "two", "three", "four"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_metadata_of_code_that_repeats_is_not_changed_again(driver: Driver):
+    @task
+    def body():
+        metadata.increment("before")
+        step("a", note, 1)
+        metadata.increment("between")
+        wait(60)
+        metadata.increment("after")
+
+    run = driver.finish(body)
+    go_on(driver)
+    found = json.loads(Run.objects.get(pk=run.pk).metadata)
+    assert found == {"before": 1, "between": 1, "after": 1}
