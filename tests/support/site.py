@@ -71,8 +71,8 @@ class Cluster:
         for pid in self.tree:
             kill(pid, number)
 
-    def ended(self, within: float = 15) -> int:
-        """Wait for the exit code."""
+    def ended(self, within: float = 30) -> int:
+        """Wait for the exit code; on a busy machine a cluster's last words take their time."""
         return self.process.wait(within)
 
     def stop(self) -> int:
@@ -81,7 +81,7 @@ class Cluster:
             self.process.terminate()
             return self.process.wait(4)
         self.process.terminate()
-        return self.process.wait(12)
+        return self.process.wait(30)
 
 
 @dataclass
