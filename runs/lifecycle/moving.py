@@ -39,11 +39,11 @@ def promote_due() -> int:
         Ready.objects.filter(pk__in=ids, not_before__isnull=False).update(not_before=None)
         Run.objects.filter(pk__in=ids, status=RunStatus.QUEUED).update(retry_at=None)
         for run in Run.objects.filter(pk__in=ids, status=RunStatus.DELAYED).light():
-            _queue(run, now, "Its delay has passed.")
+            _queue(run, now, "Its delay has passed.", RunStatus.DELAYED)
     return len(ids)
 
 
-def _queue(run: Run, now: datetime, reason: str) -> bool:
+def _queue(run: Run, now: datetime, reason: str, only_from: RunStatus) -> bool:
     expires = now + timedelta(seconds=run.ttl) if run.ttl and run.started_at is None else None
     return move(
         run.pk,
@@ -51,6 +51,7 @@ def _queue(run: Run, now: datetime, reason: str) -> bool:
         EventKind.QUEUED,
         actor=SYSTEM,
         reason=reason,
+        only_from=frozenset({only_from}),
         queued_at=run.queued_at or now,
         expires_at=expires,
     )
@@ -119,10 +120,18 @@ def _unpark(run: Run) -> bool:
         return False
     later = run.delay_until is not None and run.delay_until > now and run.started_at is None
     reason = "A cluster registered the task."
+    parked = RunStatus.PENDING_VERSION  # read before: another cluster may have been first
     if later:
-        moved = move(run.pk, RunStatus.DELAYED, EventKind.QUEUED, actor=SYSTEM, reason=reason)
+        moved = move(
+            run.pk,
+            RunStatus.DELAYED,
+            EventKind.QUEUED,
+            actor=SYSTEM,
+            reason=reason,
+            only_from=frozenset({parked}),
+        )
     else:
-        moved = _queue(run, now, reason)
+        moved = _queue(run, now, reason, parked)
     if moved:
         bucket = open_bucket(queue_id, run.concurrency_key)
         not_before = run.delay_until if later else None

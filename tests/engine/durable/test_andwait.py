@@ -12,7 +12,7 @@ from engine import SubtaskUnwrapError, task, tasks, wait
 from engine.sdk.durable import active
 from engine.sdk.idempotency import idempotency_key
 from runs import lifecycle
-from runs.models import Journal, Queue, Run, Waiter
+from runs.models import Bucket, Journal, Queue, Ready, Run, Waiter
 from tests.support.driver import Driver
 
 calls: list[object] = []
@@ -256,6 +256,7 @@ def test_awaited_children_go_before_runs_that_came_later(driver: Driver):
 
     run_id = driver.trigger(parent)
     later = driver.trigger(add, "[2]")
+    Bucket.objects.exclude(pk=Ready.objects.get(pk=run_id).bucket_id).update(served=1)
     driver.segment()
     child = Run.objects.get(parent_id=run_id)
     assert child.sort_key < Run.objects.get(pk=later).sort_key

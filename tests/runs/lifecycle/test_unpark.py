@@ -2,7 +2,7 @@ import pytest
 
 from runs import lifecycle
 from runs.lifecycle import attempts, moving
-from runs.models import Queue, Ready
+from runs.models import Queue, Ready, Run
 from runs.states import RunStatus
 from tests.support.factories import (
     claim,
@@ -69,6 +69,20 @@ def test_a_run_whose_queue_is_gone_stays_and_says_so():
     assert (run.status, "mail" in run.reason) == (RunStatus.PENDING_VERSION, True)
     other.refresh_from_db()
     assert other.status == RunStatus.QUEUED
+
+
+@pytest.mark.parametrize("delay", [None, 3600.0])
+def test_one_that_another_cluster_let_go_on_meanwhile_is_left_alone(delay):
+    parked_run(delay=delay)
+    seen = Run.objects.get()
+    lifecycle.unpark([seen.task_id])
+    Ready.objects.update(not_before=None)
+    lifecycle.promote_due()
+    Run.objects.filter(status=RunStatus.DELAYED).update(status=RunStatus.QUEUED)
+    (one,) = claim(session())
+    moving._unpark(seen)
+    assert one.run.status == RunStatus.DEQUEUED
+    assert not Ready.objects.exists()
 
 
 def test_many_are_moved_in_batches(monkeypatch):
