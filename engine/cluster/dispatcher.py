@@ -155,9 +155,10 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         if time.monotonic() - self.promoted_at < every:
             return
         self.promoted_at = time.monotonic()
-        while lifecycle.promote_due():
+        # A look costs less than a transaction, which on SQLite the worker would have to wait for.
+        while seconds_until(due := lifecycle.next_due()) <= 0 and lifecycle.promote_due():
             continue
-        self.due_in = max(min(seconds_until(lifecycle.next_due()), self.fire()), 0.001)
+        self.due_in = max(min(seconds_until(due), self.fire()), 0.001)
         hooks_in = seconds_until(finalhooks.next_due())
         self.board.head.owed = hooks_in <= 0
         if hooks_in > 0:
