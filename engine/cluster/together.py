@@ -59,6 +59,7 @@ class Group:
 
         Nothing of the last group is left when this is called.
         """
+        assert len(works) <= TOGETHER, works
         with self.locks.held(self.index):
             slot = self.slot
             slot.size = slot.recorded = 0

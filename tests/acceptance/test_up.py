@@ -2,6 +2,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import time
 from contextlib import closing
 
 import httpx
@@ -98,15 +99,27 @@ def test_a_web_server_that_is_replaced_refuses_nobody(up):
     assert httpx.get(f"{up.address}/login/", timeout=20).status_code == 200
 
 
+def settled(up):
+    """Wait until no process below comes or goes any more."""
+    pids = [set()]
+
+    def stay():
+        pids.append({child.pid for child in up.children()})
+        return pids[-1] == pids[-2] or time.sleep(0.3)
+
+    eventually(stay)
+
+
 @pytest.mark.once
 def test_reload_replaces_only_the_cluster_and_only_when_a_task_changes(again):
     tasks = again.home / "tasks"
     path = write(tasks, "mine.py", TASK.format(id="mine"))
     up = Up(again, "--reload", TRACKSIDE_TASK_DIRS=str(tasks)).ready()
     web, cluster = up.child("dashboard.launch.web"), up.child("qcluster")
-    before = {child.pid for child in up.children()}
     eventually(lambda: httpx.get(f"{up.address}/login/").is_success)
-    assert before <= {child.pid for child in up.children()}
+    settled(up)
+    assert web.is_running()
+    assert cluster.is_running()
     assert "changed" not in up.output
     path.write_text(TASK.format(id="other"))
     eventually(lambda: f"{path} changed; restarting cluster." in up.output)

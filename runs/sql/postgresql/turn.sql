@@ -53,11 +53,13 @@ DECLARE
   v_ready text[];
   v_taken integer;
 BEGIN
-  WITH ready AS (
-    DELETE FROM runs_ready WHERE run_id IN (
-      SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
-       ORDER BY sort_key, run_id LIMIT p_most FOR UPDATE SKIP LOCKED)
-    RETURNING run_id)
+  -- MATERIALIZED: planned into the DELETE, the LIMIT might be counted anew for each row it looks at.
+  WITH head AS MATERIALIZED (
+    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
+     ORDER BY sort_key, run_id LIMIT p_most FOR UPDATE SKIP LOCKED),
+  ready AS (
+    DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
+    RETURNING r.run_id)
   SELECT array_agg(run_id) INTO v_ready FROM ready;
 
   RETURN QUERY

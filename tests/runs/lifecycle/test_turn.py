@@ -137,6 +137,15 @@ class TestTogether:
         assert {row["status"] for row in statuses} == {RunStatus.DEQUEUED}
         assert Lease.objects.filter(started_at=None, pid=1).count() == 3
 
+    def test_never_more_than_asked_for_whatever_the_plan(self, taken):
+        ended = taken[0]
+        for _ in range(6):
+            queued_run()
+        with connection.cursor() as cursor:
+            for name in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize"):
+                cursor.execute(f"SET LOCAL enable_{name} = off")
+        assert len(turn(done(ended), most=2).works) == 2
+
     def test_their_starts_are_recorded_with_their_ends(self, taken):
         rest = turn(*[done(work, began=0.5, ended=0.25) for work in taken])
         assert len(rest.works) == 1
