@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 
 from dashboard import presenters
@@ -56,12 +55,9 @@ class Row:
 
 @page()
 def index(request: HttpRequest) -> HttpResponse:
-    context = _context(request)
-    if request.headers.get("HX-Request"):
-        if context["token"] == request.GET.get("v"):
-            return HttpResponse(status=204)
-        return render(request, "dashboard/overview/_live.html", context)
-    return shell.render(request, "dashboard/overview/index.html", context)
+    return shell.render_live(
+        request, "dashboard/overview/index.html", "dashboard/overview/_live.html", _context(request)
+    )
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
@@ -52,12 +51,9 @@ class OverrideForm(ReasonForm):
 
 @page()
 def index(request: HttpRequest) -> HttpResponse:
-    context = _all(request)
-    if request.headers.get("HX-Request"):
-        if context["token"] == request.GET.get("v"):
-            return HttpResponse(status=204)
-        return render(request, "dashboard/queues/_table.html", context)
-    return shell.render(request, "dashboard/queues/index.html", context)
+    return shell.render_live(
+        request, "dashboard/queues/index.html", "dashboard/queues/_table.html", _all(request)
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

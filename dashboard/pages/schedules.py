@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
@@ -22,12 +21,9 @@ MAX_REASON = 500
 
 @page()
 def index(request: HttpRequest) -> HttpResponse:
-    context = _all(request)
-    if request.headers.get("HX-Request"):
-        if context["token"] == request.GET.get("v"):
-            return HttpResponse(status=204)
-        return render(request, "dashboard/schedules/_table.html", context)
-    return shell.render(request, "dashboard/schedules/index.html", context)
+    return shell.render_live(
+        request, "dashboard/schedules/index.html", "dashboard/schedules/_table.html", _all(request)
+    )
 
 
 def _all(request: HttpRequest) -> dict[str, Any]:
@@ -121,11 +117,11 @@ def _show(request: HttpRequest, row: Schedule, status: int = 200) -> HttpRespons
     context["token"] = live.token(
         row.updated_at, row.next_at, row.held_at, open_runs, context["fires"]
     )
-    if request.headers.get("HX-Request"):
-        if context["token"] == request.GET.get("v"):
-            return HttpResponse(status=204)
-        return render(request, "dashboard/schedules/_live.html", context)
-    return shell.render(request, "dashboard/schedules/detail.html", context, status=status)
+    if status != 200:
+        return shell.render(request, "dashboard/schedules/detail.html", context, status=status)
+    return shell.render_live(
+        request, "dashboard/schedules/detail.html", "dashboard/schedules/_live.html", context
+    )
 
 
 def _notes(row: Schedule) -> list[str]:

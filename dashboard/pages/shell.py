@@ -32,6 +32,20 @@ def render(
     return render_template(request, template, context | {"shell": shell(request)}, status=status)
 
 
+def render_live(
+    request: HttpRequest, template: str, board: str, context: dict[str, Any]
+) -> HttpResponse:
+    """A whole page, or its `board` alone for a tick of the script; 204 where nothing has changed.
+
+    The context's `token` stands for what the board shows.
+    """
+    if not request.headers.get("HX-Request"):
+        return render(request, template, context)
+    if context["token"] == request.GET.get("v"):
+        return HttpResponse(status=204)
+    return render_template(request, board, context)
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """What `dashboard/base.html` shows."""
     zone = zones.of(request)

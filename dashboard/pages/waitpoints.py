@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -23,12 +22,12 @@ MAX_SEARCH = 200
 
 @page()
 def index(request: HttpRequest) -> HttpResponse:
-    context = _list(request)
-    if request.headers.get("HX-Request"):
-        if context["version"] == request.GET.get("v"):
-            return HttpResponse(status=204)
-        return render(request, "dashboard/waitpoints/_table.html", context)
-    return shell.render(request, "dashboard/waitpoints/index.html", context)
+    return shell.render_live(
+        request,
+        "dashboard/waitpoints/index.html",
+        "dashboard/waitpoints/_table.html",
+        _list(request),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -110,6 +109,6 @@ def _list(request: HttpRequest) -> dict[str, Any]:
         "status": status,
         "statuses": TokenStatus.choices,
         "search": search,
-        "version": live.token(facts),
+        "token": live.token(facts),
         "now": timezone.now(),
     }

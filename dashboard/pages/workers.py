@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 
 from dashboard.pages import live, shell
@@ -15,12 +14,9 @@ SHOWN = 100
 
 @page()
 def index(request: HttpRequest) -> HttpResponse:
-    context = _context()
-    if request.headers.get("HX-Request"):
-        if context["token"] == request.GET.get("v"):
-            return HttpResponse(status=204)
-        return render(request, "dashboard/workers/_table.html", context)
-    return shell.render(request, "dashboard/workers/index.html", context)
+    return shell.render_live(
+        request, "dashboard/workers/index.html", "dashboard/workers/_table.html", _context()
+    )
 
 
 def _context() -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from urllib.parse import urlencode
 
 from django import template
 from django.templatetags.static import static
-from django.urls import get_script_prefix
+from django.urls import get_script_prefix, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -26,6 +27,17 @@ def icon(name: str, css: str = "") -> SafeString:
 def status(look: Look) -> SafeString:
     """Glyph and word."""
     return _status(look, get_script_prefix())
+
+
+@register.simple_tag
+def live_board(page: str, *args: str, **asked: object) -> SafeString:
+    """What keeps `#board` of a page up to date: the page's address with what was asked for."""
+    query = urlencode({name: value for name, value in asked.items() if value not in ("", None)})
+    return format_html(
+        '<span id="live-on" data-live data-every="5" hx-get="{}" hx-trigger="tick"'
+        ' hx-target="#board" hx-swap="outerHTML"></span>',
+        reverse(page, args=args) + (f"?{query}" if query else ""),
+    )
 
 
 @register.filter
