@@ -1,7 +1,7 @@
 """What a store does, and the values that go in and out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -278,7 +278,7 @@ class Store(ABC):
         """Seconds the attempt executed before its last wait."""
 
     @abstractmethod
-    def targets(self, ids: Sequence[str]) -> dict[str, Target]:
+    def targets(self, ids: Collection[str]) -> dict[str, Target]:
         """How these runs and tokens stand."""
 
     @abstractmethod

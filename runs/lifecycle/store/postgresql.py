@@ -1,6 +1,5 @@
 """PostgreSQL: one prepared call of a server-side function for each verb."""
 
-import json
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -23,7 +22,7 @@ from runs.lifecycle.store.base import (
     Store,
     Turn,
 )
-from runs.lifecycle.store.postgresql_waits import PostgresWaits
+from runs.lifecycle.store.postgresql_waits import PostgresWaits, document
 from runs.lifecycle.store.prepared import Parameter, Prepared
 from runs.models import Run
 
@@ -47,8 +46,6 @@ told AS (
 INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
 SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
 """
-#: Moments as PostgreSQL reads them.
-document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 #: What every run costs, with the number of its parameters.
 CALLS = {"start": 4, "turn": 8, "finish": 15}
 #: A composite column is spread over columns of its own.

@@ -12,20 +12,11 @@ from runs.models import AuditLog, Run, Schedule, Task
 from tests.support.rows import completed_run, make_task, queued_run
 from tests.support.schedules import fire_all, schedule
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 FIELDS = {
     "task_id": "report", "cron": "30 2 * * *", "timezone": "Europe/Berlin", "overlap": "skip",
     "catch_up": "latest", "external_id": "user_1", "deduplication_key": "user_1-report",
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    def move(text):
-        time_machine.move_to(datetime.fromisoformat(f"2030-01-01T{text}+00:00"), tick=False)
-
-    move("09:00:00")
-    return move
 
 
 def declared(**facts):

@@ -14,17 +14,8 @@ from tests.support.factories import task
 from tests.support.schedules import ME, account, fire_all, schedule
 from tests.support.threads import together
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 HOURLY = Timetable(task_id="report", cron="0 * * * *")
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    def move(text):
-        time_machine.move_to(datetime.fromisoformat(f"2030-01-01T{text}+00:00"), tick=False)
-
-    move("09:00:00")
-    return move
 
 
 def audited():
