@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -36,7 +36,7 @@ SELECT EXISTS (
 #: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
 INSERT_ONE = """
 WITH place AS (
-  SELECT id FROM runs_bucket WHERE queue_id = %s AND key_hash = %s FOR KEY SHARE),
+  SELECT id FROM runs_bucket WHERE queue_id = $1 AND key_hash = $2 FOR KEY SHARE),
 made AS (
   INSERT INTO runs_run ({}) SELECT {} FROM place
   RETURNING id, status, actor, reason, created_at, sort_key, delay_until),
@@ -98,9 +98,11 @@ class PostgresStore(PostgresWaits):
         if raw.prepare_threshold is None or seen:
             return False
         self.connection.validate_no_broken_transaction()
+        given = {name: value for name, value in run.items() if value is not None}
         with self.connection.wrap_database_errors:
-            cursor = psycopg.Cursor(raw)
-            cursor.execute(insert_one(tuple(run)), [*bucket.place, *run.values()])
+            # numbered places: named by %s, a statement this long is taken apart at each execution
+            cursor = psycopg.RawCursor(raw)
+            cursor.execute(insert_one(tuple(given)), [*bucket.place, *given.values()])
             return cursor.rowcount == 1
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
@@ -176,12 +178,13 @@ class SeparateStore(PostgresStore):
         return self.prepared.rows(verb, *parameters)
 
 
-@cache
+@lru_cache(256)
 def insert_one(columns: Sequence[str]) -> bytes:
-    """The statement that inserts one claimable run with these columns, beside its bucket's."""
+    """The statement that inserts one claimable run with these columns, after its bucket's place."""
     types = {field.column: field.db_type(connections["default"]) for field in Run._meta.fields}
     # a cast to a length would cut off what is longer instead of refusing it
-    values = [f"%s::{str(types[name]).partition('(')[0]}" for name in columns]
+    kinds = [str(types[name]).partition("(")[0] for name in columns]
+    values = [f"${number}::{kind}" for number, kind in enumerate(kinds, start=3)]
     return INSERT_ONE.format(", ".join(columns), ", ".join(values)).encode()
 
 
