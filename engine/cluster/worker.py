@@ -136,7 +136,7 @@ class Budget:
 def work_off(here: Place, run_id: str, token: str) -> None:
     """A claimed run, and the runs that are taken after it."""
     budget = Budget()
-    begin_with(here, records.started(here, run_id, token))
+    begin_with(here, records.claimed(here, run_id, token))
     while (work := entered(here)) is not None:
         ending, damage = attempt(here, work)
         if damage:

@@ -47,7 +47,7 @@ INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
 SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
 """
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 4, "turn": 8, "finish": 15}
+CALLS = {"assignment": 1, "start": 4, "turn": 8, "finish": 15}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*"}
 
@@ -59,9 +59,9 @@ class PostgresStore(PostgresWaits):
     def separate(cls) -> Store:
         return SeparateStore(connections.create_connection("default"))
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
         with self.connection.cursor() as cursor:
-            cursor.execute(sql, params)
+            cursor.execute(statement, params)
             return list(cursor.fetchall())
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
@@ -113,6 +113,10 @@ class PostgresStore(PostgresWaits):
 
     def claimable(self) -> bool:
         return bool(self.rows(CLAIMABLE, ())[0][0])
+
+    def assigned(self, run_id: str, token: str) -> Assignment | None:
+        found = [Assignment(*row) for row in self.call("assignment", run_id)]
+        return found[0] if found and found[0].token == token else None
 
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
@@ -171,8 +175,8 @@ class SeparateStore(PostgresStore):
             },
         )
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
-        return self.cursor.execute(sql, params).fetchall()
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
+        return self.cursor.execute(statement, params).fetchall()
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
         return self.prepared.rows(verb, *parameters)
