@@ -59,6 +59,8 @@ DEFAULTS: dict[str, Any] = {
     "SCHEDULE_GRACE_SECONDS": 60.0,
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
+    # spans kept of one segment of an attempt; the rest is counted
+    "SPANS_PER_ATTEMPT": 10_000,
 }
 
 
