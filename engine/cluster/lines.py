@@ -66,18 +66,18 @@ def loss(count: int) -> str:
 
 def told(run_id: str, attempt: int, count: int) -> LogLine:
     """The line that stands for those a run lost."""
-    return row([run_id, attempt, logging.WARNING, "trackside", loss(count), time.time(), ""])
+    return row([run_id, attempt, logging.WARNING, "trackside", loss(count), time.time()])
 
 
 def row(fields: list[Any]) -> LogLine:
-    run_id, attempt, level, logger, message, at, span_id = fields
+    run_id, attempt, level, logger, message, at, *within = fields
     return LogLine(
         run_id=run_id,
         attempt=attempt,
         level=level,
         logger=logger[:128],
         message=message,
-        span_id=span_id,
+        span_id=within[0] if within else "",
         at=datetime.fromtimestamp(at, UTC),
     )
 

@@ -8,7 +8,7 @@ AHEAD = 3
 TABLES = ("runs_logline", "runs_span")
 OPEN = """
 SELECT count(*) FILTER (WHERE trackside_open_month(kept, %s + n * interval '1 month'))
-  FROM unnest(%s) AS kept, generate_series(0, %s) AS n
+  FROM unnest(%s::text[]) AS kept, generate_series(0, %s) AS n
 """
 
 

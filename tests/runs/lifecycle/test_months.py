@@ -73,9 +73,9 @@ def test_this_month_and_those_ahead_have_partitions():
 
 @only_postgresql
 def test_a_month_is_made_ahead_and_once(monkeypatch):
-    assert open_months(monkeypatch, MAY) == 1 + months.AHEAD
+    assert open_months(monkeypatch, MAY) == 2 * (1 + months.AHEAD)  # of lines and of spans
     assert open_months(monkeypatch, MAY) == 0
-    assert open_months(monkeypatch, JUNE) == 1
+    assert open_months(monkeypatch, JUNE) == 2
     keep(MAY, JUNE)
     assert places() == {"runs_logline_2041_05": 1, "runs_logline_2041_06": 1}
 
@@ -108,7 +108,7 @@ def test_a_runs_lines_are_found_by_index_in_every_month():
 def no_months_left():
     """What the test makes goes again."""
     yield
-    for (name,) in rows("SELECT relname FROM pg_class WHERE relname ~ '^runs_logline_204._..$'"):
+    for (name,) in rows("SELECT relname FROM pg_class WHERE relname ~ '^runs_(logline|span)_204._..$'"):
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE {name}")
 
@@ -118,7 +118,7 @@ def no_months_left():
 def test_many_clusters_make_a_month_once(monkeypatch, no_months_left):
     monkeypatch.setattr(months.timezone, "now", lambda: MAY)
     keep(MAY)
-    assert sum(together([lifecycle.open_months] * 6)) == 1 + months.AHEAD
+    assert sum(together([lifecycle.open_months] * 6)) == 2 * (1 + months.AHEAD)
     assert places() == {"runs_logline_2041_05": 1}
 
 
@@ -128,6 +128,6 @@ def test_a_busy_table_is_left_for_the_next_time(monkeypatch, no_months_left):
     with psycopg.connect(database_url()) as reader:
         reader.execute("SELECT * FROM runs_logline").fetchall()
         monkeypatch.setattr(months, "AHEAD", 0)
-        assert open_months(monkeypatch, MAY) == 0
+        assert open_months(monkeypatch, MAY) == 1  # that of spans
         keep(now())
     assert open_months(monkeypatch, MAY) == 1
