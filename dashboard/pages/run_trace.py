@@ -41,9 +41,9 @@ KINDS = {
     "wait": ("Wait", "delayed"),
     "child": ("Child run", "tasks"),
     "token": ("Wait token", "user"),
-    "user": ("Span", "stop"),
-    "hook": ("Hook", "schedules"),
-    "http": ("HTTP request", "workers"),
+    "user": ("Span", "span"),
+    "hook": ("Hook", "hook"),
+    "http": ("HTTP request", "http"),
     "try": ("Try", "replay"),
     "dropped": ("Dropped", "stop"),
 }
