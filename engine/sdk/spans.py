@@ -181,8 +181,7 @@ def parent_id(mine: Tracer | None) -> str:
 
 def innermost_id() -> str:
     """The span that this code is in; empty where that is the attempt's, or none."""
-    outer = current_span.get()
-    return "" if outer is None else outer.id
+    return "" if current_span.get() is None else parent_id(tracer())
 
 
 def place() -> TraceContext | None:

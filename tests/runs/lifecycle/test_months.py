@@ -108,7 +108,9 @@ def test_a_runs_lines_are_found_by_index_in_every_month():
 def no_months_left():
     """What the test makes goes again."""
     yield
-    for (name,) in rows("SELECT relname FROM pg_class WHERE relname ~ '^runs_(logline|span)_204._..$'"):
+    for (name,) in rows(
+        "SELECT relname FROM pg_class WHERE relname ~ '^runs_(logline|span)_204._..$'"
+    ):
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE {name}")
 
