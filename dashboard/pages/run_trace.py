@@ -7,9 +7,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString
 
 from dashboard import presenters
+from dashboard.templatetags.trackside import icon, ticking
 from runs.models import Run
 from runs.reads import trace
 from runs.reads.trace import Node
@@ -51,26 +55,20 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the tree on screen."""
+    """One row of the tree on screen. There may be a thousand: what is put together is put here."""
 
     node: Node
+    #: The beginning of the row's tag, and what stands before its name.
+    opening: SafeString
+    sign: SafeString
+    href: str
     word: str
     tone: str
-    kind: str
-    glyph: str
-    icon: str
-    depth: int
-    x: int
-    width: int
-    offset: timedelta
-    took: timedelta
+    lane: SafeString
+    after: str
+    took: SafeString | str
     attributes: list[tuple[str, str]]
     run_id: str
-    token_id: str
-
-    @property
-    def is_open(self) -> bool:
-        return self.node.is_open
 
 
 def context(run: Run, request: HttpRequest) -> dict[str, Any]:
@@ -121,24 +119,37 @@ class Chart:
 
     def row(self, node: Node) -> Row:
         word, tone, glyph = STATES[node.status]
+        tone = "idle" if node.kind == "queue" else tone
         kind, own_glyph = KINDS.get(node.kind, KINDS["user"])
-        x, width = self.bar(node)
         facts = read(node.attributes)
+        offset = node.started_at - self.origin
+        took = max((node.ended_at or self.now) - node.started_at, timedelta())
         return Row(
             node=node,
+            opening=self.opening(node, tone),
+            sign=signed(own_glyph if node.status == trace.OK else glyph, kind, facts),
+            href=address(node),
             word=word,
-            tone="idle" if node.kind == "queue" else tone,
-            kind=kind,
-            glyph=own_glyph if node.status == trace.OK else glyph,
-            icon=str(facts.pop(ICON, "")),
-            depth=min(node.depth - self.above, DEEPEST),
-            x=x,
-            width=width,
-            offset=max(node.started_at - self.origin, timedelta()),
-            took=max((node.ended_at or self.now) - node.started_at, timedelta()),
+            tone=tone,
+            lane=self.lane(node),
+            after=f"+{presenters.duration_text(offset)}" if offset > timedelta() else "",
+            took=ticking(node.started_at if node.is_open else None, took),
             attributes=[(name, shown(value)) for name, value in facts.items()][:ATTRIBUTES],
             run_id=node.target if node.target.startswith("run_") else "",
-            token_id=node.target if node.target and not node.target.startswith("run_") else "",
+        )
+
+    def opening(self, node: Node, tone: str) -> SafeString:
+        """Ids, kinds and tones are our own words."""
+        depth = min(node.depth - self.above, DEEPEST)
+        goes_on = " goes-on" if node.is_open else ""
+        return SafeString(f'<tr id="S{node.id}" class="t-{tone} d{depth} k-{node.kind}{goes_on}">')
+
+    def lane(self, node: Node) -> SafeString:
+        """The bar, for eyes alone: the numbers stand beside it."""
+        x, width = self.bar(node)
+        return SafeString(
+            '<svg viewBox="0 0 1000 16" preserveAspectRatio="none" aria-hidden="true">'
+            f'<rect x="{x}" y="3" width="{width}" height="10"/></svg>'
         )
 
     def bar(self, node: Node) -> tuple[int, int]:
@@ -151,6 +162,22 @@ class Chart:
     @property
     def ticks(self) -> list[str]:
         return [presenters.duration_text(self.length * part / 4) for part in range(5)]
+
+
+def signed(glyph: str, kind: str, facts: dict[str, Any]) -> SafeString:
+    """The kind as a glyph and as a word for ears, and the author's own icon."""
+    own = facts.pop(ICON, "")
+    sign = f'<span aria-hidden="true">{escape(own)} </span>' if own else ""
+    return SafeString(f'{icon(glyph)}<span class="hidden-text">{kind}: </span>{sign}')
+
+
+def address(node: Node) -> str:
+    """Where its name leads: to the run or token it is about, else to itself alone."""
+    if node.target.startswith("run_"):
+        return reverse("dashboard:run", args=[node.target]) + "?tab=trace"
+    if node.target:
+        return reverse("dashboard:waitpoint", args=[node.target])
+    return f"?tab=trace&span={node.id}"
 
 
 def read(attributes: str) -> dict[str, Any]:
