@@ -1,12 +1,9 @@
 """Spans between the workers, the database and a collector."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.db import OperationalError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from engine.cluster import exporting, spanbook
 from engine.cluster.lines import LineBook, LineSender
@@ -15,6 +12,7 @@ from engine.sdk.tracer import Record
 from runs import tracing
 from runs.models import LogLine, Run, Span
 from tests.support import rows
+from tests.support.collector import collecting, facts_of
 
 pytestmark = pytest.mark.django_db
 RUN = "run_" + "a" * 26
@@ -111,58 +109,10 @@ def test_nobody_waits_for_room_for_a_span_that_is_open():
 # -- export -------------------------------------------------------------------------------------------
 
 
-class Collector(ThreadingHTTPServer):
-    """Receives OTLP over HTTP."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Receiver)
-        self.requests, self.paths = [], []
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    @property
-    def spans(self):
-        """By name."""
-        return {
-            span.name: span
-            for request in self.requests
-            for resource in request.resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
-        }
-
-    @property
-    def service(self):
-        (name,) = {
-            one.value.string_value
-            for request in self.requests
-            for one in request.resource_spans[0].resource.attributes
-            if one.key == "service.name"
-        }
-        return name
-
-
-class Receiver(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.paths.append(self.path)
-        self.server.requests.append(ExportTraceServiceRequest.FromString(body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
 @pytest.fixture
 def collector():
-    made = Collector()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with collecting() as made:
+        yield made
 
 
 @pytest.fixture
@@ -176,11 +126,6 @@ def environment(monkeypatch):
     exporting.is_possible.cache_clear()
     yield put
     exporting.is_possible.cache_clear()
-
-
-def facts_of(span):
-    kinds = {one.key: one.value.WhichOneof("value") for one in span.attributes}
-    return {one.key: getattr(one.value, kinds[one.key]) for one in span.attributes}
 
 
 def test_a_collector_gets_every_span_with_its_ids(collector, environment):
