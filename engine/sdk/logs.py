@@ -7,11 +7,14 @@ from typing import Any, TypeVar, overload
 
 from engine.sdk import spans
 from engine.sdk.tracer import Span
+from runs import conf
+from runs.errors import InvalidOption
 
 R = TypeVar("R")
 
 #: Lines carry this logger name; outside of a run they go where Python's logging sends them.
 NAME = "trackside.task"
+LEVELS = {"debug": 10, "info": 20, "warn": 30, "error": 40, "none": 100}
 
 
 class TaskLogger:
@@ -103,8 +106,21 @@ class TaskLogger:
         return spans.started(name, icon, attributes, more)
 
     def _write(self, level: int, message: object, props: dict[str, Any]) -> None:
+        if level < least_level():
+            return
         tail = f" {_rendered(props)}" if props else ""
         self._logger.log(level, "%s%s", message, tail)
+
+
+def least_level() -> int:
+    """From which level on `logger` writes; Python's own loggers have levels of their own."""
+    try:
+        return LEVELS[conf.get("LOG_LEVEL")]
+    except (KeyError, TypeError):
+        raise InvalidOption(
+            "LOG_LEVEL",
+            f'TRACKSIDE["LOG_LEVEL"] is one of {", ".join(LEVELS)}; got {conf.get("LOG_LEVEL")!r:.40}.',
+        ) from None
 
 
 def _rendered(props: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """Code that uses OpenTelemetry itself: its spans and the run's are of one trace."""
 
+import sys
+
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -80,5 +82,5 @@ def test_whoever_triggers_from_outside_is_the_caller(tracer, fake_runtime):
 
 
 def test_a_process_without_it_pays_nothing(monkeypatch):
-    monkeypatch.delitem(opentelemetry.sys.modules, "opentelemetry.context")
+    monkeypatch.delitem(sys.modules, "opentelemetry.context")
     assert opentelemetry.current() is None
