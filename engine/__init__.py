@@ -42,10 +42,12 @@ from engine.sdk.queues import queue
 from engine.sdk.results import BatchResult, First, Result, RunError, TokenResult
 from engine.sdk.retries import retry
 from engine.sdk.schedules import schedules
+from engine.sdk.spans import span
 from engine.sdk.steps import step
 from engine.sdk.tasks import Handle, Task, task, tasks
 from engine.sdk.timetables import ScheduledPayload, schedule
 from engine.sdk.tokens import Token
+from engine.sdk.tracer import Span
 from engine.sdk.waits import wait
 from runs.errors import InvalidOption, InvalidPayload
 from runs.retries import RetryPolicy
@@ -69,6 +71,7 @@ __all__ = [
     "RunError",
     "RunResult",
     "ScheduledPayload",
+    "Span",
     "StepFailed",
     "SubtaskUnwrapError",
     "Suspend",
@@ -94,6 +97,7 @@ __all__ = [
     "retry",
     "schedule",
     "schedules",
+    "span",
     "step",
     "tags",
     "task",

@@ -38,6 +38,8 @@ class LaunchOptions(TypedDict, total=False):
     parent_id: str
     awaited: bool
     batch_id: str
+    traceparent: str
+    tracestate: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,12 @@ DEFAULTS: dict[str, Any] = {
     "CRASH_LIMIT": 3,
     # a schedule's fire that comes later than this counts as missed
     "SCHEDULE_GRACE_SECONDS": 60.0,
+    # what `logger` writes: debug, info, warn, error or none, and all above it
+    "LOG_LEVEL": "debug",
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
+    # spans kept of one segment of an attempt; the rest is counted
+    "SPANS_PER_ATTEMPT": 10_000,
 }
 
 

@@ -45,7 +45,7 @@ SHORTCUTS = (
     Shortcut("c", "Cancel the row, the run or the selection", "act:cancel", "Lists and runs"),
     *(
         Shortcut(str(number), f"Tab {number}", f"act:tab{number}", "One run")
-        for number in range(1, 7)
+        for number in range(1, 8)
     ),
     Shortcut("u", "Up to the list", "act:up", "One run"),
     Shortcut("P", "Parent run", "act:parent", "One run"),

@@ -1,16 +1,18 @@
 """What each tab of the run page needs from the database, and nothing else."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard import presenters
-from dashboard.pages import documents, run_facts, run_journal, tracebacks
+from dashboard.pages import documents, run_facts, run_journal, run_trace, tracebacks
 from dashboard.pages.tracebacks import Failure
 from runs.models import Attempt, Event, LogLine, Run, WorkerSession
 from runs.reads import attempts
@@ -18,6 +20,7 @@ from runs.reads.attempts import Segment
 
 TABS = (
     ("overview", "Overview"),
+    ("trace", "Trace"),
     ("data", "Payload & output"),
     ("logs", "Logs"),
     ("journal", "Steps & waits"),
@@ -27,6 +30,7 @@ TABS = (
 LINES = 500
 EVENTS = 500
 RELATIVES = 50
+SPAN = re.compile("[0-9a-f]{16}")
 LEVELS = ((10, "debug"), (20, "info"), (30, "warning"), (40, "error"))
 
 
@@ -101,6 +105,9 @@ def _logs(run: Run, request: HttpRequest) -> dict[str, Any]:
     level = request.GET.get("level", "")
     if level in dict(_level_choices()):
         lines = lines.filter(level__gte=int(level))
+    span = request.GET.get("span", "")
+    if SPAN.fullmatch(span):
+        lines = lines.filter(span_id=span)
     since = request.GET.get("since", "")
     after = int(since) if since.isascii() and since.isdecimal() and len(since) < 19 else None
     if after is None and request.GET.get("end"):
@@ -116,6 +123,8 @@ def _logs(run: Run, request: HttpRequest) -> dict[str, Any]:
         "since": after,
         "level": level,
         "levels": _level_choices(),
+        "span": span,
+        "live_query": urlencode({"span": span}) if span else "",
     }
 
 
@@ -159,6 +168,7 @@ def _level_choices() -> list[tuple[str, str]]:
 
 _READERS: dict[str, Callable[[Run, HttpRequest], dict[str, Any]]] = {
     "overview": _overview,
+    "trace": run_trace.context,
     "data": _data,
     "logs": _logs,
     "journal": run_journal.context,

@@ -22,7 +22,7 @@ class Housekeeping:
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
             (sweep * 12, lifecycle.prune_debounced),
-            (HOUR, lifecycle.open_log_months),
+            (HOUR, lifecycle.open_months),
         ]
         self.due = [0.0] * len(self.duties)
 

@@ -38,6 +38,7 @@ from engine.sdk.options import (
 from engine.sdk.queues import Queue, as_queue
 from engine.sdk.results import BatchResult, Result
 from engine.sdk.schemas import PayloadSchema
+from engine.sdk.spans import passed_on
 from engine.sdk.timetables import DeclaredSchedule, as_overlap, as_schedule, payload_schema
 from runs.errors import InvalidOption, InvalidPayload
 from runs.keypaths import key_at, parse
@@ -337,6 +338,7 @@ def inherited(options: LaunchOptions) -> LaunchOptions:
         options["parent_id"] = ctx.run.id
         if ctx.run.is_test:
             options["is_test"] = True
+    options.update(passed_on())
     return options
 
 

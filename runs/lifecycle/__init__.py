@@ -4,7 +4,7 @@ from runs.lifecycle.annotating import add_tags, update_metadata
 from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.firing import fire_due
-from runs.lifecycle.logs import open_log_months
+from runs.lifecycle.months import open_months
 from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.queues import (
@@ -32,7 +32,7 @@ __all__ = [
     "expire_overrides",
     "fire_due",
     "next_due",
-    "open_log_months",
+    "open_months",
     "override_limit",
     "pause",
     "promote_due",

@@ -133,6 +133,8 @@ class Plan:
             "version": options.version or "",
             "schedule_id": options.schedule_id,
             "debounce": options.debounce.text if options.debounce else None,
+            "traceparent": options.traceparent,
+            "tracestate": options.tracestate,
         }
 
     def _placed(self, now: datetime) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
                 ('result', models.TextField(null=True)),
                 ('error', models.TextField(null=True)),
                 ('target', runs.models.fields.IdField(max_length=40, null=True)),
+                ('span', models.CharField(blank=True, default='', max_length=16)),
                 ('due_at', models.DateTimeField(null=True)),
                 ('started_at', models.DateTimeField()),
                 ('finished_at', models.DateTimeField(null=True)),
@@ -218,6 +219,7 @@ class Migration(migrations.Migration):
                 ('level', models.SmallIntegerField()),
                 ('logger', models.CharField(max_length=128)),
                 ('message', models.TextField()),
+                ('span_id', models.CharField(blank=True, default='', max_length=16)),
                 ('at', models.DateTimeField()),
             ],
             options={
@@ -269,6 +271,8 @@ class Migration(migrations.Migration):
                 ('idempotency_scope', models.CharField(blank=True, default='', max_length=8)),
                 ('idempotency_expires_at', models.DateTimeField(null=True)),
                 ('debounce', models.TextField(null=True)),
+                ('traceparent', models.CharField(max_length=55, null=True)),
+                ('tracestate', models.TextField(null=True)),
                 ('parent_id', runs.models.fields.IdField(max_length=30, null=True)),
                 ('root_id', runs.models.fields.IdField(max_length=30, null=True)),
                 ('depth', models.IntegerField(default=0)),
@@ -331,6 +335,28 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='schedule_due'), models.Index(condition=models.Q(('held_at__isnull', False)), fields=['held_at'], name='schedule_held'), models.Index(fields=['task_id'], name='schedule_by_task')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('type', 'DECLARATIVE')), fields=('task_id',), name='schedule_one_declared')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Span',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('run_id', runs.models.fields.IdField(max_length=30)),
+                ('attempt', models.IntegerField()),
+                ('span_id', models.CharField(max_length=16)),
+                ('parent_id', models.CharField(max_length=16)),
+                ('kind', models.CharField(choices=[('user', 'Span'), ('hook', 'Hook'), ('http', 'HTTP request'), ('try', 'Try'), ('dropped', 'Dropped spans')], max_length=8)),
+                ('name', models.CharField(max_length=256)),
+                ('status', models.CharField(choices=[('open', 'Open'), ('ok', 'Ended'), ('error', 'Failed'), ('canceled', 'Canceled')], max_length=8)),
+                ('error', models.TextField(blank=True, default='')),
+                ('attributes', models.TextField(blank=True, default='')),
+                ('started_at', models.DateTimeField()),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('at', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ['id'],
+                'indexes': [models.Index(fields=['run_id', 'id'], name='span_by_run')],
             },
         ),
         migrations.CreateModel(

@@ -18,6 +18,7 @@ from runs.models.schedule import (
     TickOutcome,
 )
 from runs.models.slot import NEVER, Lease, Ready
+from runs.models.span import Span, SpanKind, SpanStatus
 from runs.models.task import Task
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
@@ -48,6 +49,9 @@ __all__ = [
     "ScheduleType",
     "SessionState",
     "Source",
+    "Span",
+    "SpanKind",
+    "SpanStatus",
     "Task",
     "TickOutcome",
     "Waiter",

@@ -89,6 +89,10 @@ class Run(models.Model):
     #: JSON `{"key", "delay", "mode", "max_delay"?}` of a debounced trigger.
     debounce = models.TextField(null=True)  # noqa: DJ001
 
+    #: Who called, in a trace that spans several services (W3C Trace Context); None: nobody said.
+    traceparent = models.CharField(max_length=55, null=True)  # noqa: DJ001
+    tracestate = models.TextField(null=True)  # noqa: DJ001
+
     parent_id = IdField(max_length=30, null=True)
     root_id = IdField(max_length=30, null=True)
     depth = models.IntegerField(default=0)

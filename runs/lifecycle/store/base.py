@@ -53,6 +53,9 @@ class Assignment(NamedTuple):
     idempotency_key: str | None
     idempotency_scope: str
     metadata: str | None
+    traceparent: str | None
+    tracestate: str | None
+    batch_id: str | None
     #: Its attempt comes back from a wait.
     resumed: bool
     #: Its start is recorded: it is EXECUTING.

@@ -192,8 +192,8 @@ BEGIN
     SELECT r.id::text, r.task_id::text, l.token::text, l.attempt, r.payload, r.tags, r.is_test, r.queue::text,
            r.concurrency_key::text, r.priority, r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine::text,
            r.version::text, r.created_at, r.started_at, r.parent_id::text, r.root_id::text, r.replayed_from_id::text,
-           r.idempotency_key::text, r.idempotency_scope::text, r.metadata, r.waited_attempt = l.attempt, false,
-           r.started_at < v_now
+           r.idempotency_key::text, r.idempotency_scope::text, r.metadata, r.traceparent::text, r.tracestate,
+           r.batch_id::text, r.waited_attempt = l.attempt, false, r.started_at < v_now
       FROM run r JOIN lease l ON l.run_id = r.id ORDER BY r.sort_key, r.id;
     GET DIAGNOSTICS v_taken = ROW_COUNT;
     IF v_taken < cardinality(v_runs) THEN
