@@ -13,9 +13,10 @@ hello.trigger({"name": "world"})
 ```
 """
 
-from engine.registry import DuplicateTaskIds
+from engine.registry import DuplicateTaskIds, DuplicateWebhooks
 from engine.sdk.context import Context, current
 from engine.sdk.defaults import defaults
+from engine.sdk.deliveries import Delivery
 from engine.sdk.errors import (
     AbortTaskRunError,
     CannotWaitHere,
@@ -47,6 +48,7 @@ from engine.sdk.tasks import Handle, Task, task, tasks
 from engine.sdk.timetables import ScheduledPayload, schedule
 from engine.sdk.tokens import Token
 from engine.sdk.waits import wait
+from engine.sdk.webhooks import webhook
 from runs.errors import InvalidOption, InvalidPayload
 from runs.retries import RetryPolicy
 
@@ -55,7 +57,9 @@ __all__ = [
     "BatchResult",
     "CannotWaitHere",
     "Context",
+    "Delivery",
     "DuplicateTaskIds",
+    "DuplicateWebhooks",
     "ErrorDecision",
     "First",
     "Handle",
@@ -100,4 +104,5 @@ __all__ = [
     "tasks",
     "wait",
     "wait_until",
+    "webhook",
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from dashboard.api import runs, tasks, tokens
+from dashboard.api import runs, tasks, tokens, webhooks
 from dashboard.api.endpoint import unknown
 
 app_name = "api"
@@ -33,5 +33,6 @@ urlpatterns = [
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),
+    path("webhooks/<task_id:path>", webhooks.receive, name="webhook"),
     re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),
 ]

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from engine.sdk.cancellation import CancelSignal
+from engine.sdk.deliveries import Delivery, delivery_of
 from engine.sdk.notes import Notes
 
 
@@ -103,6 +104,11 @@ class Context:
         if not self._watched:
             self._watched.append(True)
         return self._signal
+
+    @property
+    def webhook(self) -> Delivery | None:
+        """What the delivery that made this run said beside its body; None for other runs."""
+        return delivery_of(self.run.metadata)
 
     @cached_property
     def _notes(self) -> Notes:

@@ -28,6 +28,7 @@ from engine.sdk.durable import here, launcher
 from engine.sdk.errors import UnsupportedValue
 from engine.sdk.hookkinds import NAMES, AnyHook, HookOptions
 from engine.sdk.hooks import Decorators, TaskHooks
+from engine.sdk.keys import checked_key
 from engine.sdk.options import (
     TriggerOptions,
     checked,
@@ -39,9 +40,11 @@ from engine.sdk.queues import Queue, as_queue
 from engine.sdk.results import BatchResult, Result
 from engine.sdk.schemas import PayloadSchema
 from engine.sdk.timetables import DeclaredSchedule, as_overlap, as_schedule, payload_schema
+from engine.sdk.webhooks import as_webhook
 from runs.errors import InvalidOption, InvalidPayload
-from runs.keypaths import key_at, parse
+from runs.keypaths import key_at
 from runs.retries import RetryPolicy
+from runs.webhooks import Webhook
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -93,6 +96,8 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
     schedule: DeclaredSchedule | None = None
     #: What its schedules do about open runs, unless they say it themselves.
     overlap: str = "allow"
+    #: Set for a task that another service triggers by a signed request.
+    webhook: Webhook | None = None
 
     @property
     def effective(self) -> Stated:
@@ -232,6 +237,7 @@ def task(
     schema: Any = None,
     schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
     overlap: str = "allow",
+    webhook: Webhook | Mapping[str, Any] | None = None,
     **hooks: Unpack[HookOptions],
 ) -> Decorator: ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -272,6 +278,7 @@ def define(  # noqa: PLR0913  the options of a task
     schema: Any = None,
     schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
     overlap: str = "allow",
+    webhook: Webhook | Mapping[str, Any] | None = None,
     **hooks: AnyHook,
 ) -> Task[Any, Any]:
     """Check the options, build the task and register it."""
@@ -290,20 +297,14 @@ def define(  # noqa: PLR0913  the options of a task
             queue=as_queue(queue, name),
             priority=number("priority", priority),
             tags=tag_tuple(tags),
-            concurrency_key=checked_key(concurrency_key),
+            concurrency_key=checked_key(concurrency_key, by_itself=bool(timetable or webhook)),
             own_hooks=TaskHooks(name, hooks),
             schedule=timetable,
             overlap=as_overlap(overlap),
+            webhook=as_webhook(webhook),
         )
     registry.add(made)
     return made
-
-
-def checked_key(key: Any) -> Any:
-    """A function of the payload, or a path into it. Raises InvalidOption."""
-    if key is not None and not callable(key):
-        parse(str(key))
-    return key
 
 
 #: Every option of `@task`.

@@ -19,6 +19,7 @@ class Source(models.TextChoices):
     CLI = "cli", "Command line"
     REPLAY = "replay", "Replay"
     SCHEDULE = "schedule", "Schedule"
+    WEBHOOK = "webhook", "Webhook"
 
 
 class RunQuerySet(models.QuerySet["Run"]):

@@ -3,11 +3,12 @@ import json
 import pytest
 from django.utils import timezone
 
-from engine import catalog, queue, retry
+from engine import catalog, queue, retry, webhook
 from engine.discovery import BrokenFile, Catalog
 from engine.sdk.tasks import define
 from runs import lifecycle
 from runs.models import Queue, Run, Source, Task, WorkerSession
+from runs.webhooks import Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -122,3 +123,13 @@ def test_runs_that_waited_for_the_task_go_on():
     assert Run.objects.get(pk=run.run_id).status == "PENDING_VERSION"
     assert register(defined("late")).released == 1
     assert Run.objects.get(pk=run.run_id).status == "QUEUED"
+
+
+def test_a_webhook_stands_in_the_row_and_goes_with_the_code():
+    hook = webhook.github("pushes", secret="HOOK")
+    register(defined("pushed", webhook=hook))
+    row = Task.objects.get()
+    assert (row.webhook_path, Webhook.from_json(row.webhook)) == ("pushes", hook)
+    register(defined("pushed"))
+    row.refresh_from_db()
+    assert (row.webhook_path, row.webhook) == ("", "")
