@@ -14,6 +14,7 @@ hello.trigger({"name": "world"})
 """
 
 from engine.registry import DuplicateTaskIds, DuplicateWebhooks
+from engine.sdk.batches import BatchInfo
 from engine.sdk.context import Context, current
 from engine.sdk.defaults import defaults
 from engine.sdk.deliveries import Delivery
@@ -32,6 +33,7 @@ from engine.sdk.errors import (
     UnsupportedValue,
     WaitpointTimeoutError,
 )
+from engine.sdk.handles import BatchHandle, Handle
 from engine.sdk.hookkinds import ErrorDecision, HookOptions, RunResult, Wait
 from engine.sdk.hooks import hooks
 from engine.sdk.idempotency import idempotency_key
@@ -44,7 +46,7 @@ from engine.sdk.results import BatchResult, First, Result, RunError, TokenResult
 from engine.sdk.retries import retry
 from engine.sdk.schedules import schedules
 from engine.sdk.steps import step
-from engine.sdk.tasks import Handle, Task, task, tasks
+from engine.sdk.tasks import Task, batch, task, tasks
 from engine.sdk.timetables import ScheduledPayload, schedule
 from engine.sdk.tokens import Token
 from engine.sdk.waits import wait
@@ -54,6 +56,8 @@ from runs.retries import RetryPolicy
 
 __all__ = [
     "AbortTaskRunError",
+    "BatchHandle",
+    "BatchInfo",
     "BatchResult",
     "CannotWaitHere",
     "Context",
@@ -87,6 +91,7 @@ __all__ = [
     "UnsupportedValue",
     "Wait",
     "WaitpointTimeoutError",
+    "batch",
     "current",
     "defaults",
     "hooks",

@@ -2,6 +2,7 @@ from django.urls import path
 
 from dashboard.pages import (
     answers,
+    batches,
     bulk,
     cancel,
     jump,
@@ -45,6 +46,8 @@ urlpatterns = [
     path("schedules/<str:schedule_id>", schedules.detail, name="schedule"),
     path("schedules/<str:schedule_id>/edit", schedule_form.edit, name="schedule_edit"),
     path("schedules/<str:schedule_id>/delete", schedules.delete, name="schedule_delete"),
+    path("batches", batches.index, name="batches"),
+    path("batches/<str:batch_id>", batches.detail, name="batch"),
     path("wait-tokens", waitpoints.index, name="waitpoints"),
     path("wait-tokens/<str:token_id>", waitpoints.detail, name="waitpoint"),
     path("runs/<str:run_id>/skip", waitpoints.skip, name="skip_wait"),

@@ -18,14 +18,16 @@ from typing import (
 )
 
 from engine.registry import registry
-from engine.runtime import Launch, Launched, LaunchOptions
+from engine.runtime import Launch, LaunchOptions
 from engine.sdk import andwait, values
 from engine.sdk.andwait import AndWait, TaskItem, numbered
+from engine.sdk.batches import Batches, triggered
 from engine.sdk.bodies import Body, Source, checked_id, first_line, inspected, source_of
 from engine.sdk.context import Context, current
 from engine.sdk.defaults import Stated, effective, stated
 from engine.sdk.durable import here, launcher
 from engine.sdk.errors import UnsupportedValue
+from engine.sdk.handles import BatchHandle, Handle, handle
 from engine.sdk.hookkinds import NAMES, AnyHook, HookOptions
 from engine.sdk.hooks import Decorators, TaskHooks
 from engine.sdk.keys import checked_key
@@ -49,15 +51,6 @@ from runs.webhooks import Webhook
 P = TypeVar("P")
 R = TypeVar("R")
 Duration = float | str | timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Handle(Generic[R]):
-    """The run a trigger made, or with `is_cached` the earlier one its idempotency key found."""
-
-    id: str
-    task_id: str
-    is_cached: bool = False
 
 
 class BatchItem(TypedDict, Generic[P], total=False):
@@ -145,14 +138,22 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
         """
         return handle(self.id, launcher().trigger(self.launch(payload, options)))
 
-    def batch_trigger(self, items: Iterable[BatchItem[P]]) -> list[Handle[R]]:
+    def batch_trigger(
+        self,
+        items: Iterable[BatchItem[P]],
+        *,
+        idempotency_key: Any = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[R]:
         """Make many runs, all or none; `items` are `{"payload": ..., "options": {...}}`.
 
+        An idempotency key here is the batch's: the same batch again makes nothing.
+
         Example:
-            invoice.batch_trigger([{"payload": order} for order in orders])
+            sent = invoice.batch_trigger([{"payload": order} for order in orders])
+            batch.retrieve(sent.id)
         """
-        launches = numbered(self.launch, items)
-        return [handle(self.id, done) for done in launcher().trigger_many(launches)]
+        return triggered(numbered(self.launch, items), idempotency_key, idempotency_key_ttl)
 
     def __repr__(self) -> str:
         return f"<Task {self.id} at {self.source}>"
@@ -341,10 +342,6 @@ def inherited(options: LaunchOptions) -> LaunchOptions:
     return options
 
 
-def handle(task_id: str, done: Launched) -> Handle[Any]:
-    return Handle(done.run_id, task_id, done.is_cached)
-
-
 class Tasks:
     """Triggers tasks by id, known to this process or not.
 
@@ -362,10 +359,17 @@ class Tasks:
         """
         return handle(task_id, launcher().trigger(launch_by_id(task_id, payload, options)))
 
-    def batch_trigger(self, task_id: str, items: Iterable[BatchItem[Any]]) -> list[Handle[Any]]:
+    def batch_trigger(
+        self,
+        task_id: str,
+        items: Iterable[BatchItem[Any]],
+        *,
+        idempotency_key: Any = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[Any]:
         """Make many runs of the task with this id, all or none."""
         launches = numbered(lambda payload, options: launch_by_id(task_id, payload, options), items)
-        return [handle(task_id, done) for done in launcher().trigger_many(launches)]
+        return triggered(launches, idempotency_key, idempotency_key_ttl)
 
     def trigger_and_wait(
         self, task_id: str, payload: Any = None, **options: Unpack[TriggerOptions]
@@ -392,3 +396,4 @@ def launch_by_id(task_id: str, payload: Any, options: Mapping[str, Any]) -> Laun
 
 
 tasks = Tasks()
+batch = Batches(launch_by_id)

@@ -121,6 +121,27 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Batch',
+            fields=[
+                ('id', runs.models.fields.IdField(max_length=40, primary_key=True, serialize=False)),
+                ('run_count', models.IntegerField()),
+                ('tasks', models.TextField(default='[]')),
+                ('found', models.TextField(default='[]')),
+                ('awaited', models.BooleanField(default=False)),
+                ('idempotency_key', models.TextField(null=True)),
+                ('key_hash', models.CharField(max_length=64, null=True)),
+                ('idempotency_expires_at', models.DateTimeField(null=True)),
+                ('run_id', runs.models.fields.IdField(max_length=30, null=True)),
+                ('source', models.CharField(choices=[('sdk', 'Code'), ('api', 'API'), ('dashboard', 'Dashboard'), ('test', 'Test page'), ('cli', 'Command line'), ('replay', 'Replay'), ('schedule', 'Schedule'), ('webhook', 'Webhook')], max_length=12)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('created_at', models.DateTimeField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['created_at', 'id'], name='batch_by_time'), models.Index(condition=models.Q(('run_id__isnull', False)), fields=['run_id'], name='batch_by_run')],
+                'constraints': [models.UniqueConstraint(fields=('key_hash',), name='batch_one_per_key')],
+            },
+        ),
+        migrations.CreateModel(
             name='Debounced',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -264,7 +285,7 @@ class Migration(migrations.Migration):
                 ('done_token', models.CharField(blank=True, default='', max_length=36)),
             ],
             options={
-                'indexes': [models.Index(fields=['status', 'id'], name='run_by_status'), models.Index(fields=['task_id', 'id'], name='run_by_task'), models.Index(fields=['queue', 'id'], name='run_by_queue'), models.Index(condition=models.Q(('expires_at__isnull', False), ('finished_at__isnull', True), ('started_at__isnull', True)), fields=['expires_at'], name='run_by_expiry'), models.Index(condition=models.Q(('parent_id__isnull', False)), fields=['parent_id'], name='run_by_parent'), models.Index(condition=models.Q(('replayed_from_id__isnull', False)), fields=['replayed_from_id'], name='run_by_origin'), models.Index(condition=models.Q(('schedule_id__isnull', False)), fields=['schedule_id', 'id'], name='run_by_schedule'), models.Index(condition=models.Q(('finished_at__isnull', True), ('schedule_id__isnull', False)), fields=['schedule_id'], name='run_open_by_schedule')],
+                'indexes': [models.Index(fields=['status', 'id'], name='run_by_status'), models.Index(fields=['task_id', 'id'], name='run_by_task'), models.Index(fields=['queue', 'id'], name='run_by_queue'), models.Index(condition=models.Q(('expires_at__isnull', False), ('finished_at__isnull', True), ('started_at__isnull', True)), fields=['expires_at'], name='run_by_expiry'), models.Index(condition=models.Q(('parent_id__isnull', False)), fields=['parent_id'], name='run_by_parent'), models.Index(condition=models.Q(('replayed_from_id__isnull', False)), fields=['replayed_from_id'], name='run_by_origin'), models.Index(condition=models.Q(('batch_id__isnull', False)), fields=['batch_id', 'id'], name='run_by_batch'), models.Index(condition=models.Q(('schedule_id__isnull', False)), fields=['schedule_id', 'id'], name='run_by_schedule'), models.Index(condition=models.Q(('finished_at__isnull', True), ('schedule_id__isnull', False)), fields=['schedule_id'], name='run_open_by_schedule')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status__in', ['DELAYED', 'DEQUEUED', 'EXECUTING', 'PENDING_VERSION', 'QUEUED', 'WAITING'])), models.Q(('finished_at__isnull', False), ('status__in', ['CANCELED', 'COMPLETED', 'CRASHED', 'EXPIRED', 'FAILED', 'SYSTEM_FAILURE', 'TIMED_OUT'])), _connector='OR'), name='run_final_has_end'), models.CheckConstraint(condition=models.Q(('max_attempts__gte', 1)), name='run_attempts_start_at_one')],
             },
         ),

@@ -159,6 +159,12 @@ class Run(models.Model):
                 name="run_by_origin",
                 condition=Q(replayed_from_id__isnull=False),
             ),
+            # runs of a batch
+            models.Index(
+                fields=["batch_id", "id"],
+                name="run_by_batch",
+                condition=Q(batch_id__isnull=False),
+            ),
             # list by schedule; is a run of this schedule open?
             models.Index(
                 fields=["schedule_id", "id"],
