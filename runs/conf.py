@@ -57,6 +57,10 @@ DEFAULTS: dict[str, Any] = {
     "CRASH_LIMIT": 3,
     # a schedule's fire that comes later than this counts as missed
     "SCHEDULE_GRACE_SECONDS": 60.0,
+    # days what is stored is kept; 0 is for ever
+    "RUN_RETENTION_DAYS": 0.0,
+    "LOG_RETENTION_DAYS": 90.0,
+    "TICK_RETENTION_DAYS": 30.0,
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
 }
