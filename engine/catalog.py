@@ -104,10 +104,12 @@ def healthy_row(task: Definition[Any, Any], version: str) -> Task:
     )
 
 
-def key_path(task: Definition[Any, Any]) -> dict[str, str]:
-    """The place of the concurrency key in the payload, for those who cannot call a function."""
+def key_path(task: Definition[Any, Any]) -> dict[str, Any]:
+    """The place of the concurrency key in the payload, or that a function has to be called for it."""
     key = task.concurrency_key
-    return {"concurrency_key": key} if isinstance(key, str) else {}
+    if key is None:
+        return {}
+    return {"concurrency_key": key} if isinstance(key, str) else {"computed_key": True}
 
 
 def broken_row(task_id: str, file: BrokenFile, version: str, before: Task | None) -> Task:

@@ -1,5 +1,6 @@
 """Trigger a task by hand."""
 
+import json
 from typing import Any
 
 from django.contrib import messages
@@ -113,6 +114,8 @@ def _context(
         "recent": [(run, presenters.look(run)) for run in recent],
         "fields": schema_help.fields(task.schema),
         "webhook": _webhook(task),
+        "key": json.loads(task.config).get("concurrency_key", ""),
+        "has_computed_key": json.loads(task.config).get("computed_key", False),
         "workers": workers,
         "slots": sum(worker.slots for worker in workers),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),

@@ -133,3 +133,17 @@ def test_a_webhook_stands_in_the_row_and_goes_with_the_code():
     register(defined("pushed"))
     row.refresh_from_db()
     assert (row.webhook_path, row.webhook) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("key", "stored"),
+    [
+        (None, {}),
+        ("$.id", {"concurrency_key": "$.id"}),
+        (lambda payload: "k", {"computed_key": True}),
+    ],
+)
+def test_says_where_the_concurrency_key_comes_from(key, stored):
+    register(defined("keyed", concurrency_key=key))
+    config = json.loads(Task.objects.get().config)
+    assert {name: config[name] for name in config if "key" in name} == stored

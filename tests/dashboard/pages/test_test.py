@@ -164,3 +164,17 @@ def test_shows_where_and_how_another_service_triggers_it(viewer, monkeypatch):
 def test_a_task_without_a_webhook_has_no_address(viewer):
     make_task()
     assert "/webhooks/" not in viewer.get("/test/hello").text
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({}, None),
+        ({"concurrency_key": "$.customer"}, "found in the payload at <code>$.customer</code>"),
+        ({"computed_key": True}, "computes its concurrency key by a function"),
+    ],
+)
+def test_says_where_the_concurrency_key_comes_from(viewer, config, words):
+    make_task(config=json.dumps(config))
+    page = viewer.get("/test/hello").text
+    assert words in page if words else "concurrency key" not in page.replace("Concurrency key", "")
