@@ -44,6 +44,7 @@ urlpatterns = [
     path("schedules/new", schedule_form.new, name="schedule_new"),
     path("schedules/preview", schedule_form.preview, name="schedule_preview"),
     path("schedules/<str:schedule_id>", schedules.detail, name="schedule"),
+    path("schedules/<str:schedule_id>/run", schedules.run_now, name="schedule_run"),
     path("schedules/<str:schedule_id>/edit", schedule_form.edit, name="schedule_edit"),
     path("schedules/<str:schedule_id>/delete", schedules.delete, name="schedule_delete"),
     path("batches", batches.index, name="batches"),

@@ -436,7 +436,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
                 ('until', models.DateTimeField()),
                 ('count', models.PositiveIntegerField(default=1)),
-                ('outcome', models.CharField(choices=[('fired', 'Fired'), ('held', 'Waits'), ('skipped', 'Skipped'), ('missed', 'Missed'), ('refused', 'Refused')], max_length=8)),
+                ('outcome', models.CharField(choices=[('fired', 'Fired'), ('held', 'Waits'), ('skipped', 'Skipped'), ('missed', 'Missed'), ('by_hand', 'By hand'), ('refused', 'Refused')], max_length=8)),
                 ('reason', models.TextField(blank=True, default='')),
                 ('run_id', runs.models.fields.IdField(max_length=30, null=True)),
                 ('recorded_at', models.DateTimeField()),
