@@ -24,6 +24,13 @@ from runs.webhooks import Webhook
 
 RECENT = 10
 OFFERED = 200
+#: Whose way of signing the presets are.
+SIGNERS = {
+    "github": "GitHub",
+    "stripe": "Stripe",
+    "slack": "Slack",
+    "standard": "Standard Webhooks",
+}
 
 
 @page()
@@ -132,6 +139,7 @@ def _webhook(task: Task) -> dict[str, Any] | None:
     return {
         "rule": rule,
         "address": webhooks.address(rule),
+        "signer": SIGNERS.get(rule.scheme, ""),
         "secrets": [(name, name not in lacking) for name in rule.secrets],
         "is_open": len(lacking) < len(rule.secrets),
     }

@@ -1,10 +1,13 @@
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from dashboard.pages import batches as pages
 from dashboard.pages.bars import strip
 from runs.ids import new_id
 from runs.lifecycle import TriggerItem, TriggerOptions, batches
-from runs.models import Source
+from runs.models import Batch, Source
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
@@ -35,9 +38,12 @@ def test_the_list_shows_how_far_they_are(viewer, few_reads):
         viewer.get("/batches")
 
 
-def test_the_list_has_pages(viewer, monkeypatch):
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_list_has_pages(viewer, monkeypatch, at_once):
     monkeypatch.setattr(pages, "PAGE", 2)
     ids = [make(1).batch_id for _ in range(5)][::-1]
+    if at_once:
+        Batch.objects.update(created_at=timezone.now())
     seen, place = [], ""
     while True:
         context = viewer.get("/batches", {"before": place}).context
@@ -81,8 +87,9 @@ def test_an_unknown_batch_is_a_404(viewer):
     assert viewer.get("/batches/batch_1").status_code == 404
 
 
-def test_the_runs_list_is_narrowed_by_batch_in_all_time(viewer):
+def test_the_runs_list_is_narrowed_by_batch_in_all_time(viewer, time_machine):
     made, _ = make(2), make(1)
+    time_machine.move_to(timezone.now() + timedelta(days=1))
     page = viewer.get("/runs", {"batch": made.batch_id, "period": "15m"})
     assert {row["id"] for row in page.context["rows"]} == {run.run_id for run in made.runs}
 
