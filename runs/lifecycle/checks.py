@@ -1,5 +1,6 @@
 """What callers hand in, refused by name when it is out of range or cannot be stored."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from runs import conf, payloads
@@ -67,12 +68,12 @@ def text(name: str, value: str | None, longest: int | None = None) -> None:
         raise InvalidOption(name, f"{name} has at most {longest:,} characters.")
 
 
-def tags(wanted: tuple[str, ...] | None) -> None:
+def tags(wanted: Sequence[str] | None, whose: str = "A run") -> None:
     """Raise InvalidOption for too many tags, or one that is no tag."""
     if wanted is None:
         return
-    if len(set(wanted)) > MAX_TAGS:
-        raise InvalidOption("tags", f"A run has at most {MAX_TAGS} tags; got {len(set(wanted))}.")
+    if (count := len(set(wanted))) > MAX_TAGS:
+        raise InvalidOption("tags", f"{whose} has at most {MAX_TAGS} tags; got {count}.")
     for tag in wanted:
         text("tags", tag)
         if not 1 <= len(tag) <= 128:
