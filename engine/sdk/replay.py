@@ -15,12 +15,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from django.db import connections
 from django.utils import timezone
 
 from engine.runtime import Launch, Launched
 from engine.sdk.blocking import blocking
 from engine.sdk.errors import Suspend
+from engine.sdk.transactions import is_in_transaction
 from runs.journal import Entry, Pause, Remembered, Target
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
 
@@ -280,11 +280,6 @@ class Replay:
         for kind, name, ordinal in left:
             if kind != EntryKind.WARNING:
                 self._warn(name, ordinal, kind, "recorded", None)
-
-
-def is_in_transaction() -> bool:
-    """Whether the body has a transaction open on any of Django's connections."""
-    return any(one.in_atomic_block for one in connections.all(initialized_only=True))
 
 
 def task_now() -> "asyncio.Task[Any] | None":

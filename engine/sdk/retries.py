@@ -1,16 +1,14 @@
 """`retry`: how a failed run is tried again, and blocks and HTTP requests inside a body."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
-from engine.sdk.cancellation import CancelSignal
-from engine.sdk.context import current
 from engine.sdk.errors import AbortTaskRunError
 from engine.sdk.machines import preset_name
+from engine.sdk.pauses import apause, pause
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import ALIASES, Kind, RetryPolicy
@@ -132,7 +130,7 @@ class Tries:
             try:
                 return await answer
             except Exception as error:
-                await asyncio.sleep(self._delay(error))
+                await apause(self._delay(error))
             answer = self._call()
 
     def _call(self) -> Any:
@@ -159,14 +157,6 @@ def _wanted(function: Callable[..., Any]) -> list[str]:
 def is_abort(error: BaseException) -> bool:
     """Whether the error asks for no other try, by the name of its class."""
     return any(base.__name__ == AbortTaskRunError.__name__ for base in type(error).__mro__)
-
-
-def pause(delay: float) -> None:
-    """Sleep; a run that is told to stop wakes up and stops."""
-    ctx = current()
-    signal = ctx._signal if ctx is not None else CancelSignal()
-    if delay > 0 and signal.wait(delay):
-        signal.raise_if_aborted()
 
 
 def as_policy(value: RetryPolicy | Mapping[str, Any] | None) -> RetryPolicy:
