@@ -101,7 +101,7 @@ def test_without_pytest_it_is_a_context_manager():
                 wait("1h")
                 return step("pay", lambda: "paid")
 
-            self.assertEqual(self.trackside.run(pay).output, "paid")
+            assert self.trackside.run(pay).output == "paid"
 
     outcome = unittest.TestResult()
     OrderTests("test_it").run(outcome)
