@@ -19,6 +19,7 @@ from engine.sdk.defaults import defaults
 from engine.sdk.errors import (
     AbortTaskRunError,
     CannotWaitHere,
+    InvalidTask,
     OutOfMemoryError,
     StepFailed,
     SubtaskUnwrapError,
@@ -62,6 +63,7 @@ __all__ = [
     "HookOptions",
     "InvalidOption",
     "InvalidPayload",
+    "InvalidTask",
     "LocalKey",
     "OutOfMemoryError",
     "Result",

@@ -68,7 +68,11 @@ class Retry:
             raise InvalidOption(
                 "retry", f"retry knows {', '.join(NAMES)}; not {', '.join(unknown)}."
             )
-        given["randomize"] = bool(given.get("randomize", True))
+        if not isinstance(given.setdefault("randomize", True), bool):
+            raise InvalidOption(
+                "retry.randomize",
+                f"retry.randomize is True or False; got {given['randomize']!r:.80}.",
+            )
         return RetryPolicy(out_of_memory_machine=_larger_machine(out_of_memory), **given)
 
     def on_throw(self, function: Callable[..., T], **options: Unpack[RetryOptions]) -> T:
@@ -182,4 +186,7 @@ def _larger_machine(out_of_memory: object) -> str:
         return ""
     if not isinstance(out_of_memory, Mapping) or set(out_of_memory) != {"machine"}:
         raise InvalidOption("retry", 'retry.out_of_memory is {"machine": "<preset>"}.')
-    return preset_name(out_of_memory["machine"])
+    try:
+        return preset_name(out_of_memory["machine"])
+    except InvalidOption as error:
+        raise InvalidOption("retry.out_of_memory", f"retry.out_of_memory: {error}") from error
