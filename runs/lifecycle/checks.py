@@ -6,7 +6,9 @@ from runs import conf, payloads
 from runs.debounce import LEAST, LONGEST, MODES, Debounce
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle.options import TriggerItem, TriggerOptions
-from runs.limits import MOST_PRIORITY, tags, text
+from runs.limits import MOST_PRIORITY
+from runs.limits import tags as tags
+from runs.limits import text as text
 
 MACHINES = ("micro", "small-1x", "small-2x", "medium-1x", "medium-2x", "large-1x", "large-2x")
 SCOPES = ("run", "attempt", "global")

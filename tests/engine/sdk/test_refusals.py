@@ -1,3 +1,4 @@
+# mypy: disable-error-code="arg-type, call-overload, type-var, unused-ignore, list-item, misc, attr-defined, name-defined"
 """Wrong input is refused where it is written: by option, with the value, and with what is allowed."""
 
 import functools
