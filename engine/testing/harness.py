@@ -9,6 +9,7 @@ from django.db import connection
 
 from engine.registry import registry
 from engine.sdk import values
+from engine.sdk.blocking import blocking
 from engine.sdk.options import TriggerOptions
 from engine.sdk.tasks import Handle, Task, tasks
 from engine.sdk.tokens import Token
@@ -180,7 +181,8 @@ class Trackside:
                 "cancel() needs a run, or to be called while a body executes: patch a function that "
                 "the body calls, and call trackside.cancel() there."
             )
-        lifecycle.cancel(run_id, actor=ACTOR)
+        with blocking():  # an async body may call it
+            lifecycle.cancel(run_id, actor=ACTOR)
         if executing is not None and executing.run_id == run_id:
             self.worker.tell("cancel")
         elif executing is None:

@@ -1,5 +1,6 @@
 """What `trackside.run` executes, and what a test sees of it."""
 
+import asyncio
 import logging
 from dataclasses import dataclass
 
@@ -321,6 +322,17 @@ def test_a_run_can_be_canceled_in_its_body(trackside):
     assert ended == ["finally", "on_cancel"]
 
 
+def test_an_async_body_can_be_canceled_too(trackside):
+    @task
+    async def long() -> str:
+        trackside.cancel()
+        await asyncio.sleep(60)
+        return "went on"
+
+    run = trackside.run(long)
+    assert (run.status, run.output, len(run.attempts)) == ("CANCELED", None, 1)
+
+
 def test_a_run_can_be_canceled_before_it_starts(trackside):
     ended = []
 
@@ -339,7 +351,7 @@ def test_a_run_can_run_out_of_its_time(trackside):
     @task(on_failure=lambda error: ended.append(error.code))
     async def long():
         trackside.time_out()
-        await __import__("asyncio").sleep(60)
+        await asyncio.sleep(60)
 
     run = trackside.run(long)
     assert (run.status, run.error.code) == ("TIMED_OUT", "MAX_DURATION_EXCEEDED")
@@ -370,7 +382,7 @@ def test_a_coroutine_test_is_refused(trackside):
         trackside.run(body)
 
     with pytest.raises(TracksideError, match="plain function"):
-        __import__("asyncio").run(test())
+        asyncio.run(test())
 
 
 def test_what_follows_a_commit_follows(trackside):
