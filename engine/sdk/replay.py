@@ -113,6 +113,8 @@ class Replay:
         self.run_id, self.attempt, self.resumed = run_id, attempt, resumed
         #: Why the run is to leave; set by the first wait that has to.
         self.pause: Pause | None = None
+        #: How many blocks with tries of their own the body has entered.
+        self.blocks = 0
         #: The body does what it did before: it comes back from a wait and is not there again yet.
         self.is_repeating = resumed
         self._keeper, self._shield = keeper, shield
@@ -144,6 +146,13 @@ class Replay:
         if entry is not None and entry.args_hash and args is not None:
             self._compare(call, entry)
         return call
+
+    def is_ahead(self, kind: EntryKind, name: str) -> bool:
+        """Whether the next call of this name is one the run remembers."""
+        if not self.resumed and self.attempt == 1:
+            return False  # nothing can be
+        self._load()
+        return (str(kind), name, self._counts[kind, name] + 1) in self._known
 
     def record(self, *entries: Entry) -> None:
         with self._shield(), blocking():

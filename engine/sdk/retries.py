@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 from engine.sdk.errors import AbortTaskRunError
 from engine.sdk.machines import preset_name
 from engine.sdk.pauses import apause, pause
+from engine.sdk.tries import UsedTries
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import ALIASES, Kind, RetryPolicy
@@ -79,7 +80,9 @@ class Retry:
         """Call `function` until it does not raise; of an `async` function, `await` the answer.
 
         It may take `attempt` and `max_attempts`. When no try is left, and for AbortTaskRunError,
-        the error is raised as it came. A stop of the run ends the pause between two tries.
+        the error is raised as it came. A stop of the run ends the pause between two tries. In a body
+        a pause of 5 seconds or more is a wait: the run leaves its worker, and the body runs again
+        from the top, with the tries it has left.
 
         Example:
             page = retry.on_throw(lambda: download(url), max_attempts=5, only=[ConnectionError])
@@ -117,25 +120,31 @@ class Tries:
 
     def __init__(self, function: Callable[..., Any], policy: RetryPolicy) -> None:
         self._function, self._policy, self._number = function, policy, 0
-        self._wants = _wanted(function)
+        self._wants, self._used = _wanted(function), UsedTries.here()
 
     def begin(self) -> Any:
         """Plain calls to their end; the rest of an `async` one as a coroutine."""
+        self._number = 0 if self._used is None else self._used.so_far()
         while True:
             try:
                 answer = self._call()
             except Exception as error:
                 pause(self._delay(error))
             else:
-                return self._finish(answer) if inspect.isawaitable(answer) else answer
+                return self._finish(answer) if inspect.isawaitable(answer) else self._done(answer)
 
     async def _finish(self, answer: Awaitable[Any]) -> Any:
         while True:
             try:
-                return await answer
+                return self._done(await answer)
             except Exception as error:
                 await apause(self._delay(error))
             answer = self._call()
+
+    def _done(self, answer: Any) -> Any:
+        if self._used is not None:
+            self._used.close()
+        return answer
 
     def _call(self) -> Any:
         self._number += 1
@@ -146,7 +155,10 @@ class Tries:
         """Seconds until the next try; raises the error when there is none."""
         delay = self._policy.delay(self._number)
         if delay is None or is_abort(error) or not self._policy.allows(error):
+            self._done(None)
             raise error
+        if self._used is not None:
+            self._used.keep(self._number, delay)
         return delay
 
 

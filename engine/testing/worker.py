@@ -13,8 +13,9 @@ from django.utils import timezone
 from engine.cluster.endings import Leaving, assignment_of, ending_of
 from engine.cluster.keeping import RunKeeper
 from engine.execution import executor, interrupts
-from engine.execution.outcomes import Concluded, Failed, Outcome
+from engine.execution.outcomes import Concluded, Failed, Missing, Outcome
 from engine.execution.waiting import wait_ahead
+from engine.testing.problems import TracksideError
 from engine.testing.records import Book, LogLine, Waited
 from engine.testing.stubs import Stub
 from runs.journal import Pause
@@ -48,6 +49,10 @@ class Worker:
         if stub is not None:
             return stub.ending(work)
         outcome = self.execute(work)
+        if isinstance(outcome, Missing):  # a cluster would wait for a version that has it
+            raise TracksideError(
+                f"{work.task_id}: {outcome.reason} Was it defined in another test?"
+            )
         if isinstance(outcome, Failed) and outcome.retry_delay is not None:
             self.book.delays[work.run_id, work.attempt] = outcome.retry_delay
         return ending_of(work, outcome)

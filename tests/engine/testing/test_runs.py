@@ -23,6 +23,7 @@ from engine import (
     task,
     tasks,
 )
+from engine.registry import registry
 from engine.testing import TracksideError
 from runs import lifecycle
 from runs.models import Run
@@ -195,6 +196,16 @@ def test_an_unknown_task_says_what_to_do(trackside):
     with pytest.raises(Exception, match=r"No task “unknown”.*stub.*Known: known") as refusal:
         trackside.run("unknown")
     assert refusal.value.option == "task"
+
+
+def test_a_run_whose_task_is_gone_says_so(trackside):
+    @task(id="gone")
+    def body(): ...
+
+    run = trackside.trigger(body)
+    registry.clear()
+    with pytest.raises(TracksideError, match="no task “gone”"):
+        trackside.finish(run)
 
 
 def test_children_are_executed_in_their_parents(trackside):
