@@ -21,6 +21,7 @@ from engine.sdk.deliveries import Delivery
 from engine.sdk.errors import (
     AbortTaskRunError,
     CannotWaitHere,
+    InvalidTask,
     OutOfMemoryError,
     StepFailed,
     SubtaskUnwrapError,
@@ -72,6 +73,7 @@ __all__ = [
     "HookOptions",
     "InvalidOption",
     "InvalidPayload",
+    "InvalidTask",
     "LocalKey",
     "OutOfMemoryError",
     "Result",

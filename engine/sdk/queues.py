@@ -50,6 +50,10 @@ def as_queue(value: Queue | Mapping[str, Any] | str | None, task_id: str) -> Que
         return value
     if isinstance(value, str):
         return Queue(clean_name(value), declared=False)
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidOption(
+            "queue", f"queue is queue(...), its name, or a dict; got {value!r:.80}."
+        )
     options = dict(value or {})
     if unknown := sorted(set(options) - {"name", "concurrency_limit", "total_limit"}):
         raise InvalidOption(

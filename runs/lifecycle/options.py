@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from runs.debounce import Debounce
+from runs.limits import MAX_TAGS as MAX_TAGS
 
 IDEMPOTENCY_TTL = 30 * 86400.0
-MAX_TAGS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
