@@ -48,6 +48,7 @@ from engine.sdk.timetables import ScheduledPayload, schedule
 from engine.sdk.tokens import Token
 from engine.sdk.waits import wait
 from runs.errors import InvalidOption, InvalidPayload
+from runs.rates import RateLimit
 from runs.retries import RetryPolicy
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "InvalidPayload",
     "LocalKey",
     "OutOfMemoryError",
+    "RateLimit",
     "Result",
     "RetryPolicy",
     "RunError",

@@ -156,9 +156,11 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             return
         self.promoted_at = time.monotonic()
         # A look costs less than a transaction, which on SQLite the worker would have to wait for.
+        promoted = False
         while seconds_until(due := lifecycle.next_due()) <= 0 and lifecycle.promote_due():
-            continue
-        self.due_in = max(min(seconds_until(due), self.fire()), 0.001)
+            promoted = True
+        due_in = CONTENDED if promoted else seconds_until(due)
+        self.due_in = max(min(due_in, self.fire()), 0.001)
         hooks_in = seconds_until(finalhooks.next_due())
         self.board.head.owed = hooks_in <= 0
         if hooks_in > 0:

@@ -5,11 +5,14 @@ from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.firing import fire_due
 from runs.lifecycle.logs import open_log_months
-from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
+from runs.lifecycle.moving import expire_due, promote_due, prune_buckets, unpark
+from runs.lifecycle.opening import next_due
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.queues import (
+    Limits,
     expire_overrides,
     override_limit,
+    override_limits,
     pause,
     reset_limit,
     resume,
@@ -22,6 +25,7 @@ from runs.lifecycle.triggering import trigger, trigger_many
 __all__ = [
     "KEEP",
     "Keep",
+    "Limits",
     "TriggerItem",
     "TriggerOptions",
     "Triggered",
@@ -34,6 +38,7 @@ __all__ = [
     "next_due",
     "open_log_months",
     "override_limit",
+    "override_limits",
     "pause",
     "promote_due",
     "prune_buckets",

@@ -63,14 +63,15 @@ BEGIN
   RETURN QUERY SELECT v_lease.bucket_id, v_lease.queue_id, v_lease.session_id::text;
 END $$;
 
--- Give a slot back: a bucket or queue that was passed over for being full may be looked at again. The row locks
+-- Give a slot back: a bucket or queue that was passed over for being full may be looked at again, unless its rate
+-- has closed it. The row locks
 -- make the flag's writers take turns, so no claim can set it on a count that is about to change. Queue before
 -- bucket, as the verbs of queues lock them.
 CREATE OR REPLACE FUNCTION trackside_release(p_bucket bigint, p_queue bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE runs_queue SET "full" = false WHERE id = p_queue AND total_limit IS NOT NULL;
-  UPDATE runs_bucket b SET "full" = false FROM runs_queue q
+  UPDATE runs_queue SET "full" = false WHERE id = p_queue AND coalesce(override_total, total_limit) IS NOT NULL;
+  UPDATE runs_bucket b SET "full" = b.opens_at IS NOT NULL FROM runs_queue q
    WHERE b.id = p_bucket AND q.id = p_queue AND coalesce(q.override_limit, q.concurrency_limit) IS NOT NULL;
 END $$;
 

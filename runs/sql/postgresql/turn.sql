@@ -12,12 +12,13 @@ BEGIN
     p_next := 0;
   END IF;
   IF p_next = 1 AND EXISTS (
-       SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused
+       SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused AND q.rate_interval IS NULL
           AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
                OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = p_bucket)
                   < coalesce(q.override_limit, q.concurrency_limit))
-          AND (q.total_limit IS NULL
-               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue) < q.total_limit)) THEN
+          AND (coalesce(q.override_total, q.total_limit) IS NULL
+               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue)
+                  < coalesce(q.override_total, q.total_limit))) THEN
     v_run := trackside_take(p_bucket, p_queue, p_session, true, p_pid);
   END IF;
   IF v_run IS NULL THEN
@@ -42,7 +43,7 @@ LANGUAGE sql STABLE AS $$
    ORDER BY r.sort_key, r.id
 $$;
 
--- Up to p_most runs of one bucket without a limit, DEQUEUED, for a worker that executes them one after the other.
+-- Up to p_most runs of one bucket without a limit or a rate, DEQUEUED, for a worker that executes them one after the other.
 -- Their starts are not recorded yet: that is done with their ends, or once one of them turns out to be long.
 CREATE OR REPLACE FUNCTION trackside_take_many(p_bucket bigint, p_queue bigint, p_session text, p_most integer,
                                                p_pid integer)
@@ -145,7 +146,7 @@ BEGIN
 
   IF p_next = 1 AND p_most > 1 AND EXISTS (
        SELECT 1 FROM runs_queue q, runs_workersession s
-        WHERE q.id = v_queue AND NOT q.paused AND q.total_limit IS NULL
+        WHERE q.id = v_queue AND NOT q.paused AND coalesce(q.override_total, q.total_limit) IS NULL AND q.rate_interval IS NULL
           AND coalesce(q.override_limit, q.concurrency_limit) IS NULL
           AND s.id = v_session AND s.state = 'ALIVE' AND NOT s.draining) THEN
     RETURN QUERY SELECT a.* FROM trackside_take_many(v_bucket, v_queue, v_session, p_most, p_pid) a;
