@@ -50,11 +50,17 @@ Duration = float | str | timedelta
 
 @dataclass(frozen=True, slots=True)
 class Handle(Generic[R]):
-    """The run a trigger made, or with `is_cached` the earlier one its idempotency key found."""
+    """The run a trigger made, or with `is_cached` an earlier one.
+
+    That was found by the idempotency key or the debounce; with `is_skipped` the task's overlap policy
+    let it stand for this trigger. `is_held`: the run waits until runs of its task have ended.
+    """
 
     id: str
     task_id: str
     is_cached: bool = False
+    is_skipped: bool = False
+    is_held: bool = False
 
 
 class BatchItem(TypedDict, Generic[P], total=False):
@@ -91,7 +97,7 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
     own_hooks: TaskHooks
     #: Set for a scheduled task; its `cron` is empty where schedules are attached at run time only.
     schedule: DeclaredSchedule | None = None
-    #: What its schedules do about open runs, unless they say it themselves.
+    #: What a trigger does while a run of this task and concurrency key is open.
     overlap: str = "allow"
 
     @property
@@ -341,7 +347,7 @@ def inherited(options: LaunchOptions) -> LaunchOptions:
 
 
 def handle(task_id: str, done: Launched) -> Handle[Any]:
-    return Handle(done.run_id, task_id, done.is_cached)
+    return Handle(done.run_id, task_id, done.is_cached, done.is_skipped, done.is_held)
 
 
 class Tasks:

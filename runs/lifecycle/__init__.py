@@ -8,6 +8,7 @@ from runs.lifecycle.logs import open_log_months
 from runs.lifecycle.moving import expire_due, promote_due, prune_buckets, unpark
 from runs.lifecycle.opening import next_due
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
+from runs.lifecycle.overlapping import settle_held
 from runs.lifecycle.queues import (
     Limits,
     expire_overrides,
@@ -47,6 +48,7 @@ __all__ = [
     "reset_limit",
     "resume",
     "set_limits",
+    "settle_held",
     "time_out_due",
     "trigger",
     "trigger_many",

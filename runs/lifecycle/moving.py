@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from runs import signals
 from runs.errors import UnknownQueue
-from runs.lifecycle import definitions, keys, store
+from runs.lifecycle import definitions, keys, overlapping, store
 from runs.lifecycle.opening import open_due
 from runs.lifecycle.transition import move, skip_locked
-from runs.models import Bucket, EventKind, Lease, Ready, Run
+from runs.models import NEVER, Bucket, EventKind, Lease, Ready, Run
 from runs.states import RunStatus
 
 #: Rows one sweep moves in one transaction.
@@ -132,6 +132,8 @@ def _unpark(run: Run) -> bool:
     if moved:
         bucket = open_bucket(queue_id, run.concurrency_key)
         not_before = run.delay_until if later else None
+        if overlapping.is_held(run):
+            not_before = NEVER
         Ready.objects.create(
             run_id=run.pk, bucket_id=bucket.pk, sort_key=run.sort_key, not_before=not_before
         )

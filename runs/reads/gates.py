@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from runs.models import Bucket, Lease, Queue, Ready, Run, Task
+from runs.models import Bucket, Lease, Queue, Ready, Run, Task, Waiter
 from runs.reads.counts import Capped, capped
 from runs.reads.sessions import alive
 from runs.states import LEASED, RunStatus
 
 AHEAD_CAP = 1_000
+#: Runs that are named of those a run waits for.
+SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ def gates(run: Run, now: datetime) -> list[Gate]:
     if run.is_final or run.status in LEASED or run.status == RunStatus.WAITING:
         return []
     queue = Queue.objects.filter(name=run.queue).first()
-    found = [*_times(run, now), *_version(run), *_workers(now)]
+    found = [*_times(run, now), *_overlap(run), *_version(run), *_workers(now)]
     return found + ([*_queue(queue), *_limits(run, queue)] if queue else [])
 
 
@@ -48,6 +50,19 @@ def _times(run: Run, now: datetime) -> Iterator[Gate]:
     if run.is_retrying and run.retry_at:
         attempt = f"Attempt {run.attempt_number - run.uncounted_attempts + 1} of {run.max_attempts} is due"
         yield Gate("retry", run.retry_at <= now, attempt, run.retry_at)
+
+
+def _overlap(run: Run) -> Iterator[Gate]:
+    """Runs of its task that it is held behind."""
+    if run.lane is None or run.started_at is not None:
+        return
+    before = Waiter.objects.filter(run_id=run.pk).order_by("target")
+    shown = list(before.values_list("target", flat=True)[: SHOWN + 1])
+    if shown:
+        names = ", ".join(shown[:SHOWN]) + (" and more" if len(shown) > SHOWN else "")
+        word = "runs" if len(shown) > 1 else "run"
+        task = f"Task {run.task_id} lets its runs overlap only so far"
+        yield Gate("overlap", False, f"{task}: this one waits for the end of {word} {names}.")
 
 
 def _version(run: Run) -> Iterator[Gate]:

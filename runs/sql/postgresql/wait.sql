@@ -102,12 +102,14 @@ BEGIN
 END $$;
 
 -- A wait is over: WAITING to QUEUED, for another segment of the same attempt. Ready row first, as everybody does.
+-- A run that was held before its start stays what it is, and its delay, if it has one, counts from now on.
 CREATE OR REPLACE FUNCTION trackside_resume(p_run text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
   v_attempt integer;
 BEGIN
-  UPDATE runs_ready SET not_before = NULL WHERE run_id = p_run;
+  UPDATE runs_ready SET not_before = (SELECT delay_until FROM runs_run WHERE id = p_run AND status = 'DELAYED')
+   WHERE run_id = p_run;
   DELETE FROM runs_waiter WHERE run_id = p_run;
   UPDATE runs_run SET status = 'QUEUED', reason = '', attempt_number = attempt_number - 1, updated_at = v_now
    WHERE id = p_run AND status = 'WAITING' RETURNING waited_attempt INTO v_attempt;
