@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import runs.models.fields
+import runs.models.queue
 from django.db import migrations, models
 
 
@@ -67,10 +68,10 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('task', 'Task'), ('custom', 'Custom')], default='custom', max_length=8)),
                 ('concurrency_limit', models.PositiveIntegerField(blank=True, null=True)),
                 ('total_limit', models.PositiveIntegerField(blank=True, null=True)),
-                ('rate_limit', models.CharField(blank=True, default='', max_length=64)),
+                ('rate_limit', models.CharField(blank=True, default='', max_length=64, validators=[runs.models.queue.is_rate])),
                 ('override_limit', models.PositiveIntegerField(blank=True, null=True)),
                 ('override_total', models.PositiveIntegerField(blank=True, null=True)),
-                ('override_rate', models.CharField(blank=True, default='', max_length=64)),
+                ('override_rate', models.CharField(blank=True, default='', max_length=64, validators=[runs.models.queue.is_rate])),
                 ('override_reason', models.TextField(blank=True, default='')),
                 ('overridden_by', models.CharField(blank=True, default='', max_length=200)),
                 ('overridden_at', models.DateTimeField(blank=True, null=True)),

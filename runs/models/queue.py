@@ -1,7 +1,17 @@
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
+from runs.errors import InvalidOption
 from runs.rates import Pace, RateLimit, as_rate
+
+
+def is_rate(text: str) -> None:
+    """Validator of forms: text of a `RateLimit`."""
+    try:
+        as_rate(text)
+    except InvalidOption as error:
+        raise ValidationError(str(error)) from error
 
 
 class QueueKind(models.TextChoices):
@@ -23,10 +33,10 @@ class Queue(models.Model):
     kind = models.CharField(max_length=8, choices=QueueKind.choices, default=QueueKind.CUSTOM)
     concurrency_limit = models.PositiveIntegerField(null=True, blank=True)
     total_limit = models.PositiveIntegerField(null=True, blank=True)
-    rate_limit = models.CharField(max_length=64, blank=True, default="")
+    rate_limit = models.CharField(max_length=64, blank=True, default="", validators=[is_rate])
     override_limit = models.PositiveIntegerField(null=True, blank=True)
     override_total = models.PositiveIntegerField(null=True, blank=True)
-    override_rate = models.CharField(max_length=64, blank=True, default="")
+    override_rate = models.CharField(max_length=64, blank=True, default="", validators=[is_rate])
     override_reason = models.TextField(blank=True, default="")
     overridden_by = models.CharField(max_length=200, blank=True, default="")
     overridden_at = models.DateTimeField(null=True, blank=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from runs.models import Bucket, Lease, Queue, Ready, Run, Task, Waiter
 from runs.reads.counts import Capped, capped
+from runs.reads.rates import throttle
 from runs.reads.sessions import alive
 from runs.states import LEASED, RunStatus
 
@@ -30,7 +31,7 @@ def gates(run: Run, now: datetime) -> list[Gate]:
         return []
     queue = Queue.objects.filter(name=run.queue).first()
     found = [*_times(run, now), *_overlap(run), *_version(run), *_workers(now)]
-    return found + ([*_queue(queue), *_limits(run, queue)] if queue else [])
+    return found + ([*_queue(queue), *_limits(run, queue, now)] if queue else [])
 
 
 def ahead(run: Run) -> Capped | None:
@@ -99,15 +100,32 @@ def _queue(queue: Queue) -> Iterator[Gate]:
     yield Gate("queue", False, sentence)
 
 
-def _limits(run: Run, queue: Queue) -> Iterator[Gate]:
-    if queue.limit is not None:
+def _limits(run: Run, queue: Queue, now: datetime) -> Iterator[Gate]:
+    bucket = None
+    if queue.limit is not None or queue.rate is not None:
         bucket = Bucket.objects.filter(queue=queue, concurrency_key=run.concurrency_key).first()
+    if queue.limit is not None:
         held = Lease.objects.filter(bucket_id=bucket.id).count() if bucket else 0
         yield Gate("limit", held < queue.limit, _limit_sentence(run, held, queue.limit))
-    if queue.total_limit is not None:
+    if queue.total is not None:
         held = Lease.objects.filter(queue_id=queue.pk).count()
-        sentence = f"All keys of the queue together run {held} of {queue.total_limit}."
-        yield Gate("total", held < queue.total_limit, sentence)
+        sentence = f"All keys of the queue together run {held} of {queue.total}."
+        yield Gate("total", held < queue.total, sentence)
+    yield from _rate(run, queue, bucket, now)
+
+
+def _rate(run: Run, queue: Queue, bucket: Bucket | None, now: datetime) -> Iterator[Gate]:
+    """A run that comes back from a wait is let through."""
+    found, rate = throttle(queue, bucket, now), queue.rate
+    if found is None or rate is None or run.is_resuming:
+        return
+    allowed = f"Queue {queue.name} lets {rate.sentence} start"
+    if run.concurrency_key is not None:
+        allowed += f" of key “{run.concurrency_key}”"
+    if found.next_at is None:
+        yield Gate("rate", True, f"{allowed}; {found.left:,} may start now.")
+    else:
+        yield Gate("rate", False, f"{allowed}; the next one about", found.next_at)
 
 
 def _limit_sentence(run: Run, held: int, limit: int) -> str:
