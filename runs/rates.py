@@ -20,7 +20,7 @@ MAX_LIMIT = 100_000
 LONGEST = 366 * 86400.0
 SECOND = 1_000_000
 NAME = "rate_limit"
-FORMS = "“100/1m” (100 in a minute), “100/1m burst 10” or RateLimit(100, per=\"1m\", burst=10)"
+FORMS = '“100/1m” (100 in a minute), “100/1m burst 10” or RateLimit(100, per="1m", burst=10)'
 TEXT = re.compile(r"(\d[\d_]*)\s*/\s*(\w+)(?:\s+burst\s+(\d+))?", re.ASCII)
 KEYS = {"limit", "per", "burst"}
 WORDS = {1: "second", 60: "minute", 3600: "hour", 86400: "day", 604800: "week"}

@@ -20,8 +20,8 @@ SYSTEM = "system"
 
 
 def promote_due() -> int:
-    """Delays, retries and waits that are due become claimable, and closed buckets open. Returns how many."""
-    return open_due() + _promote_ready()
+    """Closed buckets open or, with none, due delays, retries and waits become claimable. Returns how many."""
+    return open_due() or _promote_ready()
 
 
 def _promote_ready() -> int:

@@ -15,14 +15,13 @@ from runs.models import NEVER
 
 #: Buckets opened in one transaction.
 BATCH = 500
-#: Runs back from a wait that are looked at: any more have the time of their bucket.
-LOOKED_AT = 1000
 NOW = {"postgresql": "(SELECT trackside_now())", "sqlite": "%(now)s"}
 LOCK = {"postgresql": "FOR NO KEY UPDATE OF b SKIP LOCKED", "sqlite": ""}
-#: "resumed" twice: see `store.statements.OPEN_BUCKET`.
-BACK = f"""
-SELECT bucket_id FROM runs_ready WHERE not_before IS NULL AND resumed AND resumed = {{true}}
- LIMIT {LOOKED_AT}
+#: Some runs that are back from a wait; any more come when their bucket opens. "resumed" twice: see
+#: `store.statements.OPEN_BUCKET`.
+BACK = """
+SELECT bucket_id FROM runs_ready WHERE not_before IS NULL AND resumed AND resumed = {true}
+ LIMIT 1000
 """
 TRUE = {"postgresql": "true", "sqlite": "1"}
 #: What every idle dispatcher asks, so it is put together by hand.

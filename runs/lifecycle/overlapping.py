@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from runs import signals
 from runs.errors import NotFound

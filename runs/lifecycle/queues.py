@@ -108,9 +108,7 @@ def _change(old: Limits, queue: Queue) -> dict[str, Any]:
     return {"old": old.facts, "new": new.facts}
 
 
-def _check_override(
-    limits: Limits, reason: str, expires_at: datetime | None
-) -> RateLimit | None:
+def _check_override(limits: Limits, reason: str, expires_at: datetime | None) -> RateLimit | None:
     checks.text("reason", reason)
     rate = as_rate(limits.rate, "rate")
     if limits.limit is None and limits.total is None and rate is None:

@@ -125,7 +125,9 @@ class Sheet:
             task_id=row.task_id,
             payload=ticks.payload(row, at, row.clock),
             # its own policy is about its own runs, and applied already
-            options=TriggerOptions(schedule_id=row.pk, overlap=Overlap.ALLOW if row.overlap else None),
+            options=TriggerOptions(
+                schedule_id=row.pk, overlap=Overlap.ALLOW if row.overlap else None
+            ),
         )
         self.wanted.append(Wanted(row, tick, item, row.last_at))
         self.making[row.pk] += 1

@@ -3,7 +3,6 @@
 Writers are serial here, so nothing needs a row lock and a count is exact as it is.
 """
 
-import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -122,7 +121,7 @@ class SqliteStore(Store):
             claim = self.take_within(rate, bucket, queue, **facts)
             if claim is not None:
                 full = limit is not None and held + 1 >= limit
-                self.rows(sql.SERVED, (time.time_ns() // 1000, full, bucket))
+                self.rows(sql.SERVED, (sql.microseconds(), full, bucket))
                 return claim
         return None
 
@@ -136,21 +135,21 @@ class SqliteStore(Store):
         claim = self.take(bucket, queue, head=sql.HEAD_RESUMED, **facts)
         if claim is not None:
             return claim
-        pace, now = Pace(interval, burst), time.time_ns() // 1000
+        pace, now = Pace(interval, burst), sql.microseconds()
         opens_at = pace.opens(arrival, now)
         if opens_at > now:
             self.rows(sql.BUCKET_CLOSED, (pace.bounded(arrival, now), opens_at, bucket))
             return None
         claim = self.take(bucket, queue, **facts)
         if claim is not None:
-            self.rows(sql.ARRIVAL, (pace.after(arrival, now), bucket))
+            self.rows(sql.ARRIVAL, (pace.after(arrival, sql.microseconds()), bucket))
         return claim
 
     def held(self, column: str, value: int) -> int:
         count = f"SELECT count(*) FROM runs_lease WHERE {column} = %s"
         return int(self.rows(count, (value,))[0][0])
 
-    def take(  # noqa: PLR0913  what the columns of a lease need
+    def take(
         self,
         bucket: int,
         queue: int,

@@ -199,6 +199,11 @@ def now() -> str:
     return stamp(timezone.now())
 
 
+def microseconds() -> int:
+    """Now, since 1970."""
+    return time.time_ns() // 1000
+
+
 def at(moment: int) -> str:
     """A moment of CLOCK_MONOTONIC, in nanoseconds."""
     return stamp(timezone.now() - timedelta(microseconds=(time.monotonic_ns() - moment) / 1000))

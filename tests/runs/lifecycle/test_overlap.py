@@ -18,8 +18,8 @@ from runs.states import RunStatus
 from tests.support.factories import (
     claim,
     complete,
-    history,
     ended_run,
+    history,
     session,
     start,
     suspend,
@@ -42,6 +42,12 @@ def fire(task_id="sync", **options):
 def fire_many(count, **options):
     items = [TriggerItem(task_id="sync", options=TriggerOptions(**options))] * count
     return lifecycle.trigger_many(items, source=Source.SDK)
+
+
+@transaction.atomic
+def fire_and_fail():
+    fire()
+    raise ZeroDivisionError
 
 
 def run_of(made):
@@ -105,9 +111,8 @@ class TestSkip:
         assert fire().is_skipped
 
     def test_a_rolled_back_trigger_is_in_nobodys_way(self):
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
-            fire()
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            fire_and_fail()
         assert not fire().is_skipped
 
     def test_its_own_run_is_in_the_way_too(self):
@@ -160,7 +165,8 @@ class TestQueueOne:
     def test_its_delay_is_kept(self):
         first = fire()
         second = fire(delay=3600.0)
-        assert (run_of(second).status, Ready.objects.get(pk=second.run_id).not_before) == (S.DELAYED, NEVER)
+        assert run_of(second).status == S.DELAYED
+        assert Ready.objects.get(pk=second.run_id).not_before == NEVER
         complete(executing())
         assert Ready.objects.get().not_before == run_of(second).delay_until
         assert (claimable(), first.is_held) == ([], False)
@@ -219,8 +225,8 @@ class TestCancelPrevious:
         first = fire()
         with django_capture_on_commit_callbacks(execute=True):
             second = fire()
-        old = run_of(first)
-        assert (old.status, old.reason) == (S.CANCELED, "A later trigger of its task took its place.")
+        assert run_of(first).status == S.CANCELED
+        assert run_of(first).reason == "A later trigger of its task took its place."
         assert claimable() == [second.run_id]
 
     def test_what_executes_is_waited_for(self, django_capture_on_commit_callbacks):
@@ -240,10 +246,8 @@ class TestCancelPrevious:
         with (
             django_capture_on_commit_callbacks(execute=True),
             pytest.raises(ZeroDivisionError),
-            transaction.atomic(),
         ):
-            fire()
-            raise ZeroDivisionError
+            fire_and_fail()
         assert claimable() == [first.run_id]
 
     def test_a_run_does_not_stop_where_it_comes_from(self, django_capture_on_commit_callbacks):

@@ -10,7 +10,7 @@ from runs import lifecycle
 from runs.errors import InvalidOption
 from runs.lifecycle import Limits, attempts, store
 from runs.lifecycle.store import Done, Next
-from runs.models import Bucket, Event, Lease, Queue, Ready, Run
+from runs.models import Bucket, Event, Lease, Ready, Run
 from runs.rates import Pace
 from runs.states import RunStatus
 from tests.support.factories import (
@@ -131,7 +131,7 @@ def test_a_worker_inherits_no_start(take):
 
 def test_a_worker_goes_on_while_the_rate_allows():
     queue("mail", rate="10/1h burst 2")
-    first, second, _ = some(3)
+    _, second, _ = some(3)
     (one,) = claim(session())
     start(one)
     ended = Done(one.run_id, one.token, None, 1, 2)
