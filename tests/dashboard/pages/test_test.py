@@ -145,3 +145,24 @@ def test_suggests_a_moment_of_now_for_a_scheduled_task(time_machine):
     page = viewer.get("/test/report").content.decode()
     assert "&quot;timestamp&quot;: &quot;2030-01-01T09:00:00Z&quot;" in page
     assert "&quot;scheduleId&quot;: &quot;sched_1234&quot;" in page
+
+
+@pytest.mark.parametrize(
+    ("policy", "says", "told"),
+    [
+        ("skip", "makes no run", "No run was made"),
+        ("queue_one", "waits for its end", "The run waits until one before it has ended."),
+        ("cancel_previous", "stops it", "The run waits until one before it has ended."),
+    ],
+)
+def test_says_what_becomes_of_a_trigger_while_a_run_is_open(operator, policy, says, told):
+    make_task(config=json.dumps({"overlap": policy}))
+    assert says in operator.get("/test/hello").content.decode()
+    operator.post("/test/hello", {"token": token(operator)})
+    second = operator.post("/test/hello", {"token": token(operator)}, follow=True)
+    assert told in second.content.decode()
+
+
+def test_nothing_is_said_where_runs_may_overlap(operator):
+    make_task()
+    assert "is open, a trigger" not in operator.get("/test/hello").content.decode()
