@@ -23,6 +23,9 @@ BACK = """
 SELECT bucket_id FROM runs_ready WHERE not_before IS NULL AND resumed AND resumed = {true}
  LIMIT 1000
 """
+#: An array leads PostgreSQL to the index, whatever it knows of the table.
+CHOSEN = "(SELECT id FROM due UNION ALL SELECT id FROM back)"
+AMONG = {"postgresql": f"= ANY (ARRAY{CHOSEN})", "sqlite": f"IN {CHOSEN}"}
 TRUE = {"postgresql": "true", "sqlite": "1"}
 #: What every idle dispatcher asks, so it is put together by hand.
 LOOK = """
@@ -33,10 +36,13 @@ SELECT (SELECT min(not_before) FROM runs_ready WHERE not_before < %(never)s),
 """
 OPEN = """
 WITH due AS MATERIALIZED (
+  SELECT b.id FROM runs_bucket b WHERE b.opens_at <= {now} ORDER BY b.opens_at LIMIT {batch} {lock}),
+back AS MATERIALIZED (
   SELECT b.id FROM runs_bucket b
-   WHERE b.opens_at IS NOT NULL AND (b.opens_at <= {now} OR b.id IN (SELECT bucket_id FROM ({back}) back))
-   ORDER BY b.opens_at LIMIT {batch} {lock})
-UPDATE runs_bucket SET "full" = NOT {true}, opens_at = NULL WHERE id IN (SELECT id FROM due) RETURNING 1
+   WHERE b.opens_at IS NOT NULL AND b.id IN (SELECT bucket_id FROM ({back}) back) {lock})
+UPDATE runs_bucket SET "full" = NOT {true}, opens_at = NULL
+ WHERE id {among}
+RETURNING 1
 """
 
 
@@ -63,6 +69,7 @@ def asked(statement: str) -> list[tuple[Any, ...]]:
         now=NOW[vendor],
         back=BACK.format(true=TRUE[vendor]),
         true=TRUE[vendor],
+        among=AMONG[vendor],
         batch=BATCH,
         lock=LOCK[vendor],
     )

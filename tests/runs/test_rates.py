@@ -12,12 +12,14 @@ from runs.rates import Pace, RateLimit, as_rate
 rates = st.builds(
     lambda per, limit, part: RateLimit(limit, per, max(1, int(limit * part))),
     st.integers(1, 600),
-    st.integers(1, 2000),
+    st.one_of(st.integers(1, 8), st.integers(1, 2000)),
     st.floats(0, 1),
 )
 #: Microseconds between two attempts to start something, from a rush to a long pause.
 steps = st.lists(
-    st.one_of(st.just(0), st.integers(0, 5_000), st.integers(0, 700_000_000)), max_size=200
+    st.sampled_from([0, 0, 0, 1, 999, 40_000, 500_000, 1_000_000, 60_000_000, 700_000_001]),
+    min_size=20,
+    max_size=120,
 )
 
 

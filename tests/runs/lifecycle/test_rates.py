@@ -200,6 +200,7 @@ def test_a_faster_rate_holds_at_once():
     assert started(by) == 0
     assert 0 < (lifecycle.next_due() - timezone.now()).total_seconds() <= HOUR / 2
     lifecycle.set_limits("mail", concurrency_limit=None, total_limit=None)
+    assert lifecycle.next_due() is None
     assert started(by) == 1
 
 
