@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runs.errors import InvalidOption
@@ -39,6 +39,8 @@ def starts(rate: RateLimit, gaps: list[int]) -> list[int]:
 
 
 @given(rates, steps)
+@example(RateLimit(3, 60, 3), [0] * 20)
+@example(RateLimit(7, 1), [1] * 40)
 def test_no_window_has_more_starts_than_the_rate_allows(rate, gaps):
     found = starts(rate, gaps)
     period, most = int(rate.period * 1_000_000), rate.limit + rate.burst - 1
