@@ -55,6 +55,7 @@ from engine.sdk.tracer import Span
 from engine.sdk.waits import wait
 from engine.sdk.webhooks import webhook
 from runs.errors import InvalidOption, InvalidPayload
+from runs.rates import RateLimit
 from runs.retries import RetryPolicy
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "InvalidTask",
     "LocalKey",
     "OutOfMemoryError",
+    "RateLimit",
     "Result",
     "RetryPolicy",
     "RunError",

@@ -83,7 +83,7 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
     own_hooks: TaskHooks
     #: Set for a scheduled task; its `cron` is empty where schedules are attached at run time only.
     schedule: DeclaredSchedule | None = None
-    #: What its schedules do about open runs, unless they say it themselves.
+    #: What a trigger does while a run of this task and concurrency key is open.
     overlap: str = "allow"
     #: Set for a task that another service triggers by a signed request.
     webhook: Webhook | None = None

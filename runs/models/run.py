@@ -87,6 +87,8 @@ class Run(models.Model):
     idempotency_key = models.TextField(null=True)  # noqa: DJ001
     idempotency_scope = models.CharField(max_length=8, blank=True, default="")
     idempotency_expires_at = models.DateTimeField(null=True)
+    #: Where its task's overlap policy counts open runs (`runs.lifecycle.overlapping`); None: nowhere.
+    lane = models.CharField(max_length=64, null=True)  # noqa: DJ001
     #: JSON `{"key", "delay", "mode", "max_delay"?}` of a debounced trigger.
     debounce = models.TextField(null=True)  # noqa: DJ001
 
@@ -179,6 +181,12 @@ class Run(models.Model):
                 fields=["schedule_id"],
                 name="run_open_by_schedule",
                 condition=Q(schedule_id__isnull=False, finished_at__isnull=True),
+            ),
+            # overlap: what of this task and key is open?
+            models.Index(
+                fields=["lane", "id"],
+                name="run_open_in_lane",
+                condition=Q(lane__isnull=False, finished_at__isnull=True),
             ),
         ]
 

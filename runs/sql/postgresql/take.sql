@@ -20,8 +20,9 @@ $$;
 -- Take the head of one bucket for a session: ready row out, lease in, run DEQUEUED or (p_start) EXECUTING.
 -- The caller has made sure of room: it holds the bucket's lock and counted, or hands over its own lease.
 -- Runs whose time to live passed before their first start are expired on the way. NULL when nothing is left.
+--   p_resumed: only what goes on after a wait
 CREATE OR REPLACE FUNCTION trackside_take(p_bucket bigint, p_queue bigint, p_session text, p_start boolean,
-                                          p_pid integer)
+                                          p_pid integer, p_resumed boolean DEFAULT false)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   v_run text;
@@ -29,10 +30,17 @@ DECLARE
   v_now timestamptz;
 BEGIN
   LOOP
-    DELETE FROM runs_ready WHERE run_id = (
-      SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
-       ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING run_id INTO v_run;
+    IF p_resumed THEN
+      DELETE FROM runs_ready WHERE run_id = (
+        SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL AND resumed
+         ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
+      RETURNING run_id INTO v_run;
+    ELSE
+      DELETE FROM runs_ready WHERE run_id = (
+        SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
+         ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
+      RETURNING run_id INTO v_run;
+    END IF;
     IF v_run IS NULL THEN
       RETURN NULL;
     END IF;

@@ -12,12 +12,13 @@ BEGIN
     p_next := 0;
   END IF;
   IF p_next = 1 AND EXISTS (
-       SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused
+       SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused AND q.rate_interval IS NULL
           AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
                OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = p_bucket)
                   < coalesce(q.override_limit, q.concurrency_limit))
-          AND (q.total_limit IS NULL
-               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue) < q.total_limit)) THEN
+          AND (coalesce(q.override_total, q.total_limit) IS NULL
+               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue)
+                  < coalesce(q.override_total, q.total_limit))) THEN
     v_run := trackside_take(p_bucket, p_queue, p_session, true, p_pid);
   END IF;
   IF v_run IS NULL THEN
@@ -42,7 +43,7 @@ LANGUAGE sql STABLE AS $$
    ORDER BY r.sort_key, r.id
 $$;
 
--- Take up to p_most runs of one bucket without a limit out of their queue. NULLs when there are none.
+-- Take up to p_most runs of one bucket without a limit or a rate out of their queue. NULLs when there are none.
 CREATE OR REPLACE FUNCTION trackside_pick(p_bucket bigint, p_queue bigint, p_most integer,
                                           OUT runs text[], OUT buckets bigint[], OUT queues bigint[])
 LANGUAGE sql AS $$
@@ -66,7 +67,8 @@ DECLARE
 BEGIN
   SELECT array_agg(id) INTO v_locked FROM (
     SELECT b.id FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
-     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.total_limit IS NULL
+     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
+       AND coalesce(q.override_total, q.total_limit) IS NULL
        AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
      ORDER BY b.served LIMIT p_most FOR NO KEY UPDATE OF b SKIP LOCKED) open;
 
@@ -74,7 +76,8 @@ BEGIN
     SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit) AS most,
            (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = b.id) AS held
       FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
-     WHERE b.id = ANY (v_locked) AND NOT q.paused AND q.total_limit IS NULL),
+     WHERE b.id = ANY (v_locked) AND NOT q.paused AND q.rate_interval IS NULL
+       AND coalesce(q.override_total, q.total_limit) IS NULL),
   head AS MATERIALIZED (
     SELECT first.run_id, room.id, room.queue_id FROM room CROSS JOIN LATERAL (
       SELECT run_id FROM runs_ready WHERE bucket_id = room.id AND not_before IS NULL
@@ -92,11 +95,12 @@ BEGIN
   SELECT array_agg(run_id), array_agg(id), array_agg(queue_id) INTO runs, buckets, queues FROM ready;
 END $$;
 
--- Whether a bucket other than these may have a run to take.
+-- Whether a bucket other than these may have a run to take across.
 CREATE OR REPLACE FUNCTION trackside_has_other(p_buckets bigint[]) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT EXISTS (
     SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
-     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND b.id <> ALL (p_buckets)
+     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
+       AND coalesce(q.override_total, q.total_limit) IS NULL AND b.id <> ALL (p_buckets)
        AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
 $$;
 
@@ -164,7 +168,8 @@ BEGIN
   v_alive := p_next > 0 AND EXISTS (
     SELECT 1 FROM runs_workersession WHERE id = v_session AND state = 'ALIVE' AND NOT draining);
   IF v_alive AND p_most > 1 AND p_next = 1 AND cardinality(v_buckets) = 1 AND EXISTS (
-       SELECT 1 FROM runs_queue q WHERE q.id = v_queues[1] AND NOT q.paused AND q.total_limit IS NULL
+       SELECT 1 FROM runs_queue q WHERE q.id = v_queues[1] AND NOT q.paused AND q.rate_interval IS NULL
+          AND coalesce(q.override_total, q.total_limit) IS NULL
           AND coalesce(q.override_limit, q.concurrency_limit) IS NULL) THEN
     SELECT * INTO v_runs, v_from, v_of FROM trackside_pick(v_buckets[1], v_queues[1], p_most);
   END IF;
