@@ -88,7 +88,7 @@ def enter(one: str, policy: str, parent_id: str | None) -> Entrance:
 
 
 def open_runs(one: str) -> QuerySet[Run]:
-    return Run.objects.filter(lane=one, finished_at__isnull=True)
+    return Run.objects.filter(overlap_lane=one, finished_at__isnull=True)
 
 
 def ancestors(run_id: str) -> set[str]:
@@ -155,7 +155,7 @@ def settle_held() -> int:
     Looks at held runs alone: open, in a lane, never started, and behind another.
     """
     held = Run.objects.filter(
-        Q(lane__isnull=False), finished_at__isnull=True, started_at__isnull=True
+        Q(overlap_lane__isnull=False), finished_at__isnull=True, started_at__isnull=True
     )
     waiters = Waiter.objects.filter(run_id__in=held.values("pk")).values_list("target", "run_id")
     done = 0
@@ -179,6 +179,6 @@ def _replaces(run_id: str) -> bool:
 
 def is_held(run: Run) -> bool:
     """Whether a run that was never started waits for others to end."""
-    if run.lane is None or run.started_at is not None or run.status == RunStatus.WAITING:
+    if run.overlap_lane is None or run.started_at is not None or run.status == RunStatus.WAITING:
         return False
     return Waiter.objects.filter(run_id=run.pk).exists()

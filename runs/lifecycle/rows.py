@@ -104,7 +104,7 @@ class Plan:
         self.row = NEW | self._asked() | self._placed(maker.now) | self._key(maker.now) | {
             "is_test": options.is_test,
             "awaited": options.awaited or facts.overlap in HOLDING,
-            "lane": self.lane,
+            "overlap_lane": self.lane,
             "batch_id": options.batch_id,
             "source": maker.source.value,
             "actor": maker.actor,

@@ -88,7 +88,7 @@ class Run(models.Model):
     idempotency_scope = models.CharField(max_length=8, blank=True, default="")
     idempotency_expires_at = models.DateTimeField(null=True)
     #: Where its task's overlap policy counts open runs (`runs.lifecycle.overlapping`); None: nowhere.
-    lane = models.CharField(max_length=64, null=True)  # noqa: DJ001
+    overlap_lane = models.CharField(max_length=64, null=True)  # noqa: DJ001
     #: JSON `{"key", "delay", "mode", "max_delay"?}` of a debounced trigger.
     debounce = models.TextField(null=True)  # noqa: DJ001
 
@@ -184,9 +184,9 @@ class Run(models.Model):
             ),
             # overlap: what of this task and key is open?
             models.Index(
-                fields=["lane", "id"],
+                fields=["overlap_lane", "id"],
                 name="run_open_in_lane",
-                condition=Q(lane__isnull=False, finished_at__isnull=True),
+                condition=Q(overlap_lane__isnull=False, finished_at__isnull=True),
             ),
         ]
 

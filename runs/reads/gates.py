@@ -55,7 +55,7 @@ def _times(run: Run, now: datetime) -> Iterator[Gate]:
 
 def _overlap(run: Run) -> Iterator[Gate]:
     """Runs of its task that it is held behind."""
-    if run.lane is None or run.started_at is not None:
+    if run.overlap_lane is None or run.started_at is not None:
         return
     before = Waiter.objects.filter(run_id=run.pk).order_by("target")
     shown = list(before.values_list("target", flat=True)[: SHOWN + 1])

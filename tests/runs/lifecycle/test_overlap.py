@@ -280,7 +280,7 @@ def test_housekeeping_lets_go_who_waits_for_the_ended():
 def test_runs_of_free_tasks_stand_in_no_lane():
     task("free")
     assert [fire("free").is_skipped for _ in range(2)] == [False, False]
-    assert set(Run.objects.values_list("lane", "awaited")) == {(None, False)}
+    assert set(Run.objects.values_list("overlap_lane", "awaited")) == {(None, False)}
 
 
 def test_a_batch_of_free_tasks_asks_nothing_more():
