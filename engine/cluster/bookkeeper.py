@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from engine.cluster import together
+from engine.cluster import guests, together
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
 from engine.cluster.deaths import Death, describe, ending_of
@@ -151,10 +151,11 @@ class Bookkeeper:
         if self.board.head.fenced == 2:
             self.begin_again()
         changed = time.monotonic() - self.beaten_at >= self.heartbeat
-        if not changed and not any(slot.is_busy for slot in self.board):
+        if not changed and not any(slot.is_busy for slot in self.board.taken):
             return
         self.beaten_at = time.monotonic()
-        if not sessions.renew(self.board.session_id, workers=self.workers()):
+        facts = {"workers": self.workers(), "slots": len(self.board.taken)}
+        if not sessions.renew(self.board.session_id, **facts):
             self.board.head.fenced = self.board.head.fenced or 1
 
     def begin_again(self) -> None:
@@ -173,10 +174,11 @@ class Bookkeeper:
                 }
                 for index, slot in enumerate(self.board)
             ]
+            + ([guests.entry(self.board)] if self.board.head.sharing else [])
         )
 
     def look_for_cancels(self) -> None:
-        busy = [slot.run_id for slot in self.board if slot.is_busy]
+        busy = [slot.run_id for slot in self.board.taken if slot.is_busy]
         asked = Run.objects.filter(
             pk__in=busy, cancel_requested_at__isnull=False, finished_at__isnull=True
         )
@@ -194,7 +196,7 @@ class Bookkeeper:
         held = set(
             Lease.objects.filter(session_id=self.board.session_id).values_list("run_id", "token")
         )
-        here = {lease for slot in self.board for lease in slot.leases}
+        here = {lease for slot in self.board.taken for lease in slot.leases}
         waiting = {lease for death in self.unrecorded for lease in death.leases}
         missing = held - here - waiting
         for run_id, token in missing & self.missing:

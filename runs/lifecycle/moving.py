@@ -135,8 +135,14 @@ def _unpark(run: Run) -> bool:
     if moved:
         bucket = open_bucket(queue_id, run.concurrency_key)
         not_before = run.delay_until if later else None
+        lane = definitions.task(run.task_id).lane  # maybe it was triggered before that was known
+        Run.objects.filter(pk=run.pk).exclude(lane=lane).update(lane=lane)
         Ready.objects.create(
-            run_id=run.pk, bucket_id=bucket.pk, sort_key=run.sort_key, not_before=not_before
+            run_id=run.pk,
+            bucket_id=bucket.pk,
+            sort_key=run.sort_key,
+            not_before=not_before,
+            lane=lane,
         )
     return moved
 

@@ -98,6 +98,7 @@ class Migration(migrations.Migration):
                 ('machine', models.CharField(default='small-1x', max_length=32)),
                 ('priority', models.FloatField(default=0)),
                 ('tags', models.TextField(default='[]')),
+                ('is_async', models.BooleanField(default=False)),
                 ('failure_hooks', models.BooleanField(default=False)),
                 ('cancel_hooks', models.BooleanField(default=False)),
                 ('version', models.CharField(blank=True, default='', max_length=64)),
@@ -232,9 +233,10 @@ class Migration(migrations.Migration):
                 ('bucket_id', models.BigIntegerField()),
                 ('sort_key', models.BigIntegerField()),
                 ('not_before', models.DateTimeField(null=True)),
+                ('lane', models.SmallIntegerField(choices=[(0, 'Alone'), (1, 'Shared')], default=0)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due')],
+                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'lane', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('lane', 1), ('not_before__isnull', True)), fields=['bucket_id'], name='ready_shared'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due')],
             },
         ),
         migrations.CreateModel(
@@ -289,6 +291,7 @@ class Migration(migrations.Migration):
                 ('awaited', models.BooleanField(default=False)),
                 ('waited_attempt', models.IntegerField(default=0)),
                 ('attempt_ms', models.BigIntegerField(default=0)),
+                ('lane', models.SmallIntegerField(choices=[(0, 'Alone'), (1, 'Shared')], default=0)),
                 ('done_token', models.CharField(blank=True, default='', max_length=36)),
             ],
             options={

@@ -17,7 +17,7 @@ from runs.models.schedule import (
     ScheduleType,
     TickOutcome,
 )
-from runs.models.slot import NEVER, Lease, Ready
+from runs.models.slot import NEVER, Lane, Lease, Ready
 from runs.models.task import Task
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
@@ -35,6 +35,7 @@ __all__ = [
     "FinalHooks",
     "Idempotency",
     "Journal",
+    "Lane",
     "Lease",
     "LogLine",
     "Overlap",

@@ -11,6 +11,15 @@ from runs.models.fields import IdField
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
+class Lane(models.IntegerChoices):
+    """Which workers execute a run."""
+
+    #: A process of its own.
+    ALONE = 0
+    #: An event loop with others: its task is an `async def`.
+    SHARED = 1
+
+
 class Ready(models.Model):
     """A run that may be claimed: now, or from `not_before` on. A claim deletes the row.
 
@@ -22,14 +31,22 @@ class Ready(models.Model):
     bucket_id = models.BigIntegerField()
     sort_key = models.BigIntegerField()
     not_before = models.DateTimeField(null=True)
+    #: As the run has it.
+    lane = models.SmallIntegerField(choices=Lane.choices, default=Lane.ALONE)
 
     class Meta:
         indexes = [
             # claim: the head of one bucket
             models.Index(
-                fields=["bucket_id", "sort_key", "run_id"],
+                fields=["bucket_id", "lane", "sort_key", "run_id"],
                 name="ready_head",
                 condition=Q(not_before__isnull=True),
+            ),
+            # claim for event loops: whether there is anything at all
+            models.Index(
+                fields=["bucket_id"],
+                name="ready_shared",
+                condition=Q(not_before__isnull=True, lane=1),
             ),
             # promotion of delays and retries that are due
             models.Index(

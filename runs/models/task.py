@@ -25,6 +25,8 @@ class Task(models.Model):
     machine = models.CharField(max_length=32, default="small-1x")
     priority = models.FloatField(default=0)
     tags = models.TextField(default="[]")
+    #: Its body is an `async def`, so that its runs may share a process.
+    is_async = models.BooleanField(default=False)
     #: Whether it, or all tasks, have hooks for runs that end without success, and for canceled ones.
     failure_hooks = models.BooleanField(default=False)
     cancel_hooks = models.BooleanField(default=False)

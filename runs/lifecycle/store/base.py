@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from runs.journal import Entry, Pause, Remembered, Target
-from runs.models import EventKind
+from runs.models import EventKind, Lane
 from runs.states import AttemptStatus, RunStatus
 
 
@@ -191,6 +191,9 @@ Rows = list[tuple[Any, ...]]
 class Store(ABC):
     """The statements every run costs."""
 
+    #: What is claimed and taken here.
+    lanes: tuple[Lane, ...] = tuple(Lane)
+
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
@@ -201,6 +204,10 @@ class Store(ABC):
     @classmethod
     def separate(cls) -> "Store":
         return cls(connections.create_connection("default"))
+
+    def keep_to(self, lane: Lane) -> None:
+        """Claim and take runs of this lane only."""
+        self.lanes = (lane,)
 
     def close(self) -> None:
         self.connection.close()
@@ -232,6 +239,10 @@ class Store(ABC):
         """Whether a bucket with room has a run that is due (a claim may have met locked rows)."""
 
     @abstractmethod
+    def has_shared(self) -> bool:
+        """Whether some run for an event loop is due; one look, whatever else there is."""
+
+    @abstractmethod
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
     ) -> Assignment | None:
@@ -240,6 +251,11 @@ class Store(ABC):
         `began` (CLOCK_MONOTONIC nanoseconds) says that the body was entered then, so that a cancel
         no longer keeps it from starting.
         """
+
+    def start_many(self, claims: Sequence[Claim], pid: int) -> list[Assignment]:
+        """`start` for each of them, in one commit; those that are lost or canceled are left out."""
+        started = [self.start(claim.run_id, claim.token, pid) for claim in claims]
+        return [work for work in started if work is not None]
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
         """COMPLETED for runs of one bucket, and the next ones.

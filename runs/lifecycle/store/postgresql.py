@@ -24,14 +24,20 @@ from runs.lifecycle.store.base import (
 )
 from runs.lifecycle.store.postgresql_waits import PostgresWaits, document
 from runs.lifecycle.store.prepared import Parameter, Prepared
-from runs.models import Run
+from runs.models import Lane, Run
 
 SECOND = 1_000_000_000
 CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
-     AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
+     AND EXISTS (SELECT 1 FROM runs_ready r
+                  WHERE r.bucket_id = b.id AND r.lane = ANY (%s) AND r.not_before IS NULL))
+"""
+START_MANY = """
+SELECT work.*
+  FROM unnest(%s::text[], %s::text[]) AS claim (id, token)
+ CROSS JOIN LATERAL trackside_start(claim.id, claim.token, %s, NULL) AS work
 """
 #: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
 INSERT_ONE = """
@@ -39,12 +45,12 @@ WITH place AS (
   SELECT id FROM runs_bucket WHERE queue_id = $1 AND key_hash = $2 FOR KEY SHARE),
 made AS (
   INSERT INTO runs_run ({}) SELECT {} FROM place
-  RETURNING id, status, actor, reason, created_at, sort_key, delay_until),
+  RETURNING id, status, actor, reason, created_at, sort_key, delay_until, lane),
 told AS (
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
   SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made)
-INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
-SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
+SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, place
 """
 #: What every run costs, with the number of its parameters.
 CALLS = {"start": 4, "turn": 8, "finish": 15}
@@ -59,9 +65,9 @@ class PostgresStore(PostgresWaits):
     def separate(cls) -> Store:
         return SeparateStore(connections.create_connection("default"))
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
         with self.connection.cursor() as cursor:
-            cursor.execute(sql, params)
+            cursor.execute(statement, params)
             return list(cursor.fetchall())
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
@@ -112,7 +118,7 @@ class PostgresStore(PostgresWaits):
         return [Claim(*row) for row in found]
 
     def claimable(self) -> bool:
-        return bool(self.rows(CLAIMABLE, ())[0][0])
+        return bool(self.rows(CLAIMABLE, ([int(lane) for lane in self.lanes],))[0][0])
 
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
@@ -120,6 +126,12 @@ class PostgresStore(PostgresWaits):
         ago = None if began is None else (time.monotonic_ns() - began) / SECOND
         found = self.call("start", run_id, token, pid, ago)
         return Assignment(*found[0]) if found else None
+
+    def start_many(self, claims: Sequence[Claim], pid: int) -> list[Assignment]:
+        # in the order everybody locks runs in
+        pairs = sorted((claim.run_id, claim.token) for claim in claims)
+        ids, tokens = map(list, zip(*pairs, strict=True)) if pairs else ([], [])
+        return [Assignment(*row) for row in self.rows(START_MANY, (ids, tokens, pid))]
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
         ids, tokens, outputs, began, ended = map(list, zip(*done, strict=True))
@@ -171,8 +183,13 @@ class SeparateStore(PostgresStore):
             },
         )
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
-        return self.cursor.execute(sql, params).fetchall()
+    def keep_to(self, lane: Lane) -> None:
+        super().keep_to(lane)
+        raw: psycopg.Connection[Any] = self.connection.connection
+        raw.execute(f"SET trackside.lane = '{int(lane)}'")
+
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
+        return self.cursor.execute(statement, params).fetchall()
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
         return self.prepared.rows(verb, *parameters)

@@ -14,12 +14,14 @@ from runs.lifecycle.store.base import (
     Assignment,
     Bucket,
     Claim,
+    Done,
     Ending,
     Finished,
     Next,
     Rows,
     SessionLost,
     Store,
+    Turn,
     canceled,
 )
 from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
@@ -32,7 +34,7 @@ class SqliteStore(Store):
     def transaction(self) -> Iterator[None]:
         """The caller's transaction if there is one, else one of its own."""
         connection = self.connection
-        if connection.in_atomic_block:
+        if connection.in_atomic_block or not connection.get_autocommit():
             yield
             return
         connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
@@ -104,11 +106,22 @@ class SqliteStore(Store):
             raise SessionLost(session_id)
 
     def claimable(self) -> bool:
-        return bool(self.rows(sql.OPEN_BUCKET))
+        return bool(self.open_bucket())
+
+    def open_bucket(self) -> Rows:
+        """The least recently served bucket with a run for us."""
+        return self.rows(sql.OPEN_BUCKET, (self.lanes[0], self.lanes[-1]))
+
+    def head(self, bucket: int) -> Rows:
+        """Take the first of a bucket's runs for us out of it."""
+        lanes: Rows = [(self.lanes[0],)]
+        if len(self.lanes) > 1:
+            lanes = self.rows(sql.FIRST_LANE, (bucket, bucket))
+        return self.rows(sql.HEAD, (bucket, lanes[0][0])) if lanes else []
 
     def claim_one(self, session_id: str, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""
-        while found := self.rows(sql.OPEN_BUCKET):
+        while found := self.open_bucket():
             bucket, queue, limit, total = found[0]
             if total is not None and self.held("queue_id", queue) >= total:
                 self.rows(sql.QUEUE_FULL, (queue,))
@@ -132,7 +145,7 @@ class SqliteStore(Store):
         self, bucket: int, queue: int, session_id: str, *, start: bool, pid: int
     ) -> Claim | None:
         """See `trackside_take`."""
-        while found := self.rows(sql.HEAD, (bucket,)):
+        while found := self.head(bucket):
             run_id, at = found[0][0], sql.now()
             status = RunStatus.EXECUTING if start else RunStatus.DEQUEUED
             params = (status.value, int(start), at, start, at, at, run_id, at)
@@ -184,7 +197,15 @@ class SqliteStore(Store):
     def assignment(self, run_id: str) -> Assignment:
         return sql.assignment(self.rows(sql.ASSIGNMENT, (run_id,))[0])
 
+    def start_many(self, claims: Sequence[Claim], pid: int) -> list[Assignment]:
+        with self.transaction():
+            return super().start_many(claims, pid)
+
     # -- finish -----------------------------------------------------------------------------------
+
+    def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
+        with self.transaction():
+            return super().turn(done, take, most, pid)
 
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
         with self.transaction():
@@ -218,7 +239,7 @@ class SqliteStore(Store):
             return None
         bucket, queue, session_id, attempt, pid, started = lease[0]
         at, due, retry = sql.now(), sql.due_at(ending.delay), ending.is_retry
-        status, sort_key = self.rows(sql.END, sql.end_params(ending, started, at, due))[0]
+        status, sort_key, lane = self.rows(sql.END, sql.end_params(ending, started, at, due))[0]
         attempt_status, kind = ending.attempt_status.value, ending.kind.value
         if status == RunStatus.CANCELED:
             attempt_status, kind, retry = AttemptStatus.CANCELED.value, "canceled", False
@@ -232,7 +253,7 @@ class SqliteStore(Store):
         actor = f"session:{session_id}"
         self.rows(sql.EVENT, (ending.run_id, kind, status, attempt, actor, ending.reason, data, at))
         if status == RunStatus.QUEUED:
-            self.rows(sql.READY, (ending.run_id, bucket, sort_key, due))
+            self.rows(sql.READY, (ending.run_id, bucket, sort_key, due, lane))
         elif status in UNSUCCESSFUL:
             self.rows(sql.FREE_KEY, (ending.run_id,))
         return bucket, queue, session_id

@@ -72,8 +72,8 @@ class WaitingSqliteStore(SqliteStore, Recollection):
     ) -> None:
         """Lease out, run WAITING, its place kept, its waiters in."""
         self.rows(sql.GIVE_UP_LEASE, (run_id, token))
-        sort_key = self.rows(sql.WAIT, (pause.reason, token, at, run_id))[0][0]
-        self.rows(sql.READY, (run_id, bucket, sort_key, sql.stamp(pause.due or NEVER)))
+        sort_key, lane = self.rows(sql.WAIT, (pause.reason, token, at, run_id))[0]
+        self.rows(sql.READY, (run_id, bucket, sort_key, sql.stamp(pause.due or NEVER), lane))
         self.many(sql.WAITER, [(target, run_id, pause.one_suffices) for target in targets])
 
     def remember(self, run_id: str, entries: Sequence[Entry]) -> None:

@@ -23,7 +23,9 @@ EVENT = """
 INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
-READY = "INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before) VALUES (%s, %s, %s, %s)"
+READY = """
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane) VALUES (%s, %s, %s, %s, %s)
+"""
 
 # -- claim and start ------------------------------------------------------------------------------
 
@@ -33,14 +35,24 @@ OPEN_BUCKET = """
 SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit), q.total_limit
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
  WHERE NOT b."full" AND b."full" = 0 AND NOT q.paused AND NOT q."full"
-   AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+   AND EXISTS (SELECT 1 FROM runs_ready r
+                WHERE r.bucket_id = b.id AND r.lane IN (%s, %s) AND r.not_before IS NULL)
  ORDER BY b.served LIMIT 1
 """
 HEAD = """
 DELETE FROM runs_ready WHERE run_id = (
-  SELECT run_id FROM runs_ready WHERE bucket_id = %s AND not_before IS NULL
+  SELECT run_id FROM runs_ready WHERE bucket_id = %s AND lane = %s AND not_before IS NULL
    ORDER BY sort_key, run_id LIMIT 1)
 RETURNING run_id
+"""
+# asked for both at once, the index would have to be sorted
+FIRST_OF_LANE = """
+SELECT * FROM (
+  SELECT lane, sort_key, run_id FROM runs_ready
+   WHERE bucket_id = %s AND lane = {} AND not_before IS NULL ORDER BY sort_key, run_id LIMIT 1)
+"""
+FIRST_LANE = f"""
+{FIRST_OF_LANE.format(0)} UNION ALL {FIRST_OF_LANE.format(1)} ORDER BY sort_key, run_id LIMIT 1
 """
 TAKE = """
 UPDATE runs_run
@@ -100,7 +112,7 @@ UPDATE runs_run
          max(cast(round((julianday(%(at)s) - julianday(%(started)s)) * 86400000) AS integer), 0), 0),
        done_token = %(token)s, updated_at = %(at)s
  WHERE id = %(run_id)s
-RETURNING status, sort_key
+RETURNING status, sort_key, lane
 """
 ATTEMPT = """
 INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at, error, retry_at)
@@ -155,7 +167,7 @@ UPDATE runs_run
 """
 WAIT = """
 UPDATE runs_run SET status = 'WAITING', reason = %s, done_token = %s, updated_at = %s WHERE id = %s
-RETURNING sort_key
+RETURNING sort_key, lane
 """
 WAITER = "INSERT INTO runs_waiter (target, run_id, one_suffices) VALUES (%s, %s, %s)"
 RESUME = "UPDATE runs_ready SET not_before = NULL WHERE run_id = %s"
@@ -175,7 +187,7 @@ def is_due(row: dict[str, Any]) -> bool:
 def ready(row: dict[str, Any], buckets: Mapping[tuple[str, str | None], int]) -> tuple[Any, ...]:
     """The place of a new run in its queue."""
     bucket = buckets[row["queue"], row["concurrency_key"]]
-    return row["id"], bucket, row["sort_key"], row["delay_until"]
+    return row["id"], bucket, row["sort_key"], row["delay_until"], row["lane"]
 
 
 def stamp(moment: datetime) -> str:

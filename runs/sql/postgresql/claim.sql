@@ -11,12 +11,14 @@ DECLARE
   v_held integer;
   v_run text;
   v_passed bigint[] := '{}';
+  v_lanes smallint[] := trackside_lanes();
 BEGIN
   LOOP
     SELECT b.id, b.queue_id INTO v_bucket, v_queue
       FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
      WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND b.id <> ALL (v_passed)
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (v_lanes)
+                      AND r.not_before IS NULL)
      ORDER BY b.served LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED;
     IF NOT FOUND THEN
       RETURN NULL;

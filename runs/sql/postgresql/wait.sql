@@ -47,8 +47,9 @@ BEGIN
     PERFORM trackside_count_segment(p_run, v_lease.attempt, coalesce(v_lease.started_at, v_lease.claimed_at), v_now);
     UPDATE runs_run SET status = 'WAITING', reason = p_reason, done_token = p_token, updated_at = v_now
      WHERE id = p_run;
-    INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
-    SELECT p_run, v_lease.bucket_id, sort_key, coalesce(v_due, '9999-01-01 00:00:00+00') FROM runs_run WHERE id = p_run;
+    INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
+    SELECT p_run, v_lease.bucket_id, sort_key, coalesce(v_due, '9999-01-01 00:00:00+00'), lane
+      FROM runs_run WHERE id = p_run;
     INSERT INTO runs_waiter (target, run_id, one_suffices) SELECT id, p_run, p_one FROM unnest(v_open) AS id;
     INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
     VALUES (p_run, 'waiting', 'WAITING', v_lease.attempt, 'session:' || v_lease.session_id, p_reason, '', v_now);
