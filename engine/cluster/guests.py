@@ -1,5 +1,6 @@
 """Runs of `async def` tasks share one process of a cluster, its host: what the others make of it."""
 
+import pickle
 import time
 from typing import Any
 
@@ -13,8 +14,8 @@ from runs.lifecycle import store
 from runs.models import Lane, Task
 
 SECOND = 1_000_000_000
-#: Tells the host to look for runs, or why it should not.
-LOOK = b"look"
+#: Tells the host to look for runs, or why it should not; readable to who empties a dead one's inbox.
+LOOK = pickle.dumps("LOOK")
 
 
 def are_known() -> bool:
