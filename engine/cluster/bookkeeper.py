@@ -21,7 +21,7 @@ from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
 from engine.cluster.deaths import Death, describe, ending_of
 from engine.cluster.dispatcher import prepare_child
-from engine.cluster.lines import LineBook
+from engine.cluster.lines import LineBook, row
 from engine.maintenance import Housekeeping
 from runs import conf, lifecycle, signals
 from runs.lifecycle import finalhooks, sessions, store
@@ -65,6 +65,7 @@ class Bookkeeper:
         self.unrecorded: list[Death] = []
         self.closing = False
         self.housekeeping = Housekeeping()
+        self.holder = guests.Holder(board)
         self.missing: set[tuple[str, str]] = set()
         heartbeat = float(conf.get("HEARTBEAT_SECONDS"))
         self.timers: list[list[Any]] = [
@@ -72,6 +73,7 @@ class Bookkeeper:
             [0.0, min(heartbeat, 2.0), self.beat],
             [0.0, CANCELS, self.look_for_cancels],
             [0.0, min(float(conf.get("SWEEP_SECONDS")), 5.0), self.sweep],
+            [0.0, CANCELS, self.look_for_held],
         ]
         self.beaten_at = 0.0
         self.heartbeat = heartbeat
@@ -204,6 +206,11 @@ class Bookkeeper:
                 Death(run_id=run_id, token=token, started=True, killed=0, exitcode=None)
             )
         self.missing = missing
+
+    def look_for_held(self) -> None:
+        """Tell a run that it keeps others waiting; its own process cannot."""
+        if told := self.holder.found():
+            self.book.rows.append(row(told))
 
     def flush(self) -> None:
         self.book.flush()

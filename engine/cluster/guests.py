@@ -1,5 +1,6 @@
 """Runs of `async def` tasks share one process of a cluster, its host: what the others make of it."""
 
+import logging
 import pickle
 import time
 from typing import Any
@@ -14,6 +15,8 @@ from runs.lifecycle import store
 from runs.models import Lane, Task
 
 SECOND = 1_000_000_000
+#: A run that stays in the event loop so many seconds is told while it does.
+LONG = 5.0
 #: Tells the host to look for runs, or why it should not; readable to who empties a dead one's inbox.
 LOOK = pickle.dumps("LOOK")
 
@@ -63,6 +66,28 @@ def vacate(board: Board, state: State) -> None:
     for seat in board.seats:
         seat.ask = seat.killed = 0
         seat.clear(state)
+
+
+class Holder:
+    """Sees a run whose code does not leave the event loop."""
+
+    def __init__(self, board: Board) -> None:
+        self.board, self.told = board, 0
+
+    def found(self) -> list[Any] | None:
+        """The log line it deserves, once for each time."""
+        head = self.board.head
+        at, since = head.stepping - 1, head.stepping_since
+        held = (time.monotonic_ns() - since) / SECOND
+        if at < 0 or held < LONG or since == self.told:
+            return None
+        self.told, seat = since, self.board.seats[at]
+        waiting = sum(other.is_busy for other in self.board.seats) - 1
+        text = (
+            f"It has been holding the event loop for {held:.0f} s; {waiting} other runs wait. Await "
+            "what takes long, or give it to a thread: await asyncio.to_thread(...)."
+        )
+        return [seat.run_id, seat.attempt, logging.WARNING, "trackside", text, time.time()]
 
 
 # -- the host ended -------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ log = logging.getLogger("trackside")
 
 #: Seconds between two rounds when nothing happens.
 ROUND = 0.5
+#: Seconds a process that many runs share gets to end once none is there.
+LEAVING = 2.0
 
 
 class TracksideSentinel(Sentinel):  # type: ignore[misc]
@@ -254,11 +256,14 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         self.event_out.set()
         self.broker.wake.send(b"stop")
         guests.nudge(self.board, self.inboxes[-1])
-        deadline = time.monotonic() + float(conf.get("DRAIN_SECONDS"))
+        begun = time.monotonic()
+        deadline = begun + float(conf.get("DRAIN_SECONDS"))
         asked = False
         while self.pool:
             self.bury_all_dead()
             self.release_idle()
+            if time.monotonic() > begun + LEAVING:
+                self.end_idle_host()
             late = time.monotonic() > deadline
             if self.board.head.stop == Stop.NOW:
                 for process, index in self.slots.items():
@@ -292,6 +297,12 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
                 elif self.board.head.stop == Stop.NOW or slot.killed == 0:
                     slot.killed = Ask.SHUTDOWN
                     kill_tree(process.pid or 0)
+
+    def end_idle_host(self) -> None:
+        """It ends by itself, unless the database keeps it waiting."""
+        for process, index in self.slots.items():
+            if index == self.pool_size and not any(seat.is_busy for seat in self.board.seats):
+                kill(process, self.board.host, Ask.SHUTDOWN)
 
     def end_of(self, process: Process, patience: float) -> None:
         process.join(patience)

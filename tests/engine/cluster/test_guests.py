@@ -173,3 +173,15 @@ def test_the_bookkeeper_knows_the_leases_of_seats(board):
     for _ in range(2):
         books.reconcile()
     assert [death.run_id for death in books.unrecorded] == [one.run_id]
+
+
+def test_who_stays_in_the_loop_is_told_once(three):
+    holder = guests.Holder(three)
+    assert holder.found() is None
+    inside(three, 1, since=2)
+    assert holder.found() is None
+    inside(three, 1, since=7)
+    run_id, attempt, _, _, text, _ = holder.found()
+    assert (run_id, attempt) == ("b", 1)
+    assert text.startswith("It has been holding the event loop for 7 s; 2 other runs wait.")
+    assert holder.found() is None

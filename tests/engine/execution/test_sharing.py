@@ -118,12 +118,13 @@ def test_a_middleware_hears_of_the_error_inside(company):
 
 @pytest.mark.parametrize(("word", "kind"), [("cancel", Canceled), ("shutdown", Interrupted)])
 def test_one_is_stopped_and_the_others_go_on(company, word, kind):
-    cleaned, gate = [], []
+    cleaned: list[str] = []
+    gate: list[bool] = []
 
     @task
     async def sleeping():
         try:
-            await until(lambda: bool(gate))
+            await until(lambda: gate)
         finally:
             cleaned.append(current().run.id)
         return "awake"
