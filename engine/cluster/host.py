@@ -11,7 +11,7 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -99,6 +99,13 @@ class Ended(NamedTuple):
         return self.work.run_id, self.work.token
 
 
+class Taken(NamedTuple):
+    """A run that is about to begin on a seat."""
+
+    seat: int
+    work: store.Assignment
+
+
 class SeatControl:
     """Why the run on a seat should stop."""
 
@@ -136,6 +143,47 @@ class Stepping(Held):
         super().leave(guest)
 
 
+class Taking:
+    """A write that takes runs; asked again for want of an answer, it looks for what it took."""
+
+    def __init__(self, clerk: "Clerk") -> None:
+        self.clerk, self.asked = clerk, False
+
+    def taken_before(self, opened: store.Store) -> list[store.Assignment]:
+        if not self.asked:
+            self.asked = True
+            return []
+        held = opened.held_by(self.clerk.here.board.session_id, os.getpid())
+        return [work for work in held if not self.clerk.is_seated(work.run_id)]
+
+
+class Claiming(Taking):
+    """Runs for free seats."""
+
+    def __init__(self, clerk: "Clerk", most: int) -> None:
+        super().__init__(clerk)
+        self.most = most
+
+    def __call__(self, opened: store.Store) -> list[store.Assignment]:
+        before = self.taken_before(opened)
+        if before:
+            return before[: self.most]
+        return opened.claim_started(self.clerk.here.board.session_id, self.most, os.getpid())
+
+
+class Turning(Taking):
+    """The ends of runs of one bucket, and a run in the place of one of them."""
+
+    def __init__(self, clerk: "Clerk", done: Sequence[store.Done], take: store.Next) -> None:
+        super().__init__(clerk)
+        self.done, self.take = done, take
+
+    def __call__(self, opened: store.Store) -> store.Turn:
+        again, before = self.asked, self.taken_before(opened)
+        turn = opened.turn(self.done, store.Next.NONE if again else self.take, 1, os.getpid())
+        return store.Turn(before[: len(self.done)], turn.lost) if again else turn
+
+
 class Clerk:
     """Writes about runs from a thread of its own, as many together as there are."""
 
@@ -149,48 +197,60 @@ class Clerk:
     def insist(self, call: Callable[[store.Store], R]) -> R:
         return records.insisting(self.here, call)
 
-    def take(self, free: Sequence[int]) -> list[tuple[int, store.Assignment]]:
+    def take(self, free: Sequence[int]) -> list[Taken]:
         """Claim and start runs for these seats."""
         if not self.insist(lambda opened: opened.has_shared()):
             return []
-        board = self.here.board
         try:
-            claims = self.insist(lambda opened: opened.claim(board.session_id, len(free)))
+            works = self.insist(Claiming(self, len(free)))
         except store.SessionLost:
-            board.head.fenced = board.head.fenced or 1
+            self.here.board.head.fenced = self.here.board.head.fenced or 1
             return []
-        places = dict(zip([claim.run_id for claim in claims], free, strict=False))
-        for claim in claims:
-            seat = self.seats[places[claim.run_id]]
-            seat.ask = seat.killed = 0
-            seat.assign(*claim, State.ASSIGNED)
-        started = self.insist(lambda opened: opened.start_many(claims, os.getpid()))
-        for lost in places.keys() - {work.run_id for work in started}:
-            self.seats[places[lost]].clear(State.FREE)
-        return [(places[work.run_id], work) for work in started]
+        return [self.seated(number, work) for number, work in zip(free, works, strict=False)]
 
-    def record(self, ended: Sequence[Ended]) -> list[Ended]:
-        """Write how these ended; those that need not wait after all and go on."""
+    def seated(self, number: int, work: store.Assignment) -> Taken:
+        """Put a run on the board."""
+        seat = self.seats[number]
+        seat.ask = seat.killed = 0
+        seat.assign(work.run_id, work.token, work.attempt, State.ASSIGNED, begun=True)
+        return Taken(number, work)
+
+    def is_seated(self, run_id: str) -> bool:
+        wanted = run_id.encode()
+        return any(seat.run == wanted for seat in self.seats)
+
+    def record(self, ended: Sequence[Ended], take: store.Next) -> list[Taken]:
+        """Write how these ended, and take what comes next for their seats.
+
+        One of each queue in the same commit; and those that need not wait after all go on.
+        """
         plain = sorted((one for one in ended if one.is_plain), key=lambda one: one.bucket)
+        taken: list[Taken] = []
         for _, group in groupby(plain, key=lambda one: one.bucket):
-            self.complete(list(group))
+            taken += self.complete(list(group), take)
         others = [one for one in ended if not one.is_plain]
-        going_on = [one for one in others if self.left(one)]
+        for one in others:
+            if self.left(one):
+                taken.append(Taken(one.seat, one.work._replace(resumed=True, begun=True)))
         if others or any(one.work.parent_id for one in plain):
             signals.runs_ready.send(sender=Run)
-        return going_on
+        for one in ended:
+            if one.seat not in {next_.seat for next_ in taken}:
+                self.seats[one.seat].clear(State.FREE)
+        return taken
 
-    def complete(self, group: Sequence[Ended]) -> None:
-        """One commit for runs of one bucket."""
-        done, pid = [one.done for one in group], os.getpid()
+    def complete(self, group: Sequence[Ended], take: store.Next) -> list[Taken]:
+        """One commit for runs of one bucket, and the run that takes the place of one of them."""
         try:
-            turn = self.insist(lambda opened: opened.turn(done, store.Next.NONE, 1, pid))
+            turn = self.insist(Turning(self, [one.done for one in group], take))
         except records.MISTAKES:
             for one in group:
                 self.left(one)
-            return
+            return []
         for run_id in turn.lost:
             records.tell_lost(run_id)
+        pairs = zip(group, turn.works, strict=False)
+        return [self.seated(one.seat, work) for one, work in pairs]
 
     def left(self, one: Ended) -> bool:
         """Write one end; whether it goes on instead, because what it waits for is there."""
@@ -305,15 +365,15 @@ class Host:
         free = [number for number, seat in enumerate(self.seats) if seat.state == State.FREE]
         if not free or self.is_leaving or self.board.head.fenced:
             return 0
-        works = await self.clerk.does(lambda: self.clerk.take(free))
-        for number, work in works:
-            await self.welcome(number, work)
-        return len(works)
+        taken = await self.clerk.does(partial(self.clerk.take, free))
+        for one in taken:
+            await self.welcome(*one)
+        return len(taken)
 
     async def welcome(self, number: int, work: store.Assignment) -> None:
         task = registry.get(work.task_id)
         if task is not None and not task.body.is_async:
-            await self.clerk.does(lambda: self.clerk.relocate(work))
+            await self.clerk.does(partial(self.clerk.relocate, work))
             self.seats[number].clear(State.FREE)
             return
         self.enter(number, work)
@@ -389,17 +449,12 @@ class Host:
             await self.has_ended.wait()
             self.has_ended.clear()
             ended, self.ended = self.ended, []
-            going_on = await self.clerk.does(partial(self.clerk.record, ended))
-            for one in going_on:
-                self.enter(one.seat, one.work._replace(resumed=True, begun=True))
-            self.free(one.seat for one in ended if one not in going_on)
-
-    def free(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            self.seats[number].clear(State.FREE)
-        self.count_memory()
-        self.here.wake.send(b"free", 0)  # a limit may have room for others now
-        self.woken.set()
+            take = store.Next.NONE if self.is_leaving or self.board.head.fenced else store.Next.ANY
+            for one in await self.clerk.does(partial(self.clerk.record, ended, take)):
+                await self.welcome(*one)
+            self.count_memory()
+            self.here.wake.send(b"free", 0)  # a limit may have room for others now
+            self.woken.set()
 
     def mend(self) -> None:
         """Put back what bodies changed about the process, while nobody needs it as it is."""

@@ -235,6 +235,14 @@ class Store(ABC):
         """Up to `slots` runs, now DEQUEUED and leased to the session. Raises SessionLost."""
 
     @abstractmethod
+    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
+        """Up to `slots` runs, EXECUTING in process `pid`; one commit. Raises SessionLost."""
+
+    @abstractmethod
+    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
+        """What this process holds; for one that claimed and did not get the answer."""
+
+    @abstractmethod
     def claimable(self) -> bool:
         """Whether a bucket with room has a run that is due (a claim may have met locked rows)."""
 
@@ -251,11 +259,6 @@ class Store(ABC):
         `began` (CLOCK_MONOTONIC nanoseconds) says that the body was entered then, so that a cancel
         no longer keeps it from starting.
         """
-
-    def start_many(self, claims: Sequence[Claim], pid: int) -> list[Assignment]:
-        """`start` for each of them, in one commit; those that are lost or canceled are left out."""
-        started = [self.start(claim.run_id, claim.token, pid) for claim in claims]
-        return [work for work in started if work is not None]
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
         """COMPLETED for runs of one bucket, and the next ones.

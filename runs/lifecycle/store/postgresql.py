@@ -34,11 +34,6 @@ SELECT EXISTS (
      AND EXISTS (SELECT 1 FROM runs_ready r
                   WHERE r.bucket_id = b.id AND r.lane = ANY (%s) AND r.not_before IS NULL))
 """
-START_MANY = """
-SELECT work.*
-  FROM unnest(%s::text[], %s::text[]) AS claim (id, token)
- CROSS JOIN LATERAL trackside_start(claim.id, claim.token, %s, NULL) AS work
-"""
 #: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
 INSERT_ONE = """
 WITH place AS (
@@ -53,7 +48,7 @@ INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
 SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, place
 """
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 4, "turn": 8, "finish": 15}
+CALLS = {"start": 4, "turn": 8, "finish": 15, "claim_started": 3, "held_by": 2}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*"}
 
@@ -117,6 +112,15 @@ class PostgresStore(PostgresWaits):
             raise SessionLost(session_id)
         return [Claim(*row) for row in found]
 
+    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
+        found = self.call("claim_started", session_id, slots, pid)
+        if found and found[0][0] is None:
+            raise SessionLost(session_id)
+        return [Assignment(*row) for row in found]
+
+    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
+        return [Assignment(*row) for row in self.call("held_by", session_id, pid)]
+
     def claimable(self) -> bool:
         return bool(self.rows(CLAIMABLE, ([int(lane) for lane in self.lanes],))[0][0])
 
@@ -126,12 +130,6 @@ class PostgresStore(PostgresWaits):
         ago = None if began is None else (time.monotonic_ns() - began) / SECOND
         found = self.call("start", run_id, token, pid, ago)
         return Assignment(*found[0]) if found else None
-
-    def start_many(self, claims: Sequence[Claim], pid: int) -> list[Assignment]:
-        # in the order everybody locks runs in
-        pairs = sorted((claim.run_id, claim.token) for claim in claims)
-        ids, tokens = map(list, zip(*pairs, strict=True)) if pairs else ([], [])
-        return [Assignment(*row) for row in self.rows(START_MANY, (ids, tokens, pid))]
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
         ids, tokens, outputs, began, ended = map(list, zip(*done, strict=True))

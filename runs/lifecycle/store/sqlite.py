@@ -101,6 +101,18 @@ class SqliteStore(Store):
                 claims.append(claim)
         return claims
 
+    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
+        self.check(session_id)
+        works: list[Assignment] = []
+        with self.transaction():
+            self.check(session_id)
+            while len(works) < slots and (claim := self.claim_one(session_id, start=True, pid=pid)):
+                works.append(self.assignment(claim.run_id))
+        return works
+
+    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
+        return [self.assignment(row[0]) for row in self.rows(sql.HELD_BY, (session_id, pid))]
+
     def check(self, session_id: str) -> None:
         if not self.rows(sql.LIVE, (session_id,)):
             raise SessionLost(session_id)
@@ -196,10 +208,6 @@ class SqliteStore(Store):
 
     def assignment(self, run_id: str) -> Assignment:
         return sql.assignment(self.rows(sql.ASSIGNMENT, (run_id,))[0])
-
-    def start_many(self, claims: Sequence[Claim], pid: int) -> list[Assignment]:
-        with self.transaction():
-            return super().start_many(claims, pid)
 
     # -- finish -----------------------------------------------------------------------------------
 

@@ -85,6 +85,10 @@ UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
  WHERE id = %s AND status = 'DEQUEUED' AND (cancel_requested_at IS NULL OR %s)
 RETURNING id
 """
+HELD_BY = """
+SELECT run_id FROM runs_lease WHERE session_id = %s AND pid = %s AND started_at IS NOT NULL
+ ORDER BY started_at, run_id
+"""
 LEASE_STARTED = "UPDATE runs_lease SET pid = %s, started_at = %s WHERE run_id = %s"
 ASSIGNMENT = (
     f"SELECT {ASSIGNMENT_COLUMNS} FROM runs_lease l "

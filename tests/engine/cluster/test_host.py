@@ -4,16 +4,15 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from engine.cluster import guests, host
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.endings import Leaving
 from engine.cluster.host import Clerk, Ended, SeatControl
-from runs import lifecycle
 from runs.journal import Pause
-from runs.lifecycle import attempts, store
-from runs.lifecycle.store import SessionLost
+from runs.lifecycle import attempts, sessions, store
+from runs.lifecycle.store import Next
 from runs.models import Lane, Ready, Run
 from runs.states import RunStatus
 from tests.support import factories
@@ -55,32 +54,63 @@ def test_free_seats_are_filled(clerk, board):
 
 def test_nothing_is_claimed_where_nothing_is_there(clerk, monkeypatch):
     trigger("plain")
-    monkeypatch.setattr(clerk.here.hot, "claim", pytest.fail)
+    monkeypatch.setattr(clerk.here.hot, "claim_started", pytest.fail)
     assert clerk.take([0]) == []
 
 
-def test_what_was_canceled_before_its_start_leaves_its_seat(clerk, board, monkeypatch):
-    run, opened = trigger("nap"), clerk.here.hot
+def test_a_claim_whose_answer_was_lost_is_not_made_twice(clerk, board, monkeypatch):
+    ids, opened = [trigger("nap").pk for _ in range(3)], clerk.here.hot
+    clerk.take([0])
+    claims = []
 
-    def claim_late(session_id, slots):
-        claims = type(opened).claim(opened, session_id, slots)
-        lifecycle.cancel(run.pk, actor="user:ada")
-        return claims
+    def claim_started(*asked):
+        claims.append(type(opened).claim_started(opened, *asked))
+        raise OperationalError("the connection broke")
 
-    monkeypatch.setattr(opened, "claim", claim_late)
-    assert clerk.take([0]) == []
-    assert (board.seats[0].state, board.seats[0].run_id) == (State.FREE, "")
+    monkeypatch.setattr(opened, "claim_started", claim_started)
+    monkeypatch.setattr(clerk, "insist", lambda call: twice(call, opened))
+    assert [work.run_id for _, work in clerk.take([1, 2])] == ids[1:]
+    assert len(claims) == 1
 
 
-def test_a_lost_session_fences_the_cluster(clerk, board, monkeypatch):
+def twice(call, opened):
+    try:
+        return call(opened)
+    except OperationalError:
+        return call(opened)
+
+
+def test_a_lost_session_fences_the_cluster(clerk, board):
     trigger("nap")
-
-    def claim(session_id, slots):
-        raise SessionLost(session_id)
-
-    monkeypatch.setattr(clerk.here.hot, "claim", claim)
+    sessions.close(board.session_id)
     assert clerk.take([0]) == []
     assert board.head.fenced == 1
+
+
+def test_the_next_run_comes_with_the_end_of_another(clerk, board):
+    ids = [trigger("nap").pk for _ in range(4)]
+    works = clerk.take([0, 1, 2])
+    (taken,) = clerk.record([ended(clerk, *one) for one in works[:2]], Next.ANY)
+    assert (taken.seat, taken.work.run_id, taken.work.begun) == (0, ids[3], True)
+    assert [seat.run_id for seat in board.seats] == [ids[3], "", ids[2]]
+
+
+def test_an_end_whose_answer_was_lost_is_written_once(clerk, board, monkeypatch):
+    ids, opened = [trigger("nap").pk for _ in range(4)], clerk.here.hot
+    works, turns = clerk.take([0, 1]), []
+
+    def turn(done, take, *others):
+        turns.append(type(opened).turn(opened, done, take, *others))
+        if len(turns) == 1:
+            raise OperationalError("the connection broke")
+        return turns[-1]
+
+    monkeypatch.setattr(opened, "turn", turn)
+    monkeypatch.setattr(clerk, "insist", lambda call: twice(call, opened))
+    taken = clerk.record([ended(clerk, *works[0])], Next.ANY)
+    assert [work.run_id for _, work in taken] == [ids[2]]
+    assert [seat.run_id for seat in board.seats] == [ids[2], ids[1], ""]
+    assert history(ids[3]) == ["triggered"]
 
 
 def test_different_ends_are_recorded_together(clerk):
@@ -90,11 +120,13 @@ def test_different_ends_are_recorded_together(clerk):
     error = factories.ERROR
     ends = [None, None, attempts.fail(works[2][1].run_id, works[2][1].token, error)]
     assert (
-        clerk.record([ended(clerk, *work, end) for work, end in zip(works, ends, strict=True)])
+        clerk.record(
+            [ended(clerk, *work, end) for work, end in zip(works, ends, strict=True)], Next.NONE
+        )
         == []
     )
     assert statuses(works) == [RunStatus.COMPLETED, RunStatus.COMPLETED, RunStatus.FAILED]
-    assert history(works[0][1].run_id) == ["triggered", "dequeued", "started", "completed"]
+    assert history(works[0][1].run_id) == ["triggered", "started", "completed"]
 
 
 def test_the_runs_of_one_queue_are_one_write(clerk, monkeypatch):
@@ -108,7 +140,7 @@ def test_the_runs_of_one_queue_are_one_write(clerk, monkeypatch):
         return type(opened).turn(opened, done, *others)
 
     monkeypatch.setattr(opened, "turn", turn)
-    clerk.record([ended(clerk, *work) for work in works])
+    clerk.record([ended(clerk, *work) for work in works], Next.NONE)
     assert sorted(turns) == [1, 2]
 
 
@@ -117,7 +149,7 @@ def test_what_the_database_refuses_fails_alone(clerk):
     trigger("nap")
     works = clerk.take([0, 1])
     bad = attempts.complete(works[0][1].run_id, works[0][1].token, "no\x00text")
-    clerk.record([ended(clerk, *works[0], bad), ended(clerk, *works[1])])
+    clerk.record([ended(clerk, *works[0], bad), ended(clerk, *works[1])], Next.NONE)
     refused = RunStatus.SYSTEM_FAILURE if connection.vendor == "postgresql" else RunStatus.COMPLETED
     assert statuses(works) == [refused, RunStatus.COMPLETED]
 
@@ -131,8 +163,12 @@ def test_a_wait_that_is_over_already_goes_on(clerk):
         Leaving(work.run_id, work.token, Pause(reason="", due=due))
         for (_, work), due in zip(works, pauses, strict=True)
     ]
-    going_on = clerk.record([ended(clerk, *one, end) for one, end in zip(works, ends, strict=True)])
-    assert [one.work.run_id for one in going_on] == [works[0][1].run_id]
+    going_on = clerk.record(
+        [ended(clerk, *one, end) for one, end in zip(works, ends, strict=True)], Next.NONE
+    )
+    assert [(one.seat, one.work.run_id, one.work.resumed) for one in going_on] == [
+        (0, works[0][1].run_id, True)
+    ]
     assert statuses(works) == [RunStatus.EXECUTING, RunStatus.WAITING]
 
 

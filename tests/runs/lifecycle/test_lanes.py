@@ -7,11 +7,20 @@ from django.db import connection
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.lifecycle import attempts, store
-from runs.lifecycle.store import Next
+from runs.lifecycle import attempts, sessions, store
+from runs.lifecycle.store import Next, SessionLost
 from runs.models import Lane, Ready, Run, Task
 from tests.support import factories
-from tests.support.factories import executing_run, finish, held, parked_run, queue, session, trigger
+from tests.support.factories import (
+    executing_run,
+    finish,
+    held,
+    history,
+    parked_run,
+    queue,
+    session,
+    trigger,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -117,16 +126,22 @@ def test_a_run_that_was_there_before_its_task_gets_its_lane():
     assert Run.objects.get(pk=run.pk).lane == Lane.SHARED
 
 
-def test_many_are_started_together(mixed):
+def test_many_are_claimed_and_started_at_once(mixed):
     by = session()
-    for _ in range(3):
-        trigger("async")
-    claims = store.current().claim(by.pk, 3)
-    lost = claims[1]._replace(token="another")
-    works = store.current().start_many([claims[0], lost, claims[2]], 7)
-    assert [work.run_id for work in works] == [claims[0].run_id, claims[2].run_id]
-    assert all(work.begun for work in works)
-    assert store.current().start_many([], 7) == []
+    ids = [trigger("async").pk for _ in range(3)]
+    works = store.current().claim_started(by.pk, 2, 7)
+    assert [(work.run_id, work.begun) for work in works] == [(ids[0], True), (ids[1], True)]
+    assert history(ids[0]) == ["triggered", "started"]
+    assert [work.token for work in store.current().held_by(by.pk, 7)] == [w.token for w in works]
+    assert store.current().held_by(by.pk, 8) == []
+
+
+def test_a_lost_session_starts_nothing(mixed):
+    by = session()
+    sessions.close(by.pk)
+    trigger("async")
+    with pytest.raises(SessionLost):
+        store.current().claim_started(by.pk, 2, 7)
 
 
 def test_the_head_of_a_lane_is_found_by_its_index():
