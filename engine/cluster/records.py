@@ -95,9 +95,7 @@ def insisting(here: Place, call: Callable[[store.Store], R]) -> R:
     pause = 0.05
     while True:
         try:
-            if here.hot is None:
-                here.hot = store.dedicated()
-            return call(here.hot)
+            return call(here.hot or here.connect())
         except MISTAKES:
             raise
         except (DatabaseError, InterfaceError, store.DRIVER_ERRORS) as error:

@@ -111,8 +111,11 @@ class Replay:
         *,
         resumed: bool = False,
         shield: Shield = nullcontext,
+        may_block: bool = True,
     ) -> None:
         self.run_id, self.attempt, self.resumed = run_id, attempt, resumed
+        #: Whether the body may sleep through short waits: nothing else runs in its thread.
+        self.may_block = may_block
         #: Why the run is to leave; set by the first wait that has to.
         self.pause: Pause | None = None
         #: How many blocks with tries of their own the body has entered.
@@ -214,7 +217,7 @@ class Replay:
 
     def at_home(self) -> None:
         """Called in the asyncio task that runs the body."""
-        self._task = task_now()
+        self._task, self._thread = task_now(), threading.get_ident()
 
     def misplaced(self) -> str:
         """Why a run cannot leave from here, and what to do; empty when it can."""

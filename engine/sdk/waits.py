@@ -173,12 +173,13 @@ def over(call: Call, due: datetime) -> Over:
     if entry is not None and entry.due_at is not None:
         due = entry.due_at
     left = (due - timezone.now()).total_seconds()
+    longest = SHORT if call.replay.may_block else 0.0
     if entry is None and left > 0:
         entry = call.made(EntryStatus.PENDING, due_at=due)
-        if left >= SHORT:
+        if left >= longest:
             leave(call.replay, due, (entry,))
         call.replay.record(entry)
-    elif left >= SHORT:
+    elif left > 0 and left >= longest:
         leave(call.replay, due, call.attached())
     if left > 0:
         rest(left)

@@ -134,8 +134,14 @@ def _unpark(run: Run) -> bool:
         not_before = run.delay_until if later else None
         if overlapping.is_held(run):
             not_before = NEVER
+        lane = definitions.task(run.task_id).lane  # maybe it was triggered before that was known
+        Run.objects.filter(pk=run.pk).exclude(lane=lane).update(lane=lane)
         Ready.objects.create(
-            run_id=run.pk, bucket_id=bucket.pk, sort_key=run.sort_key, not_before=not_before
+            run_id=run.pk,
+            bucket_id=bucket.pk,
+            sort_key=run.sort_key,
+            not_before=not_before,
+            lane=lane,
         )
     return moved
 

@@ -28,6 +28,7 @@ NEW: dict[str, Any] = {str(field.column): None for field in Run._meta.concrete_f
     "waited_attempt": 0,
     "attempt_ms": 0,
     "done_token": "",
+    "lane": 0,
 }
 BROKEN = "The task's file failed to import; it runs once a version that imports is there."
 UNKNOWN = "No cluster has registered this task yet."
@@ -139,6 +140,7 @@ class Plan:
             "max_attempts": max(int(attempts), 1),
             "max_duration": duration or None,
             "machine": options.machine or facts.machine,
+            "lane": int(facts.lane),
             "version": options.version or "",
             "schedule_id": options.schedule_id,
             "debounce": options.debounce.text if options.debounce else None,

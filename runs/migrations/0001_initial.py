@@ -234,9 +234,10 @@ class Migration(migrations.Migration):
                 ('sort_key', models.BigIntegerField()),
                 ('not_before', models.DateTimeField(null=True)),
                 ('resumed', models.BooleanField(db_default=False, default=False)),
+                ('lane', models.SmallIntegerField(choices=[(0, 'Alone'), (1, 'Shared')], default=0)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due'), models.Index(condition=models.Q(('not_before__isnull', True), ('resumed', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_resumed')],
+                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'lane', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('lane', 1), ('not_before__isnull', True)), fields=['bucket_id'], name='ready_shared'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due'), models.Index(condition=models.Q(('not_before__isnull', True), ('resumed', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_resumed')],
             },
         ),
         migrations.CreateModel(
@@ -294,6 +295,7 @@ class Migration(migrations.Migration):
                 ('awaited', models.BooleanField(default=False)),
                 ('waited_attempt', models.IntegerField(default=0)),
                 ('attempt_ms', models.BigIntegerField(default=0)),
+                ('lane', models.SmallIntegerField(choices=[(0, 'Alone'), (1, 'Shared')], default=0)),
                 ('done_token', models.CharField(blank=True, default='', max_length=36)),
             ],
             options={
@@ -377,6 +379,7 @@ class Migration(migrations.Migration):
                 ('tags', models.TextField(default='[]')),
                 ('webhook', models.TextField(blank=True, default='')),
                 ('webhook_path', models.CharField(blank=True, default='', max_length=150)),
+                ('is_async', models.BooleanField(default=False)),
                 ('failure_hooks', models.BooleanField(default=False)),
                 ('cancel_hooks', models.BooleanField(default=False)),
                 ('version', models.CharField(blank=True, default='', max_length=64)),

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from runs.models.fields import IdField
+from runs.models.slot import Lane
 from runs.states import FINAL, LEASED, OPEN, PENDING, RunStatus
 
 
@@ -124,6 +125,8 @@ class Run(models.Model):
     #: back `attempt_number` stands one lower, so that the claim counts up to the same attempt.
     waited_attempt = models.IntegerField(default=0)
     attempt_ms = models.BigIntegerField(default=0)
+    #: Which workers execute it.
+    lane = models.SmallIntegerField(choices=Lane.choices, default=Lane.ALONE)
     #: Lease token of the write that finished it (answers "did my commit win?").
     done_token = models.CharField(max_length=36, blank=True, default="")
 

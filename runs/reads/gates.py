@@ -40,7 +40,10 @@ def ahead(run: Run) -> Capped | None:
     if place is None:
         return None
     before = Ready.objects.filter(
-        bucket_id=place.bucket_id, not_before__isnull=True, sort_key__lt=place.sort_key
+        bucket_id=place.bucket_id,
+        lane=place.lane,
+        not_before__isnull=True,
+        sort_key__lt=place.sort_key,
     )
     return capped(before, AHEAD_CAP)
 

@@ -47,6 +47,7 @@ INVOICE = '{"customer": "c_1", "due": "2030-01-01", "items": [{"title": "tea", "
     [
         ("hello", None, Succeeded),
         ("fetch-pages", '["a", "b"]', Succeeded),
+        ("watch-parcel", '{"number": "p_7"}', Succeeded),
         ("flaky", '{"chance": 0}', Failed),
         ("flaky", '{"chance": 1}', Succeeded),
         ("unreadable-rows", None, Failed),

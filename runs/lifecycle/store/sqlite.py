@@ -34,7 +34,7 @@ class SqliteStore(Store):
     def transaction(self) -> Iterator[None]:
         """The caller's transaction if there is one, else one of its own."""
         connection = self.connection
-        if connection.in_atomic_block:
+        if connection.in_atomic_block or not connection.get_autocommit():
             yield
             return
         connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
@@ -101,16 +101,39 @@ class SqliteStore(Store):
                 claims.append(claim)
         return claims
 
+    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
+        self.check(session_id)
+        works: list[Assignment] = []
+        with self.transaction():
+            self.check(session_id)
+            while len(works) < slots and (claim := self.claim_one(session_id, start=True, pid=pid)):
+                works.append(self.assignment(claim.run_id))
+        return works
+
+    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
+        return [self.assignment(row[0]) for row in self.rows(sql.HELD_BY, (session_id, pid))]
+
     def check(self, session_id: str) -> None:
         if not self.rows(sql.LIVE, (session_id,)):
             raise SessionLost(session_id)
 
     def claimable(self) -> bool:
-        return bool(self.rows(sql.OPEN_BUCKET))
+        return bool(self.open_bucket())
+
+    def open_bucket(self) -> Rows:
+        """The least recently served bucket with a run for us."""
+        return self.rows(sql.OPEN_BUCKET, (self.lanes[0], self.lanes[-1]))
+
+    def head(self, bucket: int, statement: str = sql.HEAD) -> Rows:
+        """Take the first of a bucket's runs for us out of it."""
+        lanes: Rows = [(self.lanes[0],)]
+        if len(self.lanes) > 1:
+            lanes = self.rows(sql.FIRST_LANE, (bucket, bucket))
+        return self.rows(statement, (bucket, lanes[0][0])) if lanes else []
 
     def claim_one(self, session_id: str, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""
-        while found := self.rows(sql.OPEN_BUCKET):
+        while found := self.open_bucket():
             bucket, queue, limit, total, *rate = found[0]
             if total is not None and self.held("queue_id", queue) >= total:
                 self.rows(sql.QUEUE_FULL, (queue,))
@@ -162,7 +185,7 @@ class SqliteStore(Store):
         head: str = sql.HEAD,
     ) -> Claim | None:
         """See `trackside_take`."""
-        while found := self.rows(head, (bucket,)):
+        while found := self.head(bucket, head):
             run_id, at = found[0][0], sql.now()
             status = RunStatus.EXECUTING if start else RunStatus.DEQUEUED
             params = (status.value, int(start), at, start, at, at, run_id, at)
@@ -266,7 +289,7 @@ class SqliteStore(Store):
             return None
         bucket, queue, session_id, attempt, pid, started = lease[0]
         at, due, retry = sql.now(), sql.due_at(ending.delay), ending.is_retry
-        status, sort_key = self.rows(sql.END, sql.end_params(ending, started, at, due))[0]
+        status, sort_key, lane = self.rows(sql.END, sql.end_params(ending, started, at, due))[0]
         attempt_status, kind = ending.attempt_status.value, ending.kind.value
         if status == RunStatus.CANCELED:
             attempt_status, kind, retry = AttemptStatus.CANCELED.value, "canceled", False
@@ -280,7 +303,7 @@ class SqliteStore(Store):
         actor = f"session:{session_id}"
         self.rows(sql.EVENT, (ending.run_id, kind, status, attempt, actor, ending.reason, data, at))
         if status == RunStatus.QUEUED:
-            self.rows(sql.READY, (ending.run_id, bucket, sort_key, due))
+            self.rows(sql.READY, (ending.run_id, bucket, sort_key, due, lane))
         elif status in UNSUCCESSFUL:
             self.rows(sql.FREE_KEY, (ending.run_id,))
         return bucket, queue, session_id

@@ -71,9 +71,9 @@ class WaitingSqliteStore(SqliteStore, Recollection):
     ) -> None:
         """Lease out, run WAITING, its place kept, its waiters in."""
         self.rows(sql.GIVE_UP_LEASE, (run_id, token))
-        sort_key = self.rows(sql.WAIT, (pause.reason, token, at, run_id))[0][0]
+        sort_key, lane = self.rows(sql.WAIT, (pause.reason, token, at, run_id))[0]
         due = sql.stamp(pause.due or NEVER)
-        self.rows(sql.READY_WAITING, (run_id, sort_key, due, bucket))
+        self.rows(sql.READY_WAITING, (run_id, sort_key, due, lane, bucket))
         self.many(sql.WAITER, [(target, run_id, pause.one_suffices) for target in targets])
 
     def remember(self, run_id: str, entries: Sequence[Entry]) -> None:

@@ -23,7 +23,9 @@ EVENT = """
 INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
-READY = "INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before) VALUES (%s, %s, %s, %s)"
+READY = """
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane) VALUES (%s, %s, %s, %s, %s)
+"""
 
 # -- claim and start ------------------------------------------------------------------------------
 
@@ -34,14 +36,24 @@ SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit),
        coalesce(q.override_total, q.total_limit), q.rate_interval, q.rate_burst, b.arrival
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
  WHERE NOT b."full" AND b."full" = 0 AND NOT q.paused AND NOT q."full"
-   AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+   AND EXISTS (SELECT 1 FROM runs_ready r
+                WHERE r.bucket_id = b.id AND r.lane IN (%s, %s) AND r.not_before IS NULL)
  ORDER BY b.served LIMIT 1
 """
 HEAD = """
 DELETE FROM runs_ready WHERE run_id = (
-  SELECT run_id FROM runs_ready WHERE bucket_id = %s AND not_before IS NULL
+  SELECT run_id FROM runs_ready WHERE bucket_id = %s AND lane = %s AND not_before IS NULL
    ORDER BY sort_key, run_id LIMIT 1)
 RETURNING run_id
+"""
+# asked for both at once, the index would have to be sorted
+FIRST_OF_LANE = """
+SELECT * FROM (
+  SELECT lane, sort_key, run_id FROM runs_ready
+   WHERE bucket_id = %s AND lane = {} AND not_before IS NULL ORDER BY sort_key, run_id LIMIT 1)
+"""
+FIRST_LANE = f"""
+{FIRST_OF_LANE.format(0)} UNION ALL {FIRST_OF_LANE.format(1)} ORDER BY sort_key, run_id LIMIT 1
 """
 TAKE = """
 UPDATE runs_run
@@ -78,6 +90,10 @@ UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
  WHERE id = %s AND status = 'DEQUEUED' AND (cancel_requested_at IS NULL OR %s)
 RETURNING id
 """
+HELD_BY = """
+SELECT run_id FROM runs_lease WHERE session_id = %s AND pid = %s AND started_at IS NOT NULL
+ ORDER BY started_at, run_id
+"""
 LEASE_STARTED = "UPDATE runs_lease SET pid = %s, started_at = %s WHERE run_id = %s"
 ASSIGNMENT = (
     f"SELECT {ASSIGNMENT_COLUMNS} FROM runs_lease l "
@@ -105,7 +121,7 @@ UPDATE runs_run
          max(cast(round((julianday(%(at)s) - julianday(%(started)s)) * 86400000) AS integer), 0), 0),
        done_token = %(token)s, updated_at = %(at)s
  WHERE id = %(run_id)s
-RETURNING status, sort_key
+RETURNING status, sort_key, lane
 """
 ATTEMPT = """
 INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at, error, retry_at)
@@ -161,11 +177,11 @@ UPDATE runs_run
 """
 WAIT = """
 UPDATE runs_run SET status = 'WAITING', reason = %s, done_token = %s, updated_at = %s WHERE id = %s
-RETURNING sort_key
+RETURNING sort_key, lane
 """
 READY_WAITING = """
-INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, resumed)
-SELECT %s, b.id, %s, %s, q.rate_interval IS NOT NULL
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed)
+SELECT %s, b.id, %s, %s, %s, q.rate_interval IS NOT NULL
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id WHERE b.id = %s
 """
 WAITER = "INSERT INTO runs_waiter (target, run_id, one_suffices) VALUES (%s, %s, %s)"
@@ -186,7 +202,7 @@ def is_due(row: dict[str, Any]) -> bool:
 def ready(row: dict[str, Any], buckets: Mapping[tuple[str, str | None], int]) -> tuple[Any, ...]:
     """The place of a new run in its queue."""
     bucket = buckets[row["queue"], row["concurrency_key"]]
-    return row["id"], bucket, row["sort_key"], row["delay_until"]
+    return row["id"], bucket, row["sort_key"], row["delay_until"], row["lane"]
 
 
 def stamp(moment: datetime) -> str:

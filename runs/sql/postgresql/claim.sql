@@ -14,12 +14,14 @@ DECLARE
   v_run text;
   v_resumed boolean;
   v_passed bigint[] := '{}';
+  v_lanes smallint[] := trackside_lanes();
 BEGIN
   LOOP
     SELECT b.id, b.queue_id INTO v_bucket, v_queue
       FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
      WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND b.id <> ALL (v_passed)
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (v_lanes)
+                      AND r.not_before IS NULL)
      ORDER BY b.served LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED;
     IF NOT FOUND THEN
       RETURN NULL;
@@ -85,3 +87,29 @@ BEGIN
     RETURN QUERY SELECT l.run_id::text, l.token::text, l.attempt FROM runs_lease l WHERE l.run_id = v_run;
   END LOOP;
 END $$;
+
+-- The same for a worker that executes many at once: started, by p_pid.
+CREATE OR REPLACE FUNCTION trackside_claim_started(p_session text, p_slots integer, p_pid integer)
+RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
+DECLARE
+  v_run text;
+BEGIN
+  PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
+  IF NOT FOUND THEN
+    RETURN QUERY SELECT (NULL::trackside_assigned).*;
+    RETURN;
+  END IF;
+  FOR i IN 1..p_slots LOOP
+    v_run := trackside_claim_one(p_session, true, p_pid);
+    EXIT WHEN v_run IS NULL;
+    RETURN QUERY SELECT a.* FROM trackside_assignment(v_run) a;
+  END LOOP;
+END $$;
+
+-- What a process holds, in the order it was started.
+CREATE OR REPLACE FUNCTION trackside_held_by(p_session text, p_pid integer) RETURNS SETOF trackside_assigned
+LANGUAGE sql STABLE AS $$
+  SELECT a.* FROM runs_lease l CROSS JOIN LATERAL trackside_assignment(l.run_id) a
+   WHERE l.session_id = p_session AND l.pid = p_pid AND l.started_at IS NOT NULL
+   ORDER BY l.started_at, l.run_id
+$$;

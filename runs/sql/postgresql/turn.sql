@@ -49,7 +49,7 @@ CREATE OR REPLACE FUNCTION trackside_pick(p_bucket bigint, p_queue bigint, p_mos
 LANGUAGE sql AS $$
   -- MATERIALIZED: planned into the DELETE, the LIMIT might be counted anew for each row it looks at.
   WITH head AS MATERIALIZED (
-    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
+    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = trackside_lane(p_bucket) AND not_before IS NULL
      ORDER BY sort_key, run_id LIMIT p_most FOR UPDATE SKIP LOCKED),
   ready AS (
     DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
@@ -64,12 +64,14 @@ CREATE OR REPLACE FUNCTION trackside_pick_across(p_most integer, OUT runs text[]
 LANGUAGE plpgsql AS $$
 DECLARE
   v_locked bigint[];
+  v_lanes smallint[] := trackside_lanes();
 BEGIN
   SELECT array_agg(id) INTO v_locked FROM (
     SELECT b.id FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
      WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
        AND coalesce(q.override_total, q.total_limit) IS NULL
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (v_lanes)
+                      AND r.not_before IS NULL)
      ORDER BY b.served LIMIT p_most FOR NO KEY UPDATE OF b SKIP LOCKED) open;
 
   WITH room AS MATERIALIZED (
@@ -80,7 +82,7 @@ BEGIN
        AND coalesce(q.override_total, q.total_limit) IS NULL),
   head AS MATERIALIZED (
     SELECT first.run_id, room.id, room.queue_id FROM room CROSS JOIN LATERAL (
-      SELECT run_id FROM runs_ready WHERE bucket_id = room.id AND not_before IS NULL
+      SELECT run_id FROM runs_ready WHERE bucket_id = room.id AND lane = trackside_lane(room.id) AND not_before IS NULL
        ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED) first
      WHERE most IS NULL OR held < most),
   ready AS (
@@ -101,7 +103,8 @@ CREATE OR REPLACE FUNCTION trackside_has_other(p_buckets bigint[]) RETURNS boole
     SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
      WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
        AND coalesce(q.override_total, q.total_limit) IS NULL AND b.id <> ALL (p_buckets)
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (trackside_lanes())
+                      AND r.not_before IS NULL))
 $$;
 
 -- Bodies that returned, p_began to p_ended seconds ago, and what their worker does next: one commit. A run that

@@ -47,8 +47,8 @@ BEGIN
     PERFORM trackside_count_segment(p_run, v_lease.attempt, coalesce(v_lease.started_at, v_lease.claimed_at), v_now);
     UPDATE runs_run SET status = 'WAITING', reason = p_reason, done_token = p_token, updated_at = v_now
      WHERE id = p_run;
-    INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, resumed)
-    SELECT p_run, v_lease.bucket_id, sort_key, coalesce(v_due, '9999-01-01 00:00:00+00'),
+    INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed)
+    SELECT p_run, v_lease.bucket_id, sort_key, coalesce(v_due, '9999-01-01 00:00:00+00'), lane,
            EXISTS (SELECT 1 FROM runs_queue q WHERE q.id = v_lease.queue_id AND q.rate_interval IS NOT NULL)
       FROM runs_run WHERE id = p_run;
     INSERT INTO runs_waiter (target, run_id, one_suffices) SELECT id, p_run, p_one FROM unnest(v_open) AS id;
