@@ -237,7 +237,7 @@ class Migration(migrations.Migration):
                 ('lane', models.SmallIntegerField(choices=[(0, 'Alone'), (1, 'Shared')], default=0)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'lane', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('lane', 1), ('not_before__isnull', True)), fields=['bucket_id'], name='ready_shared'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due'), models.Index(condition=models.Q(('not_before__isnull', True), ('resumed', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_resumed')],
+                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'lane', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('lane', 1), ('not_before__isnull', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_shared'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due'), models.Index(condition=models.Q(('not_before__isnull', True), ('resumed', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_resumed')],
             },
         ),
         migrations.CreateModel(

@@ -44,9 +44,10 @@ class Ready(models.Model):
                 name="ready_head",
                 condition=Q(not_before__isnull=True),
             ),
-            # claim for event loops: whether there is anything at all
+            # claim for event loops: whether there is anything at all; in the order of the head, so that
+            # a plan that prefers it has nothing to sort
             models.Index(
-                fields=["bucket_id"],
+                fields=["bucket_id", "sort_key", "run_id"],
                 name="ready_shared",
                 condition=Q(not_before__isnull=True, lane=1),
             ),
