@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from runs.models import LogLine
@@ -44,7 +44,6 @@ def drop_log_months(before: datetime) -> list[str]:
         return list(cursor.fetchone()[0] or ())
 
 
-@transaction.atomic
 def prune_lines(before: datetime) -> int:
     """Remove some lines older than a moment that stand in no month's partition. Returns how many.
 
