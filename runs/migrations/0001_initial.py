@@ -424,7 +424,7 @@ class Migration(migrations.Migration):
                 ('completed_by', models.CharField(blank=True, default='', max_length=200)),
             ],
             options={
-                'indexes': [models.Index(fields=['status', 'id'], name='waitpoint_by_status'), models.Index(condition=models.Q(('status', 'WAITING'), ('timeout_at__isnull', False)), fields=['timeout_at'], name='waitpoint_by_timeout')],
+                'indexes': [models.Index(fields=['status', 'id'], name='waitpoint_by_status'), models.Index(condition=models.Q(('run_id__isnull', False)), fields=['run_id'], name='waitpoint_by_run'), models.Index(condition=models.Q(('status', 'WAITING'), ('timeout_at__isnull', False)), fields=['timeout_at'], name='waitpoint_by_timeout')],
                 'constraints': [models.UniqueConstraint(fields=('key_hash',), name='waitpoint_one_per_key')],
             },
         ),
