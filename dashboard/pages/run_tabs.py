@@ -14,6 +14,7 @@ from django.utils import timezone
 from dashboard import presenters
 from dashboard.pages import documents, run_facts, run_journal, run_trace, tracebacks
 from dashboard.pages.tracebacks import Failure
+from runs import conf
 from runs.models import Attempt, Event, LogLine, Run, WorkerSession
 from runs.reads import attempts
 from runs.reads.attempts import Segment
@@ -125,7 +126,15 @@ def _logs(run: Run, request: HttpRequest) -> dict[str, Any]:
         "levels": _level_choices(),
         "span": span,
         "live_query": urlencode({"span": span}) if span else "",
+        "removed_after": _retention(run) if not found else 0,
     }
+
+
+def _retention(run: Run) -> float:
+    """After how many days the lines of a run this old were removed; 0 if they were not."""
+    days = float(conf.get("LOG_RETENTION_DAYS"))
+    old = timezone.now() - timedelta(days=days)
+    return days if days and run.finished_at is not None and run.finished_at < old else 0
 
 
 def _timeline(run: Run, request: HttpRequest) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from django.urls import path
 
 from dashboard.pages import (
     answers,
+    batches,
     bulk,
     cancel,
     jump,
@@ -44,8 +45,11 @@ urlpatterns = [
     path("schedules/new", schedule_form.new, name="schedule_new"),
     path("schedules/preview", schedule_form.preview, name="schedule_preview"),
     path("schedules/<str:schedule_id>", schedules.detail, name="schedule"),
+    path("schedules/<str:schedule_id>/run", schedules.run_now, name="schedule_run"),
     path("schedules/<str:schedule_id>/edit", schedule_form.edit, name="schedule_edit"),
     path("schedules/<str:schedule_id>/delete", schedules.delete, name="schedule_delete"),
+    path("batches", batches.index, name="batches"),
+    path("batches/<str:batch_id>", batches.detail, name="batch"),
     path("wait-tokens", waitpoints.index, name="waitpoints"),
     path("wait-tokens/<str:token_id>", waitpoints.detail, name="waitpoint"),
     path("runs/<str:run_id>/skip", waitpoints.skip, name="skip_wait"),

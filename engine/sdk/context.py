@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.sdk import opentelemetry
 from engine.sdk.cancellation import CancelSignal
+from engine.sdk.deliveries import Delivery, delivery_of
 from engine.sdk.notes import Notes
 from engine.sdk.tracer import Segment, Tracer, current_span
 from runs import tracing
@@ -137,6 +138,11 @@ class Context:
         run, segment = self.run, self._segments[0] if self._segments else Segment()
         caller = tracing.context_of(run.id, run.traceparent, run.tracestate)
         return Tracer(run.id, self.attempt.number, caller, segment)
+
+    @property
+    def webhook(self) -> Delivery | None:
+        """What the delivery that made this run said beside its body; None for other runs."""
+        return delivery_of(self.run.metadata)
 
     @cached_property
     def _notes(self) -> Notes:

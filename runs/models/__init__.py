@@ -2,6 +2,7 @@
 
 from runs.models.access import ApiKey, AuditLog
 from runs.models.attempt import Attempt
+from runs.models.batch import Batch
 from runs.models.debounced import Debounced
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
@@ -28,6 +29,7 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "AuditLog",
+    "Batch",
     "Bucket",
     "CatchUp",
     "Debounced",

@@ -19,6 +19,7 @@ class Source(models.TextChoices):
     CLI = "cli", "Command line"
     REPLAY = "replay", "Replay"
     SCHEDULE = "schedule", "Schedule"
+    WEBHOOK = "webhook", "Webhook"
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -161,6 +162,12 @@ class Run(models.Model):
                 fields=["replayed_from_id"],
                 name="run_by_origin",
                 condition=Q(replayed_from_id__isnull=False),
+            ),
+            # runs of a batch
+            models.Index(
+                fields=["batch_id", "id"],
+                name="run_by_batch",
+                condition=Q(batch_id__isnull=False),
             ),
             # list by schedule; is a run of this schedule open?
             models.Index(

@@ -74,6 +74,8 @@ INVOICE = '{"customer": "c_1", "due": "2030-01-01", "items": [{"title": "tea", "
         ("fetch-orders", None, Succeeded),
         ("picky-retries", None, Failed),
         ("render-poster", None, Failed),
+        ("github-push", '{"ref": "main", "commits": [{}]}', Succeeded),
+        ("shop-order", '{"order": 7}', Succeeded),
     ],
 )
 @pytest.mark.usefixtures("fake_runtime")

@@ -50,5 +50,26 @@ EXCEPTION WHEN lock_not_available THEN
   RETURN false;
 END $$;
 
+-- Drop a table's partitions whose month (UTC) ended before a moment; their names. What somebody reads just now is
+-- for the next time: nobody is kept waiting behind this.
+CREATE OR REPLACE FUNCTION trackside_drop_months(p_table text, p_before timestamptz) RETURNS text[]
+LANGUAGE plpgsql SET lock_timeout = '200ms' AS $$
+DECLARE
+  v_month record;
+  v_dropped text[] := '{}';
+BEGIN
+  FOR v_month IN
+    SELECT c.oid::regclass AS part, c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     WHERE i.inhparent = p_table::regclass AND c.relname ~ ('^' || p_table || '_\d{4}_\d{2}$') ORDER BY c.relname
+  LOOP
+    EXIT WHEN (to_date(right(v_month.name, 7), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' > p_before;
+    EXECUTE format('DROP TABLE %s', v_month.part);
+    v_dropped := v_dropped || v_month.name;
+  END LOOP;
+  RETURN v_dropped;
+EXCEPTION WHEN lock_not_available THEN
+  RETURN '{}';
+END $$;
+
 SELECT trackside_open_month(kept, now() + n * interval '1 month')
   FROM unnest(ARRAY['runs_logline', 'runs_span']) AS kept, generate_series(0, 3) AS n;

@@ -133,3 +133,43 @@ def test_a_busy_table_is_left_for_the_next_time(monkeypatch, no_months_left):
         assert open_months(monkeypatch, MAY) == 1  # that of spans
         keep(now())
     assert open_months(monkeypatch, MAY) == 1
+
+
+def test_old_lines_go_in_steps(monkeypatch):
+    old = now() - datetime.timedelta(days=100)
+    keep(old, old, old, now(), run_id="run_old")
+    monkeypatch.setattr(months, "BATCH", 2)
+    cutoff = now() - datetime.timedelta(days=90)
+    assert [lifecycle.prune_lines(cutoff) for _ in range(3)] == [2, 1, 0]
+    assert LogLine.objects.get().at > cutoff
+
+
+@only_postgresql
+def test_months_that_are_over_go_whole(monkeypatch):
+    open_months(monkeypatch, MAY)
+    keep(MAY, MAY, JUNE, now())
+    moment = JUNE + datetime.timedelta(days=30)
+    current = places().keys() - {"runs_logline_2041_05", "runs_logline_2041_06"}
+    assert lifecycle.drop_months(JUNE - datetime.timedelta(seconds=1))[-1:] != [
+        "runs_logline_2041_05"
+    ]
+    dropped = lifecycle.drop_months(moment - datetime.timedelta(microseconds=1))
+    assert dropped == ["runs_logline_2041_05", "runs_span_2041_05"]
+    assert current.isdisjoint(places())  # it is long over then
+    assert places() == {"runs_logline_2041_06": 1}
+
+
+@only_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_month_that_is_being_read_is_left_for_the_next_time(monkeypatch, no_months_left):
+    monkeypatch.setattr(months, "AHEAD", 0)
+    past = MAY.replace(year=1990)
+    open_months(monkeypatch, past)
+    keep(past)
+    before = JUNE.replace(year=1990)
+    with psycopg.connect(database_url()) as reader:
+        reader.execute("SELECT * FROM runs_logline").fetchall()
+        assert lifecycle.drop_months(before) == ["runs_span_1990_05"]
+        assert LogLine.objects.count() == 1
+    assert lifecycle.drop_months(before) == ["runs_logline_1990_05"]
+    assert not LogLine.objects.exists()
