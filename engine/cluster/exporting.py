@@ -70,7 +70,11 @@ def open_exporter() -> "Exporter | None":
     if problem:
         log.warning("Traces are not exported. %s", problem)
         return None
-    return Exporter(import_module("engine.cluster.otlp").Otlp())
+    try:
+        return Exporter(import_module("engine.cluster.otlp").Otlp())
+    except Exception as error:  # a variable that cannot be right; runs go on without an export
+        log.error("Traces are not exported. OpenTelemetry says: %s", error)
+        return None
 
 
 class Exporter:
@@ -97,8 +101,11 @@ class Exporter:
         while self.waiting:
             run_id, record = self.waiting[0]
             whole = since_beginning(run_id, record) if record.is_older else record
-            self.otlp.export(run_id, whole)
             self.waiting.popleft()
+            try:
+                self.otlp.export(run_id, whole)
+            except Exception:
+                log.exception("A span of run %s could not be exported.", run_id)
 
     def close(self) -> None:
         self.otlp.close()

@@ -235,3 +235,25 @@ def test_what_cannot_be_exported_is_said_once(environment, monkeypatch, caplog):
     assert SpanBook().exporter is None
     assert "pip install “trackside[otel]”" in caplog.messages[-1]
     assert not exporting.is_possible()
+
+
+def test_a_variable_that_cannot_be_right_stops_the_export_alone(environment, caplog):
+    environment(EXPORTER_OTLP_ENDPOINT="http://c:4318", BSP_MAX_EXPORT_BATCH_SIZE="99999")
+    book = SpanBook()
+    assert book.exporter is None
+    assert "Traces are not exported. OpenTelemetry says: " in caplog.messages[-1]
+    book.take(packed(RUN, record()))
+    book.flush()
+    assert stored() == [("one", "ok")]
+
+
+def test_a_span_that_cannot_be_exported_costs_itself_alone(collector, environment, caplog):
+    environment(EXPORTER_OTLP_ENDPOINT=collector.url)
+    book = SpanBook()
+    for one in (record("bad", attributes="[1]"), record("good")):
+        book.take(packed(RUN, one))
+    book.flush()
+    book.give_up()
+    assert set(collector.spans) == {"good"}
+    assert f"A span of run {RUN} could not be exported." in caplog.messages
+    assert len(stored()) == 2

@@ -14,6 +14,8 @@ from engine.sdk import opentelemetry
 from runs import tracing
 from tests.engine.support import Sink, carry_out
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def exporter():

@@ -15,6 +15,7 @@ from engine.sdk.context import current, executing
 from runs import tracing
 from tests.engine.support import Notebook, Sink, carry_out, make_context
 
+pytestmark = pytest.mark.once
 ROOT = tracing.attempt_span_id("run_1", 1)
 
 
