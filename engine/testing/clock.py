@@ -82,7 +82,8 @@ class Clock:
                 cursor.execute(f"SET search_path = {SCHEMA}, pg_catalog, {self._path}")
 
     def put_back(self) -> None:
-        """The database's own clock counts again."""
+        """The real time counts again, also for whoever kept `now`."""
+        self._ahead = timedelta()
         if not self._path:
             return
         # a transaction that failed takes all of this back when it is rolled back
