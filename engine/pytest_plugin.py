@@ -67,7 +67,7 @@ def trackside(
     request: pytest.FixtureRequest, _trackside_transaction: None
 ) -> "Iterator[Trackside]":
     """Executes tasks in this process, in the test's database and by a clock that can be moved."""
-    from engine.testing.harness import Trackside  # noqa: PLC0415  needs models
+    from engine.testing import Trackside  # noqa: PLC0415  needs models
 
     with Trackside() as made:
         request.node.stash[USED] = made

@@ -1,9 +1,10 @@
 """The movable clock of a test."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from engine.testing.problems import TracksideError
@@ -81,9 +82,12 @@ class Clock:
                 cursor.execute(f"SET search_path = {SCHEMA}, pg_catalog, {self._path}")
 
     def put_back(self) -> None:
-        """The database's own clock counts again."""
-        if self._path:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET search_path = {self._path}")
-                cursor.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-            self._path = ""
+        """The real time counts again, also for whoever kept `now`."""
+        self._ahead = timedelta()
+        if not self._path:
+            return
+        # a transaction that failed takes all of this back when it is rolled back
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute(f"SET search_path = {self._path}")
+            cursor.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+        self._path = ""

@@ -8,6 +8,7 @@ from typing import Any
 import django
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.test.utils import setup_databases, teardown_databases
 
@@ -36,6 +37,11 @@ def ready() -> None:
         settings.configure(**SETTINGS)
     if not apps.ready:
         django.setup()
+    missing = [name for name in ("runs", "engine") if not apps.is_installed(name)]
+    if missing:
+        raise ImproperlyConfigured(
+            f"Tests of tasks need {' and '.join(missing)} in INSTALLED_APPS: see docs/install.md."
+        )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from engine.runtime import Launch, Launched
 from engine.sdk.blocking import blocking
 from engine.testing.stubs import Stub
 from engine.testing.worker import VERSION
+from runs import lifecycle
 from runs.errors import InvalidOption
 from runs.lifecycle import definitions
 from runs.models import Task
@@ -30,7 +31,7 @@ class Enrolment:
             catalog.write_tasks(changed, [])
             catalog.declare_queues(list(registry))
             self._known |= {row.pk: catalog.facts(row) for row in changed}
-            definitions.forget()
+            lifecycle.unpark([row.pk for row in changed])
 
     def meet(self, launches: Sequence[Launch]) -> None:
         """Before runs are made. Raises InvalidOption for a task that is not known here."""

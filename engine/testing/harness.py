@@ -281,8 +281,10 @@ class Trackside:
         self.clock.jump(moment)
         self.drain()
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float | None) -> None:
         """A pause of a body passes without being waited for."""
+        if seconds is None:
+            raise TracksideError("The body waits for its signal, which nothing in this test gives.")
         self.clock.jump(self.clock.now() + timedelta(seconds=seconds))
 
     def _committed(self) -> None:

@@ -13,7 +13,7 @@ from engine import discovery, runtime, wakeup
 from engine.discovery import BrokenFile, Importer
 from engine.registry import registry
 from engine.runtime import Runtime
-from engine.sdk import defaults, hooks, notes, pauses
+from engine.sdk import cancellation, defaults, hooks, notes
 from engine.testing.clock import Clock
 from runs import conf, retries
 from runs.lifecycle import definitions
@@ -44,7 +44,7 @@ def discovered() -> None:
 
 
 @contextmanager
-def isolated(local: Runtime, clock: Clock, sleep: Callable[[float], None]) -> Iterator[None]:
+def isolated(local: Runtime, clock: Clock, sleep: Callable[[float | None], None]) -> Iterator[None]:
     """The engine of this process works for one test."""
     before = runtime.install(local)
     conf.forget()
@@ -59,7 +59,7 @@ def isolated(local: Runtime, clock: Clock, sleep: Callable[[float], None]) -> It
             patch.object(retries, "chance", Steady),
             patch.object(timezone, "now", clock.now),
             notes.on_this_connection(),
-            pauses.passing_by(sleep),
+            cancellation.passing_by(sleep),
         ):
             stack.enter_context(replaced)
         try:

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Min
 
 from engine.sdk.tokens import Token, token_id
+from engine.testing.enrolment import why_unknown
 from engine.testing.problems import TracksideError
 from engine.testing.records import RecordedRun
 from runs import lifecycle
@@ -68,6 +69,9 @@ def advice() -> str:
             f'Wait token {token.pk} is not completed. Stop there with run(..., until="wait"), then '
             f"trackside.complete(run, data) and trackside.finish(run).{late}"
         )
+    parked = Run.objects.filter(status=RunStatus.PENDING_VERSION).values_list("task_id", flat=True)
+    if parked:
+        return why_unknown(parked[0])
     paused = QueueRow.objects.filter(paused=True).values_list("name", flat=True)
     if paused:
         return f"These queues are paused: {', '.join(sorted(paused))}."

@@ -6,6 +6,7 @@ import overview
 import pytest
 
 from engine import InvalidPayload, Task
+from engine.sdk.cancellation import CancelSignal
 from engine.testing import Trackside
 
 #: Task, payload, status, output, and what the last log line begins with.
@@ -49,7 +50,6 @@ def test_the_example_does_what_it_says(
     trackside: Trackside, monkeypatch, task_id, payload, status, output, said
 ):
     monkeypatch.setattr("overview.asyncio.sleep", at_once)
-    monkeypatch.setattr("engine.sdk.cancellation.CancelSignal.wait", lambda *_, **__: False)
     run = trackside.run(task_id, payload)
     assert (run.status, run.output) == (status, output)
     assert not said or run.messages[-1].startswith(said)
@@ -114,9 +114,7 @@ def test_a_canceled_chat_keeps_what_came(trackside: Trackside, monkeypatch):
 
 
 def test_a_canceled_run_may_end_its_work(trackside: Trackside, monkeypatch):
-    monkeypatch.setattr(
-        "engine.sdk.cancellation.CancelSignal.wait", lambda *_, **__: trackside.cancel()
-    )
+    monkeypatch.setattr(CancelSignal, "wait", lambda *_, **__: trackside.cancel())
     run = trackside.run(overview.cancel_example, overview.Message())
     assert run.status == "CANCELED"
     assert run.messages == ['the body came to {"output": {"message": "Hello world!"}}']

@@ -8,6 +8,7 @@ from engine.registry import registry
 from tests.docs import pages
 
 PAGE = "testing.md"
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture

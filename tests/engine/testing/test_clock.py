@@ -194,7 +194,7 @@ def test_pauses_in_a_body_are_not_slept(trackside):
     tries = []
 
     @task
-    def block():
+    def block(ctx):
         def ask():
             tries.append(timezone.now())
             if len(tries) < 3:
@@ -202,11 +202,27 @@ def test_pauses_in_a_body_are_not_slept(trackside):
 
         retry.on_throw(ask, min_timeout=100, max_timeout=1000)
         wait(0.5)
+        assert not ctx.signal.wait(timeout=60)
 
     before = time.monotonic()
     assert trackside.run(block).ok
     assert (tries[2] - tries[0]).total_seconds() >= 300
     assert time.monotonic() - before < 3
+
+
+def test_a_body_that_waits_for_its_signal_for_ever_is_told(trackside):
+    @task(retry={"max_attempts": 1})
+    def body(ctx):
+        ctx.signal.wait()
+
+    assert "which nothing in this test gives" in trackside.run(body).error.message
+
+
+def test_who_kept_the_clock_gets_the_real_time_after_the_test(trackside):
+    kept = timezone.now
+    trackside.clock.advance("1000d")
+    trackside.__exit__()
+    assert abs(kept() - timezone.now()) < timedelta(seconds=60)
 
 
 def test_the_clock_refuses_the_past_and_the_naive(trackside):

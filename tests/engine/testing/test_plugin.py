@@ -9,9 +9,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from engine import step, task, wait
-from engine.testing import Trackside
+from engine.testing import Trackside, database
 
 ROOT = Path(__file__).resolve().parents[3]
 TASKS = """
@@ -106,3 +107,9 @@ def test_without_pytest_it_is_a_context_manager():
     outcome = unittest.TestResult()
     OrderTests("test_it").run(outcome)
     assert outcome.errors + outcome.failures == []
+
+
+def test_a_project_without_the_apps_is_told(settings):
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "runs"]
+    with pytest.raises(ImproperlyConfigured, match="need runs in INSTALLED_APPS"):
+        database.ready()

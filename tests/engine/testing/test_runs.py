@@ -26,7 +26,7 @@ from engine import (
 from engine.registry import registry
 from engine.testing import TracksideError
 from runs import lifecycle
-from runs.models import Run
+from runs.models import Run, Source
 
 
 class Order(BaseModel):
@@ -206,6 +206,19 @@ def test_a_run_whose_task_is_gone_says_so(trackside):
     registry.clear()
     with pytest.raises(TracksideError, match="no task “gone”"):
         trackside.finish(run)
+
+
+def test_runs_that_other_code_made_go_on_once_their_task_is_known(trackside):
+    made = lifecycle.trigger("of-the-api", None, source=Source.API)
+    assert made.run_id
+    with pytest.raises(TracksideError, match=r"No task “of-the-api” is known.*stub"):
+        trackside.finish(trackside.runs("of-the-api")[0])
+
+    @task(id="of-the-api")
+    def body():
+        return "done"
+
+    assert trackside.finish(trackside.runs(body)[0]).output == "done"
 
 
 def test_children_are_executed_in_their_parents(trackside):
