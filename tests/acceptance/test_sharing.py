@@ -36,6 +36,10 @@ def test_a_hundred_sleep_at_once_and_each_is_its_own(shared):
     assert shared.ended(canceled).status == RunStatus.CANCELED
     assert shared.ended(overdue).status == RunStatus.TIMED_OUT
     until.touch()
+    hog = shared.completed(shared.trigger("hog", {"seconds": 0.7}))
+    eventually(
+        LogLine.objects.filter(run_id=hog.pk, message__contains="held the event loop").exists
+    )
     for name, run_id in enumerate(ids + few):
         assert shared.completed(run_id).output == str(name)
     lines = LogLine.objects.filter(run_id__in=ids + few, logger="stdout")

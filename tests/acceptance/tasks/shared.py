@@ -38,3 +38,10 @@ async def nap_killer(payload):
         await asyncio.sleep(0.05)
         os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(5)
+
+
+@task(id="hog", retry=ONCE)
+async def hog(payload):
+    with noted():
+        await asyncio.sleep(0.01)
+        time.sleep(payload["seconds"])
