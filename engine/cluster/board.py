@@ -21,6 +21,8 @@ from runs.lifecycle.store import Done
 
 #: Most runs a worker takes together.
 TOGETHER = 16
+#: Bytes of a version: 64 characters.
+VERSION = 256
 #: Bytes of a return value that wait to be recorded with others.
 OUTPUT = 1024
 
@@ -111,6 +113,8 @@ class Slot(ctypes.Structure):
         ("asked_run", ctypes.c_char * 32),
         #: What the sentinel killed it for.
         ("killed", ctypes.c_int64),
+        #: Of the code it has imported.
+        ("version", ctypes.c_char * VERSION),
         #: The task file it is importing, at most PATH_MAX.
         ("importing", ctypes.c_char * 4096),
         ("cells", Cell * TOGETHER),
@@ -136,6 +140,7 @@ class Slot(ctypes.Structure):
         asked_at: int
         asked_run: bytes
         killed: int
+        version: bytes
         importing: bytes
         cells: list[Cell]
         size: int
@@ -232,6 +237,8 @@ class Head(ctypes.Structure):
         #: The dispatcher looks every few milliseconds for workers to relieve.
         ("watching", ctypes.c_int64),
         ("session", ctypes.c_char * 48),
+        #: Of the code that new runs are taken for.
+        ("version", ctypes.c_char * VERSION),
     ]
 
 
@@ -267,13 +274,14 @@ class Board:
     """
 
     def __init__(self, slots: int, name: str = "default", version: str = "") -> None:
-        self.name, self.version, self.main = name, version, os.getpid()
+        self.name, self.main = name, os.getpid()
         self.left_out = LeftOut()
         self.locks = Locks()
         size = ctypes.sizeof(Head) + slots * ctypes.sizeof(Slot)
         self.memory = mmap.mmap(-1, size)
         self.head = Head.from_buffer(self.memory)
         self.slots = (Slot * slots).from_buffer(self.memory, ctypes.sizeof(Head))
+        self.head.version = version.encode()
 
     def __iter__(self) -> Iterator[Slot]:
         return iter(self.slots)
@@ -289,9 +297,18 @@ class Board:
     def session_id(self, value: str) -> None:
         self.head.session = value.encode()
 
+    @property
+    def version(self) -> str:
+        return bytes(self.head.version).decode()
+
     def free(self) -> list[int]:
         """Indexes of the workers that can take a run now."""
-        return [index for index, slot in enumerate(self) if slot.state == State.FREE]
+        version = self.head.version
+        return [
+            index
+            for index, slot in enumerate(self)
+            if slot.state == State.FREE and slot.version == version
+        ]
 
     def slot_of(self, run_id: str) -> Slot | None:
         """The worker that has the run."""

@@ -27,6 +27,8 @@ class Death:
     #: The `Ask` the sentinel killed it for, 0 if it ended by itself.
     killed: int
     exitcode: int | None
+    #: Of the code it had.
+    version: str = ""
 
     @property
     def leases(self) -> set[tuple[str, str]]:
@@ -49,6 +51,7 @@ def of(slot: Slot, exitcode: int | None) -> Death:
         # It may have finished what it was killed for and taken the next run just before.
         killed=slot.killed if slot.asked_run == slot.run else slot.killed and Ask.SHUTDOWN,
         exitcode=exitcode,
+        version=slot.version.decode(),
     )
 
 

@@ -90,6 +90,7 @@ def insisting(here: Place, call: Callable[[store.Store], R]) -> R:
         try:
             if here.hot is None:
                 here.hot = store.dedicated()
+                here.hot.version = here.slot.version.decode()
             return call(here.hot)
         except MISTAKES:
             raise

@@ -151,6 +151,7 @@ class Relief:
         with locks.held(index):
             number, at, done = slot.number, slot.at, slot.done
             lease, entered = slot.lease, slot.entered
+        opened.version = slot.version.decode()
         if done:
             opened.turn(done, store.Next.NONE, 1, slot.pid)
         if entered:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from engine.maintenance.reaper import Reaper
 from runs import conf, lifecycle
+from runs.lifecycle import fleet, versions
 
 HOUR = 3600.0
 
@@ -22,6 +23,9 @@ class Housekeeping:
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
             (sweep * 12, lifecycle.prune_debounced),
+            (min(sweep, 1.0), versions.release_pins),
+            (sweep, fleet.compare),
+            (sweep * 12, lifecycle.unpark_forgotten),
             (HOUR, lifecycle.open_log_months),
         ]
         self.due = [0.0] * len(self.duties)

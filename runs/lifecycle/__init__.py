@@ -5,7 +5,14 @@ from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.firing import fire_due
 from runs.lifecycle.logs import open_log_months
-from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
+from runs.lifecycle.moving import (
+    expire_due,
+    next_due,
+    promote_due,
+    prune_buckets,
+    unpark,
+    unpark_forgotten,
+)
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.queues import (
     expire_overrides,
@@ -46,5 +53,6 @@ __all__ = [
     "trigger",
     "trigger_many",
     "unpark",
+    "unpark_forgotten",
     "update_metadata",
 ]

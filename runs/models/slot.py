@@ -16,21 +16,27 @@ class Ready(models.Model):
 
     A waiting run keeps its place here too, until `not_before` or, where nothing but an event ends
     the wait, until `NEVER`.
+
+    Only clusters of the version `pin` may claim it; empty is any. A claim that meets a run its code
+    must not execute puts it back as due, and promotion pins it.
     """
 
     run_id = IdField(primary_key=True, max_length=30)
     bucket_id = models.BigIntegerField()
     sort_key = models.BigIntegerField()
     not_before = models.DateTimeField(null=True)
+    pin = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         indexes = [
-            # claim: the head of one bucket
+            # claim: the head of one bucket, among those of one pin
             models.Index(
-                fields=["bucket_id", "sort_key", "run_id"],
+                fields=["bucket_id", "pin", "sort_key", "run_id"],
                 name="ready_head",
                 condition=Q(not_before__isnull=True),
             ),
+            # claim: is anything pinned to this version? housekeeping: to one that is gone?
+            models.Index(fields=["pin"], name="ready_pinned", condition=Q(pin__gt="")),
             # promotion of delays and retries that are due
             models.Index(
                 fields=["not_before"], name="ready_due", condition=Q(not_before__isnull=False)

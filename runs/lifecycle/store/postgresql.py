@@ -32,7 +32,8 @@ CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
-     AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
+     AND EXISTS (SELECT 1 FROM runs_ready r
+                  WHERE r.bucket_id = b.id AND r.pin IN ('', %s) AND r.not_before IS NULL))
 """
 #: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
 INSERT_ONE = """
@@ -50,7 +51,7 @@ SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
 #: Moments as PostgreSQL reads them.
 document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 4, "turn": 8, "finish": 15}
+CALLS = {"start": 5, "turn": 9, "finish": 16}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*"}
 
@@ -113,20 +114,21 @@ class PostgresStore(PostgresWaits):
         return [Claim(*row) for row in found]
 
     def claimable(self) -> bool:
-        return bool(self.rows(CLAIMABLE, ())[0][0])
+        return bool(self.rows(CLAIMABLE, (self.version,))[0][0])
 
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
     ) -> Assignment | None:
         ago = None if began is None else (time.monotonic_ns() - began) / SECOND
-        found = self.call("start", run_id, token, pid, ago)
+        found = self.call("start", run_id, token, pid, ago, self.version)
         return Assignment(*found[0]) if found else None
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
         ids, tokens, outputs, began, ended = map(list, zip(*done, strict=True))
         now = time.monotonic_ns()
         ago = [[(now - moment) / SECOND for moment in moments] for moments in (began, ended)]
-        rows = self.call("turn", ids, tokens, outputs, *ago, int(take), most, pid)
+        facts = (int(take), most, pid, self.version)
+        rows = self.call("turn", ids, tokens, outputs, *ago, *facts)
         works = [Assignment(*row) for row in rows if row[1] is not None]
         return Turn(works, [row[0] for row in rows if row[1] is None])
 
@@ -148,6 +150,7 @@ class PostgresStore(PostgresWaits):
             pid,
             ending.machine,
             ending.hooked,
+            self.version,
         )[0]
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 

@@ -7,7 +7,10 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.utils import timezone
 
 from runs.lifecycle.store import statements as sql
 from runs.lifecycle.store.base import (
@@ -23,6 +26,13 @@ from runs.lifecycle.store.base import (
     canceled,
 )
 from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
+
+
+class Code(NamedTuple):
+    """What is to execute what is taken: see `trackside_code`."""
+
+    version: str
+    lacking: str
 
 
 class SqliteStore(Store):
@@ -89,26 +99,30 @@ class SqliteStore(Store):
     # -- claim and start --------------------------------------------------------------------------
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
-        self.check(session_id)
-        if not self.claimable():
+        if not self.rows(sql.OPEN_BUCKET, (self.code(session_id).version,)):
             return []
         claims: list[Claim] = []
         with self.transaction():
-            self.check(session_id)
-            while len(claims) < slots and (claim := self.claim_one(session_id, start=False, pid=0)):
+            code = self.code(session_id)
+            while len(claims) < slots and (
+                claim := self.claim_one(session_id, code, start=False, pid=0)
+            ):
                 claims.append(claim)
         return claims
 
-    def check(self, session_id: str) -> None:
-        if not self.rows(sql.LIVE, (session_id,)):
+    def code(self, session_id: str) -> Code:
+        """What a living session executes runs with. Raises SessionLost."""
+        found = self.rows(sql.LIVE, (session_id,))
+        if not found:
             raise SessionLost(session_id)
+        return Code(*found[0])
 
     def claimable(self) -> bool:
-        return bool(self.rows(sql.OPEN_BUCKET))
+        return bool(self.rows(sql.OPEN_BUCKET, (self.version,)))
 
-    def claim_one(self, session_id: str, *, start: bool, pid: int) -> Claim | None:
+    def claim_one(self, session_id: str, code: Code, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""
-        while found := self.rows(sql.OPEN_BUCKET):
+        while found := self.rows(sql.OPEN_BUCKET, (code.version,)):
             bucket, queue, limit, total = found[0]
             if total is not None and self.held("queue_id", queue) >= total:
                 self.rows(sql.QUEUE_FULL, (queue,))
@@ -117,7 +131,7 @@ class SqliteStore(Store):
             if limit is not None and held >= limit:
                 self.rows(sql.BUCKET_FULL, (bucket,))
                 continue
-            claim = self.take(bucket, queue, session_id, start=start, pid=pid)
+            claim = self.take(bucket, queue, session_id, code, start=start, pid=pid)
             if claim is not None:
                 full = limit is not None and held + 1 >= limit
                 self.rows(sql.SERVED, (time.time_ns() // 1000, full, bucket))
@@ -129,16 +143,16 @@ class SqliteStore(Store):
         return int(self.rows(count, (value,))[0][0])
 
     def take(
-        self, bucket: int, queue: int, session_id: str, *, start: bool, pid: int
+        self, bucket: int, queue: int, session_id: str, code: Code, *, start: bool, pid: int
     ) -> Claim | None:
         """See `trackside_take`."""
-        while found := self.rows(sql.HEAD, (bucket,)):
-            run_id, at = found[0][0], sql.now()
+        while found := self.rows(sql.HEAD, (bucket, "", bucket, code.version)):
+            (run_id, pin), at = found[0], sql.now()
             status = RunStatus.EXECUTING if start else RunStatus.DEQUEUED
-            params = (status.value, int(start), at, start, at, at, run_id, at)
-            taken = self.rows(sql.TAKE, params)
+            fits = (start, code.version, run_id, code.version, code.version, code.lacking)
+            taken = self.rows(sql.TAKE, (status.value, int(start), at, start, at, at, *fits, at))
             if not taken:
-                self.expire(run_id)
+                self.refuse(run_id, bucket, pinned=bool(pin))
                 continue
             attempt = taken[0][0] + (0 if start else 1)
             token = str(uuid.uuid4())
@@ -150,6 +164,12 @@ class SqliteStore(Store):
             self.event(run_id, "started" if start else "dequeued", status, attempt, session_id, at)
             return Claim(run_id, token, attempt)
         return None
+
+    def refuse(self, run_id: str, bucket: int, *, pinned: bool) -> None:
+        """See `trackside_refuse`."""
+        self.expire(run_id)
+        due = timezone.now() + timedelta(seconds=1.0 if pinned else 0.0)
+        self.rows(sql.PUT_BACK, (bucket, sql.stamp(due), run_id))
 
     def expire(self, run_id: str) -> None:
         at = sql.now()
@@ -174,7 +194,9 @@ class SqliteStore(Store):
             if started is not None and starter == pid:
                 return self.assignment(run_id)
             since = sql.at(began) if began is not None else at
-            if not self.rows(sql.START, (attempt, at, since, run_id, began is not None)):
+            if not self.rows(
+                sql.START, (attempt, at, since, self.version, run_id, began is not None)
+            ):
                 self.end(canceled(run_id, token))
                 return None
             self.rows(sql.LEASE_STARTED, (pid, since, run_id))
@@ -192,17 +214,21 @@ class SqliteStore(Store):
             if lease is None:
                 return self.finished_before(ending, take, pid)
             bucket, queue, session_id = lease
-            if take and not self.rows(f"{sql.LIVE} AND NOT draining", (session_id,)):
-                take = Next.NONE
+            code = self.taking(session_id) if take else None
             claim = None
-            if take == Next.SAME and self.rows(sql.MAY_INHERIT, (queue, bucket)):
-                claim = self.take(bucket, queue, session_id, start=True, pid=pid)
+            if code and take == Next.SAME and self.rows(sql.MAY_INHERIT, (queue, bucket)):
+                claim = self.take(bucket, queue, session_id, code, start=True, pid=pid)
             if claim is None:
                 self.rows(sql.QUEUE_ROOM, (queue,))
                 self.rows(sql.BUCKET_ROOM, (bucket,))
-            if claim is None and take:
-                claim = self.claim_one(session_id, start=True, pid=pid)
+            if claim is None and code:
+                claim = self.claim_one(session_id, code, start=True, pid=pid)
             return Finished(True, None if claim is None else self.assignment(claim.run_id))
+
+    def taking(self, session_id: str) -> Code | None:
+        """See `trackside_code_of`."""
+        found = self.rows(sql.MAY_TAKE, (session_id, self.version))
+        return Code(*found[0]) if found else None
 
     def finished_before(self, ending: Ending, take: Next, pid: int) -> Finished:
         """The lease is gone: taken back, or given up by an earlier try of the same write."""

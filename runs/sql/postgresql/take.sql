@@ -8,6 +8,26 @@ CREATE TYPE trackside_assigned AS (
   parent_id text, root_id text, replayed_from_id text, idempotency_key text, idempotency_scope text, metadata text,
   resumed boolean, begun boolean, retaken boolean);
 
+-- The code that is to execute what is taken: its version, the tasks that others have and it has not (see the model),
+-- and the pins it looks at: its version's only when anything is pinned to it.
+DROP TYPE IF EXISTS trackside_code CASCADE;
+CREATE TYPE trackside_code AS (version text, lacking text, pins text[]);
+
+-- That of a living session; NULL when it is to take nothing, or is said to run p_version and no longer does.
+CREATE OR REPLACE FUNCTION trackside_code_of(p_session text, p_version text DEFAULT '') RETURNS trackside_code
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  v_code trackside_code;
+BEGIN
+  SELECT s.version, s.lacking, CASE WHEN EXISTS (
+           SELECT 1 FROM runs_ready r WHERE r.pin > '' AND r.pin = s.version AND r.not_before IS NULL)
+         THEN ARRAY['', s.version::text] ELSE ARRAY[''] END
+    INTO v_code
+    FROM runs_workersession s
+   WHERE s.id = p_session AND s.state = 'ALIVE' AND NOT s.draining AND p_version IN ('', s.version);
+  RETURN v_code;
+END $$;
+
 CREATE OR REPLACE FUNCTION trackside_assignment(p_run text) RETURNS SETOF trackside_assigned
 LANGUAGE sql STABLE AS $$
   SELECT r.id, r.task_id, l.token, l.attempt, r.payload, r.tags, r.is_test, r.queue, r.concurrency_key, r.priority,
@@ -19,18 +39,23 @@ $$;
 
 -- Take the head of one bucket for a session: ready row out, lease in, run DEQUEUED or (p_start) EXECUTING.
 -- The caller has made sure of room: it holds the bucket's lock and counted, or hands over its own lease.
--- Runs whose time to live passed before their first start are expired on the way. NULL when nothing is left.
+-- Runs whose time to live passed before their first start are expired on the way, those the code must not execute
+-- are put back. NULL when nothing is left.
 CREATE OR REPLACE FUNCTION trackside_take(p_bucket bigint, p_queue bigint, p_session text, p_start boolean,
-                                          p_pid integer)
+                                          p_pid integer, p_code trackside_code)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   v_run text;
   v_attempt integer;
   v_now timestamptz;
+  v_pin text := '';
 BEGIN
   LOOP
+    IF cardinality(p_code.pins) > 1 THEN
+      v_pin := trackside_turn_of(p_bucket, p_code.version);
+    END IF;
     DELETE FROM runs_ready WHERE run_id = (
-      SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
+      SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND pin = v_pin AND not_before IS NULL
        ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING run_id INTO v_run;
     IF v_run IS NULL THEN
@@ -43,8 +68,11 @@ BEGIN
            attempt_number = attempt_number + CASE WHEN p_start THEN 1 ELSE 0 END,
            started_at = coalesce(started_at, v_now),
            executed_at = CASE WHEN p_start THEN coalesce(executed_at, v_now) ELSE executed_at END,
-           reason = '', retry_at = NULL, updated_at = v_now
+           reason = '', retry_at = NULL, updated_at = v_now,
+           version = CASE WHEN p_start AND version = '' THEN p_code.version ELSE version END
      WHERE id = v_run AND status = 'QUEUED'
+       AND (version = '' OR version = p_code.version OR p_code.version = '')
+       AND (p_code.lacking = '' OR strpos(p_code.lacking, E'\n' || task_id || E'\n') = 0)
        AND (expires_at IS NULL OR expires_at > v_now OR started_at IS NOT NULL)
     RETURNING attempt_number + CASE WHEN p_start THEN 0 ELSE 1 END INTO v_attempt;
 
@@ -58,8 +86,31 @@ BEGIN
               v_now);
       RETURN v_run;
     END IF;
-    PERFORM trackside_expire(v_run);
+    PERFORM trackside_refuse(v_run, p_bucket, v_pin <> '');
   END LOOP;
+END $$;
+
+-- Whose turn it is in a bucket: the pin of the head that comes first, NULL when there is none.
+CREATE OR REPLACE FUNCTION trackside_turn_of(p_bucket bigint, p_version text) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT pin FROM (
+    (SELECT pin, sort_key, run_id FROM runs_ready WHERE bucket_id = p_bucket AND pin = '' AND not_before IS NULL
+      ORDER BY sort_key, run_id LIMIT 1)
+    UNION ALL
+    (SELECT pin, sort_key, run_id FROM runs_ready WHERE bucket_id = p_bucket AND pin = p_version AND not_before IS NULL
+      ORDER BY sort_key, run_id LIMIT 1)) head
+   ORDER BY sort_key, run_id LIMIT 1
+$$;
+
+-- A run whose ready row was taken and that was not to be had: expired, or back as due if it is for other code, so
+-- that promotion finds out for whose (runs.lifecycle.versions). One that was pinned here is looked at again after a
+-- second only, lest the two contradict each other without end.
+CREATE OR REPLACE FUNCTION trackside_refuse(p_run text, p_bucket bigint, p_pinned boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM trackside_expire(p_run);
+  INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
+  SELECT id, p_bucket, sort_key, clock_timestamp() + CASE WHEN p_pinned THEN interval '1 s' ELSE interval '0' END
+    FROM runs_run WHERE id = p_run AND status = 'QUEUED';
 END $$;
 
 -- A queued run whose time to live passed before its first start. The ready row is gone already.

@@ -1,15 +1,18 @@
 -- Where a worker that gave a slot back goes on: p_next 0 nowhere, 1 in the same bucket if it has room, else in any,
--- 2 in any. The run is started. NULL when there is none.
+-- 2 in any. The run is started, by code of p_version. NULL when there is none.
 CREATE OR REPLACE FUNCTION trackside_next(p_bucket bigint, p_queue bigint, p_session text, p_next integer,
-                                          p_pid integer)
+                                          p_pid integer, p_version text)
 RETURNS trackside_assigned LANGUAGE plpgsql AS $$
 DECLARE
   v_run text;
   v_work trackside_assigned;
+  v_code trackside_code;
 BEGIN
-  IF p_next > 0 AND NOT EXISTS (
-       SELECT 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' AND NOT draining) THEN
-    p_next := 0;
+  IF p_next > 0 THEN
+    v_code := trackside_code_of(p_session, p_version);
+    IF v_code.version IS NULL THEN
+      p_next := 0;
+    END IF;
   END IF;
   IF p_next = 1 AND EXISTS (
        SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused
@@ -18,12 +21,12 @@ BEGIN
                   < coalesce(q.override_limit, q.concurrency_limit))
           AND (q.total_limit IS NULL
                OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue) < q.total_limit)) THEN
-    v_run := trackside_take(p_bucket, p_queue, p_session, true, p_pid);
+    v_run := trackside_take(p_bucket, p_queue, p_session, true, p_pid, v_code);
   END IF;
   IF v_run IS NULL THEN
     PERFORM trackside_release(p_bucket, p_queue);
     IF p_next > 0 THEN
-      v_run := trackside_claim_one(p_session, true, p_pid);
+      v_run := trackside_claim_one(p_session, true, p_pid, v_code);
     END IF;
   END IF;
   SELECT a.* INTO v_work FROM trackside_assignment(v_run) a;
@@ -45,7 +48,7 @@ $$;
 -- Up to p_most runs of one bucket without a limit, DEQUEUED, for a worker that executes them one after the other.
 -- Their starts are not recorded yet: that is done with their ends, or once one of them turns out to be long.
 CREATE OR REPLACE FUNCTION trackside_take_many(p_bucket bigint, p_queue bigint, p_session text, p_most integer,
-                                               p_pid integer)
+                                               p_pid integer, p_code trackside_code)
 RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -55,7 +58,7 @@ DECLARE
 BEGIN
   -- MATERIALIZED: planned into the DELETE, the LIMIT might be counted anew for each row it looks at.
   WITH head AS MATERIALIZED (
-    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
+    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND pin = '' AND not_before IS NULL
      ORDER BY sort_key, run_id LIMIT p_most FOR UPDATE SKIP LOCKED),
   ready AS (
     DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
@@ -68,6 +71,8 @@ BEGIN
        SET status = 'DEQUEUED', started_at = coalesce(started_at, v_now), reason = '', retry_at = NULL,
            updated_at = v_now
      WHERE id = ANY (v_ready) AND status = 'QUEUED'
+       AND (version = '' OR version = p_code.version OR p_code.version = '')
+       AND (p_code.lacking = '' OR strpos(p_code.lacking, E'\n' || task_id || E'\n') = 0)
        AND (expires_at IS NULL OR expires_at > v_now OR started_at IS NOT NULL)
     RETURNING *),
   lease AS (
@@ -76,24 +81,24 @@ BEGIN
     RETURNING run_id, token, attempt)
   SELECT r.id::text, r.task_id::text, l.token::text, l.attempt, r.payload, r.tags, r.is_test, r.queue::text,
          r.concurrency_key::text, r.priority, r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine::text,
-         r.version::text, r.created_at, r.started_at, r.parent_id::text, r.root_id::text, r.replayed_from_id::text,
+         coalesce(nullif(r.version, ''), p_code.version)::text, r.created_at, r.started_at, r.parent_id::text, r.root_id::text, r.replayed_from_id::text,
          r.idempotency_key::text, r.idempotency_scope::text, r.metadata, r.waited_attempt = l.attempt, false,
          r.started_at < v_now
     FROM run r JOIN lease l ON l.run_id = r.id ORDER BY r.sort_key, r.id;
 
   GET DIAGNOSTICS v_taken = ROW_COUNT;
   IF v_taken < cardinality(v_ready) THEN
-    PERFORM trackside_expire(id) FROM unnest(v_ready) id;
+    PERFORM trackside_refuse(id, p_bucket, false) FROM unnest(v_ready) id;
   END IF;
 END $$;
 
--- Bodies of one bucket that returned, p_began to p_ended seconds ago, and what their worker does next: one commit.
+-- Bodies of one bucket that returned, executed by code of p_version p_began to p_ended seconds ago, and what their worker does next: one commit.
 -- A run that was asked to cancel becomes CANCELED. First a row with nothing but the id for each run whose lease was
 -- lost and whose end therefore does not count; then the next assignments: up to p_most of the same bucket where it
 -- has no limit, else one as trackside_next finds it.
 CREATE OR REPLACE FUNCTION trackside_turn(
   p_runs text[], p_tokens text[], p_outputs text[], p_began double precision[], p_ended double precision[],
-  p_next integer, p_most integer, p_pid integer)
+  p_next integer, p_most integer, p_pid integer, p_version text DEFAULT '')
 RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -102,6 +107,7 @@ DECLARE
   v_bucket bigint;
   v_queue bigint;
   v_session text;
+  v_code trackside_code;
 BEGIN
   WITH lease AS (
     DELETE FROM runs_lease l
@@ -115,7 +121,7 @@ BEGIN
            output = CASE WHEN cancel_requested_at IS NULL THEN l.output END,
            reason = CASE WHEN cancel_requested_at IS NULL THEN '' ELSE reason END,
            attempt_number = l.attempt, executed_at = coalesce(executed_at, l.began), finished_at = l.ended,
-           updated_at = v_now, done_token = l.token,
+           updated_at = v_now, done_token = l.token, version = coalesce(nullif(r.version, ''), p_version),
            usage_ms = usage_ms + (extract(epoch FROM l.ended - l.began) * 1000)::bigint
       FROM lease l WHERE r.id = l.run_id
     RETURNING r.id, r.status),
@@ -144,18 +150,20 @@ BEGIN
   END IF;
 
   IF p_next = 1 AND p_most > 1 AND EXISTS (
-       SELECT 1 FROM runs_queue q, runs_workersession s
+       SELECT 1 FROM runs_queue q
         WHERE q.id = v_queue AND NOT q.paused AND q.total_limit IS NULL
-          AND coalesce(q.override_limit, q.concurrency_limit) IS NULL
-          AND s.id = v_session AND s.state = 'ALIVE' AND NOT s.draining) THEN
-    RETURN QUERY SELECT a.* FROM trackside_take_many(v_bucket, v_queue, v_session, p_most, p_pid) a;
-    IF FOUND THEN
-      RETURN;
+          AND coalesce(q.override_limit, q.concurrency_limit) IS NULL) THEN
+    v_code := trackside_code_of(v_session, p_version);
+    IF cardinality(v_code.pins) = 1 THEN
+      RETURN QUERY SELECT a.* FROM trackside_take_many(v_bucket, v_queue, v_session, p_most, p_pid, v_code) a;
+      IF FOUND THEN
+        RETURN;
+      END IF;
     END IF;
   END IF;
   IF cardinality(v_ended) > 1 THEN  -- it has got a limit meanwhile, and one run takes the place of several
     PERFORM trackside_release(v_bucket, v_queue);
   END IF;
-  RETURN QUERY SELECT a.* FROM trackside_next(v_bucket, v_queue, v_session, p_next, p_pid) a
+  RETURN QUERY SELECT a.* FROM trackside_next(v_bucket, v_queue, v_session, p_next, p_pid, p_version) a
                 WHERE a.run_id IS NOT NULL;
 END $$;
