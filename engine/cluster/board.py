@@ -5,17 +5,14 @@ process keeps none of them.
 """
 
 import ctypes
-import fcntl
 import mmap
 import os
-import tempfile
 import time
-import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from engine.cluster.locks import Locks
 from engine.leftout import LeftOut
 from runs.lifecycle.store import Done
 
@@ -240,30 +237,6 @@ class Head(ctypes.Structure):
         #: Of the code that new runs are taken for.
         ("version", ctypes.c_char * VERSION),
     ]
-
-
-class Locks:
-    """One lock for each slot, which the kernel opens when the process that holds it ends.
-
-    It decides who has the runs a worker took and has not started: the worker or somebody who takes
-    them away. `multiprocessing`'s locks stay closed when their holder is killed.
-    """
-
-    def __init__(self) -> None:
-        with tempfile.TemporaryFile() as file:
-            self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._descriptor)
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    @contextmanager
-    def held(self, index: int) -> Iterator[None]:
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, index)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, index)
 
 
 class Board:

@@ -11,7 +11,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from engine.cluster.board import OUTPUT, TOGETHER, Board, Locks, Slot
+from engine.cluster.board import OUTPUT, TOGETHER, Board, Slot
+from engine.cluster.locks import Locks
 from runs import conf
 from runs.lifecycle import attempts, store
 

@@ -66,12 +66,13 @@ def since(version: str, now: datetime) -> datetime:
     return earliest or now
 
 
-@transaction.atomic
 def register(session_id: str, version: str, task_ids: Iterable[str]) -> None:
     """The workers of a session have these tasks, and start runs with this version from now on.
 
-    Writes nothing when nothing changed.
+    Writes nothing when nothing changed. Without a session nothing is known of a cluster.
     """
+    if not session_id:
+        return
     session = living().filter(pk=session_id).defer("workers").first()
     tasks = json.dumps(sorted(set(task_ids)))
     if session is None or (session.version, session.tasks) == (version, tasks):
@@ -79,8 +80,9 @@ def register(session_id: str, version: str, task_ids: Iterable[str]) -> None:
     changes: dict[str, Any] = {"tasks": tasks}
     if session.version != version:
         changes |= {"version": version, "version_at": since(version, timezone.now())}
-    living().filter(pk=session_id).update(**changes)
-    compare()
+    with transaction.atomic():
+        living().filter(pk=session_id).update(**changes)
+        compare()
 
 
 def compare() -> int:

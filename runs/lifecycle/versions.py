@@ -140,8 +140,8 @@ def _release_some() -> int:
 
 
 def pinned() -> QuerySet[Ready]:
-    """Claimable runs that are kept for one version."""
-    return Ready.objects.filter(PINNED, not_before__isnull=True)
+    """Runs that are kept for one version; all of them are claimable."""
+    return Ready.objects.filter(PINNED)
 
 
 def _announce() -> None:

@@ -13,14 +13,14 @@ CREATE TYPE trackside_assigned AS (
 DROP TYPE IF EXISTS trackside_code CASCADE;
 CREATE TYPE trackside_code AS (version text, lacking text, pins text[]);
 
--- That of a living session; NULL when it is to take nothing, or is said to run p_version and no longer does.
+-- That of a living session (what is pinned is claimable, so nothing tempts the planner to another index); NULL when it is to take nothing, or is said to run p_version and no longer does.
 CREATE OR REPLACE FUNCTION trackside_code_of(p_session text, p_version text DEFAULT '') RETURNS trackside_code
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   v_code trackside_code;
 BEGIN
-  SELECT s.version, s.lacking, CASE WHEN EXISTS (
-           SELECT 1 FROM runs_ready r WHERE r.pin > '' AND r.pin = s.version AND r.not_before IS NULL)
+  SELECT s.version, s.lacking,
+         CASE WHEN EXISTS (SELECT 1 FROM runs_ready r WHERE r.pin > '' AND r.pin = s.version)
          THEN ARRAY['', s.version::text] ELSE ARRAY[''] END
     INTO v_code
     FROM runs_workersession s
