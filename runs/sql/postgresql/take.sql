@@ -13,7 +13,8 @@ CREATE TYPE trackside_assigned AS (
 DROP TYPE IF EXISTS trackside_code CASCADE;
 CREATE TYPE trackside_code AS (version text, lacking text, pins text[]);
 
--- That of a living session (what is pinned is claimable, so nothing tempts the planner to another index); NULL when it is to take nothing, or is said to run p_version and no longer does.
+-- That of a living session; NULL when it is to take nothing, or is said to run p_version and no longer does. What is
+-- pinned is always claimable: not asking for that leaves the planner no other index.
 CREATE OR REPLACE FUNCTION trackside_code_of(p_session text, p_version text DEFAULT '') RETURNS trackside_code
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
