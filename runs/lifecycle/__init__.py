@@ -25,6 +25,7 @@ from runs.lifecycle.queues import (
 from runs.lifecycle.replaying import KEEP, Keep, replay
 from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
+from runs.lifecycle.unlocking import unlock
 
 __all__ = [
     "KEEP",
@@ -52,6 +53,7 @@ __all__ = [
     "time_out_due",
     "trigger",
     "trigger_many",
+    "unlock",
     "unpark",
     "unpark_forgotten",
     "update_metadata",

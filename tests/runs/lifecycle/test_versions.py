@@ -7,9 +7,11 @@ from django.db import connection
 from django.utils import timezone
 
 from runs import conf, lifecycle
+from runs.errors import IllegalTransition, NotFound
 from runs.lifecycle import attempts, fleet, sessions, versions
 from runs.lifecycle.store import Done, Next
-from runs.models import Event, EventKind, Ready, Run, SessionState, WorkerSession
+from runs.models import AuditLog, Event, EventKind, Ready, Run, SessionState, WorkerSession
+from runs.reads import gates
 from runs.states import RunStatus
 from tests.support.factories import (
     ERROR,
@@ -453,3 +455,50 @@ def test_what_is_parked_by_a_worker_waits_unless_another_has_it(old, new):
     start(again)
     finish(attempts.park(*again.lease, "No such task."))
     assert again.run.status == S.PENDING_VERSION
+
+
+# -- unlocked by hand -----------------------------------------------------------------------------
+
+
+def test_a_person_lets_a_parked_run_go_on(old, new):
+    run = trigger(version="next")
+    assert claimed(new) == []
+    assert lifecycle.unlock(run.pk, actor="user:ada").status == S.QUEUED
+    assert [one.run_id for one in claim(new)] == [run.pk]
+    assert moved(run.pk) == ["Unlocked from version next."]
+    assert AuditLog.objects.get().action == "run.unlock"
+
+
+def test_and_one_that_is_kept_for_a_busy_version(old, new):
+    run = retried(old)
+    assert claimed(new) == []
+    lifecycle.unlock(run.pk, actor="user:ada")
+    assert [one.run_id for one in claimed(new)] == [run.pk]
+
+
+def test_only_what_does_not_execute_and_is_locked(old):
+    one = started(old)
+    for run_id in (one.run_id, trigger().pk):
+        with pytest.raises(IllegalTransition):
+            lifecycle.unlock(run_id, actor="user:ada")
+    with pytest.raises(NotFound):
+        lifecycle.unlock("run_none", actor="user:ada")
+
+
+def test_a_page_says_what_it_waits_for(old, new):
+    def sentences(run):
+        found = gates.gates(Run.objects.get(pk=run.pk), timezone.now())
+        return [(gate.open, gate.sentence) for gate in found if gate.name == "version"]
+
+    plain, asked, absent = trigger(), trigger(version="old"), trigger(version="next")
+    assert sentences(plain) == []
+    assert sentences(asked) == [
+        (True, "It is triggered for version old; 1 of 2 connected clusters runs it.")
+    ]
+    assert sentences(absent) == [
+        (False, "It is triggered for version next, which no cluster runs.")
+    ]
+    claimed(old, 4)
+    assert sentences(absent) == [
+        (False, "It was triggered for version next, which no cluster runs.")
+    ]
