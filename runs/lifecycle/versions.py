@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from runs import conf, signals
 from runs.lifecycle.fleet import Fleet
-from runs.lifecycle.transition import move, note, skip_locked
-from runs.models import EventKind, Ready, Run
+from runs.lifecycle.transition import skip_locked
+from runs.models import Event, EventKind, Ready, Run
 from runs.states import RunStatus
 
 SYSTEM = "system"
@@ -49,23 +49,24 @@ def settle(run_ids: Sequence[str]) -> None:
         return
     if fleet.is_uniform:
         runs = runs.exclude(version__in=("", fleet.sessions[0].version))
-    pins: dict[str, list[str]] = defaultdict(list)
+    ways: dict[Way, list[Run]] = defaultdict(list)
     for run in runs:
-        pins[_sent(run, way(run, fleet), fleet)].append(run.pk)
-    pins.pop("", None)
-    for pin, ids in pins.items():
-        Ready.objects.filter(pk__in=ids).update(pin=pin)
-    if pins:
+        ways[way(run, fleet)].append(run)
+    for found, those in ways.items():
+        _send(found, those, fleet)
+    if any(found.pin for found in ways):
         transaction.on_commit(_announce)
 
 
-def _sent(run: Run, found: Way, fleet: Fleet) -> str:
-    """Write where one run goes; the pin it gets."""
+def _send(found: Way, runs: Sequence[Run], fleet: Fleet) -> None:
+    """Write where these runs go, all of them the same way."""
+    ids = [run.pk for run in runs]
     if found.parked:
-        _park(run, found.parked)
-    elif found.to:
-        _go_on_with(run, found.to, fleet)
-    return found.pin
+        _park(ids, found.parked)
+    if found.to:
+        _go_on_with(runs, found.to, fleet)
+    if found.pin:
+        Ready.objects.filter(pk__in=ids).update(pin=found.pin)
 
 
 def way(run: Run, fleet: Fleet) -> Way:
@@ -90,32 +91,39 @@ def _why_not(run: Run, fleet: Fleet) -> str:
     return f"{asked} version {run.version}, which no cluster runs{strict}."
 
 
-def _park(run: Run, reason: str) -> None:
-    Ready.objects.filter(pk=run.pk).delete()
-    move(
-        run.pk,
-        RunStatus.PENDING_VERSION,
-        EventKind.PARKED,
-        actor=SYSTEM,
-        reason=reason,
-        only_from=frozenset({RunStatus.QUEUED}),
-        expires_at=None,
+def _park(ids: Sequence[str], reason: str) -> None:
+    """Nobody can move them meanwhile: whoever wants to looks for their ready rows first."""
+    now, parked = timezone.now(), RunStatus.PENDING_VERSION
+    Ready.objects.filter(pk__in=ids).delete()
+    Run.objects.filter(pk__in=ids, status=RunStatus.QUEUED).update(
+        status=parked, reason=reason, expires_at=None, updated_at=now
+    )
+    facts = {"kind": EventKind.PARKED, "status": parked, "actor": SYSTEM, "reason": reason}
+    Event.objects.bulk_create(Event(run_id=run_id, at=now, **facts) for run_id in ids)
+
+
+def _go_on_with(runs: Sequence[Run], version: str, fleet: Fleet) -> None:
+    """Lock them to another version, and say so in their history."""
+    now = timezone.now()
+    Run.objects.filter(pk__in=[run.pk for run in runs]).update(version=version, updated_at=now)
+    Event.objects.bulk_create(
+        Event(
+            run_id=run.pk,
+            kind=EventKind.MOVED,
+            status=RunStatus.QUEUED,
+            actor=SYSTEM,
+            reason=f"{_why_left(run, fleet)}; it goes on with {version}.",
+            data=json.dumps({"from": run.version, "to": version}),
+            at=now,
+        )
+        for run in runs
     )
 
 
-def _go_on_with(run: Run, version: str, fleet: Fleet) -> None:
-    """Lock it to another version, and say so in its history."""
-    old = f"Version {run.version}"
-    why = f"{old} has no task “{run.task_id}”" if fleet.runs(run.version) else f"{old} is gone"
-    note(
-        run.pk,
-        EventKind.MOVED,
-        run.status,
-        actor=SYSTEM,
-        reason=f"{why}; it goes on with {version}.",
-        data=json.dumps({"from": run.version, "to": version}),
-    )
-    Run.objects.filter(pk=run.pk).update(version=version, updated_at=timezone.now())
+def _why_left(run: Run, fleet: Fleet) -> str:
+    if fleet.runs(run.version):
+        return f"Version {run.version} has no task “{run.task_id}”"
+    return f"Version {run.version} is gone"
 
 
 def release_pins() -> int:
@@ -129,6 +137,8 @@ def release_pins() -> int:
 
 
 def _release_some() -> int:
+    if not pinned().exists():
+        return 0
     running = {one.version for one in Fleet.now().sessions}
     stuck = pinned().exclude(pin__in=running)
     if not stuck.exists():

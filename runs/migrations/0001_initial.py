@@ -236,7 +236,7 @@ class Migration(migrations.Migration):
                 ('pin', models.CharField(blank=True, db_default='', default='', max_length=64)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'pin', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('pin__gt', '')), fields=['pin'], name='ready_pinned'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due')],
+                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'pin', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('pin__gt', '')), fields=['pin', 'bucket_id', 'sort_key', 'run_id'], name='ready_pinned'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due')],
             },
         ),
         migrations.CreateModel(

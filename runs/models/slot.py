@@ -35,8 +35,12 @@ class Ready(models.Model):
                 name="ready_head",
                 condition=Q(not_before__isnull=True),
             ),
-            # claim: is anything pinned to this version? housekeeping: to one that is gone?
-            models.Index(fields=["pin"], name="ready_pinned", condition=Q(pin__gt="")),
+            # claim: is anything pinned to this version, and its head; housekeeping: to one that is gone?
+            models.Index(
+                fields=["pin", "bucket_id", "sort_key", "run_id"],
+                name="ready_pinned",
+                condition=Q(pin__gt=""),
+            ),
             # promotion of delays and retries that are due
             models.Index(
                 fields=["not_before"], name="ready_due", condition=Q(not_before__isnull=False)

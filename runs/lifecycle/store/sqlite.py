@@ -27,6 +27,9 @@ from runs.lifecycle.store.base import (
 )
 from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
 
+#: Runs one claim puts back or expires before it lets go of the database.
+MOST_REFUSED = 100
+
 
 class Code(NamedTuple):
     """What is to execute what is taken: see `trackside_code`."""
@@ -122,8 +125,11 @@ class SqliteStore(Store):
 
     def claim_one(self, session_id: str, code: Code, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""
+        passed = set()
         while found := self.rows(sql.OPEN_BUCKET, (code.version,)):
             bucket, queue, limit, total = found[0]
+            if bucket in passed:
+                return None
             if total is not None and self.held("queue_id", queue) >= total:
                 self.rows(sql.QUEUE_FULL, (queue,))
                 continue
@@ -136,6 +142,8 @@ class SqliteStore(Store):
                 full = limit is not None and held + 1 >= limit
                 self.rows(sql.SERVED, (time.time_ns() // 1000, full, bucket))
                 return claim
+            passed.add(bucket)
+            self.rows(sql.SERVED, (time.time_ns() // 1000, False, bucket))
         return None
 
     def held(self, column: str, value: int) -> int:
@@ -146,7 +154,10 @@ class SqliteStore(Store):
         self, bucket: int, queue: int, session_id: str, code: Code, *, start: bool, pid: int
     ) -> Claim | None:
         """See `trackside_take`."""
-        while found := self.rows(sql.HEAD, (bucket, "", bucket, code.version)):
+        for _ in range(MOST_REFUSED):
+            found = self.rows(sql.HEAD, (bucket, "", bucket, code.version))
+            if not found:
+                break
             (run_id, pin), at = found[0], sql.now()
             status = RunStatus.EXECUTING if start else RunStatus.DEQUEUED
             fits = (start, code.version, run_id, code.version, code.version, code.lacking)

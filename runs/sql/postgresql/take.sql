@@ -51,7 +51,7 @@ DECLARE
   v_now timestamptz;
   v_pin text := '';
 BEGIN
-  LOOP
+  FOR i IN 1..100 LOOP  -- what is left is for the next claim: this one holds locks
     IF cardinality(p_code.pins) > 1 THEN
       v_pin := trackside_turn_of(p_bucket, p_code.version);
     END IF;
@@ -89,6 +89,7 @@ BEGIN
     END IF;
     PERFORM trackside_refuse(v_run, p_bucket, v_pin <> '');
   END LOOP;
+  RETURN NULL;
 END $$;
 
 -- Whose turn it is in a bucket: the pin of the head that comes first, NULL when there is none.
