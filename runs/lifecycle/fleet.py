@@ -46,6 +46,10 @@ class Fleet:
     def runs(self, version: str) -> bool:
         return any(one.version == version for one in self.sessions)
 
+    def is_coming(self, version: str) -> bool:
+        """Whether clusters of this version are only just importing their tasks."""
+        return self.runs(version) and all(one.version != version for one in self.prepared)
+
     def pin(self, version: str) -> str:
         """What keeps a run for this version; empty where there is no other."""
         return "" if all(one.version == version for one in self.sessions) else version

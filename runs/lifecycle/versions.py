@@ -72,7 +72,7 @@ def _send(found: Way, runs: Sequence[Run], fleet: Fleet) -> None:
 def way(run: Run, fleet: Fleet) -> Way:
     """To the version it is locked to; where nobody runs that, to the newest that has its task."""
     able = fleet.able(run.task_id)
-    if run.version in able:
+    if run.version in able or fleet.is_coming(run.version):
         return Way(pin=fleet.pin(run.version))
     if run.version and (run.version_asked or conf.get("STRICT_VERSIONS")):
         return Way(parked=_why_not(run, fleet))

@@ -90,7 +90,7 @@ def test_a_run_that_waits_across_a_deploy_resumes_on_its_code(site):
 
 def test_new_code_under_a_cluster_replaces_its_workers(site):
     folder = written(site.home, "tasks", "old")
-    cluster = site.cluster(2, folder)
+    cluster = site.cluster(3, folder)
     before = WorkerSession.objects.get().version
     tokens = wait.create_token(), wait.create_token()
     run_id = site.trigger("long", {"one": tokens[0].id, "two": tokens[1].id})
@@ -100,9 +100,10 @@ def test_new_code_under_a_cluster_replaces_its_workers(site):
     eventually(begun.exists)
     written(site.home, "tasks", "new")
     busy = eventually(lambda: Lease.objects.get(pk=held).pid)
-    (idle,) = set(cluster.named("worker")) - {busy}
-    kill(idle, signal.SIGKILL)
+    killed, idle = set(cluster.named("worker")) - {busy}
+    kill(killed, signal.SIGKILL)
     eventually(lambda: WorkerSession.objects.get().version != before)
+    eventually(lambda: idle not in cluster.named("worker"))
     assert outputs(site, [site.trigger("short")]) == ["new"]
     until.touch()
     assert outputs(site, [held]) == ["old"]

@@ -245,6 +245,16 @@ def test_it_goes_to_the_newest_of_several(old, new):
     assert [one.run_id for one in claim(newest)] == [run.pk]
 
 
+def test_a_version_whose_cluster_starts_anew_is_waited_for(old, new):
+    run = retried(old)
+    sessions.close(old.pk)
+    again = session(version="old")
+    assert claimed(new) == []
+    assert moved(run.pk) == []
+    fleet.register(again.pk, "old", ["send"])
+    assert [one.run_id for one in claim(again)] == [run.pk]
+
+
 def test_while_nobody_runs_anything_it_waits(old):
     run = retried(old)
     sessions.close(old.pk)
