@@ -31,6 +31,8 @@ FIELDS = [
     "machine",
     "priority",
     "tags",
+    "webhook",
+    "webhook_path",
     "failure_hooks",
     "cancel_hooks",
     "version",
@@ -105,16 +107,20 @@ def healthy_row(task: Definition[Any, Any], version: str) -> Task:
         machine=options.machine or conf.get("MACHINE"),
         priority=task.priority,
         tags=json.dumps(task.tags),
+        webhook=task.webhook.to_json() if task.webhook else "",
+        webhook_path=task.webhook.path if task.webhook else "",
         failure_hooks=hooked.fires_on_failure,
         cancel_hooks=hooked.fires_on_cancel,
         version=version,
     )
 
 
-def key_path(task: Definition[Any, Any]) -> dict[str, str]:
-    """The place of the concurrency key in the payload, for those who cannot call a function."""
+def key_path(task: Definition[Any, Any]) -> dict[str, Any]:
+    """The place of the concurrency key in the payload, or that a function has to be called for it."""
     key = task.concurrency_key
-    return {"concurrency_key": key} if isinstance(key, str) else {}
+    if key is None:
+        return {}
+    return {"concurrency_key": key} if isinstance(key, str) else {"computed_key": True}
 
 
 def broken_row(task_id: str, file: BrokenFile, version: str, before: Task | None) -> Task:

@@ -41,6 +41,11 @@ def is_outdated(here: Place) -> bool:
     return bool(here.slot.version != here.board.head.version)
 
 
+def locked(here: Place, work: store.Assignment) -> store.Assignment:
+    """What is executed now, with the version its first start locks it to."""
+    return work if work.version else work._replace(version=here.slot.version.decode())
+
+
 def is_to_be_replaced(slot: Slot, version: bytes) -> bool:
     """Whether a worker has nothing to do and is not to get anything any more."""
     return bool(slot.state == State.FREE and slot.version != version)

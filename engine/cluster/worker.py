@@ -28,7 +28,7 @@ from engine.cluster.processes import (
 from engine.execution import capture, executor, interrupts
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
-from engine.registry import DuplicateTaskIds
+from engine.registry import ConflictingTasks
 from runs import conf
 from runs.lifecycle import attempts, store
 from runs.states import RunStatus
@@ -62,7 +62,7 @@ def begin(**_: Any) -> None:
     capture.let_pass()
     try:
         reload.take_up(here, discovery.discover(here.board.left_out, here.slot.announce))
-    except DuplicateTaskIds as error:
+    except ConflictingTasks as error:
         log.error("%s", error)
         os._exit(MISCONFIGURED)
     records.insisting(here, lambda opened: opened.warm_up())
@@ -139,7 +139,7 @@ def work_off(here: Place, run_id: str, token: str) -> None:
         records.insisting(here, lambda opened: reload.refuse(opened, run_id, token))
         leave(here)
     budget = Budget()
-    begin_with(here, records.started(here, run_id, token))
+    begin_with(here, records.claimed(here, run_id, token))
     while (work := entered(here)) is not None:
         ending, damage = attempt(here, work)
         if damage:
@@ -171,7 +171,7 @@ def entered(here: Place) -> store.Assignment | None:
             # Whoever lost it may have lost it to this very run: its start has to be seen.
             work = records.started(here, work.run_id, work.token)
         if work is not None:
-            here.work = work
+            here.work = work = reload.locked(here, work)
             lease = work.run_id, work.token
             here.began = 0
             here.slot.assign(*lease, work.attempt, State.RUNNING, begun=work.begun)

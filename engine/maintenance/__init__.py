@@ -4,11 +4,16 @@ import random
 import time
 from collections.abc import Callable
 
+from engine.maintenance.keys import prune_keys
+from engine.maintenance.loglines import prune_log_lines
+from engine.maintenance.mender import Mender
+from engine.maintenance.pruner import Pruner
 from engine.maintenance.reaper import Reaper
+from engine.maintenance.ticks import prune_ticks
 from runs import conf, lifecycle
 from runs.lifecycle import fleet, versions
 
-HOUR = 3600.0
+MINUTE, HOUR = 60.0, 3600.0
 
 
 class Housekeeping:
@@ -26,7 +31,12 @@ class Housekeeping:
             (min(sweep, 1.0), versions.release_pins),
             (sweep, fleet.compare),
             (sweep * 12, lifecycle.unpark_forgotten),
-            (HOUR, lifecycle.open_log_months),
+            (sweep * 6, Mender().mend),
+            (sweep, Pruner().prune),
+            (MINUTE, prune_keys),
+            (MINUTE, prune_ticks),
+            (MINUTE, prune_log_lines),
+            (HOUR, lifecycle.open_months),
         ]
         self.due = [0.0] * len(self.duties)
 

@@ -19,6 +19,7 @@ from django.db import connections
 from django.utils import timezone
 
 from engine.runtime import Launch, Launched
+from engine.sdk import spans
 from engine.sdk.blocking import blocking
 from engine.sdk.errors import Suspend
 from runs.journal import Entry, Pause, Remembered, Target
@@ -85,6 +86,7 @@ class Call:
             status=status,
             started_at=facts.pop("started_at", now),
             args=args[:SHOWN_ARGS],
+            span=spans.innermost_id(),
             args_hash="" if self.args is None else hashlib.sha256(args.encode()).hexdigest(),
             finished_at=None if status == EntryStatus.PENDING else now,
             **facts,
@@ -138,6 +140,8 @@ class Replay:
         entry = self._known.get(key)
         self._reached.add(key)
         if entry is None or entry.position >= self._end:
+            if self.is_repeating and entry is not None:
+                spans.waited(entry)
             self.is_repeating = False
         position = len(memory.entries) + len(self._reached)
         call = Call(self, kind, name, ordinal, position, args, entry)

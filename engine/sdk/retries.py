@@ -11,6 +11,8 @@ from engine.sdk.cancellation import CancelSignal
 from engine.sdk.context import current
 from engine.sdk.errors import AbortTaskRunError
 from engine.sdk.machines import preset_name
+from engine.sdk.spans import opened
+from engine.sdk.tracer import Entered, Span
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import ALIASES, Kind, RetryPolicy
@@ -116,34 +118,58 @@ class Tries:
     def __init__(self, function: Callable[..., Any], policy: RetryPolicy) -> None:
         self._function, self._policy, self._number = function, policy, 0
         self._wants = _wanted(function)
+        name = str(getattr(function, "__name__", type(function).__name__))
+        self._name = "on_throw" if name == "<lambda>" else name
 
     def begin(self) -> Any:
         """Plain calls to their end; the rest of an `async` one as a coroutine."""
         while True:
+            entered = Entered(self._span())
             try:
                 answer = self._call()
-            except Exception as error:
+            except BaseException as error:
+                entered.leave(error)
                 pause(self._delay(error))
-            else:
-                return self._finish(answer) if inspect.isawaitable(answer) else answer
+                continue
+            if inspect.isawaitable(answer):
+                entered.step_out()
+                return self._finish(answer, entered.span)
+            entered.leave(None)
+            return answer
 
-    async def _finish(self, answer: Awaitable[Any]) -> Any:
+    async def _finish(self, answer: Awaitable[Any], span: Span) -> Any:
         while True:
+            entered = Entered(span)
             try:
-                return await answer
-            except Exception as error:
+                result = await answer
+            except BaseException as error:
+                entered.leave(error)
                 await asyncio.sleep(self._delay(error))
+            else:
+                entered.leave(None)
+                return result
+            span = self._span()
             answer = self._call()
+
+    def _span(self) -> Span:
+        number, most = self._number + 1, self._policy.max_attempts
+        facts = {"try": number, "max_attempts": most}
+        return opened(f"{self._name}, try {number} of {most}", "try", facts)
 
     def _call(self) -> Any:
         self._number += 1
         facts = {"attempt": self._number, "max_attempts": self._policy.max_attempts}
         return self._function(**{name: facts[name] for name in self._wants})
 
-    def _delay(self, error: Exception) -> float:
+    def _delay(self, error: BaseException) -> float:
         """Seconds until the next try; raises the error when there is none."""
         delay = self._policy.delay(self._number)
-        if delay is None or is_abort(error) or not self._policy.allows(error):
+        if (
+            delay is None
+            or not isinstance(error, Exception)
+            or is_abort(error)
+            or not self._policy.allows(error)
+        ):
             raise error
         return delay
 

@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from engine.runtime import TokenWish, installed
 from engine.sdk.durable import active, here
+from engine.sdk.handles import Handle
 from engine.sdk.options import tag_tuple
 from engine.sdk.replay import Call, Replay
 from engine.sdk.results import First, Over, Result, TokenResult, run_result, token_result
 from engine.sdk.schemas import schema_of
-from engine.sdk.tasks import Handle, payload_text
+from engine.sdk.tasks import payload_text
 from engine.sdk.tokens import Token, token_id
 from runs.durations import seconds
 from runs.errors import InvalidOption

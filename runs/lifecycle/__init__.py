@@ -4,7 +4,8 @@ from runs.lifecycle.annotating import add_tags, update_metadata
 from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.firing import fire_due
-from runs.lifecycle.logs import open_log_months
+from runs.lifecycle.mending import mend_waiting
+from runs.lifecycle.months import drop_months, open_months, prune_lines
 from runs.lifecycle.moving import (
     expire_due,
     next_due,
@@ -23,6 +24,7 @@ from runs.lifecycle.queues import (
     set_limits,
 )
 from runs.lifecycle.replaying import KEEP, Keep, replay
+from runs.lifecycle.retention import prune_batches, prune_keys, prune_runs, prune_ticks
 from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
 from runs.lifecycle.unlocking import unlock
@@ -36,16 +38,23 @@ __all__ = [
     "add_tags",
     "cancel",
     "cancel_orphans",
+    "drop_months",
     "expire_due",
     "expire_overrides",
     "fire_due",
+    "mend_waiting",
     "next_due",
-    "open_log_months",
+    "open_months",
     "override_limit",
     "pause",
     "promote_due",
+    "prune_batches",
     "prune_buckets",
     "prune_debounced",
+    "prune_keys",
+    "prune_lines",
+    "prune_runs",
+    "prune_ticks",
     "replay",
     "reset_limit",
     "resume",

@@ -39,6 +39,9 @@ class TriggerOptions:
     #: Its parent waits for its end.
     awaited: bool = False
     batch_id: str | None = None
+    #: Where the caller is in its trace (`runs.tracing`).
+    traceparent: str | None = None
+    tracestate: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

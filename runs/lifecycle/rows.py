@@ -143,6 +143,8 @@ class Plan:
             "version_asked": bool(options.version),
             "schedule_id": options.schedule_id,
             "debounce": options.debounce.text if options.debounce else None,
+            "traceparent": options.traceparent,
+            "tracestate": options.tracestate,
         }
 
     def _placed(self, now: datetime) -> dict[str, Any]:

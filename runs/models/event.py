@@ -71,6 +71,8 @@ class LogLine(models.Model):
     level = models.SmallIntegerField()
     logger = models.CharField(max_length=128)
     message = models.TextField()
+    #: The innermost span it was written in; empty: none but the attempt's.
+    span_id = models.CharField(max_length=16, blank=True, default="")
     at = models.DateTimeField()
 
     class Meta:

@@ -19,6 +19,7 @@ class Source(models.TextChoices):
     CLI = "cli", "Command line"
     REPLAY = "replay", "Replay"
     SCHEDULE = "schedule", "Schedule"
+    WEBHOOK = "webhook", "Webhook"
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -92,6 +93,10 @@ class Run(models.Model):
     #: JSON `{"key", "delay", "mode", "max_delay"?}` of a debounced trigger.
     debounce = models.TextField(null=True)  # noqa: DJ001
 
+    #: Who called, in a trace that spans several services (W3C Trace Context); None: nobody said.
+    traceparent = models.CharField(max_length=55, null=True)  # noqa: DJ001
+    tracestate = models.TextField(null=True)  # noqa: DJ001
+
     parent_id = IdField(max_length=30, null=True)
     root_id = IdField(max_length=30, null=True)
     depth = models.IntegerField(default=0)
@@ -160,6 +165,12 @@ class Run(models.Model):
                 fields=["replayed_from_id"],
                 name="run_by_origin",
                 condition=Q(replayed_from_id__isnull=False),
+            ),
+            # runs of a batch
+            models.Index(
+                fields=["batch_id", "id"],
+                name="run_by_batch",
+                condition=Q(batch_id__isnull=False),
             ),
             # list by schedule; is a run of this schedule open?
             models.Index(

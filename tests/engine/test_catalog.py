@@ -3,12 +3,13 @@ import json
 import pytest
 from django.utils import timezone
 
-from engine import catalog, queue, retry
+from engine import catalog, queue, retry, webhook
 from engine.discovery import BrokenFile, Catalog
 from engine.sdk.tasks import define
 from runs import lifecycle
 from runs.lifecycle import sessions
 from runs.models import Queue, Run, Source, Task, WorkerSession
+from runs.webhooks import Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -149,3 +150,27 @@ def test_a_session_knows_the_tasks_of_its_code():
     catalog.register(Catalog((defined("charge"),), (broken,), "v1"), session.pk)
     session.refresh_from_db()
     assert session.tasks == '["charge"]'
+
+
+def test_a_webhook_stands_in_the_row_and_goes_with_the_code():
+    hook = webhook.github("pushes", secret="HOOK")
+    register(defined("pushed", webhook=hook))
+    row = Task.objects.get()
+    assert (row.webhook_path, Webhook.from_json(row.webhook)) == ("pushes", hook)
+    register(defined("pushed"))
+    row.refresh_from_db()
+    assert (row.webhook_path, row.webhook) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("key", "stored"),
+    [
+        (None, {}),
+        ("$.id", {"concurrency_key": "$.id"}),
+        (lambda payload: "k", {"computed_key": True}),
+    ],
+)
+def test_says_where_the_concurrency_key_comes_from(key, stored):
+    register(defined("keyed", concurrency_key=key))
+    config = json.loads(Task.objects.get().config)
+    assert {name: config[name] for name in config if "key" in name} == stored

@@ -1,7 +1,7 @@
 """What a store does, and the values that go in and out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -53,6 +53,9 @@ class Assignment(NamedTuple):
     idempotency_key: str | None
     idempotency_scope: str
     metadata: str | None
+    traceparent: str | None
+    tracestate: str | None
+    batch_id: str | None
     #: Its attempt comes back from a wait.
     resumed: bool
     #: Its start is recorded: it is EXECUTING.
@@ -237,6 +240,10 @@ class Store(ABC):
         """Whether a bucket with room has a due run for our version (a claim may have met locked rows)."""
 
     @abstractmethod
+    def assigned(self, run_id: str, token: str) -> Assignment | None:
+        """What a claim is for; None when its lease is lost."""
+
+    @abstractmethod
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
     ) -> Assignment | None:
@@ -247,11 +254,11 @@ class Store(ABC):
         """
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
-        """COMPLETED for runs of one bucket, and the next ones.
+        """COMPLETED, and the next runs.
 
-        Where a commit costs more than its statements all of this is one, and up to `most` of the
-        same bucket come, if that has no limit, with `begun` false: their starts are recorded with
-        their ends. Otherwise one comes, begun.
+        Where a commit costs more than its statements all of this is one, and up to `most` come with
+        `begun` false: their starts are recorded with their ends. They are of the same bucket if that
+        has no limit, else one of each of several. Otherwise one comes, begun.
         """
         *others, last = done
         lost = [one.run_id for one in others if not self.finish(completed(*one[:3])).won]
@@ -283,7 +290,7 @@ class Store(ABC):
         """Seconds the attempt executed before its last wait."""
 
     @abstractmethod
-    def targets(self, ids: Sequence[str]) -> dict[str, Target]:
+    def targets(self, ids: Collection[str]) -> dict[str, Target]:
         """How these runs and tokens stand."""
 
     @abstractmethod

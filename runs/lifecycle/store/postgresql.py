@@ -1,9 +1,8 @@
 """PostgreSQL: one prepared call of a server-side function for each verb."""
 
-import json
 import time
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -23,7 +22,7 @@ from runs.lifecycle.store.base import (
     Store,
     Turn,
 )
-from runs.lifecycle.store.postgresql_waits import PostgresWaits
+from runs.lifecycle.store.postgresql_waits import PostgresWaits, document
 from runs.lifecycle.store.prepared import Parameter, Prepared
 from runs.models import Run
 
@@ -32,13 +31,13 @@ CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
-     AND EXISTS (SELECT 1 FROM runs_ready r
-                  WHERE r.bucket_id = b.id AND r.pin IN ('', %s) AND r.not_before IS NULL))
+     AND (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.pin IN ('', %s)
+             AND r.not_before IS NULL LIMIT 1) IS NOT NULL)
 """
 #: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
 INSERT_ONE = """
 WITH place AS (
-  SELECT id FROM runs_bucket WHERE queue_id = %s AND key_hash = %s FOR KEY SHARE),
+  SELECT id FROM runs_bucket WHERE queue_id = $1 AND key_hash = $2 FOR KEY SHARE),
 made AS (
   INSERT INTO runs_run ({}) SELECT {} FROM place
   RETURNING id, status, actor, reason, created_at, sort_key, delay_until),
@@ -48,10 +47,8 @@ told AS (
 INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
 SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
 """
-#: Moments as PostgreSQL reads them.
-document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 5, "turn": 9, "finish": 16}
+CALLS = {"assignment": 1, "start": 5, "turn": 9, "finish": 16}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*"}
 
@@ -63,9 +60,9 @@ class PostgresStore(PostgresWaits):
     def separate(cls) -> Store:
         return SeparateStore(connections.create_connection("default"))
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
         with self.connection.cursor() as cursor:
-            cursor.execute(sql, params)
+            cursor.execute(statement, params)
             return list(cursor.fetchall())
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
@@ -102,9 +99,11 @@ class PostgresStore(PostgresWaits):
         if raw.prepare_threshold is None or seen:
             return False
         self.connection.validate_no_broken_transaction()
+        given = {name: value for name, value in run.items() if value is not None}
         with self.connection.wrap_database_errors:
-            cursor = psycopg.Cursor(raw)
-            cursor.execute(insert_one(tuple(run)), [*bucket.place, *run.values()])
+            # numbered places: named by %s, a statement this long is taken apart at each execution
+            cursor = psycopg.RawCursor(raw)
+            cursor.execute(insert_one(tuple(given)), [*bucket.place, *given.values()])
             return cursor.rowcount == 1
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
@@ -115,6 +114,10 @@ class PostgresStore(PostgresWaits):
 
     def claimable(self) -> bool:
         return bool(self.rows(CLAIMABLE, (self.version,))[0][0])
+
+    def assigned(self, run_id: str, token: str) -> Assignment | None:
+        found = [Assignment(*row) for row in self.call("assignment", run_id)]
+        return found[0] if found and found[0].token == token else None
 
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
@@ -175,19 +178,20 @@ class SeparateStore(PostgresStore):
             },
         )
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
-        return self.cursor.execute(sql, params).fetchall()
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
+        return self.cursor.execute(statement, params).fetchall()
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
         return self.prepared.rows(verb, *parameters)
 
 
-@cache
+@lru_cache(256)
 def insert_one(columns: Sequence[str]) -> bytes:
-    """The statement that inserts one claimable run with these columns, beside its bucket's."""
+    """The statement that inserts one claimable run with these columns, after its bucket's place."""
     types = {field.column: field.db_type(connections["default"]) for field in Run._meta.fields}
     # a cast to a length would cut off what is longer instead of refusing it
-    values = [f"%s::{str(types[name]).partition('(')[0]}" for name in columns]
+    kinds = [str(types[name]).partition("(")[0] for name in columns]
+    values = [f"${number}::{kind}" for number, kind in enumerate(kinds, start=3)]
     return INSERT_ONE.format(", ".join(columns), ", ".join(values)).encode()
 
 

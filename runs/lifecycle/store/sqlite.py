@@ -17,12 +17,14 @@ from runs.lifecycle.store.base import (
     Assignment,
     Bucket,
     Claim,
+    Done,
     Ending,
     Finished,
     Next,
     Rows,
     SessionLost,
     Store,
+    Turn,
     canceled,
 )
 from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
@@ -194,6 +196,10 @@ class SqliteStore(Store):
         actor = f"session:{session_id}"
         self.rows(sql.EVENT, (run_id, kind, str(status), attempt, actor, "", "", at))
 
+    def assigned(self, run_id: str, token: str) -> Assignment | None:
+        found = [sql.assignment(row) for row in self.rows(sql.ASSIGNMENT, (run_id,))]
+        return found[0] if found and found[0].token == token else None
+
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
     ) -> Assignment | None:
@@ -218,6 +224,14 @@ class SqliteStore(Store):
         return sql.assignment(self.rows(sql.ASSIGNMENT, (run_id,))[0])
 
     # -- finish -----------------------------------------------------------------------------------
+
+    def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
+        """A start that was left for later is recorded with its end."""
+        with self.transaction():
+            for one in done:
+                if self.rows(sql.UNSTARTED_LEASE, (one.run_id, one.token)):
+                    self.start(one.run_id, one.token, pid, one.began)
+            return super().turn(done, take, most, pid)
 
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
         with self.transaction():

@@ -6,10 +6,10 @@ The wake-ups are triggers (`runs/sql/sqlite/wait.sql`).
 from collections.abc import Sequence
 from typing import Any
 
-from runs.journal import Entry, Pause, Remembered, Target
-from runs.lifecycle.store import memory
+from runs.journal import Entry, Pause
 from runs.lifecycle.store import statements as sql
 from runs.lifecycle.store.base import Next, Suspended, canceled
+from runs.lifecycle.store.memory import Recollection
 from runs.lifecycle.store.sqlite import SqliteStore
 from runs.models import NEVER
 
@@ -17,7 +17,7 @@ from runs.models import NEVER
 CHUNK = 500
 
 
-class WaitingSqliteStore(SqliteStore):
+class WaitingSqliteStore(SqliteStore, Recollection):
     """All the verbs."""
 
     def suspend(
@@ -90,18 +90,6 @@ class WaitingSqliteStore(SqliteStore):
                 return False
             self.remember(run_id, entries)
             return True
-
-    def remembered(self, run_id: str) -> Remembered:
-        return memory.remembered(self.rows, run_id)
-
-    def children(self, run_id: str) -> list[tuple[str, str]]:
-        return memory.children(self.rows, run_id, sql.stamp(memory.LONG_AGO))
-
-    def used(self, run_id: str, attempt: int) -> float:
-        return memory.used(self.rows, run_id, attempt)
-
-    def targets(self, ids: Sequence[str]) -> dict[str, Target]:
-        return memory.targets(self.rows, ids)
 
     def wake(self, token_id: str) -> None:
         self.rows("DELETE FROM runs_waiter WHERE target = %s", (token_id,))

@@ -78,6 +78,7 @@ QUEUE_FULL = 'UPDATE runs_queue SET "full" = 1 WHERE id = %s'
 HELD_LEASE = (
     "SELECT session_id, attempt, pid, started_at FROM runs_lease WHERE run_id = %s AND token = %s"
 )
+UNSTARTED_LEASE = "SELECT 1 FROM runs_lease WHERE run_id = %s AND token = %s AND started_at IS NULL"
 START = """
 UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
        executed_at = coalesce(executed_at, %s), version = coalesce(nullif(version, ''), %s)

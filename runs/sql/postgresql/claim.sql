@@ -17,8 +17,8 @@ BEGIN
     SELECT b.id, b.queue_id INTO v_bucket, v_queue
       FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
      WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND b.id <> ALL (v_passed)
-       AND EXISTS (SELECT 1 FROM runs_ready r
-                    WHERE r.bucket_id = b.id AND r.pin = ANY (p_code.pins) AND r.not_before IS NULL)
+       AND (SELECT 1 FROM runs_ready r  -- not EXISTS, which may be planned as a join that reads the whole backlog
+             WHERE r.bucket_id = b.id AND r.pin = ANY (p_code.pins) AND r.not_before IS NULL LIMIT 1) IS NOT NULL
      ORDER BY b.served LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED;
     IF NOT FOUND THEN
       RETURN NULL;

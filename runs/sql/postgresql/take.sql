@@ -6,7 +6,7 @@ CREATE TYPE trackside_assigned AS (
   concurrency_key text, priority double precision, max_attempts integer, uncounted_attempts integer,
   max_duration double precision, machine text, version text, created_at timestamptz, started_at timestamptz,
   parent_id text, root_id text, replayed_from_id text, idempotency_key text, idempotency_scope text, metadata text,
-  resumed boolean, begun boolean, retaken boolean);
+  traceparent text, tracestate text, batch_id text, resumed boolean, begun boolean, retaken boolean);
 
 -- The code that is to execute what is taken: its version, the tasks that others have and it has not (see the model),
 -- and the pins it looks at: its version's only when anything is pinned to it.
@@ -34,7 +34,7 @@ LANGUAGE sql STABLE AS $$
   SELECT r.id, r.task_id, l.token, l.attempt, r.payload, r.tags, r.is_test, r.queue, r.concurrency_key, r.priority,
          r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine, r.version, r.created_at, r.started_at,
          r.parent_id, r.root_id, r.replayed_from_id, r.idempotency_key, r.idempotency_scope, r.metadata,
-         r.waited_attempt = l.attempt, l.started_at IS NOT NULL, r.started_at < l.claimed_at
+         r.traceparent, r.tracestate, r.batch_id, r.waited_attempt = l.attempt, l.started_at IS NOT NULL, r.started_at < l.claimed_at
     FROM runs_lease l JOIN runs_run r ON r.id = l.run_id WHERE l.run_id = p_run
 $$;
 

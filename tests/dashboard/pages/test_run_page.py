@@ -227,3 +227,11 @@ def test_tells_a_version_that_was_asked_for(viewer):
     assert (
         "v1, asked for by the trigger" in viewer.get(f"/runs/{run.pk}?tab=detail").content.decode()
     )
+
+
+def test_says_that_old_log_lines_were_removed(viewer):
+    run = completed_run()
+    address = f"/runs/{run.id}?tab=logs"
+    assert "It logged nothing" in viewer.get(address).text
+    Run.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=91))
+    assert "Log lines are removed after 90 days" in viewer.get(address).text
