@@ -21,6 +21,7 @@ from engine.sdk.deliveries import Delivery
 from engine.sdk.errors import (
     AbortTaskRunError,
     CannotWaitHere,
+    InvalidTask,
     OutOfMemoryError,
     StepFailed,
     SubtaskUnwrapError,
@@ -54,6 +55,7 @@ from engine.sdk.tracer import Span
 from engine.sdk.waits import wait
 from engine.sdk.webhooks import webhook
 from runs.errors import InvalidOption, InvalidPayload
+from runs.rates import RateLimit
 from runs.retries import RetryPolicy
 
 __all__ = [
@@ -72,8 +74,10 @@ __all__ = [
     "HookOptions",
     "InvalidOption",
     "InvalidPayload",
+    "InvalidTask",
     "LocalKey",
     "OutOfMemoryError",
+    "RateLimit",
     "Result",
     "RetryPolicy",
     "RunError",

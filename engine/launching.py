@@ -102,7 +102,7 @@ def item_of(launch: Launch) -> TriggerItem:
 
 
 def launched(run: Triggered) -> Launched:
-    return Launched(run.run_id, run.is_cached)
+    return Launched(run.run_id, run.is_cached, run.is_skipped, run.is_held)
 
 
 def described(token: Waitpoint) -> dict[str, Any]:

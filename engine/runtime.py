@@ -54,10 +54,12 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The run that answers a launch; `is_cached` when an idempotency key found an earlier one."""
+    """The run that answers a launch; its flags are those of `runs.lifecycle.options.Triggered`."""
 
     run_id: str
     is_cached: bool = False
+    is_skipped: bool = False
+    is_held: bool = False
 
 
 class ScheduleOptions(TypedDict, total=False):

@@ -31,6 +31,8 @@ DEFAULTS: dict[str, Any] = {
     "RETRY_IN_DEV": True,
     # worker processes of one cluster
     "WORKERS": 2,
+    # runs of `async def` tasks one more process of each cluster executes at once; 0 for none
+    "ASYNC_SLOTS": 10,
     # seconds a stopping cluster lets runs finish before it hands them back
     "DRAIN_SECONDS": 30.0,
     # seconds a canceled body may clean up before its process is killed

@@ -29,7 +29,8 @@ def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
             task_id, payload, options, source=Source.API, actor=request.actor
         ),
     )
-    return {"id": made.run_id, "isCached": made.is_cached}
+    answer = {"id": made.run_id, "isCached": made.is_cached}
+    return answer | ({"isSkipped": True} if made.is_skipped else {})
 
 
 def traced(options: TriggerOptions, request: ApiRequest) -> TriggerOptions:

@@ -14,6 +14,7 @@ from dashboard.pages import schema_help, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.replay import EDITABLE
 from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
+from dashboard.pages.triggered import other_than_usual, overlap
 from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import Triggered
@@ -79,8 +80,7 @@ def _make(task: Task, form: TriggerForm, actor: str) -> Triggered:
 
 
 def _sent(request: HttpRequest, task: Task, made: Triggered) -> HttpResponse:
-    known = "This was sent before; this is the run it made."
-    messages.success(request, known if made.is_cached else f"Triggered {task.id}.")
+    messages.success(request, other_than_usual(made) or f"Triggered {task.id}.")
     return see_other("run", made.run_id)
 
 
@@ -126,6 +126,7 @@ def _context(
         "workers": workers,
         "slots": sum(worker.slots for worker in workers),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
+        "overlap": overlap(task),
         "queues": Queue.objects.values_list("name", flat=True)[:OFFERED],
     }
 

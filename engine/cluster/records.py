@@ -95,15 +95,13 @@ def insisting(here: Place, call: Callable[[store.Store], R]) -> R:
     pause = 0.05
     while True:
         try:
-            if here.hot is None:
-                here.hot = store.dedicated()
-            return call(here.hot)
+            return call(here.hot or here.connect())
         except MISTAKES:
             raise
         except (DatabaseError, InterfaceError, store.DRIVER_ERRORS) as error:
             log.warning(
-                "Run %s: %s; trying again in %.2f s.",
-                here.slot.run_id,
+                "%s: %s; trying again in %.2f s.",
+                f"Run {here.slot.run_id}" if here.slot.run else f"Process {os.getpid()}",
                 str(error).split("\n")[0],
                 pause,
             )

@@ -26,6 +26,7 @@ class Housekeeping:
             (min(sweep, 1.0), lifecycle.time_out_due),
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
+            (sweep * 2, lifecycle.settle_held),
             (sweep * 12, lifecycle.prune_debounced),
             (sweep * 6, Mender().mend),
             (sweep, Pruner().prune),

@@ -1,6 +1,5 @@
 """`retry.fetch`: HTTP requests by httpx that are tried again by what came back (features.md 4.8)."""
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
@@ -11,8 +10,9 @@ from typing import Any, TypedDict, cast
 import httpx
 
 from engine.sdk import filters, spans
+from engine.sdk.pauses import apause, pause
 from engine.sdk.resets import FORMATS, seconds_until_reset
-from engine.sdk.retries import as_policy, pause
+from engine.sdk.retries import as_policy
 from engine.sdk.spans import Trace
 from engine.sdk.tracer import Span
 from runs.durations import seconds
@@ -92,7 +92,7 @@ async def afetch(url: httpx.URL | str, **options: Any) -> httpx.Response:
                 delay = request.answered(response)
             except httpx.TransportError as error:
                 delay = request.failed(error)
-            await asyncio.sleep(delay or 0.0)
+            await apause(delay or 0.0)
     return request.response
 
 

@@ -10,15 +10,21 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Handle(Generic[R]):
-    """The run a trigger made, or with `is_cached` the earlier one its idempotency key found."""
+    """The run a trigger made, or with `is_cached` an earlier one.
+
+    That was found by the idempotency key or the debounce; with `is_skipped` the task's overlap policy
+    let it stand for this trigger. `is_held`: the run waits until runs of its task have ended.
+    """
 
     id: str
     task_id: str
     is_cached: bool = False
+    is_skipped: bool = False
+    is_held: bool = False
 
 
 def handle(task_id: str, done: Launched) -> Handle[Any]:
-    return Handle(done.run_id, task_id, done.is_cached)
+    return Handle(done.run_id, task_id, done.is_cached, done.is_skipped, done.is_held)
 
 
 class BatchHandle(list[Handle[R]]):

@@ -22,7 +22,7 @@ from engine.runtime import Launch, LaunchOptions
 from engine.sdk import andwait, values
 from engine.sdk.andwait import AndWait, TaskItem, numbered
 from engine.sdk.batches import Batches, triggered
-from engine.sdk.bodies import Body, Source, checked_id, first_line, inspected, source_of
+from engine.sdk.bodies import Body, Source, checked_id, described, inspected, source_of
 from engine.sdk.context import Context, current
 from engine.sdk.defaults import Stated, effective, stated
 from engine.sdk.durable import here, launcher
@@ -31,13 +31,8 @@ from engine.sdk.handles import BatchHandle, Handle, handle
 from engine.sdk.hookkinds import NAMES, AnyHook, HookOptions
 from engine.sdk.hooks import Decorators, TaskHooks
 from engine.sdk.keys import checked_key
-from engine.sdk.options import (
-    TriggerOptions,
-    checked,
-    key_text,
-    number,
-    tag_tuple,
-)
+from engine.sdk.options import TriggerOptions, checked, key_text, tag_tuple
+from engine.sdk.options import priority as checked_priority
 from engine.sdk.queues import Queue, as_queue
 from engine.sdk.results import BatchResult, Result
 from engine.sdk.schemas import PayloadSchema
@@ -88,7 +83,7 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
     own_hooks: TaskHooks
     #: Set for a scheduled task; its `cron` is empty where schedules are attached at run time only.
     schedule: DeclaredSchedule | None = None
-    #: What its schedules do about open runs, unless they say it themselves.
+    #: What a trigger does while a run of this task and concurrency key is open.
     overlap: str = "allow"
     #: Set for a task that another service triggers by a signed request.
     webhook: Webhook | None = None
@@ -163,7 +158,8 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
         """The checked request that a trigger hands to the engine."""
         text = payload_text(payload)
         parsed = self.schema.parse(text)
-        wanted = inherited(checked(options))
+        with naming(self.id):
+            wanted = inherited(checked(options))
         if self.concurrency_key is not None and "concurrency_key" not in wanted:
             given = self.concurrency_key
             key = key_at(given, text) if isinstance(given, str) else given(parsed)
@@ -255,9 +251,10 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             return mail(payload.customer, payload.total)
     """
     if unknown := sorted(set(options) - OPTIONS):
+        whose = f" of task {options['id']!r:.80}" if "id" in options else ""
         raise InvalidOption(
             unknown[0],
-            f"@task has no option “{unknown[0]}”. Options: {', '.join(sorted(OPTIONS))}.",
+            f"@task has no option “{unknown[0]}”{whose}. Options: {', '.join(sorted(OPTIONS))}.",
         )
     if function is not None:
         return define(function)
@@ -284,20 +281,20 @@ def define(  # noqa: PLR0913  the options of a task
     **hooks: AnyHook,
 ) -> Task[Any, Any]:
     """Check the options, build the task and register it."""
-    body, annotation = inspected(function)
-    name = checked_id(function.__name__ if id is None else id)
-    kind = AsyncTask if body.is_async else Task
+    name = checked_id(getattr(function, "__name__", "?") if id is None else id)
     with naming(name):
-        timetable = as_schedule(schedule, name)
+        body, annotation = inspected(function)
+        kind = AsyncTask if body.is_async else Task
+        timetable = as_schedule(schedule)
         made: Task[Any, Any] = kind(
             id=name,
-            description=first_line(function) if description is None else description,
+            description=described(function, description),
             body=body,
             source=source_of(function),
             schema=payload_schema(schema, annotation, timetable),
             stated=stated(retry=retry, machine=machine, max_duration=max_duration, ttl=ttl),
             queue=as_queue(queue, name),
-            priority=number("priority", priority),
+            priority=checked_priority(priority),
             tags=tag_tuple(tags),
             concurrency_key=checked_key(concurrency_key, by_itself=bool(timetable or webhook)),
             own_hooks=TaskHooks(name, hooks),
@@ -394,7 +391,8 @@ def launch_by_id(task_id: str, payload: Any, options: Mapping[str, Any]) -> Laun
     known = registry.get(checked_id(task_id))
     if known is not None:
         return known.launch(payload, options)
-    return Launch(task_id, payload_text(payload), inherited(checked(options)))
+    with naming(task_id):
+        return Launch(task_id, payload_text(payload), inherited(checked(options)))
 
 
 tasks = Tasks()

@@ -6,11 +6,15 @@ from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.firing import fire_due
 from runs.lifecycle.mending import mend_waiting
 from runs.lifecycle.months import drop_months, open_months, prune_lines
-from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
+from runs.lifecycle.moving import expire_due, promote_due, prune_buckets, unpark
+from runs.lifecycle.opening import next_due
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
+from runs.lifecycle.overlapping import settle_held
 from runs.lifecycle.queues import (
+    Limits,
     expire_overrides,
     override_limit,
+    override_limits,
     pause,
     reset_limit,
     resume,
@@ -24,6 +28,7 @@ from runs.lifecycle.triggering import trigger, trigger_many
 __all__ = [
     "KEEP",
     "Keep",
+    "Limits",
     "TriggerItem",
     "TriggerOptions",
     "Triggered",
@@ -38,6 +43,7 @@ __all__ = [
     "next_due",
     "open_months",
     "override_limit",
+    "override_limits",
     "pause",
     "promote_due",
     "prune_batches",
@@ -51,6 +57,7 @@ __all__ = [
     "reset_limit",
     "resume",
     "set_limits",
+    "settle_held",
     "time_out_due",
     "trigger",
     "trigger_many",

@@ -132,6 +132,6 @@ def _placed(run: Run) -> bool:
         return False
     bucket = open_bucket(queue_id, run.concurrency_key)
     Ready.objects.create(
-        run_id=run.pk, bucket_id=bucket.pk, sort_key=run.sort_key, not_before=NEVER
+        run_id=run.pk, bucket_id=bucket.pk, sort_key=run.sort_key, not_before=NEVER, lane=run.lane
     )
     return True

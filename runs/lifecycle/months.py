@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
@@ -47,7 +47,6 @@ def drop_months(before: datetime) -> list[str]:
         return [name for (dropped,) in cursor.fetchall() for name in dropped]
 
 
-@transaction.atomic
 def prune_lines(before: datetime) -> int:
     """Remove some rows older than a moment that stand in no month's partition. Returns how many.
 

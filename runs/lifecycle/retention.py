@@ -34,9 +34,9 @@ from runs.reads.windows import floor_id
 from runs.states import OPEN, EntryKind, RunStatus, TokenStatus
 
 #: Rows of one kind in one transaction; a run has many rows, so fewer of them.
-BATCH, RUNS = 1000, 200
+BATCH, RUNS = 1000, 100
 #: Log lines removed in one statement.
-LINES = 5000
+LINES = 2000
 #: Statuses of runs whose journal may still be read.
 READING = OPEN - {RunStatus.PENDING_VERSION, RunStatus.DELAYED}
 
@@ -48,7 +48,6 @@ class Pruned(NamedTuple):
     before: str
 
 
-@transaction.atomic
 def prune_ticks(before: datetime) -> int:
     """Forget what became of fires before a moment, but the last of each schedule. Returns how many."""
     last = ScheduleTick.objects.filter(schedule_id=OuterRef("schedule_id")).order_by("-at")
@@ -56,23 +55,31 @@ def prune_ticks(before: datetime) -> int:
         outcome=TickOutcome.HELD
     )
     found = old.exclude(pk=last.values("pk")[:1]).order_by("pk").values_list("pk", flat=True)
-    return ScheduleTick.objects.filter(pk__in=list(found[:BATCH])).delete()[0]
+    return _delete(ScheduleTick.objects.all(), list(found[:BATCH]))
 
 
-@transaction.atomic
 def prune_keys() -> int:
     """Forget idempotency keys that hold no more. Returns how many."""
-    over = Idempotency.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")
-    ids = [row.pk for row in over.select_for_update(**skip_locked())[:BATCH]]
-    return Idempotency.objects.filter(pk__in=ids).delete()[0]
+    over = Idempotency.objects.filter(expires_at__lte=timezone.now())
+    found = over.order_by("expires_at").values_list("pk", flat=True)
+    return _delete(over, list(found[:BATCH]))
 
 
-@transaction.atomic
 def prune_batches(before: datetime) -> int:
     """Forget batches made before a moment whose runs have all gone. Returns how many."""
     empty = Batch.objects.filter(~Exists(Run.objects.filter(batch_id=OuterRef("pk"))))
     found = empty.filter(created_at__lt=before).order_by("created_at")
-    return Batch.objects.filter(pk__in=list(found.values_list("pk", flat=True)[:BATCH])).delete()[0]
+    return _delete(empty, list(found.values_list("pk", flat=True)[:BATCH]))
+
+
+def _delete(rows: QuerySet[Any], ids: list[Any]) -> int:
+    """Those of `rows` that were looked for before a transaction: where nothing is old, none opens."""
+    if not ids:
+        return 0
+    with transaction.atomic():
+        locked = rows.filter(pk__in=ids).select_for_update(**skip_locked())
+        mine = list(locked.values_list("pk", flat=True))
+        return int(rows.filter(pk__in=mine).delete()[0])
 
 
 def prune_runs(
@@ -128,8 +135,9 @@ def removable(ids: Sequence[str], ended_before: datetime) -> QuerySet[Run]:
 
 def _remove(ids: Sequence[str], ended_before: datetime) -> int:
     found = set(removable(ids, ended_before).values_list("pk", flat=True))
-    for run_id in found:
-        _remove_lines(run_id)
+    if not found:
+        return 0
+    _remove_lines(found)
     with transaction.atomic():
         locked = Run.objects.filter(pk__in=found).select_for_update(**skip_locked())
         mine = [run.pk for run in locked.only("pk")]
@@ -139,13 +147,14 @@ def _remove(ids: Sequence[str], ended_before: datetime) -> int:
     return len(gone)
 
 
-def _remove_lines(run_id: str) -> None:
+def _remove_lines(ids: Collection[str]) -> None:
     """Beforehand and in steps: one run may have more lines and spans than all else together."""
     models: tuple[Any, ...] = (LogLine, Span)
     for model in models:
-        rows = model.objects.filter(run_id=run_id)
-        while some := list(rows.order_by("pk").values_list("pk", flat=True)[:LINES]):
-            rows.filter(pk__lte=some[-1]).delete()
+        rows = model.objects.filter(run_id__in=ids)
+        while some := list(rows.order_by().values_list("pk", flat=True)[:LINES]):
+            part = model.objects.filter(pk__in=some)
+            part._raw_delete(part.db)
 
 
 def _remove_rows(ids: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import runs.models.fields
+import runs.models.queue
 from django.db import migrations, models
 
 
@@ -68,7 +69,10 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('task', 'Task'), ('custom', 'Custom')], default='custom', max_length=8)),
                 ('concurrency_limit', models.PositiveIntegerField(blank=True, null=True)),
                 ('total_limit', models.PositiveIntegerField(blank=True, null=True)),
+                ('rate_limit', models.CharField(blank=True, default='', max_length=64, validators=[runs.models.queue.is_rate])),
                 ('override_limit', models.PositiveIntegerField(blank=True, null=True)),
+                ('override_total', models.PositiveIntegerField(blank=True, null=True)),
+                ('override_rate', models.CharField(blank=True, default='', max_length=64, validators=[runs.models.queue.is_rate])),
                 ('override_reason', models.TextField(blank=True, default='')),
                 ('overridden_by', models.CharField(blank=True, default='', max_length=200)),
                 ('overridden_at', models.DateTimeField(blank=True, null=True)),
@@ -78,6 +82,8 @@ class Migration(migrations.Migration):
                 ('paused_by', models.CharField(blank=True, default='', max_length=200)),
                 ('paused_at', models.DateTimeField(blank=True, null=True)),
                 ('full', models.BooleanField(default=False, editable=False)),
+                ('rate_interval', models.BigIntegerField(editable=False, null=True)),
+                ('rate_burst', models.IntegerField(db_default=1, default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
@@ -159,7 +165,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('run_id', runs.models.fields.IdField(max_length=30)),
-                ('kind', models.CharField(choices=[('triggered', 'Triggered'), ('queued', 'Queued'), ('parked', 'Parked until a version has the task'), ('dequeued', 'Dequeued'), ('started', 'Started'), ('completed', 'Completed'), ('failed', 'Failed'), ('retried', 'Retry scheduled'), ('crashed', 'Crashed'), ('timed_out', 'Timed out'), ('expired', 'Expired'), ('waiting', 'Waiting'), ('resumed', 'Resumed'), ('cancel_requested', 'Cancel requested'), ('canceled', 'Canceled'), ('released', 'Handed back'), ('system_failed', 'System failure'), ('replayed', 'Replayed'), ('repaired', 'Repaired'), ('hooks_ran', 'Final hooks ran'), ('hooks_failed', 'Final hooks not run')], max_length=20)),
+                ('kind', models.CharField(choices=[('triggered', 'Triggered'), ('queued', 'Queued'), ('parked', 'Parked until a version has the task'), ('dequeued', 'Dequeued'), ('started', 'Started'), ('completed', 'Completed'), ('failed', 'Failed'), ('retried', 'Retry scheduled'), ('crashed', 'Crashed'), ('timed_out', 'Timed out'), ('expired', 'Expired'), ('waiting', 'Waiting'), ('resumed', 'Resumed'), ('cancel_requested', 'Cancel requested'), ('canceled', 'Canceled'), ('released', 'Handed back'), ('system_failed', 'System failure'), ('replayed', 'Replayed'), ('skipped', 'Trigger skipped'), ('repaired', 'Repaired'), ('hooks_ran', 'Final hooks ran'), ('hooks_failed', 'Final hooks not run')], max_length=20)),
                 ('status', models.CharField(choices=[('PENDING_VERSION', 'Pending version'), ('DELAYED', 'Delayed'), ('QUEUED', 'Queued'), ('DEQUEUED', 'Dequeued'), ('EXECUTING', 'Executing'), ('WAITING', 'Waiting'), ('COMPLETED', 'Completed'), ('CANCELED', 'Canceled'), ('FAILED', 'Failed'), ('CRASHED', 'Crashed'), ('SYSTEM_FAILURE', 'System failure'), ('EXPIRED', 'Expired'), ('TIMED_OUT', 'Timed out')], max_length=16)),
                 ('attempt', models.IntegerField(default=0)),
                 ('actor', models.CharField(blank=True, default='', max_length=200)),
@@ -227,9 +233,11 @@ class Migration(migrations.Migration):
                 ('bucket_id', models.BigIntegerField()),
                 ('sort_key', models.BigIntegerField()),
                 ('not_before', models.DateTimeField(null=True)),
+                ('resumed', models.BooleanField(db_default=False, default=False)),
+                ('lane', models.SmallIntegerField(choices=[(0, 'Alone'), (1, 'Shared')], default=0)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due')],
+                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'lane', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('lane', 1), ('not_before__isnull', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_shared'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due'), models.Index(condition=models.Q(('not_before__isnull', True), ('resumed', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_resumed')],
             },
         ),
         migrations.CreateModel(
@@ -263,6 +271,7 @@ class Migration(migrations.Migration):
                 ('idempotency_key', models.TextField(null=True)),
                 ('idempotency_scope', models.CharField(blank=True, default='', max_length=8)),
                 ('idempotency_expires_at', models.DateTimeField(null=True)),
+                ('overlap_lane', models.CharField(max_length=64, null=True)),
                 ('debounce', models.TextField(null=True)),
                 ('traceparent', models.CharField(max_length=55, null=True)),
                 ('tracestate', models.TextField(null=True)),
@@ -286,10 +295,11 @@ class Migration(migrations.Migration):
                 ('awaited', models.BooleanField(default=False)),
                 ('waited_attempt', models.IntegerField(default=0)),
                 ('attempt_ms', models.BigIntegerField(default=0)),
+                ('lane', models.SmallIntegerField(choices=[(0, 'Alone'), (1, 'Shared')], default=0)),
                 ('done_token', models.CharField(blank=True, default='', max_length=36)),
             ],
             options={
-                'indexes': [models.Index(fields=['status', 'id'], name='run_by_status'), models.Index(fields=['task_id', 'id'], name='run_by_task'), models.Index(fields=['queue', 'id'], name='run_by_queue'), models.Index(condition=models.Q(('expires_at__isnull', False), ('finished_at__isnull', True), ('started_at__isnull', True)), fields=['expires_at'], name='run_by_expiry'), models.Index(condition=models.Q(('parent_id__isnull', False)), fields=['parent_id'], name='run_by_parent'), models.Index(condition=models.Q(('replayed_from_id__isnull', False)), fields=['replayed_from_id'], name='run_by_origin'), models.Index(condition=models.Q(('batch_id__isnull', False)), fields=['batch_id', 'id'], name='run_by_batch'), models.Index(condition=models.Q(('schedule_id__isnull', False)), fields=['schedule_id', 'id'], name='run_by_schedule'), models.Index(condition=models.Q(('finished_at__isnull', True), ('schedule_id__isnull', False)), fields=['schedule_id'], name='run_open_by_schedule')],
+                'indexes': [models.Index(fields=['status', 'id'], name='run_by_status'), models.Index(fields=['task_id', 'id'], name='run_by_task'), models.Index(fields=['queue', 'id'], name='run_by_queue'), models.Index(condition=models.Q(('expires_at__isnull', False), ('finished_at__isnull', True), ('started_at__isnull', True)), fields=['expires_at'], name='run_by_expiry'), models.Index(condition=models.Q(('parent_id__isnull', False)), fields=['parent_id'], name='run_by_parent'), models.Index(condition=models.Q(('replayed_from_id__isnull', False)), fields=['replayed_from_id'], name='run_by_origin'), models.Index(condition=models.Q(('batch_id__isnull', False)), fields=['batch_id', 'id'], name='run_by_batch'), models.Index(condition=models.Q(('schedule_id__isnull', False)), fields=['schedule_id', 'id'], name='run_by_schedule'), models.Index(condition=models.Q(('finished_at__isnull', True), ('schedule_id__isnull', False)), fields=['schedule_id'], name='run_open_by_schedule'), models.Index(condition=models.Q(('finished_at__isnull', True), ('overlap_lane__isnull', False)), fields=['overlap_lane', 'id'], name='run_open_in_lane')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status__in', ['DELAYED', 'DEQUEUED', 'EXECUTING', 'PENDING_VERSION', 'QUEUED', 'WAITING'])), models.Q(('finished_at__isnull', False), ('status__in', ['CANCELED', 'COMPLETED', 'CRASHED', 'EXPIRED', 'FAILED', 'SYSTEM_FAILURE', 'TIMED_OUT'])), _connector='OR'), name='run_final_has_end'), models.CheckConstraint(condition=models.Q(('max_attempts__gte', 1)), name='run_attempts_start_at_one')],
             },
         ),
@@ -369,6 +379,7 @@ class Migration(migrations.Migration):
                 ('tags', models.TextField(default='[]')),
                 ('webhook', models.TextField(blank=True, default='')),
                 ('webhook_path', models.CharField(blank=True, default='', max_length=150)),
+                ('is_async', models.BooleanField(default=False)),
                 ('failure_hooks', models.BooleanField(default=False)),
                 ('cancel_hooks', models.BooleanField(default=False)),
                 ('version', models.CharField(blank=True, default='', max_length=64)),
@@ -413,7 +424,7 @@ class Migration(migrations.Migration):
                 ('completed_by', models.CharField(blank=True, default='', max_length=200)),
             ],
             options={
-                'indexes': [models.Index(fields=['status', 'id'], name='waitpoint_by_status'), models.Index(condition=models.Q(('status', 'WAITING'), ('timeout_at__isnull', False)), fields=['timeout_at'], name='waitpoint_by_timeout')],
+                'indexes': [models.Index(fields=['status', 'id'], name='waitpoint_by_status'), models.Index(condition=models.Q(('run_id__isnull', False)), fields=['run_id'], name='waitpoint_by_run'), models.Index(condition=models.Q(('status', 'WAITING'), ('timeout_at__isnull', False)), fields=['timeout_at'], name='waitpoint_by_timeout')],
                 'constraints': [models.UniqueConstraint(fields=('key_hash',), name='waitpoint_one_per_key')],
             },
         ),
@@ -448,10 +459,12 @@ class Migration(migrations.Migration):
                 ('key_hash', models.CharField(default='', max_length=64)),
                 ('served', models.BigIntegerField(default=0)),
                 ('full', models.BooleanField(default=False)),
+                ('arrival', models.BigIntegerField(db_default=0, default=0)),
+                ('opens_at', models.BigIntegerField(null=True)),
                 ('queue', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='runs.queue')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('full', False)), fields=['served'], name='bucket_by_service')],
+                'indexes': [models.Index(condition=models.Q(('full', False)), fields=['served'], name='bucket_by_service'), models.Index(condition=models.Q(('opens_at__isnull', False)), fields=['opens_at'], name='bucket_opening')],
                 'constraints': [models.UniqueConstraint(fields=('queue', 'key_hash'), name='bucket_one_per_key')],
             },
         ),

@@ -18,7 +18,7 @@ from runs.models.schedule import (
     ScheduleType,
     TickOutcome,
 )
-from runs.models.slot import NEVER, Lease, Ready
+from runs.models.slot import NEVER, Lane, Lease, Ready
 from runs.models.span import Span, SpanKind, SpanStatus
 from runs.models.task import Task
 from runs.models.waitpoint import Waiter, Waitpoint
@@ -38,6 +38,7 @@ __all__ = [
     "FinalHooks",
     "Idempotency",
     "Journal",
+    "Lane",
     "Lease",
     "LogLine",
     "Overlap",

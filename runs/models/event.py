@@ -25,6 +25,7 @@ class EventKind(models.TextChoices):
     RELEASED = "released", "Handed back"
     SYSTEM_FAILED = "system_failed", "System failure"
     REPLAYED = "replayed", "Replayed"
+    SKIPPED = "skipped", "Trigger skipped"
     REPAIRED = "repaired", "Repaired"
     HOOKS_RAN = "hooks_ran", "Final hooks ran"
     HOOKS_FAILED = "hooks_failed", "Final hooks not run"

@@ -31,6 +31,8 @@ class Task(models.Model):
     #: JSON of a `runs.webhooks.Webhook`, and its path; empty for a task that has none.
     webhook = models.TextField(blank=True, default="")
     webhook_path = models.CharField(max_length=LONGEST_PATH, blank=True, default="")
+    #: Its body is an `async def`, so that its runs may share a process.
+    is_async = models.BooleanField(default=False)
     #: Whether it, or all tasks, have hooks for runs that end without success, and for canceled ones.
     failure_hooks = models.BooleanField(default=False)
     cancel_hooks = models.BooleanField(default=False)

@@ -3,8 +3,9 @@ import json
 import pytest
 from django.utils import timezone
 
-from engine import catalog, queue, retry, webhook
+from engine import catalog, queue, retry, runtime, webhook
 from engine.discovery import BrokenFile, Catalog
+from engine.launching import StoredRuns
 from engine.sdk.tasks import define
 from runs import lifecycle
 from runs.models import Queue, Run, Source, Task, WorkerSession
@@ -79,6 +80,26 @@ def test_limits_from_code_change_and_those_of_people_stay():
     row = Queue.objects.get(name="billing")
     assert (row.concurrency_limit, row.total_limit) == (3, 8)
     assert (row.override_limit, row.paused, row.kind) == (9, True, "custom")
+
+
+def test_rates_from_code_come_change_and_go():
+    for rate in ("100/1m", "50/1m burst 2", None):
+        register(defined("charge", queue=queue("billing", rate_limit=rate)))
+        row = Queue.objects.get(name="billing")
+        assert (row.rate_limit, row.pace is None) == (rate or "", rate is None)
+    assert row.rate_interval is None
+
+
+def test_a_trigger_goes_by_the_policy_that_was_registered():
+    charge = defined("charge", overlap="skip")
+    register(charge)
+    before = runtime.install(StoredRuns())
+    try:
+        first, second = charge.trigger({}), charge.trigger({})
+    finally:
+        runtime.install(before)
+    assert (second.id, second.is_skipped, second.is_cached) == (first.id, True, True)
+    assert not first.is_skipped
 
 
 def test_a_queue_that_was_only_named_keeps_its_limits():

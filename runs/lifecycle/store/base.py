@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from runs.journal import Entry, Pause, Remembered, Target
-from runs.models import EventKind
+from runs.models import EventKind, Lane
 from runs.states import AttemptStatus, RunStatus
 
 
@@ -194,6 +194,9 @@ Rows = list[tuple[Any, ...]]
 class Store(ABC):
     """The statements every run costs."""
 
+    #: What is claimed and taken here.
+    lanes: tuple[Lane, ...] = tuple(Lane)
+
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
@@ -204,6 +207,10 @@ class Store(ABC):
     @classmethod
     def separate(cls) -> "Store":
         return cls(connections.create_connection("default"))
+
+    def keep_to(self, lane: Lane) -> None:
+        """Claim and take runs of this lane only."""
+        self.lanes = (lane,)
 
     def close(self) -> None:
         self.connection.close()
@@ -231,12 +238,24 @@ class Store(ABC):
         """Up to `slots` runs, now DEQUEUED and leased to the session. Raises SessionLost."""
 
     @abstractmethod
+    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
+        """Up to `slots` runs, EXECUTING in process `pid`; one commit. Raises SessionLost."""
+
+    @abstractmethod
+    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
+        """What this process holds; for one that claimed and did not get the answer."""
+
+    @abstractmethod
     def claimable(self) -> bool:
         """Whether a bucket with room has a run that is due (a claim may have met locked rows)."""
 
     @abstractmethod
     def assigned(self, run_id: str, token: str) -> Assignment | None:
         """What a claim is for; None when its lease is lost."""
+
+    @abstractmethod
+    def has_shared(self) -> bool:
+        """Whether some run for an event loop is due; one look, whatever else there is."""
 
     @abstractmethod
     def start(

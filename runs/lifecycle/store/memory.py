@@ -28,6 +28,7 @@ SELECT id, status, output, NULL, '', completed_at FROM runs_waitpoint WHERE id I
 """
 #: Ids in one statement.
 CHUNK = 1000
+HAS_SHARED = "SELECT 1 FROM runs_ready WHERE lane = 1 AND not_before IS NULL LIMIT 1"
 
 
 class Recollection(Store):
@@ -36,6 +37,9 @@ class Recollection(Store):
     @abstractmethod
     def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
         """Every row a statement answers with."""
+
+    def has_shared(self) -> bool:
+        return bool(self.rows(HAS_SHARED))
 
     def remembered(self, run_id: str) -> Remembered:
         entries = [entry(row) for row in self.rows(ENTRIES, (run_id,))]

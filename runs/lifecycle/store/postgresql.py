@@ -24,14 +24,15 @@ from runs.lifecycle.store.base import (
 )
 from runs.lifecycle.store.postgresql_waits import PostgresWaits, document
 from runs.lifecycle.store.prepared import Parameter, Prepared
-from runs.models import Run
+from runs.models import Lane, Run
 
 SECOND = 1_000_000_000
 CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
-     AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
+     AND EXISTS (SELECT 1 FROM runs_ready r
+                  WHERE r.bucket_id = b.id AND r.lane = ANY (%s) AND r.not_before IS NULL))
 """
 #: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
 INSERT_ONE = """
@@ -39,15 +40,22 @@ WITH place AS (
   SELECT id FROM runs_bucket WHERE queue_id = $1 AND key_hash = $2 FOR KEY SHARE),
 made AS (
   INSERT INTO runs_run ({}) SELECT {} FROM place
-  RETURNING id, status, actor, reason, created_at, sort_key, delay_until),
+  RETURNING id, status, actor, reason, created_at, sort_key, delay_until, lane),
 told AS (
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
   SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made)
-INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
-SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
+SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, place
 """
 #: What every run costs, with the number of its parameters.
-CALLS = {"assignment": 1, "start": 4, "turn": 8, "finish": 15}
+CALLS = {
+    "assignment": 1,
+    "start": 4,
+    "turn": 8,
+    "finish": 15,
+    "claim_started": 3,
+    "held_by": 2,
+}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*"}
 
@@ -111,8 +119,17 @@ class PostgresStore(PostgresWaits):
             raise SessionLost(session_id)
         return [Claim(*row) for row in found]
 
+    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
+        found = self.call("claim_started", session_id, slots, pid)
+        if found and found[0][0] is None:
+            raise SessionLost(session_id)
+        return [Assignment(*row) for row in found]
+
+    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
+        return [Assignment(*row) for row in self.call("held_by", session_id, pid)]
+
     def claimable(self) -> bool:
-        return bool(self.rows(CLAIMABLE, ())[0][0])
+        return bool(self.rows(CLAIMABLE, ([int(lane) for lane in self.lanes],))[0][0])
 
     def assigned(self, run_id: str, token: str) -> Assignment | None:
         found = [Assignment(*row) for row in self.call("assignment", run_id)]
@@ -174,6 +191,11 @@ class SeparateStore(PostgresStore):
                 for verb, count in CALLS.items()
             },
         )
+
+    def keep_to(self, lane: Lane) -> None:
+        super().keep_to(lane)
+        raw: psycopg.Connection[Any] = self.connection.connection
+        raw.execute(f"SET trackside.lane = '{int(lane)}'")
 
     def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
         return self.cursor.execute(statement, params).fetchall()

@@ -12,12 +12,13 @@ BEGIN
     p_next := 0;
   END IF;
   IF p_next = 1 AND EXISTS (
-       SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused
+       SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused AND q.rate_interval IS NULL
           AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
                OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = p_bucket)
                   < coalesce(q.override_limit, q.concurrency_limit))
-          AND (q.total_limit IS NULL
-               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue) < q.total_limit)) THEN
+          AND (coalesce(q.override_total, q.total_limit) IS NULL
+               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue)
+                  < coalesce(q.override_total, q.total_limit))) THEN
     v_run := trackside_take(p_bucket, p_queue, p_session, true, p_pid);
   END IF;
   IF v_run IS NULL THEN
@@ -42,13 +43,13 @@ LANGUAGE sql STABLE AS $$
    ORDER BY r.sort_key, r.id
 $$;
 
--- Take up to p_most runs of one bucket without a limit out of their queue. NULLs when there are none.
+-- Take up to p_most runs of one bucket without a limit or a rate out of their queue. NULLs when there are none.
 CREATE OR REPLACE FUNCTION trackside_pick(p_bucket bigint, p_queue bigint, p_most integer,
                                           OUT runs text[], OUT buckets bigint[], OUT queues bigint[])
 LANGUAGE sql AS $$
   -- MATERIALIZED: planned into the DELETE, the LIMIT might be counted anew for each row it looks at.
   WITH head AS MATERIALIZED (
-    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
+    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = trackside_lane(p_bucket) AND not_before IS NULL
      ORDER BY sort_key, run_id LIMIT p_most FOR UPDATE SKIP LOCKED),
   ready AS (
     DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
@@ -63,21 +64,25 @@ CREATE OR REPLACE FUNCTION trackside_pick_across(p_most integer, OUT runs text[]
 LANGUAGE plpgsql AS $$
 DECLARE
   v_locked bigint[];
+  v_lanes smallint[] := trackside_lanes();
 BEGIN
   SELECT array_agg(id) INTO v_locked FROM (
     SELECT b.id FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
-     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.total_limit IS NULL
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
+       AND coalesce(q.override_total, q.total_limit) IS NULL
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (v_lanes)
+                      AND r.not_before IS NULL)
      ORDER BY b.served LIMIT p_most FOR NO KEY UPDATE OF b SKIP LOCKED) open;
 
   WITH room AS MATERIALIZED (
     SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit) AS most,
            (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = b.id) AS held
       FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
-     WHERE b.id = ANY (v_locked) AND NOT q.paused AND q.total_limit IS NULL),
+     WHERE b.id = ANY (v_locked) AND NOT q.paused AND q.rate_interval IS NULL
+       AND coalesce(q.override_total, q.total_limit) IS NULL),
   head AS MATERIALIZED (
     SELECT first.run_id, room.id, room.queue_id FROM room CROSS JOIN LATERAL (
-      SELECT run_id FROM runs_ready WHERE bucket_id = room.id AND not_before IS NULL
+      SELECT run_id FROM runs_ready WHERE bucket_id = room.id AND lane = trackside_lane(room.id) AND not_before IS NULL
        ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED) first
      WHERE most IS NULL OR held < most),
   ready AS (
@@ -92,12 +97,14 @@ BEGIN
   SELECT array_agg(run_id), array_agg(id), array_agg(queue_id) INTO runs, buckets, queues FROM ready;
 END $$;
 
--- Whether a bucket other than these may have a run to take.
+-- Whether a bucket other than these may have a run to take across.
 CREATE OR REPLACE FUNCTION trackside_has_other(p_buckets bigint[]) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT EXISTS (
     SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
-     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND b.id <> ALL (p_buckets)
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
+     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
+       AND coalesce(q.override_total, q.total_limit) IS NULL AND b.id <> ALL (p_buckets)
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (trackside_lanes())
+                      AND r.not_before IS NULL))
 $$;
 
 -- Bodies that returned, p_began to p_ended seconds ago, and what their worker does next: one commit. A run that
@@ -164,7 +171,8 @@ BEGIN
   v_alive := p_next > 0 AND EXISTS (
     SELECT 1 FROM runs_workersession WHERE id = v_session AND state = 'ALIVE' AND NOT draining);
   IF v_alive AND p_most > 1 AND p_next = 1 AND cardinality(v_buckets) = 1 AND EXISTS (
-       SELECT 1 FROM runs_queue q WHERE q.id = v_queues[1] AND NOT q.paused AND q.total_limit IS NULL
+       SELECT 1 FROM runs_queue q WHERE q.id = v_queues[1] AND NOT q.paused AND q.rate_interval IS NULL
+          AND coalesce(q.override_total, q.total_limit) IS NULL
           AND coalesce(q.override_limit, q.concurrency_limit) IS NULL) THEN
     SELECT * INTO v_runs, v_from, v_of FROM trackside_pick(v_buckets[1], v_queues[1], p_most);
   END IF;

@@ -178,3 +178,24 @@ def test_says_where_the_concurrency_key_comes_from(viewer, config, words):
     make_task(config=json.dumps(config))
     page = viewer.get("/test/hello").text
     assert words in page if words else "concurrency key" not in page.replace("Concurrency key", "")
+
+
+@pytest.mark.parametrize(
+    ("policy", "says", "told"),
+    [
+        ("skip", "makes no run", "No run was made"),
+        ("queue_one", "waits for its end", "The run waits until one before it has ended."),
+        ("cancel_previous", "stops it", "The run waits until one before it has ended."),
+    ],
+)
+def test_says_what_becomes_of_a_trigger_while_a_run_is_open(operator, policy, says, told):
+    make_task(config=json.dumps({"overlap": policy}))
+    assert says in operator.get("/test/hello").content.decode()
+    operator.post("/test/hello", {"token": token(operator)})
+    second = operator.post("/test/hello", {"token": token(operator)}, follow=True)
+    assert told in second.content.decode()
+
+
+def test_nothing_is_said_where_runs_may_overlap(operator):
+    make_task()
+    assert "is open, a trigger" not in operator.get("/test/hello").content.decode()

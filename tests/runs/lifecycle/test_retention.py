@@ -1,6 +1,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs import lifecycle
@@ -154,7 +156,10 @@ def test_a_run_with_many_lines_goes_in_steps(later, monkeypatch):
     run = factories.ended_run()
     line(run.pk, 5)
     line("run_other", 1)
-    assert pruned(later) == 1
+    with CaptureQueriesContext(connection) as captured:
+        assert pruned(later) == 1
+    steps = [one for one in captured if 'DELETE FROM "runs_logline"' in one["sql"]]
+    assert len(steps) == 3 + 1  # and what came meanwhile
     assert LogLine.objects.get().run_id == "run_other"
 
 

@@ -236,9 +236,9 @@ class TestAcross:
         assert set(Run.objects.values_list("status", flat=True)) == {RunStatus.COMPLETED}
 
     def test_a_taken_slot_is_not_taken_twice(self, heads, one):
-        held = claim(session(), 3)
-        assert [claimed.run_id for claimed in held] == heads
-        finish(attempts.complete(*held[1].lease, None))
+        held = {claimed.run_id: claimed for claimed in claim(session(), 3)}
+        assert set(held) == set(heads)
+        finish(attempts.complete(*held[heads[1]].lease, None))
         second_of_b = Run.objects.filter(concurrency_key="b", status="QUEUED").get().pk
         assert self.taken(one) == [second_of_b]
 
@@ -249,7 +249,7 @@ class TestAcross:
         assert Bucket.objects.filter(full=True).count() == 3
 
     def test_never_more_than_asked_for(self, heads, one):
-        assert self.taken(one, most=2) == heads[:2]
+        assert len(self.taken(one, most=2)) == 2
 
     def test_a_paused_queue_is_left_out(self, heads, one):
         lifecycle.pause("mail", actor="test")
