@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,14 @@ def new_instance(tmp_path: Path, django_db_blocker) -> Iterator[Instance]:
     """As a new user has it: a database without tables, and nothing started."""
     with django_db_blocker.unblock(), started_anew(tmp_path) as instance:
         yield instance
+
+
+@pytest.fixture
+def clock(time_machine) -> Callable[[str], None]:
+    """Stands at nine in the morning of a day, in UTC, and moves when told to: `clock("10:30:00")`."""
+
+    def move(text: str) -> None:
+        time_machine.move_to(datetime.fromisoformat(f"2030-01-01T{text}+00:00"), tick=False)
+
+    move("09:00:00")
+    return move

@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -34,6 +34,8 @@ class State(IntEnum):
     #: The dispatcher gave it a run; it has not started it.
     ASSIGNED = 3
     RUNNING = 4
+    #: Of the process that many runs share: it takes runs, which have seats.
+    OPEN = 5
 
 
 class Ask(IntEnum):
@@ -84,12 +86,8 @@ class Cell(ctypes.Structure):
         return Done(*self.lease, bytes(self.output).decode() or None, self.began, self.ended)
 
 
-class Slot(ctypes.Structure):
-    """One worker. Times are CLOCK_MONOTONIC nanoseconds, 0 for none.
-
-    `cells` are the runs it took together, `size` of them; it is at the one with the index `at`, and
-    the ends of those before `recorded` are in the database.
-    """
+class Seat(ctypes.Structure):
+    """Room for one run at a time. Times are CLOCK_MONOTONIC nanoseconds, 0 for none."""
 
     _fields_ = [
         ("pid", ctypes.c_int64),
@@ -111,14 +109,6 @@ class Slot(ctypes.Structure):
         ("asked_run", ctypes.c_char * 32),
         #: What the sentinel killed it for.
         ("killed", ctypes.c_int64),
-        #: The task file it is importing, at most PATH_MAX.
-        ("importing", ctypes.c_char * 4096),
-        ("cells", Cell * TOGETHER),
-        ("size", ctypes.c_int64),
-        ("at", ctypes.c_int64),
-        ("recorded", ctypes.c_int64),
-        #: Counts what was taken together, to see that it is still the same.
-        ("number", ctypes.c_int64),
     ]
 
     if TYPE_CHECKING:
@@ -136,12 +126,6 @@ class Slot(ctypes.Structure):
         asked_at: int
         asked_run: bytes
         killed: int
-        importing: bytes
-        cells: list[Cell]
-        size: int
-        at: int
-        recorded: int
-        number: int
 
     @property
     def run_id(self) -> str:
@@ -159,19 +143,12 @@ class Slot(ctypes.Structure):
     @property
     def done(self) -> list[Done]:
         """Bodies that returned and are not recorded yet."""
-        cells = (self.cells[index] for index in range(self.recorded, min(self.at + 1, self.size)))
-        return [cell.done for cell in cells if cell.ended]
-
-    @property
-    def ahead(self) -> list[tuple[str, str]]:
-        """Run id and token of those that were taken and come after the one it is at."""
-        return [self.cells[index].lease for index in range(self.at + 1, self.size)]
+        return []
 
     @property
     def left(self) -> list[tuple[str, str]]:
         """Run id and token of those its process, which ended, took and did not start."""
-        cells = [self.cells[index] for index in range(max(self.at, 0), self.size)]
-        return [cell.lease for cell in cells if not cell.ended and cell.run != self.run]
+        return []
 
     @property
     def lease(self) -> tuple[str, str]:
@@ -202,6 +179,58 @@ class Slot(ctypes.Structure):
         self.state = state
         self.run, self.token, self.deadline, self.entered = b"", b"", 0, 0
 
+    def ask_to_stop(self, why: Ask) -> bool:
+        """Leave a request for the worker's signal handler; False when a stronger one stands."""
+        if self.is_asked and self.ask >= why:
+            return False
+        self.asked_run, self.asked_at = self.run, time.monotonic_ns()
+        self.ask = why
+        return True
+
+
+class Slot(Seat):
+    """One worker: a seat, and the short runs it took together.
+
+    `cells` are those, `size` of them; it is at the one with the index `at`, and the ends of those
+    before `recorded` are in the database.
+    """
+
+    _fields_ = [
+        #: The task file it is importing, at most PATH_MAX.
+        ("importing", ctypes.c_char * 4096),
+        ("cells", Cell * TOGETHER),
+        ("size", ctypes.c_int64),
+        ("at", ctypes.c_int64),
+        ("recorded", ctypes.c_int64),
+        #: Counts what was taken together, to see that it is still the same.
+        ("number", ctypes.c_int64),
+    ]
+
+    if TYPE_CHECKING:
+        importing: bytes
+        cells: list[Cell]
+        size: int
+        at: int
+        recorded: int
+        number: int
+
+    @property
+    def done(self) -> list[Done]:
+        """Bodies that returned and are not recorded yet."""
+        cells = (self.cells[index] for index in range(self.recorded, min(self.at + 1, self.size)))
+        return [cell.done for cell in cells if cell.ended]
+
+    @property
+    def ahead(self) -> list[tuple[str, str]]:
+        """Run id and token of those that were taken and come after the one it is at."""
+        return [self.cells[index].lease for index in range(self.at + 1, self.size)]
+
+    @property
+    def left(self) -> list[tuple[str, str]]:
+        """Run id and token of those its process, which ended, took and did not start."""
+        cells = [self.cells[index] for index in range(max(self.at, 0), self.size)]
+        return [cell.lease for cell in cells if not cell.ended and cell.run != self.run]
+
     def vacate(self) -> None:
         """Forget what its last process took."""
         self.size = self.at = self.recorded = 0
@@ -210,14 +239,6 @@ class Slot(ctypes.Structure):
     def announce(self, path: str) -> None:
         """Note the task file to blame if the process ends now; empty for none."""
         self.importing = os.fsencode(path)
-
-    def ask_to_stop(self, why: Ask) -> bool:
-        """Leave a request for the worker's signal handler; False when a stronger one stands."""
-        if self.is_asked and self.ask >= why:
-            return False
-        self.asked_run, self.asked_at = self.run, time.monotonic_ns()
-        self.ask = why
-        return True
 
 
 class Head(ctypes.Structure):
@@ -231,6 +252,11 @@ class Head(ctypes.Structure):
         ("owed", ctypes.c_int64),
         #: The dispatcher looks every few milliseconds for workers to relieve.
         ("watching", ctypes.c_int64),
+        #: Some task is an `async def`: the process that their runs share is wanted.
+        ("sharing", ctypes.c_int64),
+        #: One more than the seat whose code the event loop is in, 0 for none, and since when.
+        ("stepping", ctypes.c_int64),
+        ("stepping_since", ctypes.c_int64),
         ("session", ctypes.c_char * 48),
     ]
 
@@ -260,26 +286,45 @@ class Locks:
 
 
 class Board:
-    """The head and one `Slot` for each worker, in an anonymous shared mapping.
+    """The head, one `Slot` for each worker, and the seats, in an anonymous shared mapping.
+
+    The last slot is the host's: the process that runs of `async def` tasks share, each of them with
+    a seat of its own. Looking through the board means the workers; `taken` are all places.
 
     Who the cluster is never changes, so every process has a copy of it; a worker's copy of the files
     to leave out is the sentinel's at the fork.
     """
 
-    def __init__(self, slots: int, name: str = "default", version: str = "") -> None:
+    def __init__(
+        self, slots: int, name: str = "default", version: str = "", seats: int = 0
+    ) -> None:
         self.name, self.version, self.main = name, version, os.getpid()
         self.left_out = LeftOut()
         self.locks = Locks()
-        size = ctypes.sizeof(Head) + slots * ctypes.sizeof(Slot)
-        self.memory = mmap.mmap(-1, size)
+        workers, rows = Slot * (slots + 1), Seat * seats
+        at = ctypes.sizeof(Head) + ctypes.sizeof(workers)
+        self.memory = mmap.mmap(-1, at + ctypes.sizeof(rows))
         self.head = Head.from_buffer(self.memory)
-        self.slots = (Slot * slots).from_buffer(self.memory, ctypes.sizeof(Head))
+        self.slots = workers.from_buffer(self.memory, ctypes.sizeof(Head))
+        self.seats: Sequence[Seat] = list(rows.from_buffer(self.memory, at)) if seats else []
+        self.workers = slots
 
     def __iter__(self) -> Iterator[Slot]:
-        return iter(self.slots)
+        return (self.slots[index] for index in range(self.workers))
 
     def __len__(self) -> int:
-        return len(self.slots)
+        return self.workers
+
+    @property
+    def host(self) -> Slot:
+        """The slot of the process that many runs share."""
+        slot: Slot = self.slots[self.workers]
+        return slot
+
+    @property
+    def taken(self) -> list[Seat]:
+        """Every place that may hold a run: workers, and seats where they are in use."""
+        return [*self, *(self.seats if self.head.sharing else ())]
 
     @property
     def session_id(self) -> str:
@@ -293,7 +338,7 @@ class Board:
         """Indexes of the workers that can take a run now."""
         return [index for index, slot in enumerate(self) if slot.state == State.FREE]
 
-    def slot_of(self, run_id: str) -> Slot | None:
-        """The worker that has the run."""
+    def slot_of(self, run_id: str) -> Seat | None:
+        """Where the run is."""
         wanted = run_id.encode()
-        return next((slot for slot in self if slot.is_busy and slot.run == wanted), None)
+        return next((slot for slot in self.taken if slot.is_busy and slot.run == wanted), None)

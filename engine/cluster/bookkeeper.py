@@ -16,12 +16,12 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from engine.cluster import together
+from engine.cluster import guests, together
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
 from engine.cluster.deaths import Death, describe, ending_of
 from engine.cluster.dispatcher import prepare_child
-from engine.cluster.lines import LineBook
+from engine.cluster.lines import LineBook, row
 from engine.maintenance import Housekeeping
 from runs import conf, lifecycle, signals
 from runs.lifecycle import finalhooks, sessions, store
@@ -65,6 +65,7 @@ class Bookkeeper:
         self.unrecorded: list[Death] = []
         self.closing = False
         self.housekeeping = Housekeeping()
+        self.holder = guests.Holder(board)
         self.missing: set[tuple[str, str]] = set()
         heartbeat = float(conf.get("HEARTBEAT_SECONDS"))
         self.timers: list[list[Any]] = [
@@ -72,6 +73,7 @@ class Bookkeeper:
             [0.0, min(heartbeat, 2.0), self.beat],
             [0.0, CANCELS, self.look_for_cancels],
             [0.0, min(float(conf.get("SWEEP_SECONDS")), 5.0), self.sweep],
+            [0.0, CANCELS, self.look_for_held],
         ]
         self.beaten_at = 0.0
         self.heartbeat = heartbeat
@@ -139,6 +141,7 @@ class Bookkeeper:
         finished = books.finish(ending_of(death))
         if finished.won:
             log.warning("Run %s: %s", death.run_id, describe(death))
+            self.book.spans.died(death.run_id)
             lifecycle.cancel_orphans(death.run_id)
             signals.runs_ready.send(sender=Run)
 
@@ -151,10 +154,11 @@ class Bookkeeper:
         if self.board.head.fenced == 2:
             self.begin_again()
         changed = time.monotonic() - self.beaten_at >= self.heartbeat
-        if not changed and not any(slot.is_busy for slot in self.board):
+        if not changed and not any(slot.is_busy for slot in self.board.taken):
             return
         self.beaten_at = time.monotonic()
-        if not sessions.renew(self.board.session_id, workers=self.workers()):
+        facts = {"workers": self.workers(), "slots": len(self.board.taken)}
+        if not sessions.renew(self.board.session_id, **facts):
             self.board.head.fenced = self.board.head.fenced or 1
 
     def begin_again(self) -> None:
@@ -173,10 +177,11 @@ class Bookkeeper:
                 }
                 for index, slot in enumerate(self.board)
             ]
+            + ([guests.entry(self.board)] if self.board.head.sharing else [])
         )
 
     def look_for_cancels(self) -> None:
-        busy = [slot.run_id for slot in self.board if slot.is_busy]
+        busy = [slot.run_id for slot in self.board.taken if slot.is_busy]
         asked = Run.objects.filter(
             pk__in=busy, cancel_requested_at__isnull=False, finished_at__isnull=True
         )
@@ -194,7 +199,7 @@ class Bookkeeper:
         held = set(
             Lease.objects.filter(session_id=self.board.session_id).values_list("run_id", "token")
         )
-        here = {lease for slot in self.board for lease in slot.leases}
+        here = {lease for slot in self.board.taken for lease in slot.leases}
         waiting = {lease for death in self.unrecorded for lease in death.leases}
         missing = held - here - waiting
         for run_id, token in missing & self.missing:
@@ -202,6 +207,11 @@ class Bookkeeper:
                 Death(run_id=run_id, token=token, started=True, killed=0, exitcode=None)
             )
         self.missing = missing
+
+    def look_for_held(self) -> None:
+        """Tell a run that it keeps others waiting; its own process cannot."""
+        if told := self.holder.found():
+            self.book.rows.append(row(told))
 
     def flush(self) -> None:
         self.book.flush()

@@ -10,6 +10,7 @@ import django_q.cluster
 from django.db import connections
 from django_q.cluster import Cluster
 
+from engine.cluster import guests
 from engine.cluster.board import Board, Stop
 from engine.cluster.bookkeeper import open_session
 from engine.cluster.channels import Channel
@@ -27,9 +28,11 @@ class TracksideCluster(Cluster):  # type: ignore[misc]
     """
 
     def __init__(self, *, workers: int, name: str, version: str) -> None:
-        self.board, self.wake = Board(workers, name, version), Channel()
+        seats = int(conf.get("ASYNC_SLOTS"))
+        self.board, self.wake = Board(workers, name, version, seats), Channel()
         super().__init__(broker=DispatchBroker(self.board, self.wake))
         open_session(self.board)
+        self.board.head.sharing = bool(seats) and guests.are_known()
         connections.close_all()
         TracksideSentinel.board = self.board
         django_q.cluster.Sentinel = TracksideSentinel

@@ -2,11 +2,20 @@
 
 import signal
 from dataclasses import dataclass, field
+from enum import IntEnum
 
-from engine.cluster.board import Ask, Slot, State
+from engine.cluster.board import Ask, Seat, State
 from runs.lifecycle import attempts, store
 from runs.models import Run
 from runs.states import RunStatus
+
+
+class Guilt(IntEnum):
+    #: Another run ended the process they shared.
+    NONE = 0
+    #: One of the runs did, nobody knows which.
+    POSSIBLE = 1
+    CERTAIN = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +36,10 @@ class Death:
     #: The `Ask` the sentinel killed it for, 0 if it ended by itself.
     killed: int
     exitcode: int | None
+    #: Of a process that many runs shared: whether it ended because of this run.
+    guilt: Guilt = Guilt.CERTAIN
+    #: Why it ended, where the rest does not say it.
+    why: str = ""
 
     @property
     def leases(self) -> set[tuple[str, str]]:
@@ -35,7 +48,7 @@ class Death:
         return {(self.run_id, self.token), *done, *self.left}
 
 
-def of(slot: Slot, exitcode: int | None) -> Death:
+def of(slot: Seat, exitcode: int | None) -> Death:
     """The death of the process that had this slot."""
     run_id, token = slot.lease
     return Death(
@@ -59,14 +72,15 @@ def ending_of(death: Death) -> store.Ending:
         # The database knows better: the worker may have died right after its start was written.
         executing = Run.objects.filter(pk=death.run_id, status=RunStatus.EXECUTING).exists()
         return attempts.release(death.run_id, death.token, reason, started=executing)
-    if death.killed == Ask.SHUTDOWN:
+    if death.killed == Ask.SHUTDOWN or death.guilt == Guilt.NONE:
         return attempts.release(death.run_id, death.token, reason)
     if death.killed == Ask.TIMEOUT:
         error = attempts.internal_error("MAX_DURATION_EXCEEDED", reason)
         return attempts.time_out(death.run_id, death.token, error)
     if death.killed == Ask.CANCEL:
         return attempts.acknowledge_cancel(death.run_id, death.token)
-    return attempts.crash(death.run_id, death.token, code_of(death), reason)
+    end = attempts.outlive if death.guilt == Guilt.POSSIBLE else attempts.crash
+    return end(death.run_id, death.token, code_of(death), reason)
 
 
 SIGNAL_CODES = {
@@ -79,6 +93,8 @@ def code_of(death: Death) -> str:
     """The reference's error code for how a process ended (features.md 4.6)."""
     if death.killed == Ask.MEMORY:
         return "TASK_PROCESS_OOM_KILLED"
+    if death.why:
+        return "TASK_RUN_STALLED_EXECUTING"
     if death.exitcode is not None and death.exitcode < 0:
         return SIGNAL_CODES.get(signal.Signals(-death.exitcode), "TASK_RUN_CRASHED")
     return "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
@@ -94,6 +110,8 @@ KILLED = {
 
 def describe(death: Death) -> str:
     """One sentence on how the process ended."""
+    if death.why:
+        return death.why
     if death.killed:
         return KILLED[Ask(death.killed)]
     if death.exitcode is None:

@@ -15,6 +15,7 @@ from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
 from engine import wakeup
+from engine.cluster import guests
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
 from engine.cluster.processes import die_with_parent, name_process
@@ -49,8 +50,10 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.listener: wakeup.Listener | None = None
         self.failures = 0
         self.promoted_at = self.pinged_at = 0.0
-        self.due_in = self.fire_at = 0.0
+        self.due_in = self.due_at = self.fire_at = 0.0
         self.relief = Relief(board)
+        #: The inbox of the process that many runs share.
+        self.host: Channel | None = None
         self.execute: Any = None
         self.conclude: Any = None
         super().__init__(list_key="trackside")
@@ -104,6 +107,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
     def connect(self) -> None:
         if self.store is None:
             self.store = dedicated()
+        guests.leave_alone(self.store, self.board)
         if self.listener is None:
             self.listener = wakeup.Listener()
             self.pinged_at = time.monotonic()
@@ -112,7 +116,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             self.listener.is_alive()
 
     def claim(self, slots: int) -> list[Claim]:
-        self.promote(every=1.0)
+        self.promote(every=0.0 if time.monotonic() >= self.due_at else 1.0)
         assert self.store is not None
         try:
             return self.store.claim(self.board.session_id, slots)
@@ -156,9 +160,13 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             return
         self.promoted_at = time.monotonic()
         # A look costs less than a transaction, which on SQLite the worker would have to wait for.
+        promoted = False
         while seconds_until(due := lifecycle.next_due()) <= 0 and lifecycle.promote_due():
-            continue
-        self.due_in = max(min(seconds_until(due), self.fire()), 0.001)
+            promoted = True
+            guests.nudge(self.board, self.host)
+        due_in = seconds_until(due)
+        self.due_at = time.monotonic() + due_in
+        self.due_in = max(min(CONTENDED if promoted else due_in, self.fire()), 0.001)
         hooks_in = seconds_until(finalhooks.next_due())
         self.board.head.owed = hooks_in <= 0
         if hooks_in > 0:
@@ -198,10 +206,13 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         ears: list[wakeup.Listener | Channel] = [self.listener, self.wake]
         readable, _, _ = select.select(ears, [], [], seconds)
         reasons = set(self.wake.drain()) if self.wake in readable else set()
+        has_reason = self.listener in readable or bool(reasons - {TAKEN})
+        if has_reason:
+            guests.nudge(self.board, self.host)
         if self.listener in readable:
             for message in self.listener.messages():
                 self.hear(message)
-        return self.listener in readable or bool(reasons - {TAKEN})
+        return has_reason
 
     def hear(self, message: str) -> None:
         if not message.startswith(wakeup.CANCEL):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from engine.cluster.board import Slot
+from engine.cluster.board import Seat
 from engine.runtime import Launch, Launched, installed
 from engine.sdk.errors import CannotWaitHere, TaskRunInterrupted
 from runs.errors import InvalidOption
@@ -21,7 +21,7 @@ Insist = Callable[[Callable[[store.Store], Any]], Any]
 class RunKeeper:
     """See `engine.sdk.durable.Keeper`. Everything is written under the run's lease."""
 
-    def __init__(self, work: store.Assignment, slot: Slot, began: int, insist: Insist) -> None:
+    def __init__(self, work: store.Assignment, slot: Seat, began: int, insist: Insist) -> None:
         self.work, self.slot, self.began, self.insist = work, slot, began, insist
 
     def begin(self) -> None:
@@ -60,7 +60,7 @@ class RunKeeper:
         """On Django's connection, where triggers run; the body has no transaction open there."""
         with self.atomic() as record:
             made = installed().trigger_many(launches)
-            self.refuse_circles([run.run_id for run in made if run.is_cached])
+            self.refuse_circles([run.run_id for run in made if run.is_cached or run.is_held])
             record(*entries(made))
         return made
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from multiprocessing import Process
 
-from engine.cluster.board import Ask, Slot, State
+from engine.cluster.board import Ask, Seat, Slot, State
 from engine.cluster.processes import kill_tree, memory_of
 from engine.sdk.machines import PRESETS
 from engine.sdk.machines import memory_of as memory_of_machine
@@ -28,7 +28,7 @@ class Limits:
     def __init__(self) -> None:
         self.measured_at = 0.0
 
-    def enforce(self, process: Process, slot: Slot) -> None:
+    def enforce(self, process: Process, slot: Seat) -> None:
         """Ask for what is due, kill what was asked and did not stop in its grace."""
         now = time.monotonic_ns()
         if slot.state == State.RUNNING and slot.deadline and now >= slot.deadline:
@@ -49,7 +49,7 @@ class Limits:
 def is_measured(slot: Slot) -> bool:
     """Whether the slot's run or import has a memory limit and is past its first moments."""
     old = time.monotonic_ns() - slot.since > YOUNG * SECOND
-    return slot.state in (State.STARTING, State.RUNNING) and bool(slot.memory) and old
+    return slot.state in (State.STARTING, State.RUNNING, State.OPEN) and bool(slot.memory) and old
 
 
 def import_memory() -> int:
@@ -58,20 +58,20 @@ def import_memory() -> int:
     return min(memory_of_machine(LARGEST), installed * 4 // 5)
 
 
-def ask(slot: Slot, why: Ask) -> None:
+def ask(slot: Seat, why: Ask) -> None:
     """Tell the worker's signal handler that its run should stop."""
     if slot.ask_to_stop(why) and slot.pid:
         os.kill(slot.pid, signal.SIGUSR1)
 
 
-def kill(process: Process, slot: Slot, why: Ask) -> None:
+def kill(process: Process, slot: Seat, why: Ask) -> None:
     """End a worker and everything below it; the slot says for what."""
     slot.killed, slot.asked_run = why, slot.run
     kill_tree(process.pid or 0)
     process.join(1)
 
 
-def grace_of(slot: Slot) -> int:
+def grace_of(slot: Seat) -> int:
     """Nanoseconds between the request and the kill."""
     seconds = {
         Ask.CANCEL: float(conf.get("CANCEL_GRACE_SECONDS")),

@@ -8,6 +8,7 @@ from engine.cluster.lines import LineSender
 from engine.cluster.together import Group, Pace
 from engine.execution.hygiene import Snapshot
 from runs.lifecycle import store
+from runs.models import Lane
 
 REASONS = {Ask.CANCEL: "cancel", Ask.TIMEOUT: "timeout", Ask.SHUTDOWN: "shutdown"}
 
@@ -31,6 +32,8 @@ class Place:
     work: store.Assignment | None = None
     began: int = 0
     ended: int = 0
+    #: The lane of the runs it takes; None for all.
+    lane: Lane | None = None
     #: Something ended that a parent may wait for, and is not recorded yet.
     awaited: bool = False
 
@@ -42,6 +45,12 @@ class Place:
     def slot(self) -> Slot:
         slot: Slot = self.board.slots[self.index]
         return slot
+
+    def connect(self) -> store.Store:
+        """A connection of its own to the database, for any thread that has the right to use it."""
+        self.hot = store.dedicated(self.lane)
+        self.hot.connection.inc_thread_sharing()
+        return self.hot
 
     @property
     def files(self) -> tuple[int, ...]:

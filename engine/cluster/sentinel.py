@@ -12,10 +12,11 @@ from typing import Any
 
 import django_q.cluster
 from django import db
-from django_q.cluster import Sentinel
+from django_q.cluster import Sentinel, get_mp_context
+from django_q.conf import Conf
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, conclusions, deaths
+from engine.cluster import bookkeeper, conclusions, deaths, guests, host
 from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
@@ -43,6 +44,8 @@ log = logging.getLogger("trackside")
 
 #: Seconds between two rounds when nothing happens.
 ROUND = 0.5
+#: Seconds a process that many runs share gets to end once none is there.
+LEAVING = 2.0
 
 
 class TracksideSentinel(Sentinel):  # type: ignore[misc]
@@ -62,7 +65,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         die_with_parent(self.parent_pid)
         name_process("ts-sentinel")
         self.pool_size = len(self.board)
-        self.inboxes = [TaskQueue() for _ in self.board]
+        self.inboxes = [TaskQueue() for _ in self.board.slots]
+        self.broker.host = self.inboxes[-1]
         self.deaths, self.lines = Channel(), Channel()
         self.task_queue, self.result_queue = Inboxes(self.inboxes), NoResults()
         self.event_out = StopFlag(self.board)
@@ -79,12 +83,16 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         self.pool: list[Process] = []
         db.connections.close_all()
         self.monitor = self.spawn_monitor()
-        for _ in range(self.pool_size):
-            self.spawn_worker()
+        for index in self.vacant():
+            self.spawn_worker(index)
         self.pusher = self.spawn_pusher()
 
-    def spawn_worker(self) -> None:
-        index = next(i for i in range(self.pool_size) if i not in self.slots.values())
+    def vacant(self) -> list[int]:
+        """The slots without a process; the last is the host's, where one is wanted."""
+        wanted = self.pool_size + bool(self.board.head.sharing)
+        return [index for index in range(wanted) if index not in self.slots.values()]
+
+    def spawn_worker(self, index: int) -> None:
         slot = self.board.slots[index]
         slot.ask = slot.killed = 0
         slot.vacate()
@@ -92,11 +100,22 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot.importing, slot.memory = b"", import_memory()
         slot.since = time.monotonic_ns()
         workers.prepare(self.board, index, self.broker.wake, self.lines, self.inboxes[index])
-        process = self.spawn_process(
-            worker, self.inboxes[index], self.result_queue, Value("f", -1), -1
-        )
+        spawn = self.spawn_host if index == self.pool_size else self.spawn_plain
+        process = spawn(index)
         slot.pid = process.pid or 0
         self.slots[process] = index
+
+    def spawn_plain(self, index: int) -> Process:
+        return self.spawn_process(
+            worker, self.inboxes[index], self.result_queue, Value("f", -1), -1
+        )
+
+    def spawn_host(self, index: int) -> Process:
+        process: Process = get_mp_context().Process(target=host.serve, args=(self.inboxes[index],))
+        process.daemon = Conf.DAEMONIZE_WORKERS
+        process.start()
+        self.pool.append(process)
+        return process
 
     def spawn_process(self, target: Callable[..., Any], *args: Any) -> Process:
         process: Process = super().spawn_process(target, *args)
@@ -131,11 +150,17 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             self.fence()
         if changed := self.board.left_out.forgive():
             self.replace_workers(", ".join(changed))
-        for process, index in self.slots.items():
-            self.limits.enforce(process, self.board.slots[index])
-        self.limits.measure(self.working())
+        self.enforce()
         sweep_children(self.known())
         wait([p.sentinel for p in [*self.pool, self.monitor, self.pusher]], self.pause())
+
+    def enforce(self) -> None:
+        """Hold every run to its limits."""
+        for process, index in self.slots.items():
+            self.limits.enforce(process, self.board.slots[index])
+            for seat in self.board.seats if index == self.pool_size else ():
+                self.limits.enforce(process, seat)
+        self.limits.measure(self.working())
 
     def working(self) -> list[tuple[Process, Slot]]:
         return [(process, self.board.slots[index]) for process, index in self.slots.items()]
@@ -147,7 +172,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
     def pause(self) -> float:
         """Seconds until the next deadline, at most a round."""
         now, due = time.monotonic_ns(), [int(ROUND * SECOND)]
-        for slot in self.board:
+        for slot in self.board.taken:
             if slot.state == State.RUNNING and slot.deadline:
                 due.append(slot.deadline - now)
             if slot.is_asked:
@@ -162,7 +187,9 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot = self.board.slots[index]
         self.pool.remove(process)
         kill_tree(process.pid or 0) if process.pid else None
-        if slot.leases:
+        if index == self.pool_size:
+            self.bury_guests(process.exitcode)
+        elif slot.leases:
             self.report(slot, process.exitcode)
         self.starts.ended(index, slot, process.exitcode)
         while not self.inboxes[index].empty():
@@ -176,12 +203,17 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
         self.deaths.send(pickle.dumps(death), patience=1.0)
 
+    def bury_guests(self, exitcode: int | None) -> None:
+        """The process that many runs shared ended."""
+        for death in guests.deaths_of(self.board, exitcode):
+            log.warning("Run %s lost the process it shared with others.", death.run_id)
+            self.deaths.send(pickle.dumps(death), patience=1.0)
+        guests.vacate(self.board, State.GONE)
+
     def respawn(self) -> None:
-        missing = self.pool_size - len(self.pool)
-        for _ in range(missing):
-            index = next(i for i in range(self.pool_size) if i not in self.slots.values())
+        for index in self.vacant():
             if self.starts.is_due(index):
-                self.spawn_worker()
+                self.spawn_worker(index)
 
     def revive(self, process: Process) -> None:
         name = "bookkeeper" if process is self.monitor else "dispatcher"
@@ -214,6 +246,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
                 slot.vacate()
             slot.killed = Ask.SHUTDOWN
             kill_tree(process.pid or 0)
+        guests.vacate(self.board, State.GONE)
         self.board.head.fenced = 2
 
     # -- the end ----------------------------------------------------------------------------------
@@ -222,23 +255,25 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         """Let runs finish for the grace, ask the rest to hand back, kill, keep the books, leave."""
         self.event_out.set()
         self.broker.wake.send(b"stop")
-        deadline = time.monotonic() + float(conf.get("DRAIN_SECONDS"))
+        guests.nudge(self.board, self.inboxes[-1])
+        begun = time.monotonic()
+        deadline = begun + float(conf.get("DRAIN_SECONDS"))
         asked = False
         while self.pool:
             self.bury_all_dead()
             self.release_idle()
+            if time.monotonic() > begun + LEAVING:
+                self.end_idle_host()
             late = time.monotonic() > deadline
             if self.board.head.stop == Stop.NOW:
                 for process, index in self.slots.items():
                     kill(process, self.board.slots[index], Ask.SHUTDOWN)
             elif late and not asked:
                 asked = True
-                for slot in self.board:
+                for slot in self.board.taken:
                     if slot.is_busy:
                         ask(slot, Ask.SHUTDOWN)
-            for process, index in self.slots.items():
-                self.limits.enforce(process, self.board.slots[index])
-            self.limits.measure(self.working())
+            self.enforce()
             wait([process.sentinel for process in self.pool], 0.05)
         self.end_of(self.pusher, 2.0)
         self.deaths.send(bookkeeper.CLOSE, patience=1.0)
@@ -262,6 +297,12 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
                 elif self.board.head.stop == Stop.NOW or slot.killed == 0:
                     slot.killed = Ask.SHUTDOWN
                     kill_tree(process.pid or 0)
+
+    def end_idle_host(self) -> None:
+        """It ends by itself, unless the database keeps it waiting."""
+        for process, index in self.slots.items():
+            if index == self.pool_size and not any(seat.is_busy for seat in self.board.seats):
+                kill(process, self.board.host, Ask.SHUTDOWN)
 
     def end_of(self, process: Process, patience: float) -> None:
         process.join(patience)

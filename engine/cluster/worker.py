@@ -11,7 +11,7 @@ from django_q.conf import Conf
 from django_q.signals import post_spawn
 
 from engine import catalog, discovery
-from engine.cluster import lastwords, records, tidying, together
+from engine.cluster import guests, lastwords, records, tidying, together
 from engine.cluster import place as places
 from engine.cluster.board import Board, State
 from engine.cluster.channels import Channel, TaskQueue
@@ -28,7 +28,7 @@ from engine.cluster.processes import (
 from engine.execution import capture, executor, interrupts
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
-from engine.registry import DuplicateTaskIds
+from engine.registry import ConflictingTasks
 from runs import conf
 from runs.lifecycle import attempts, store
 from runs.states import RunStatus
@@ -52,9 +52,15 @@ def prepare(board: Board, index: int, wake: Channel, lines: Channel, inbox: Task
 def begin(**_: Any) -> None:
     """First thing in the forked worker: signals, task code, connections; then it is free."""
     here = places.place()
+    set_out(here, "ts-worker")
+    become_free(here)
+
+
+def set_out(here: Place, name: str) -> None:
+    """Make the forked process ready to execute bodies."""
     die_with_parent(here.parent)
     adopt_orphans()
-    name_process("ts-worker")
+    name_process(name)
     os.setpgid(0, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -62,12 +68,12 @@ def begin(**_: Any) -> None:
     capture.let_pass()
     try:
         catalog.register(discovery.discover(here.board.left_out, here.slot.announce))
-    except DuplicateTaskIds as error:
+    except ConflictingTasks as error:
         log.error("%s", error)
         os._exit(MISCONFIGURED)
+    here.lane = guests.lane_beside(here.board)
     records.insisting(here, lambda opened: opened.warm_up())
     here.clean = Snapshot(here.files)
-    become_free(here)
 
 
 def become_free(here: Place) -> None:
@@ -136,7 +142,7 @@ class Budget:
 def work_off(here: Place, run_id: str, token: str) -> None:
     """A claimed run, and the runs that are taken after it."""
     budget = Budget()
-    begin_with(here, records.started(here, run_id, token))
+    begin_with(here, records.claimed(here, run_id, token))
     while (work := entered(here)) is not None:
         ending, damage = attempt(here, work)
         if damage:

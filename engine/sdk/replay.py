@@ -18,6 +18,7 @@ from typing import Any, NoReturn, Protocol
 from django.utils import timezone
 
 from engine.runtime import Launch, Launched
+from engine.sdk import spans
 from engine.sdk.blocking import blocking
 from engine.sdk.errors import Suspend
 from engine.sdk.transactions import is_in_transaction
@@ -85,6 +86,7 @@ class Call:
             status=status,
             started_at=facts.pop("started_at", now),
             args=args[:SHOWN_ARGS],
+            span=spans.innermost_id(),
             args_hash="" if self.args is None else hashlib.sha256(args.encode()).hexdigest(),
             finished_at=None if status == EntryStatus.PENDING else now,
             **facts,
@@ -109,8 +111,11 @@ class Replay:
         *,
         resumed: bool = False,
         shield: Shield = nullcontext,
+        may_block: bool = True,
     ) -> None:
         self.run_id, self.attempt, self.resumed = run_id, attempt, resumed
+        #: Whether the body may sleep through short waits: nothing else runs in its thread.
+        self.may_block = may_block
         #: Why the run is to leave; set by the first wait that has to.
         self.pause: Pause | None = None
         #: How many blocks with tries of their own the body has entered.
@@ -140,6 +145,8 @@ class Replay:
         entry = self._known.get(key)
         self._reached.add(key)
         if entry is None or entry.position >= self._end:
+            if self.is_repeating and entry is not None:
+                spans.waited(entry)
             self.is_repeating = False
         position = len(memory.entries) + len(self._reached)
         call = Call(self, kind, name, ordinal, position, args, entry)
@@ -210,7 +217,7 @@ class Replay:
 
     def at_home(self) -> None:
         """Called in the asyncio task that runs the body."""
-        self._task = task_now()
+        self._task, self._thread = task_now(), threading.get_ident()
 
     def misplaced(self) -> str:
         """Why a run cannot leave from here, and what to do; empty when it can."""

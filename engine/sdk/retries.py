@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 from engine.sdk.errors import AbortTaskRunError
 from engine.sdk.machines import preset_name
 from engine.sdk.pauses import apause, pause
+from engine.sdk.spans import opened
+from engine.sdk.tracer import Entered, Span
 from engine.sdk.tries import UsedTries
 from runs.durations import seconds
 from runs.errors import InvalidOption
@@ -121,25 +123,44 @@ class Tries:
     def __init__(self, function: Callable[..., Any], policy: RetryPolicy) -> None:
         self._function, self._policy, self._number = function, policy, 0
         self._wants, self._used = _wanted(function), UsedTries.here()
+        name = str(getattr(function, "__name__", type(function).__name__))
+        self._name = "on_throw" if name == "<lambda>" else name
 
     def begin(self) -> Any:
         """Plain calls to their end; the rest of an `async` one as a coroutine."""
         self._number = 0 if self._used is None else self._used.so_far()
         while True:
+            entered = Entered(self._span())
             try:
                 answer = self._call()
-            except Exception as error:
+            except BaseException as error:
+                entered.leave(error)
                 pause(self._delay(error))
-            else:
-                return self._finish(answer) if inspect.isawaitable(answer) else self._done(answer)
+                continue
+            if inspect.isawaitable(answer):
+                entered.step_out()
+                return self._finish(answer, entered.span)
+            entered.leave(None)
+            return self._done(answer)
 
-    async def _finish(self, answer: Awaitable[Any]) -> Any:
+    async def _finish(self, answer: Awaitable[Any], span: Span) -> Any:
         while True:
+            entered = Entered(span)
             try:
-                return self._done(await answer)
-            except Exception as error:
+                result = await answer
+            except BaseException as error:
+                entered.leave(error)
                 await apause(self._delay(error))
+            else:
+                entered.leave(None)
+                return self._done(result)
+            span = self._span()
             answer = self._call()
+
+    def _span(self) -> Span:
+        number, most = self._number + 1, self._policy.max_attempts
+        facts = {"try": number, "max_attempts": most}
+        return opened(f"{self._name}, try {number} of {most}", "try", facts)
 
     def _done(self, answer: Any) -> Any:
         if self._used is not None:
@@ -151,9 +172,11 @@ class Tries:
         facts = {"attempt": self._number, "max_attempts": self._policy.max_attempts}
         return self._function(**{name: facts[name] for name in self._wants})
 
-    def _delay(self, error: Exception) -> float:
+    def _delay(self, error: BaseException) -> float:
         """Seconds until the next try; raises the error when there is none."""
         delay = self._policy.delay(self._number)
+        if not isinstance(error, Exception):
+            raise error
         if delay is None or is_abort(error) or not self._policy.allows(error):
             self._done(None)
             raise error

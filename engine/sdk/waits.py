@@ -9,12 +9,13 @@ from django.utils import timezone
 
 from engine.runtime import TokenWish, installed
 from engine.sdk.durable import active, here
+from engine.sdk.handles import Handle
 from engine.sdk.options import tag_tuple
 from engine.sdk.pauses import rest
 from engine.sdk.replay import Call, Replay
 from engine.sdk.results import First, Over, Result, TokenResult, run_result, token_result
 from engine.sdk.schemas import schema_of
-from engine.sdk.tasks import Handle, payload_text
+from engine.sdk.tasks import payload_text
 from engine.sdk.tokens import Token, token_id
 from runs.durations import seconds
 from runs.errors import InvalidOption
@@ -172,12 +173,13 @@ def over(call: Call, due: datetime) -> Over:
     if entry is not None and entry.due_at is not None:
         due = entry.due_at
     left = (due - timezone.now()).total_seconds()
+    longest = SHORT if call.replay.may_block else 0.0
     if entry is None and left > 0:
         entry = call.made(EntryStatus.PENDING, due_at=due)
-        if left >= SHORT:
+        if left >= longest:
             leave(call.replay, due, (entry,))
         call.replay.record(entry)
-    elif left >= SHORT:
+    elif left > 0 and left >= longest:
         leave(call.replay, due, call.attached())
     if left > 0:
         rest(left)

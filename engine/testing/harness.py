@@ -10,8 +10,9 @@ from django.db import connection
 from engine.registry import registry
 from engine.sdk import values
 from engine.sdk.blocking import blocking
+from engine.sdk.handles import Handle
 from engine.sdk.options import TriggerOptions
-from engine.sdk.tasks import Handle, Task, tasks
+from engine.sdk.tasks import Task, tasks
 from engine.sdk.tokens import Token
 from engine.sdk.transactions import is_testcases
 from engine.testing import schedules, timeline

@@ -168,16 +168,21 @@ def policy(run: Run) -> RetryPolicy:
 
 def lose(lease: Lease) -> Ending:
     """The lease's whole cluster is gone. Its attempt does not count; a poison pill is stopped."""
-    run = Run.objects.light().get(pk=lease.run_id)
     message = "The cluster that executed the run stopped answering."
+    return outlive(lease.run_id, lease.token, "TASK_RUN_STALLED_EXECUTING", message)
+
+
+def outlive(run_id: str, token: str, code: str, message: str) -> Ending:
+    """What executed the run ended, maybe not because of it: tried again, at most CRASH_LIMIT times."""
+    run = Run.objects.light().get(pk=run_id)
     if run.status == RunStatus.DEQUEUED:
-        return release(run.pk, lease.token, message, started=False)
-    error = internal_error("TASK_RUN_STALLED_EXECUTING", message)
+        return release(run_id, token, message, started=False)
+    error = internal_error(code, message)
     if run.crash_count + 1 >= conf.get("CRASH_LIMIT"):
-        return fail(run.pk, lease.token, error, RunStatus.CRASHED)
+        return fail(run_id, token, error, RunStatus.CRASHED)
     return Ending(
-        run_id=run.pk,
-        token=lease.token,
+        run_id=run_id,
+        token=token,
         status=RunStatus.QUEUED,
         attempt_status=AttemptStatus.CRASHED,
         kind=EventKind.RETRIED,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from runs import conf, payloads
+from runs import conf, payloads, tracing
 from runs.debounce import LEAST, LONGEST, MODES, Debounce
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle.options import TriggerItem, TriggerOptions
@@ -30,6 +30,7 @@ LENGTHS = {
     "version": 64,
     "parent_id": 30,
     "schedule_id": 32,
+    "tracestate": tracing.STATE_CHARACTERS,
     "metadata": None,
 }
 
@@ -49,6 +50,8 @@ def item(asked: TriggerItem) -> None:
             raise InvalidOption("delay", "A debounced run has the delay of its debounce.")
     if options.machine is not None and options.machine not in MACHINES:
         raise InvalidOption("machine", f"machine is one of {', '.join(MACHINES)}.")
+    if options.traceparent is not None and tracing.parsed(options.traceparent) is None:
+        raise InvalidOption("traceparent", "traceparent is as 00-<trace id>-<span id>-01 (W3C).")
     if options.idempotency_scope not in SCOPES:
         raise InvalidOption("idempotency_scope", f"The scope is one of {', '.join(SCOPES)}.")
 

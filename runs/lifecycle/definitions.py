@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from runs import conf
 from runs.errors import UnknownQueue
-from runs.models import Queue, QueueKind, Task
+from runs.models import Lane, Queue, QueueKind, Task
 
 FRESH_SECONDS = 1.0
 #: No transaction that makes a queue lasts longer than this, and then rolls back.
@@ -36,7 +36,9 @@ class TaskFacts:
     machine: str
     priority: float
     tags: tuple[str, ...]
-    #: What its schedules do about open runs, unless they say it themselves.
+    #: The lane of its runs.
+    lane: int = Lane.ALONE
+    #: What a trigger does while a run of this task and concurrency key is open.
     overlap: str = "allow"
     #: Where in the payload the concurrency key stands, or empty.
     key_path: str = ""
@@ -105,6 +107,7 @@ def _read_task(task_id: str) -> TaskFacts:
         machine=row.machine,
         priority=row.priority,
         tags=tuple(json.loads(row.tags)),
+        lane=int(row.is_async),
         overlap=json.loads(row.config).get("overlap", "allow"),
         key_path=json.loads(row.config).get("concurrency_key") or "",
     )

@@ -11,6 +11,7 @@ from runs import conf
 from runs.models import Lease, SessionState, WorkerSession
 
 MISSED_BEATS = 2
+SHOWN_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,14 @@ class Slot:
     state: str
     run_id: str
     since: str
+    #: Of the process that runs of async tasks share: how many it has room for, and which are there.
+    seats: int = 0
+    runs: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The runs a page names."""
+        return self.runs[:SHOWN_RUNS]
 
 
 def alive(now: datetime) -> QuerySet[WorkerSession]:
@@ -52,6 +61,8 @@ def slots(session: WorkerSession) -> list[Slot]:
             state=str(entry.get("state", "")),
             run_id=entry.get("run_id") or "",
             since=entry.get("since") or "",
+            seats=entry.get("seats", 0),
+            runs=tuple(entry.get("runs", ())),
         )
         for entry in json.loads(session.workers)
     ]

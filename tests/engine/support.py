@@ -1,9 +1,18 @@
 """What tests of the engine make attempts of."""
 
+import asyncio
+import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from engine.execution.assignment import Assignment
+from engine.execution.capture import let_pass
+from engine.execution.capture import share as to_each_his_own
 from engine.execution.executor import execute
+from engine.execution.sharing import Guest, Held, watched
+from engine.execution.sharing import execute as share
 from engine.sdk.context import (
     AttemptInfo,
     Context,
@@ -17,10 +26,21 @@ from runs.journal import Remembered
 
 
 class Sink:
-    """Keeps log lines."""
+    """Keeps log lines and spans."""
+
+    is_exporting = False
 
     def __init__(self):
-        self.lines = []
+        self.lines, self.spans = [], []
+
+    def span(self, record):
+        self.spans.append(record)
+        return True
+
+    @property
+    def ended(self):
+        """The spans that ended, by name."""
+        return {record.name: record for record in self.spans if record.ended}
 
     def write(self, level, logger, message, at):
         self.lines.append((level, logger, message))
@@ -69,3 +89,71 @@ def carry_out(task, payload=None, *, control=None, sink=None, keeper=None, **fac
     facts = {"attempt": 1, "max_attempts": 3} | facts
     assignment = Assignment(run_id="run_1", task_id=task.id, payload=payload, **facts)
     return execute(assignment, sink or Sink(), control or Calm(), keeper=keeper)
+
+
+class Told:
+    """Asks a body to stop, once it is told to."""
+
+    def __init__(self):
+        self.word = ""
+
+    def reason(self):
+        return self.word
+
+
+class Company:
+    """Attempts that share an event loop, as they do in the host."""
+
+    def __init__(self):
+        self.guests, self.sinks, self.controls = [], [], []
+
+    def add(self, task, payload=None, **facts):
+        facts = {"attempt": 1, "max_attempts": 3} | facts
+        number = len(self.guests)
+        assignment = Assignment(f"run_{number}", task.id, payload=payload, **facts)
+        self.guests.append(Guest(number, assignment))
+        self.sinks.append(Sink())
+        self.controls.append(Told())
+        return self
+
+    def stop(self, number, word):
+        """In the loop, as the host does when it is told."""
+        self.controls[number].word = word
+        self.guests[number].look()
+
+    def run(self, meanwhile=None, keeper=None):
+        """The outcomes, in order; `meanwhile` is a coroutine of the host's own."""
+
+        async def gathered():
+            loop = asyncio.get_running_loop()
+            loop.set_task_factory(watched(Held(lambda: len(self.guests))))
+            beside = loop.create_task(meanwhile()) if meanwhile else None
+            with ThreadPoolExecutor(len(self.guests)) as pool:
+                attempts = zip(self.guests, self.sinks, self.controls, strict=True)
+                outcomes = await asyncio.gather(
+                    *(loop.run_in_executor(pool, share, *one, loop, keeper) for one in attempts)
+                )
+            if beside:
+                await beside
+            return outcomes
+
+        with routes():
+            return asyncio.run(gathered())
+
+    def messages(self, number):
+        return self.sinks[number].messages
+
+
+@contextmanager
+def routes():
+    """The process routes what is printed and logged, as the host does."""
+    streams, root = (sys.stdout, sys.stderr), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    let_pass()
+    to_each_his_own()
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+        root.handlers[:] = handlers
+        root.setLevel(level)

@@ -23,6 +23,7 @@ from runs.lifecycle.store.base import (
 )
 from runs.lifecycle.store.postgresql import PostgresStore
 from runs.lifecycle.store.sqlite_waits import WaitingSqliteStore
+from runs.models import Lane
 
 #: What a dedicated store raises beside Django's own database errors.
 DRIVER_ERRORS = psycopg.Error
@@ -55,6 +56,12 @@ def current() -> Store:
     return STORES[default_connection.vendor].over(default_connection)
 
 
-def dedicated() -> Store:
-    """A store with a connection of its own, which no user code can break or leave in a transaction."""
-    return STORES[default_connection.vendor].separate()
+def dedicated(lane: Lane | None = None) -> Store:
+    """A store with a connection of its own, which no user code can break or leave in a transaction.
+
+    It claims and takes runs of every lane, or of one.
+    """
+    made = STORES[default_connection.vendor].separate()
+    if lane is not None:
+        made.keep_to(lane)
+    return made

@@ -1,7 +1,7 @@
 """What a store does, and the values that go in and out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from runs.journal import Entry, Pause, Remembered, Target
-from runs.models import EventKind
+from runs.models import EventKind, Lane
 from runs.states import AttemptStatus, RunStatus
 
 
@@ -53,6 +53,9 @@ class Assignment(NamedTuple):
     idempotency_key: str | None
     idempotency_scope: str
     metadata: str | None
+    traceparent: str | None
+    tracestate: str | None
+    batch_id: str | None
     #: Its attempt comes back from a wait.
     resumed: bool
     #: Its start is recorded: it is EXECUTING.
@@ -191,6 +194,9 @@ Rows = list[tuple[Any, ...]]
 class Store(ABC):
     """The statements every run costs."""
 
+    #: What is claimed and taken here.
+    lanes: tuple[Lane, ...] = tuple(Lane)
+
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
@@ -201,6 +207,10 @@ class Store(ABC):
     @classmethod
     def separate(cls) -> "Store":
         return cls(connections.create_connection("default"))
+
+    def keep_to(self, lane: Lane) -> None:
+        """Claim and take runs of this lane only."""
+        self.lanes = (lane,)
 
     def close(self) -> None:
         self.connection.close()
@@ -228,8 +238,24 @@ class Store(ABC):
         """Up to `slots` runs, now DEQUEUED and leased to the session. Raises SessionLost."""
 
     @abstractmethod
+    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
+        """Up to `slots` runs, EXECUTING in process `pid`; one commit. Raises SessionLost."""
+
+    @abstractmethod
+    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
+        """What this process holds; for one that claimed and did not get the answer."""
+
+    @abstractmethod
     def claimable(self) -> bool:
         """Whether a bucket with room has a run that is due (a claim may have met locked rows)."""
+
+    @abstractmethod
+    def assigned(self, run_id: str, token: str) -> Assignment | None:
+        """What a claim is for; None when its lease is lost."""
+
+    @abstractmethod
+    def has_shared(self) -> bool:
+        """Whether some run for an event loop is due; one look, whatever else there is."""
 
     @abstractmethod
     def start(
@@ -242,11 +268,11 @@ class Store(ABC):
         """
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
-        """COMPLETED for runs of one bucket, and the next ones.
+        """COMPLETED, and the next runs.
 
-        Where a commit costs more than its statements all of this is one, and up to `most` of the
-        same bucket come, if that has no limit, with `begun` false: their starts are recorded with
-        their ends. Otherwise one comes, begun.
+        Where a commit costs more than its statements all of this is one, and up to `most` come with
+        `begun` false: their starts are recorded with their ends. They are of the same bucket if that
+        has no limit, else one of each of several. Otherwise one comes, begun.
         """
         *others, last = done
         lost = [one.run_id for one in others if not self.finish(completed(*one[:3])).won]
@@ -278,7 +304,7 @@ class Store(ABC):
         """Seconds the attempt executed before its last wait."""
 
     @abstractmethod
-    def targets(self, ids: Sequence[str]) -> dict[str, Target]:
+    def targets(self, ids: Collection[str]) -> dict[str, Target]:
         """How these runs and tokens stand."""
 
     @abstractmethod

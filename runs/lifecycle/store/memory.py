@@ -1,11 +1,12 @@
 """What a run remembers, and how what it waits for stands: reads that are the same on both databases."""
 
-from collections.abc import Callable, Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from runs.journal import Entry, Remembered, Target
-from runs.lifecycle.store.base import Rows
+from runs.lifecycle.store.base import Rows, Store
 from runs.states import EntryKind, EntryStatus
 
 ENTRIES = f"SELECT {', '.join(Entry._fields)} FROM runs_journal WHERE run_id = %s ORDER BY attempt, position"
@@ -14,7 +15,8 @@ USED = "SELECT attempt_ms FROM runs_run WHERE id = %s AND waited_attempt = %s"
 CHILDREN = """
 SELECT id, task_id FROM runs_run
  WHERE parent_id = %s AND idempotency_key IS NULL
-   AND created_at > coalesce((SELECT max(finished_at) FROM runs_attempt WHERE run_id = %s), %s)
+   AND created_at > coalesce(
+         (SELECT max(finished_at) FROM runs_attempt WHERE run_id = %s), '2000-01-01 00:00:00+00')
    AND id NOT IN (SELECT target FROM runs_journal WHERE run_id = %s AND kind = 'child')
  ORDER BY id
 """
@@ -26,38 +28,40 @@ SELECT id, status, output, NULL, '', completed_at FROM runs_waitpoint WHERE id I
 """
 #: Ids in one statement.
 CHUNK = 1000
-
-Query = Callable[[str, Sequence[Any]], Rows]
-
-
-def remembered(rows: Query, run_id: str) -> Remembered:
-    """See `Store.remembered`."""
-    entries = [entry(row) for row in rows(ENTRIES, (run_id,))]
-    found = targets(rows, {one.target for one in entries if one.target is not None})
-    return Remembered(entries, found)
+HAS_SHARED = "SELECT 1 FROM runs_ready WHERE lane = 1 AND not_before IS NULL LIMIT 1"
 
 
-def children(rows: Query, run_id: str, since: Any) -> list[tuple[str, str]]:
-    """See `Store.children`; `since` is LONG_AGO as the driver takes it."""
-    return [(row[0], row[1]) for row in rows(CHILDREN, (run_id, run_id, since, run_id))]
+class Recollection(Store):
+    """The reads of `Store` that need no more than `rows`."""
 
+    @abstractmethod
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
+        """Every row a statement answers with."""
 
-def used(rows: Query, run_id: str, attempt: int) -> float:
-    """See `Store.used`."""
-    milliseconds = sum(int(row[0]) for row in rows(USED, (run_id, attempt)))
-    return milliseconds / 1000
+    def has_shared(self) -> bool:
+        return bool(self.rows(HAS_SHARED))
 
+    def remembered(self, run_id: str) -> Remembered:
+        entries = [entry(row) for row in self.rows(ENTRIES, (run_id,))]
+        found = self.targets({one.target for one in entries if one.target is not None})
+        return Remembered(entries, found)
 
-def targets(rows: Query, ids: Iterable[str]) -> dict[str, Target]:
-    """How these runs and tokens stand."""
-    wanted, found = sorted(set(ids)), {}
-    for start in range(0, len(wanted), CHUNK):
-        some = wanted[start : start + CHUNK]
-        statement = TARGETS.format(places=", ".join(["%s"] * len(some)))
-        for row in rows(statement, [*some, *some]):
-            run_id, status, output, error, task_id, ended_at = row
-            found[run_id] = Target(run_id, status, output, error, task_id, aware(ended_at))
-    return found
+    def children(self, run_id: str) -> list[tuple[str, str]]:
+        return [(row[0], row[1]) for row in self.rows(CHILDREN, (run_id, run_id, run_id))]
+
+    def used(self, run_id: str, attempt: int) -> float:
+        milliseconds = sum(int(row[0]) for row in self.rows(USED, (run_id, attempt)))
+        return milliseconds / 1000
+
+    def targets(self, ids: Collection[str]) -> dict[str, Target]:
+        wanted, found = sorted(set(ids)), {}
+        for start in range(0, len(wanted), CHUNK):
+            some = wanted[start : start + CHUNK]
+            statement = TARGETS.format(places=", ".join(["%s"] * len(some)))
+            for row in self.rows(statement, [*some, *some]):
+                run_id, status, output, error, task_id, ended_at = row
+                found[run_id] = Target(run_id, status, output, error, task_id, aware(ended_at))
+        return found
 
 
 def entry(row: Sequence[Any]) -> Entry:

@@ -1,9 +1,8 @@
 """PostgreSQL: one prepared call of a server-side function for each verb."""
 
-import json
 import time
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -23,34 +22,40 @@ from runs.lifecycle.store.base import (
     Store,
     Turn,
 )
-from runs.lifecycle.store.postgresql_waits import PostgresWaits
+from runs.lifecycle.store.postgresql_waits import PostgresWaits, document
 from runs.lifecycle.store.prepared import Parameter, Prepared
-from runs.models import Run
+from runs.models import Lane, Run
 
 SECOND = 1_000_000_000
 CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
-     AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL))
+     AND EXISTS (SELECT 1 FROM runs_ready r
+                  WHERE r.bucket_id = b.id AND r.lane = ANY (%s) AND r.not_before IS NULL))
 """
 #: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
 INSERT_ONE = """
 WITH place AS (
-  SELECT id FROM runs_bucket WHERE queue_id = %s AND key_hash = %s FOR KEY SHARE),
+  SELECT id FROM runs_bucket WHERE queue_id = $1 AND key_hash = $2 FOR KEY SHARE),
 made AS (
   INSERT INTO runs_run ({}) SELECT {} FROM place
-  RETURNING id, status, actor, reason, created_at, sort_key, delay_until),
+  RETURNING id, status, actor, reason, created_at, sort_key, delay_until, lane),
 told AS (
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
   SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made)
-INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
-SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
+SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, place
 """
-#: Moments as PostgreSQL reads them.
-document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 4, "turn": 8, "finish": 15}
+CALLS = {
+    "assignment": 1,
+    "start": 4,
+    "turn": 8,
+    "finish": 15,
+    "claim_started": 3,
+    "held_by": 2,
+}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*"}
 
@@ -62,9 +67,9 @@ class PostgresStore(PostgresWaits):
     def separate(cls) -> Store:
         return SeparateStore(connections.create_connection("default"))
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
         with self.connection.cursor() as cursor:
-            cursor.execute(sql, params)
+            cursor.execute(statement, params)
             return list(cursor.fetchall())
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
@@ -101,9 +106,11 @@ class PostgresStore(PostgresWaits):
         if raw.prepare_threshold is None or seen:
             return False
         self.connection.validate_no_broken_transaction()
+        given = {name: value for name, value in run.items() if value is not None}
         with self.connection.wrap_database_errors:
-            cursor = psycopg.Cursor(raw)
-            cursor.execute(insert_one(tuple(run)), [*bucket.place, *run.values()])
+            # numbered places: named by %s, a statement this long is taken apart at each execution
+            cursor = psycopg.RawCursor(raw)
+            cursor.execute(insert_one(tuple(given)), [*bucket.place, *given.values()])
             return cursor.rowcount == 1
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
@@ -112,8 +119,21 @@ class PostgresStore(PostgresWaits):
             raise SessionLost(session_id)
         return [Claim(*row) for row in found]
 
+    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
+        found = self.call("claim_started", session_id, slots, pid)
+        if found and found[0][0] is None:
+            raise SessionLost(session_id)
+        return [Assignment(*row) for row in found]
+
+    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
+        return [Assignment(*row) for row in self.call("held_by", session_id, pid)]
+
     def claimable(self) -> bool:
-        return bool(self.rows(CLAIMABLE, ())[0][0])
+        return bool(self.rows(CLAIMABLE, ([int(lane) for lane in self.lanes],))[0][0])
+
+    def assigned(self, run_id: str, token: str) -> Assignment | None:
+        found = [Assignment(*row) for row in self.call("assignment", run_id)]
+        return found[0] if found and found[0].token == token else None
 
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
@@ -172,19 +192,25 @@ class SeparateStore(PostgresStore):
             },
         )
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
-        return self.cursor.execute(sql, params).fetchall()
+    def keep_to(self, lane: Lane) -> None:
+        super().keep_to(lane)
+        raw: psycopg.Connection[Any] = self.connection.connection
+        raw.execute(f"SET trackside.lane = '{int(lane)}'")
+
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
+        return self.cursor.execute(statement, params).fetchall()
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
         return self.prepared.rows(verb, *parameters)
 
 
-@cache
+@lru_cache(256)
 def insert_one(columns: Sequence[str]) -> bytes:
-    """The statement that inserts one claimable run with these columns, beside its bucket's."""
+    """The statement that inserts one claimable run with these columns, after its bucket's place."""
     types = {field.column: field.db_type(connections["default"]) for field in Run._meta.fields}
     # a cast to a length would cut off what is longer instead of refusing it
-    values = [f"%s::{str(types[name]).partition('(')[0]}" for name in columns]
+    kinds = [str(types[name]).partition("(")[0] for name in columns]
+    values = [f"${number}::{kind}" for number, kind in enumerate(kinds, start=3)]
     return INSERT_ONE.format(", ".join(columns), ", ".join(values)).encode()
 
 

@@ -1,25 +1,19 @@
 """Waiting and remembering on PostgreSQL: see `runs/sql/postgresql/wait.sql`."""
 
 import json
-from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
-from runs.journal import Entry, Pause, Remembered, Target
-from runs.lifecycle.store import memory
-from runs.lifecycle.store.base import Assignment, Next, Rows, Store, Suspended
+from runs.journal import Entry, Pause
+from runs.lifecycle.store.base import Assignment, Next, Suspended
+from runs.lifecycle.store.memory import Recollection
 
 #: Moments as PostgreSQL reads them.
 document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 SUSPEND = "SELECT outcome, (work).* FROM trackside_suspend(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
-class PostgresWaits(Store):
+class PostgresWaits(Recollection):
     """One server-side function for each verb."""
-
-    @abstractmethod
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
-        """Every row a statement answers with."""
 
     def suspend(
         self, run_id: str, token: str, pause: Pause, take: Next = Next.NONE, pid: int = 0
@@ -34,18 +28,6 @@ class PostgresWaits(Store):
     def record(self, run_id: str, token: str, entries: Sequence[Entry]) -> bool:
         rows = document([entry.row(run_id) for entry in entries])
         return bool(self.rows("SELECT trackside_record(%s, %s, %s)", (run_id, token, rows))[0][0])
-
-    def remembered(self, run_id: str) -> Remembered:
-        return memory.remembered(self.rows, run_id)
-
-    def children(self, run_id: str) -> list[tuple[str, str]]:
-        return memory.children(self.rows, run_id, memory.LONG_AGO)
-
-    def used(self, run_id: str, attempt: int) -> float:
-        return memory.used(self.rows, run_id, attempt)
-
-    def targets(self, ids: Sequence[str]) -> dict[str, Target]:
-        return memory.targets(self.rows, ids)
 
     def wake(self, token_id: str) -> None:
         self.rows("SELECT trackside_wake(%s)", (token_id,))

@@ -6,10 +6,10 @@ The wake-ups are triggers (`runs/sql/sqlite/wait.sql`).
 from collections.abc import Sequence
 from typing import Any
 
-from runs.journal import Entry, Pause, Remembered, Target
-from runs.lifecycle.store import memory
+from runs.journal import Entry, Pause
 from runs.lifecycle.store import statements as sql
 from runs.lifecycle.store.base import Next, Suspended, canceled
+from runs.lifecycle.store.memory import Recollection
 from runs.lifecycle.store.sqlite import SqliteStore
 from runs.models import NEVER
 
@@ -17,7 +17,7 @@ from runs.models import NEVER
 CHUNK = 500
 
 
-class WaitingSqliteStore(SqliteStore):
+class WaitingSqliteStore(SqliteStore, Recollection):
     """All the verbs."""
 
     def suspend(
@@ -44,8 +44,7 @@ class WaitingSqliteStore(SqliteStore):
                 self.leave(run_id, token, pause, bucket, open_targets, at)
                 facts = ("waiting", "WAITING", attempt, f"session:{session_id}", pause.reason)
                 self.rows(sql.EVENT, (run_id, *facts, "", at))
-            self.rows(sql.QUEUE_ROOM, (queue,))
-            self.rows(sql.BUCKET_ROOM, (bucket,))
+            self.release(bucket, queue)
             if not take or not self.rows(f"{sql.LIVE} AND NOT draining", (session_id,)):
                 return Suspended(outcome)
             claim = self.claim_one(session_id, start=True, pid=pid)
@@ -72,8 +71,9 @@ class WaitingSqliteStore(SqliteStore):
     ) -> None:
         """Lease out, run WAITING, its place kept, its waiters in."""
         self.rows(sql.GIVE_UP_LEASE, (run_id, token))
-        sort_key = self.rows(sql.WAIT, (pause.reason, token, at, run_id))[0][0]
-        self.rows(sql.READY, (run_id, bucket, sort_key, sql.stamp(pause.due or NEVER)))
+        sort_key, lane = self.rows(sql.WAIT, (pause.reason, token, at, run_id))[0]
+        due = sql.stamp(pause.due or NEVER)
+        self.rows(sql.READY_WAITING, (run_id, sort_key, due, lane, bucket))
         self.many(sql.WAITER, [(target, run_id, pause.one_suffices) for target in targets])
 
     def remember(self, run_id: str, entries: Sequence[Entry]) -> None:
@@ -89,18 +89,6 @@ class WaitingSqliteStore(SqliteStore):
                 return False
             self.remember(run_id, entries)
             return True
-
-    def remembered(self, run_id: str) -> Remembered:
-        return memory.remembered(self.rows, run_id)
-
-    def children(self, run_id: str) -> list[tuple[str, str]]:
-        return memory.children(self.rows, run_id, sql.stamp(memory.LONG_AGO))
-
-    def used(self, run_id: str, attempt: int) -> float:
-        return memory.used(self.rows, run_id, attempt)
-
-    def targets(self, ids: Sequence[str]) -> dict[str, Target]:
-        return memory.targets(self.rows, ids)
 
     def wake(self, token_id: str) -> None:
         self.rows("DELETE FROM runs_waiter WHERE target = %s", (token_id,))

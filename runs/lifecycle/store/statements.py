@@ -23,24 +23,37 @@ EVENT = """
 INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
-READY = "INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before) VALUES (%s, %s, %s, %s)"
+READY = """
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane) VALUES (%s, %s, %s, %s, %s)
+"""
 
 # -- claim and start ------------------------------------------------------------------------------
 
 # "full" twice: an index that leaves some out is used where its own words stand, and these differ
 # between versions of Django
 OPEN_BUCKET = """
-SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit), q.total_limit
+SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit),
+       coalesce(q.override_total, q.total_limit), q.rate_interval, q.rate_burst, b.arrival
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
  WHERE NOT b."full" AND b."full" = 0 AND NOT q.paused AND NOT q."full"
-   AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+   AND EXISTS (SELECT 1 FROM runs_ready r
+                WHERE r.bucket_id = b.id AND r.lane IN (%s, %s) AND r.not_before IS NULL)
  ORDER BY b.served LIMIT 1
 """
 HEAD = """
 DELETE FROM runs_ready WHERE run_id = (
-  SELECT run_id FROM runs_ready WHERE bucket_id = %s AND not_before IS NULL
+  SELECT run_id FROM runs_ready WHERE bucket_id = %s AND lane = %s AND not_before IS NULL
    ORDER BY sort_key, run_id LIMIT 1)
 RETURNING run_id
+"""
+# asked for both at once, the index would have to be sorted
+FIRST_OF_LANE = """
+SELECT * FROM (
+  SELECT lane, sort_key, run_id FROM runs_ready
+   WHERE bucket_id = %s AND lane = {} AND not_before IS NULL ORDER BY sort_key, run_id LIMIT 1)
+"""
+FIRST_LANE = f"""
+{FIRST_OF_LANE.format(0)} UNION ALL {FIRST_OF_LANE.format(1)} ORDER BY sort_key, run_id LIMIT 1
 """
 TAKE = """
 UPDATE runs_run
@@ -61,17 +74,25 @@ LEASE = """
 INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid, started_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+HEAD_RESUMED = HEAD.replace("not_before IS NULL", "not_before IS NULL AND resumed AND resumed = 1")
 SERVED = 'UPDATE runs_bucket SET served = %s, "full" = %s WHERE id = %s'
 BUCKET_FULL = 'UPDATE runs_bucket SET "full" = 1 WHERE id = %s'
+BUCKET_CLOSED = 'UPDATE runs_bucket SET "full" = 1, arrival = %s, opens_at = %s WHERE id = %s'
+ARRIVAL = "UPDATE runs_bucket SET arrival = %s WHERE id = %s"
 QUEUE_FULL = 'UPDATE runs_queue SET "full" = 1 WHERE id = %s'
 HELD_LEASE = (
     "SELECT session_id, attempt, pid, started_at FROM runs_lease WHERE run_id = %s AND token = %s"
 )
+UNSTARTED_LEASE = "SELECT 1 FROM runs_lease WHERE run_id = %s AND token = %s AND started_at IS NULL"
 START = """
 UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
        executed_at = coalesce(executed_at, %s)
  WHERE id = %s AND status = 'DEQUEUED' AND (cancel_requested_at IS NULL OR %s)
 RETURNING id
+"""
+HELD_BY = """
+SELECT run_id FROM runs_lease WHERE session_id = %s AND pid = %s AND started_at IS NOT NULL
+ ORDER BY started_at, run_id
 """
 LEASE_STARTED = "UPDATE runs_lease SET pid = %s, started_at = %s WHERE run_id = %s"
 ASSIGNMENT = (
@@ -100,7 +121,7 @@ UPDATE runs_run
          max(cast(round((julianday(%(at)s) - julianday(%(started)s)) * 86400000) AS integer), 0), 0),
        done_token = %(token)s, updated_at = %(at)s
  WHERE id = %(run_id)s
-RETURNING status, sort_key
+RETURNING status, sort_key, lane
 """
 ATTEMPT = """
 INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at, error, retry_at)
@@ -117,14 +138,15 @@ SELECT l.run_id
  LIMIT 1
 """
 MAY_INHERIT = """
-SELECT 1 FROM runs_queue q WHERE q.id = %s AND NOT q.paused
+SELECT 1 FROM runs_queue q WHERE q.id = %s AND NOT q.paused AND q.rate_interval IS NULL
    AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
         OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = %s)
            < coalesce(q.override_limit, q.concurrency_limit))
-   AND (q.total_limit IS NULL
-        OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = q.id) < q.total_limit)
+   AND (coalesce(q.override_total, q.total_limit) IS NULL
+        OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = q.id)
+           < coalesce(q.override_total, q.total_limit))
 """
-BUCKET_ROOM = 'UPDATE runs_bucket SET "full" = 0 WHERE id = %s AND "full"'
+BUCKET_ROOM = 'UPDATE runs_bucket SET "full" = 0 WHERE id = %s AND "full" AND opens_at IS NULL'
 QUEUE_ROOM = 'UPDATE runs_queue SET "full" = 0 WHERE id = %s AND "full"'
 
 # -- wait -----------------------------------------------------------------------------------------
@@ -155,7 +177,12 @@ UPDATE runs_run
 """
 WAIT = """
 UPDATE runs_run SET status = 'WAITING', reason = %s, done_token = %s, updated_at = %s WHERE id = %s
-RETURNING sort_key
+RETURNING sort_key, lane
+"""
+READY_WAITING = """
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed)
+SELECT %s, b.id, %s, %s, %s, q.rate_interval IS NOT NULL
+  FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id WHERE b.id = %s
 """
 WAITER = "INSERT INTO runs_waiter (target, run_id, one_suffices) VALUES (%s, %s, %s)"
 RESUME = "UPDATE runs_ready SET not_before = NULL WHERE run_id = %s"
@@ -175,7 +202,7 @@ def is_due(row: dict[str, Any]) -> bool:
 def ready(row: dict[str, Any], buckets: Mapping[tuple[str, str | None], int]) -> tuple[Any, ...]:
     """The place of a new run in its queue."""
     bucket = buckets[row["queue"], row["concurrency_key"]]
-    return row["id"], bucket, row["sort_key"], row["delay_until"]
+    return row["id"], bucket, row["sort_key"], row["delay_until"], row["lane"]
 
 
 def stamp(moment: datetime) -> str:
@@ -187,6 +214,11 @@ def stamp(moment: datetime) -> str:
 
 def now() -> str:
     return stamp(timezone.now())
+
+
+def microseconds() -> int:
+    """Now, since 1970."""
+    return time.time_ns() // 1000
 
 
 def at(moment: int) -> str:

@@ -9,22 +9,28 @@ DECLARE
   v_limit integer;
   v_total integer;
   v_held integer;
+  v_interval bigint;
+  v_burst integer;
   v_run text;
+  v_resumed boolean;
   v_passed bigint[] := '{}';
+  v_lanes smallint[] := trackside_lanes();
 BEGIN
   LOOP
     SELECT b.id, b.queue_id INTO v_bucket, v_queue
       FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
      WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND b.id <> ALL (v_passed)
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.not_before IS NULL)
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (v_lanes)
+                      AND r.not_before IS NULL)
      ORDER BY b.served LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED;
     IF NOT FOUND THEN
       RETURN NULL;
     END IF;
     v_passed := v_passed || v_bucket;
 
-    SELECT CASE WHEN paused THEN 0 ELSE coalesce(override_limit, concurrency_limit) END, total_limit
-      INTO v_limit, v_total FROM runs_queue WHERE id = v_queue;
+    SELECT CASE WHEN paused THEN 0 ELSE coalesce(override_limit, concurrency_limit) END,
+           coalesce(override_total, total_limit), rate_interval, rate_burst
+      INTO v_limit, v_total, v_interval, v_burst FROM runs_queue WHERE id = v_queue;
     IF v_total IS NOT NULL THEN
       PERFORM 1 FROM runs_queue WHERE id = v_queue FOR NO KEY UPDATE SKIP LOCKED;
       CONTINUE WHEN NOT FOUND;
@@ -42,12 +48,23 @@ BEGIN
       END IF;
     END IF;
 
-    v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid);
-    CONTINUE WHEN v_run IS NULL;
+    v_resumed := false;
+    IF v_interval IS NOT NULL THEN
+      v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid, true);
+      v_resumed := v_run IS NOT NULL;
+      CONTINUE WHEN NOT v_resumed AND NOT trackside_is_open(v_bucket, v_interval, v_burst);
+    END IF;
+    IF NOT v_resumed THEN
+      v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid);
+      CONTINUE WHEN v_run IS NULL;
+    END IF;
     UPDATE runs_bucket
        SET served = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
            "full" = coalesce(v_held + 1 >= v_limit, false)
      WHERE id = v_bucket;
+    IF v_interval IS NOT NULL AND NOT v_resumed THEN
+      PERFORM trackside_count_start(v_bucket, v_interval, v_burst);
+    END IF;
     RETURN v_run;
   END LOOP;
 END $$;
@@ -70,3 +87,29 @@ BEGIN
     RETURN QUERY SELECT l.run_id::text, l.token::text, l.attempt FROM runs_lease l WHERE l.run_id = v_run;
   END LOOP;
 END $$;
+
+-- The same for a worker that executes many at once: started, by p_pid.
+CREATE OR REPLACE FUNCTION trackside_claim_started(p_session text, p_slots integer, p_pid integer)
+RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
+DECLARE
+  v_run text;
+BEGIN
+  PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
+  IF NOT FOUND THEN
+    RETURN QUERY SELECT (NULL::trackside_assigned).*;
+    RETURN;
+  END IF;
+  FOR i IN 1..p_slots LOOP
+    v_run := trackside_claim_one(p_session, true, p_pid);
+    EXIT WHEN v_run IS NULL;
+    RETURN QUERY SELECT a.* FROM trackside_assignment(v_run) a;
+  END LOOP;
+END $$;
+
+-- What a process holds, in the order it was started.
+CREATE OR REPLACE FUNCTION trackside_held_by(p_session text, p_pid integer) RETURNS SETOF trackside_assigned
+LANGUAGE sql STABLE AS $$
+  SELECT a.* FROM runs_lease l CROSS JOIN LATERAL trackside_assignment(l.run_id) a
+   WHERE l.session_id = p_session AND l.pid = p_pid AND l.started_at IS NOT NULL
+   ORDER BY l.started_at, l.run_id
+$$;

@@ -17,6 +17,7 @@ DECLARE
   v_retry boolean := p_status IN ('QUEUED', 'PENDING_VERSION');
   v_canceled boolean;
   v_sort bigint;
+  v_lane smallint;
   v_key text;
 BEGIN
   DELETE FROM runs_lease WHERE run_id = p_run AND token = p_token RETURNING * INTO v_lease;
@@ -37,7 +38,7 @@ BEGIN
          usage_ms = usage_ms + coalesce((extract(epoch FROM v_now - v_lease.started_at) * 1000)::bigint, 0),
          done_token = p_token, updated_at = v_now
    WHERE id = p_run
-  RETURNING cancel_requested_at IS NOT NULL, sort_key, idempotency_key INTO v_canceled, v_sort, v_key;
+  RETURNING cancel_requested_at IS NOT NULL, sort_key, lane, idempotency_key INTO v_canceled, v_sort, v_lane, v_key;
   IF p_hooked AND (NOT v_canceled OR p_status = 'CANCELED') THEN
     DELETE FROM runs_finalhooks WHERE run_id = p_run;
   END IF;
@@ -55,23 +56,27 @@ BEGIN
           CASE WHEN v_retry AND p_delay > 0 THEN json_build_object('delay', p_delay)::text ELSE '' END, v_now);
 
   IF p_status = 'QUEUED' THEN
-    INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
-    VALUES (p_run, v_lease.bucket_id, v_sort, CASE WHEN p_delay > 0 THEN v_due END);
+    INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
+    VALUES (p_run, v_lease.bucket_id, v_sort, CASE WHEN p_delay > 0 THEN v_due END, v_lane);
   ELSIF v_key IS NOT NULL AND p_status NOT IN ('COMPLETED', 'CANCELED', 'PENDING_VERSION') THEN
     DELETE FROM runs_idempotency WHERE run_id = p_run AND task_id <> '';
   END IF;
   RETURN QUERY SELECT v_lease.bucket_id, v_lease.queue_id, v_lease.session_id::text;
 END $$;
 
--- Give a slot back: a bucket or queue that was passed over for being full may be looked at again. The row locks
--- make the flag's writers take turns, so no claim can set it on a count that is about to change. Queue before
--- bucket, as the verbs of queues lock them.
-CREATE OR REPLACE FUNCTION trackside_release(p_bucket bigint, p_queue bigint) RETURNS void
+-- Give slots back: a bucket or queue that was passed over for being full may be looked at again, unless its rate has
+-- closed it. The row locks make the flag's writers take turns, so no claim can set it on a count that is about to
+-- change. Queues before buckets, as the verbs of queues lock them, and each kind by id.
+CREATE OR REPLACE FUNCTION trackside_release(p_buckets bigint[], p_queues bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE runs_queue SET "full" = false WHERE id = p_queue AND total_limit IS NOT NULL;
-  UPDATE runs_bucket b SET "full" = false FROM runs_queue q
-   WHERE b.id = p_bucket AND q.id = p_queue AND coalesce(q.override_limit, q.concurrency_limit) IS NOT NULL;
+  UPDATE runs_queue SET "full" = false WHERE id IN (
+    SELECT id FROM runs_queue WHERE id = ANY (p_queues) AND coalesce(override_total, total_limit) IS NOT NULL
+     ORDER BY id FOR NO KEY UPDATE);
+  UPDATE runs_bucket SET "full" = opens_at IS NOT NULL WHERE id IN (
+    SELECT b.id FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+     WHERE b.id = ANY (p_buckets) AND coalesce(q.override_limit, q.concurrency_limit) IS NOT NULL
+     ORDER BY b.id FOR NO KEY UPDATE OF b);
 END $$;
 
 -- End an attempt and, where asked and allowed, take the next run in the same statement: see trackside_next.

@@ -28,13 +28,13 @@ BEGIN
   WITH made AS (
     INSERT INTO runs_run
     SELECT * FROM json_populate_recordset(json_populate_record(NULL::runs_run, p_common), p_runs)
-    RETURNING id, status, actor, reason, created_at, queue, concurrency_key, sort_key, delay_until
+    RETURNING id, status, actor, reason, created_at, queue, concurrency_key, sort_key, delay_until, lane
   ), told AS (
     INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
     SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made ORDER BY id
   )
-  INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
-  SELECT made.id, b.id, made.sort_key, made.delay_until
+  INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
+  SELECT made.id, b.id, made.sort_key, made.delay_until, made.lane
     FROM made
     -- prefixed, so that no key and the empty key stay two
     JOIN json_to_recordset(p_buckets) AS w(queue text, queue_id bigint, concurrency_key text, key_hash text)

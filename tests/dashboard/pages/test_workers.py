@@ -23,6 +23,17 @@ def test_shows_what_each_worker_does(viewer):
     assert "1 of 100" in page
 
 
+def test_shows_who_shares_a_process(viewer):
+    run, _ = executing_run()
+    runs = [run.id] * 12
+    host = {"slot": 2, "pid": 4713, "state": "OPEN", "run_id": None, "seats": 100, "runs": runs}
+    WorkerSession.objects.update(workers=json.dumps([host]))
+    page = viewer.get("/workers").content.decode()
+    assert "12 of 100 async" in page
+    assert page.count(f'href="/runs/{run.id}"') == 10
+    assert "share process 4713" in page
+
+
 @pytest.mark.parametrize(
     ("state", "silence", "word"),
     [

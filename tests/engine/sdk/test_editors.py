@@ -45,7 +45,7 @@ async def fetch(payload: list[str]) -> dict[str, int]:
 
 
 reveal_type(charge)  # engine.sdk.tasks.Task[written.Order, str]
-reveal_type(charge.trigger(Order(id=1)))  # engine.sdk.tasks.Handle[str]
+reveal_type(charge.trigger(Order(id=1)))  # engine.sdk.handles.Handle[str]
 reveal_type(charge(Order(id=1)))  # str
 reveal_type(fetch.trigger(["a"]).id)  # str
 reveal_type(retry.on_throw(lambda: 1.5))  # float

@@ -14,17 +14,8 @@ from tests.support.factories import task
 from tests.support.schedules import ME, account, fire_all, schedule
 from tests.support.threads import together
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 HOURLY = Timetable(task_id="report", cron="0 * * * *")
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    def move(text):
-        time_machine.move_to(datetime.fromisoformat(f"2030-01-01T{text}+00:00"), tick=False)
-
-    move("09:00:00")
-    return move
 
 
 def audited():
@@ -246,3 +237,11 @@ def test_many_clusters_declare_it_once():
     together([partial(schedules.declare, {"report": HOURLY}, ["report"])] * 6)
     assert Schedule.objects.count() == 1
     assert len(audited()) == 1
+
+
+def test_a_task_whose_key_is_a_function_gets_no_schedule():
+    task("report", config='{"computed_key": true}')
+    with pytest.raises(InvalidOption, match="computes its concurrency key by a function"):
+        schedule()
+    task("report", config='{"concurrency_key": "$.externalId"}')
+    assert schedule().pk

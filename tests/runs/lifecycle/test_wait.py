@@ -242,8 +242,8 @@ def test_waiting_runs_cost_a_claim_nothing():
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            "EXPLAIN SELECT run_id FROM runs_ready WHERE bucket_id = 1 AND not_before IS NULL "
-            "ORDER BY sort_key, run_id LIMIT 1"
+            "EXPLAIN SELECT run_id FROM runs_ready WHERE bucket_id = 1 AND lane = 0 "
+            "AND not_before IS NULL ORDER BY sort_key, run_id LIMIT 1"
         )
         plan = str(cursor.fetchall())
     assert "ready_head" in plan

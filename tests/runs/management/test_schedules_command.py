@@ -1,5 +1,4 @@
 import json
-from datetime import datetime
 from io import StringIO
 
 import pytest
@@ -10,16 +9,7 @@ from runs.models import AuditLog, Schedule
 from tests.support.factories import task
 from tests.support.schedules import schedule
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    def move(text):
-        time_machine.move_to(datetime.fromisoformat(f"2030-01-01T{text}+00:00"), tick=False)
-
-    move("09:00:00")
-    return move
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 def call(*arguments):

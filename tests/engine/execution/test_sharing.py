@@ -1,0 +1,252 @@
+"""Attempts that share an event loop: each is as it would be alone."""
+
+import asyncio
+import logging
+import threading
+import time
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from engine import current, logger, retry, step, task, wait
+from engine.execution import sharing
+from engine.execution.outcomes import Canceled, Failed, Interrupted, Succeeded, Suspended
+from runs.states import RunStatus
+from tests.engine.support import Company, Notebook
+
+
+@pytest.fixture
+def company():
+    return Company()
+
+
+async def until(holds):
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+def test_they_execute_at_once(company):
+    inside, everybody = [], 20
+
+    @task
+    async def meet():
+        inside.append(current().run.id)
+        await until(lambda: len(inside) == everybody)
+        return current().run.id
+
+    for _ in range(everybody):
+        company.add(meet)
+    assert company.run() == [Succeeded(f'"run_{number}"') for number in range(everybody)]
+
+
+def test_each_has_its_own_lines(company):
+    here = []
+
+    @task
+    async def talk(payload):
+        here.append(payload)
+        await until(lambda: len(here) == 2)
+        print("printed", payload)
+        logging.getLogger("body").warning("logged %s", payload)
+        logger.info("told", name=payload)
+        await asyncio.to_thread(print, "from a thread", payload)
+        await asyncio.gather(said(payload), said(payload))
+
+    async def said(payload):
+        await asyncio.sleep(0)
+        print("beside", payload)
+
+    company.add(talk, '"a"').add(talk, '"b"').run()
+    for number, name in enumerate("ab"):
+        assert company.messages(number) == [
+            f"printed {name}",
+            f"logged {name}",
+            f'told {{"name": "{name}"}}',
+            f"from a thread {name}",
+            f"beside {name}",
+            f"beside {name}",
+        ]
+
+
+def test_hooks_are_called_around_each(company):
+    told = []
+
+    def plain(ctx):
+        told.append(("plain", ctx.run.id, threading.current_thread()))
+
+    async def later(ctx):
+        await asyncio.sleep(0)
+        told.append(("later", ctx.run.id, threading.current_thread()))
+
+    async def around(ctx, next):  # noqa: A002  the name authors use
+        await next()
+        told.append(("around", ctx.run.id, threading.current_thread()))
+
+    @task(middleware=around, on_start_attempt=plain, on_success=later)
+    async def hooked():
+        await asyncio.sleep(0.01)
+
+    assert company.add(hooked).add(hooked).run() == [Succeeded(None)] * 2
+    for run_id in ("run_0", "run_1"):
+        assert [what for what, of, _ in told if of == run_id] == ["plain", "later", "around"]
+    loop = threading.current_thread()
+    assert {thread is loop for what, _, thread in told if what == "plain"} == {False}
+    assert {thread is loop for what, _, thread in told if what != "plain"} == {True}
+
+
+def test_a_middleware_hears_of_the_error_inside(company):
+    heard = []
+
+    async def around(next):  # noqa: A002
+        try:
+            await next()
+        except ValueError as error:
+            heard.append(str(error))
+            raise
+
+    @task(middleware=around, retry=retry(max_attempts=1))
+    async def failing():
+        raise ValueError("no")
+
+    (outcome,) = company.add(failing).run()
+    assert isinstance(outcome, Failed)
+    assert (outcome.final_status, heard) == (RunStatus.FAILED, ["no"])
+
+
+@pytest.mark.parametrize(("word", "kind"), [("cancel", Canceled), ("shutdown", Interrupted)])
+def test_one_is_stopped_and_the_others_go_on(company, word, kind):
+    cleaned: list[str] = []
+    gate: list[bool] = []
+
+    @task
+    async def sleeping():
+        try:
+            await until(lambda: gate)
+        finally:
+            cleaned.append(current().run.id)
+        return "awake"
+
+    async def stop():
+        await asyncio.sleep(0.05)
+        company.stop(1, word)
+        await until(lambda: cleaned)
+        gate.append(True)
+
+    company.add(sleeping).add(sleeping).add(sleeping)
+    first, second, third = company.run(stop)
+    assert (first, third) == (Succeeded('"awake"'), Succeeded('"awake"'))
+    assert isinstance(second, kind)
+    assert cleaned[0] == "run_1"
+
+
+def test_its_time_is_over(company):
+    @task(retry=retry(max_attempts=1))
+    async def sleeping():
+        await asyncio.sleep(20)
+
+    async def stop():
+        await asyncio.sleep(0.02)
+        company.stop(0, "timeout")
+
+    (outcome,) = company.add(sleeping, max_duration=0.02).run(stop)
+    assert outcome.final_status == RunStatus.TIMED_OUT
+
+
+def test_a_word_that_came_before_the_body_stops_it(company):
+    @task
+    async def never():
+        await asyncio.sleep(0.05)
+        raise AssertionError("it ran")
+
+    company.add(never)
+    company.controls[0].word = "cancel"
+    assert company.run() == [Canceled()]
+
+
+def test_what_a_body_leaves_running_ends_with_it(company):
+    ends = []
+
+    @task
+    async def leaving():
+        asyncio.create_task(forever())  # noqa: RUF006  that is the point
+        await asyncio.sleep(0)
+
+    async def forever():
+        try:
+            await asyncio.sleep(20)
+        finally:
+            ends.append(current().run.id)
+
+    assert company.add(leaving).add(leaving).run() == [Succeeded(None)] * 2
+    assert sorted(ends) == ["run_0", "run_1"]
+
+
+def test_what_django_moves_to_a_thread_comes_to_the_own_one(company):
+    threads = {}
+
+    def hook(ctx):
+        threads[ctx.run.id] = [threading.get_ident()]
+
+    @task(on_start_attempt=hook)
+    async def querying(ctx):
+        for _ in range(3):
+            threads[ctx.run.id].append(await sync_to_async(threading.get_ident)())
+
+    company.add(querying).add(querying).run()
+    assert [len(set(found)) for found in threads.values()] == [1, 1]
+    assert threads["run_0"][0] != threads["run_1"][0]
+
+
+def test_who_holds_the_loop_is_told(company, monkeypatch):
+    monkeypatch.setattr(sharing, "HELD", 0.05)
+
+    @task
+    async def hog():
+        await asyncio.sleep(0)
+        time.sleep(0.1)
+
+    @task
+    async def patient():
+        await asyncio.sleep(0.01)
+
+    company.add(hog).add(patient).run()
+    (line,) = company.messages(0)
+    assert line.startswith("“hog” held the event loop for 0.1 s; 1 other run waited.")
+    assert company.messages(1) == []
+
+
+def test_even_a_short_wait_leaves_the_process(company):
+    """A run that sleeps in the loop's thread would keep all others waiting."""
+
+    @task
+    async def waiting():
+        await wait(seconds=0.5)
+
+    (outcome,) = company.add(waiting).run(keeper=Notebook())
+    assert isinstance(outcome, Suspended)
+
+
+def test_steps_are_remembered(company):
+    made = Notebook()
+
+    @task
+    async def stepping():
+        return await step("double", doubled, 2)
+
+    async def doubled(number):
+        await asyncio.sleep(0)
+        return number * 2
+
+    assert company.add(stepping).run(keeper=made) == [Succeeded("4")]
+    assert [entry.name for entry in made.entries] == ["double"]
+
+
+def test_nothing_of_an_attempt_is_executed_after_it():
+    thread = sharing.OwnThread()
+    with thread.adopted():
+        pass
+    with pytest.raises(RuntimeError, match="attempt has ended"):
+        thread.submit(print)
