@@ -37,13 +37,13 @@ KNOWN = (
         "on_error",
         "retry_after",
         "total_limit",
+        "rate_limit",
         "catch_up",
         "output",
         "only",
         "never",
-        "test",
-        "datetime",
     }
+    | {"test", "datetime", "TRACKSIDE_VERSION"}
 )
 
 
