@@ -104,7 +104,7 @@ class SqliteStore(Store):
     # -- claim and start --------------------------------------------------------------------------
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
-        if not self.rows(sql.OPEN_BUCKET, (self.code(session_id).version,)):
+        if not self.open_bucket(self.code(session_id).version):
             return []
         claims: list[Claim] = []
         with self.transaction():
