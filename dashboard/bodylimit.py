@@ -97,7 +97,7 @@ def _declared(scope: HTTPScope) -> int:
 
 
 async def _refuse(scope: HTTPScope, send: ASGISendCallable, status: int, sentence: str) -> None:
-    json_wanted = "/api/" in scope["path"]
+    json_wanted = "/api/" in scope["path"] or "/webhooks/" in scope["path"]
     text = json.dumps({"error": sentence}) if json_wanted else sentence
     kind = "application/json" if json_wanted else "text/plain; charset=utf-8"
     headers: list[tuple[bytes, bytes]] = [

@@ -22,6 +22,7 @@ class RunFilter:
     parent: str = ""
     replayed_from: str = ""
     schedule: str = ""
+    batch: str = ""
     start: datetime | None = None
     end: datetime | None = None
 
@@ -44,6 +45,7 @@ class RunFilter:
             "parent_id": (self.parent,) if self.parent else (),
             "replayed_from_id": (self.replayed_from,) if self.replayed_from else (),
             "schedule_id": (self.schedule,) if self.schedule else (),
+            "batch_id": (self.batch,) if self.batch else (),
         }
         return {column: values for column, values in columns.items() if values}
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runs.models import Attempt, Run, Waitpoint
+from runs.reads.batches import Progress
 from runs.states import AttemptStatus, RunStatus, TokenStatus
 
 S = RunStatus
@@ -45,6 +46,9 @@ TOKEN_LOOKS: dict[str, Look] = {
     TokenStatus.COMPLETED: Look("Completed", "completed", "ok", "Its answer is stored."),
     TokenStatus.TIMED_OUT: Look("Timed out", "timed-out", "bad", "Nobody completed it in time."),
 }
+BATCH_OPEN = Look("Processing", "executing", "active", "Some of its runs have not ended.")
+BATCH_ENDED = Look("Completed", "completed", "ok", "All of its runs completed.")
+BATCH_MIXED = Look("Completed", "expired", "warn", "All of its runs ended, not all of them well.")
 RESUMING = Look("Resuming", "queued", "idle", "Its wait is over; it goes on once a slot is free.")
 CANCELING = Look("Canceling", "canceling", "idle", "Asked to stop; the code is still running.")
 RETRYING = Look("Reattempting", "reattempting", "active", "An attempt failed; the next one is due.")
@@ -80,6 +84,13 @@ def attempt_look(attempt: Attempt) -> Look:
 def token_look(token: Waitpoint) -> Look:
     """The look of a wait token."""
     return TOKEN_LOOKS[token.status]
+
+
+def batch_look(progress: Progress) -> Look:
+    """The look of a batch."""
+    if progress.open:
+        return BATCH_OPEN
+    return BATCH_MIXED if progress.failed else BATCH_ENDED
 
 
 def tries(run: Run) -> int:

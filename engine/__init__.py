@@ -13,12 +13,15 @@ hello.trigger({"name": "world"})
 ```
 """
 
-from engine.registry import DuplicateTaskIds
+from engine.registry import DuplicateTaskIds, DuplicateWebhooks
+from engine.sdk.batches import BatchInfo
 from engine.sdk.context import Context, current
 from engine.sdk.defaults import defaults
+from engine.sdk.deliveries import Delivery
 from engine.sdk.errors import (
     AbortTaskRunError,
     CannotWaitHere,
+    InvalidTask,
     OutOfMemoryError,
     StepFailed,
     SubtaskUnwrapError,
@@ -31,6 +34,7 @@ from engine.sdk.errors import (
     UnsupportedValue,
     WaitpointTimeoutError,
 )
+from engine.sdk.handles import BatchHandle, Handle
 from engine.sdk.hookkinds import ErrorDecision, HookOptions, RunResult, Wait
 from engine.sdk.hooks import hooks
 from engine.sdk.idempotency import idempotency_key
@@ -42,33 +46,44 @@ from engine.sdk.queues import queue
 from engine.sdk.results import BatchResult, First, Result, RunError, TokenResult
 from engine.sdk.retries import retry
 from engine.sdk.schedules import schedules
+from engine.sdk.spans import span
 from engine.sdk.steps import step
-from engine.sdk.tasks import Handle, Task, task, tasks
+from engine.sdk.tasks import Task, batch, task, tasks
 from engine.sdk.timetables import ScheduledPayload, schedule
 from engine.sdk.tokens import Token
+from engine.sdk.tracer import Span
 from engine.sdk.waits import wait
+from engine.sdk.webhooks import webhook
 from runs.errors import InvalidOption, InvalidPayload
+from runs.rates import RateLimit
 from runs.retries import RetryPolicy
 
 __all__ = [
     "AbortTaskRunError",
+    "BatchHandle",
+    "BatchInfo",
     "BatchResult",
     "CannotWaitHere",
     "Context",
+    "Delivery",
     "DuplicateTaskIds",
+    "DuplicateWebhooks",
     "ErrorDecision",
     "First",
     "Handle",
     "HookOptions",
     "InvalidOption",
     "InvalidPayload",
+    "InvalidTask",
     "LocalKey",
     "OutOfMemoryError",
+    "RateLimit",
     "Result",
     "RetryPolicy",
     "RunError",
     "RunResult",
     "ScheduledPayload",
+    "Span",
     "StepFailed",
     "SubtaskUnwrapError",
     "Suspend",
@@ -83,6 +98,7 @@ __all__ = [
     "UnsupportedValue",
     "Wait",
     "WaitpointTimeoutError",
+    "batch",
     "current",
     "defaults",
     "hooks",
@@ -94,10 +110,12 @@ __all__ = [
     "retry",
     "schedule",
     "schedules",
+    "span",
     "step",
     "tags",
     "task",
     "tasks",
     "wait",
     "wait_until",
+    "webhook",
 ]

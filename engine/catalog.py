@@ -31,6 +31,8 @@ FIELDS = [
     "machine",
     "priority",
     "tags",
+    "webhook",
+    "webhook_path",
     "is_async",
     "failure_hooks",
     "cancel_hooks",
@@ -95,6 +97,8 @@ def healthy_row(task: Definition[Any, Any], version: str) -> Task:
         machine=options.machine or conf.get("MACHINE"),
         priority=task.priority,
         tags=json.dumps(task.tags),
+        webhook=task.webhook.to_json() if task.webhook else "",
+        webhook_path=task.webhook.path if task.webhook else "",
         is_async=task.body.is_async,
         failure_hooks=hooked.fires_on_failure,
         cancel_hooks=hooked.fires_on_cancel,
@@ -102,10 +106,12 @@ def healthy_row(task: Definition[Any, Any], version: str) -> Task:
     )
 
 
-def key_path(task: Definition[Any, Any]) -> dict[str, str]:
-    """The place of the concurrency key in the payload, for those who cannot call a function."""
+def key_path(task: Definition[Any, Any]) -> dict[str, Any]:
+    """The place of the concurrency key in the payload, or that a function has to be called for it."""
     key = task.concurrency_key
-    return {"concurrency_key": key} if isinstance(key, str) else {}
+    if key is None:
+        return {}
+    return {"concurrency_key": key} if isinstance(key, str) else {"computed_key": True}
 
 
 def broken_row(task_id: str, file: BrokenFile, version: str, before: Task | None) -> Task:
@@ -182,16 +188,24 @@ def declare_queues(tasks: Iterable[Definition[Any, Any]]) -> None:
     Queue.objects.bulk_create(missing, ignore_conflicts=True)
     for name, row in sorted(known.items()):
         declared = wanted[name][1]
-        limits = (declared.concurrency_limit, declared.total_limit)
-        if declared.declared and limits != (row.concurrency_limit, row.total_limit):
-            lifecycle.set_limits(name, concurrency_limit=limits[0], total_limit=limits[1])
+        limits = limits_of(declared)
+        if declared.declared and any(getattr(row, key) != limits[key] for key in limits):
+            lifecycle.set_limits(name, **limits)
+
+
+def limits_of(declared: queues.Queue) -> dict[str, Any]:
+    """The limits of a declared queue as its row has them."""
+    rate = declared.rate_limit
+    return {
+        "concurrency_limit": declared.concurrency_limit,
+        "total_limit": declared.total_limit,
+        "rate_limit": rate.text if rate else "",
+    }
 
 
 def new_queue(task_id: str, declared: queues.Queue) -> Queue:
     own = declared.name == queues.own_name(task_id)
-    return Queue(
-        name=declared.name,
-        kind=QueueKind.TASK if own else QueueKind.CUSTOM,
-        concurrency_limit=declared.concurrency_limit,
-        total_limit=declared.total_limit,
-    )
+    kind = QueueKind.TASK if own else QueueKind.CUSTOM
+    made = Queue(name=declared.name, kind=kind, **limits_of(declared))
+    made.settle_rate()
+    return made

@@ -20,7 +20,7 @@ from django.apps import apps
 from engine import versions
 from engine.declared import declared_task_ids
 from engine.leftout import LeftOut
-from engine.registry import DuplicateTaskIds, registry
+from engine.registry import ConflictingTasks, registry
 from engine.sdk.hooks import hooks
 from engine.sdk.tasks import Task
 from runs import conf
@@ -67,7 +67,7 @@ class Importer:
         self.announce(str(path))
         try:
             load(name or module_name(path), path)
-        except DuplicateTaskIds:
+        except ConflictingTasks:
             raise
         except BaseException:  # whatever a file raises, it must not end those that import it
             return broken_file(path, shortened(traceback.format_exc()))
@@ -77,7 +77,7 @@ class Importer:
 
 
 def discover(left_out: LeftOut | None = None, announce: Callable[[str], None] = nobody) -> Catalog:
-    """Import all task code of this deployment. Raises DuplicateTaskIds.
+    """Import all task code of this deployment. Raises ConflictingTasks.
 
     `announce` hears the path of each file right before its import, and "" right after it.
     """

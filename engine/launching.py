@@ -4,13 +4,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from engine.runtime import Changes, Launch, Launched, Minted, TokenWish
+from engine.runtime import Batched, BatchWish, Changes, Launch, Launched, Minted, TokenWish
 from engine.scheduling import StoredSchedules
 from engine.sdk.blocking import blocking
 from runs import conf, lifecycle
 from runs.errors import PayloadTooLarge
-from runs.lifecycle import Triggered, TriggerItem, TriggerOptions, tokens
+from runs.lifecycle import Triggered, TriggerItem, TriggerOptions, batches, tokens
+from runs.lifecycle.options import IDEMPOTENCY_TTL
 from runs.models import Source, Waitpoint
+from runs.reads import batches as batch_reads
 
 
 class StoredRuns:
@@ -23,11 +25,32 @@ class StoredRuns:
 
     @blocking()
     def trigger_many(self, launches: Sequence[Launch]) -> list[Launched]:
-        """Launches of one batch are of one task, so all or none of them are validated."""
+        """Launches of one call are of one task, so all or none of them are validated."""
         items = [item_of(launch) for launch in launches]
         validated = all(launch.validated for launch in launches)
-        made = lifecycle.trigger_many(items, source=Source.SDK, validated=validated)
+        batch_id = items[0].options.batch_id if items else None
+        if batch_id is None:
+            made = lifecycle.trigger_many(items, source=Source.SDK, validated=validated)
+        else:
+            done = batches.trigger(items, batch_id, source=Source.SDK, validated=validated)
+            made = done.runs
         return [launched(run) for run in made]
+
+    @blocking()
+    def trigger_batch(self, launches: Sequence[Launch], wish: BatchWish) -> Batched:
+        done = batches.trigger(
+            [item_of(launch) for launch in launches],
+            wish.id,
+            key=wish.key,
+            key_ttl=IDEMPOTENCY_TTL if wish.key_ttl is None else wish.key_ttl,
+            source=Source.SDK,
+            validated=all(launch.validated for launch in launches),
+        )
+        return Batched(done.batch_id, [launched(run) for run in done.runs], done.is_cached)
+
+    @blocking()
+    def retrieve_batch(self, batch_id: str) -> dict[str, Any]:
+        return batch_reads.described(batch_reads.find(batch_id))
 
     @blocking()
     def create_token(self, wish: TokenWish) -> Minted:
@@ -79,7 +102,7 @@ def item_of(launch: Launch) -> TriggerItem:
 
 
 def launched(run: Triggered) -> Launched:
-    return Launched(run.run_id, run.is_cached)
+    return Launched(run.run_id, run.is_cached, run.is_skipped, run.is_held)
 
 
 def described(token: Waitpoint) -> dict[str, Any]:

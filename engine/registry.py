@@ -7,7 +7,11 @@ if TYPE_CHECKING:
     from engine.sdk.tasks import Task
 
 
-class DuplicateTaskIds(Exception):
+class ConflictingTasks(Exception):
+    """Two tasks want the same; nothing starts until one of them is changed."""
+
+
+class DuplicateTaskIds(ConflictingTasks):
     """Two tasks share an id; names both places."""
 
     def __init__(self, task_id: str, first: str, second: str) -> None:
@@ -15,6 +19,17 @@ class DuplicateTaskIds(Exception):
             f"Two tasks have the id “{task_id}”: {first} and {second}. Give one of them another id."
         )
         self.task_id, self.first, self.second = task_id, first, second
+
+
+class DuplicateWebhooks(ConflictingTasks):
+    """Two tasks share a webhook's path; names both."""
+
+    def __init__(self, path: str, first: "Task[Any, Any]", second: "Task[Any, Any]") -> None:
+        places = f"“{first.id}” at {first.source} and “{second.id}” at {second.source}"
+        super().__init__(
+            f"Two tasks have the webhook path “{path}”: {places}. Give one of them another path."
+        )
+        self.path, self.first, self.second = path, first.id, second.id
 
 
 class Registry:
@@ -29,8 +44,15 @@ class Registry:
         known = self._tasks.get(task.id)
         if known is not None and known.source != task.source:
             raise DuplicateTaskIds(task.id, str(known.source), str(task.source))
+        if task.webhook is not None:
+            self._refuse_shared(task, task.webhook.path)
         self._tasks[task.id] = task
         self._broken.pop(task.id, None)
+
+    def _refuse_shared(self, task: "Task[Any, Any]", path: str) -> None:
+        for other in self:
+            if other.webhook and other.webhook.path == path and other.id != task.id:
+                raise DuplicateWebhooks(path, other, task)
 
     def get(self, task_id: str) -> "Task[Any, Any] | None":
         """The task of that id, or None if this process does not have it."""

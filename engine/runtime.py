@@ -38,6 +38,8 @@ class LaunchOptions(TypedDict, total=False):
     parent_id: str
     awaited: bool
     batch_id: str
+    traceparent: str
+    tracestate: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,12 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The run that answers a launch; `is_cached` when an idempotency key found an earlier one."""
+    """The run that answers a launch; its flags are those of `runs.lifecycle.options.Triggered`."""
 
     run_id: str
     is_cached: bool = False
+    is_skipped: bool = False
+    is_held: bool = False
 
 
 class ScheduleOptions(TypedDict, total=False):
@@ -155,6 +159,23 @@ class Minted(NamedTuple):
     is_cached: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchWish:
+    """How a batch is to be made; `key_ttl` is seconds."""
+
+    id: str
+    key: str | None = None
+    key_ttl: float | None = None
+
+
+class Batched(NamedTuple):
+    """The batch that answers a wish, and its runs in input order."""
+
+    id: str
+    runs: list[Launched]
+    is_cached: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Operations on metadata (`runs.metadata`) by whose they are."""
@@ -183,6 +204,12 @@ class Runtime(Protocol):
 
     def trigger_many(self, launches: Sequence[Launch]) -> list[Launched]:
         """Make many runs, all or none, answered in input order."""
+
+    def trigger_batch(self, launches: Sequence[Launch], wish: BatchWish) -> Batched:
+        """Make the runs of a batch, all or none, or find the batch its key made."""
+
+    def retrieve_batch(self, batch_id: str) -> dict[str, Any]:
+        """How a batch stands."""
 
     def create_token(self, wish: TokenWish) -> Minted:
         """Make a wait token, or find the one its key made."""

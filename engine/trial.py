@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 
 from engine.discovery import discover
 from engine.leftout import LeftOut, sentence
-from engine.registry import DuplicateTaskIds
+from engine.registry import ConflictingTasks
 
 FORK = get_context("fork")
 
@@ -45,7 +45,7 @@ def tell(writer: Connection, left_out: LeftOut) -> None:
     """In the child: say what is being imported, and at the end what was found."""
     try:
         catalog = discover(left_out, writer.send)
-    except DuplicateTaskIds as error:
+    except ConflictingTasks as error:
         writer.send(Found(refusal=str(error)))
         return
     sys.stdout.flush()  # what the files printed; this process will be killed

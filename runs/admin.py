@@ -45,14 +45,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class QueueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Pause, resume and override through the domain's verbs, so that the audit log knows."""
 
-    list_display = ("name", "kind", "limit", "concurrency_limit", "override_limit", "paused")
+    list_display = ("name", "kind", "limit", "total", "rate", "is_overridden", "paused")
     list_filter = ("paused", "kind")
     search_fields = ("name",)
     show_full_result_count = False
     actions = ("pause", "resume", "reset_limit")
     fields = (
-        "name", "kind", "concurrency_limit", "total_limit", "override_limit", "override_reason",
-        "override_expires_at", "overridden_by", "overridden_at", "paused", "paused_reason",
+        "name", "kind", "concurrency_limit", "total_limit", "rate_limit", "override_limit",
+        "override_total", "override_rate", "override_reason", "override_expires_at", "overridden_by", "overridden_at", "paused", "paused_reason",
         "paused_by", "paused_at",
     )  # fmt: skip
 
@@ -73,6 +73,7 @@ class QueueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Queue, form: Any, change: bool) -> None:
         if not change:
+            obj.settle_rate()
             obj.save()
             return
         try:
@@ -88,9 +89,9 @@ class QueueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def resume(self, request: HttpRequest, queues: QuerySet[Queue]) -> None:
         self._each(request, queues, lambda name: lifecycle.resume(name, actor=_actor(request)))
 
-    @admin.action(description="Remove the override of the limit", permissions=["change"])
+    @admin.action(description="Remove the override of the limits", permissions=["change"])
     def reset_limit(self, request: HttpRequest, queues: QuerySet[Queue]) -> None:
-        overridden = queues.filter(override_limit__isnull=False)
+        overridden = queues.filter(overridden_at__isnull=False)
         reset = lifecycle.reset_limit
         self._each(request, overridden, lambda name: reset(name, actor=_actor(request)))
 
@@ -108,15 +109,17 @@ class QueueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 queue.name,
                 concurrency_limit=queue.concurrency_limit,
                 total_limit=queue.total_limit,
+                rate_limit=queue.rate_limit,
             )
 
     def _override(self, request: HttpRequest, queue: Queue) -> None:
-        if queue.override_limit is None:
+        limits = lifecycle.Limits(queue.override_limit, queue.override_total, queue.override_rate)
+        if not limits.facts:
             lifecycle.reset_limit(queue.name, actor=_actor(request))
             return
-        lifecycle.override_limit(
+        lifecycle.override_limits(
             queue.name,
-            queue.override_limit,
+            limits,
             actor=_actor(request),
             reason=queue.override_reason,
             expires_at=queue.override_expires_at,
@@ -164,8 +167,10 @@ class AuditLogAdmin(ReadOnlyAdmin):
     search_fields = ("=actor", "=action", "=target")
 
 
-_OVERRIDE = {"override_limit", "override_reason", "override_expires_at"}
-_LIMITS = {"concurrency_limit", "total_limit"}
+_OVERRIDE = {
+    "override_limit", "override_total", "override_rate", "override_reason", "override_expires_at",
+}  # fmt: skip
+_LIMITS = {"concurrency_limit", "total_limit", "rate_limit"}
 
 
 def _actor(request: HttpRequest) -> str:

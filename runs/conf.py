@@ -59,8 +59,16 @@ DEFAULTS: dict[str, Any] = {
     "CRASH_LIMIT": 3,
     # a schedule's fire that comes later than this counts as missed
     "SCHEDULE_GRACE_SECONDS": 60.0,
+    # what `logger` writes: debug, info, warn, error or none, and all above it
+    "LOG_LEVEL": "debug",
+    # days what is stored is kept; 0 is for ever
+    "RUN_RETENTION_DAYS": 0.0,
+    "LOG_RETENTION_DAYS": 90.0,
+    "TICK_RETENTION_DAYS": 30.0,
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
+    # spans kept of one segment of an attempt; the rest is counted
+    "SPANS_PER_ATTEMPT": 10_000,
 }
 
 

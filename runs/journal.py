@@ -22,6 +22,7 @@ class Entry(NamedTuple):
     result: str | None = None
     error: str | None = None
     target: str | None = None
+    span: str = ""
     due_at: datetime | None = None
     finished_at: datetime | None = None
 

@@ -48,9 +48,7 @@ class RetryPolicy:
         for name in FILTERS:
             object.__setattr__(self, name, _kinds(name, getattr(self, name)))
 
-    def delay(
-        self, attempt_number: int, random: Callable[[], float] = chance.random
-    ) -> float | None:
+    def delay(self, attempt_number: int, random: Callable[[], float] | None = None) -> float | None:
         """Seconds to wait after try `attempt_number` failed (RET-3); None when none is left.
 
         Whole milliseconds. `random` yields numbers in [0, 1). Jitter only lengthens, and the cap
@@ -58,7 +56,7 @@ class RetryPolicy:
         """
         if attempt_number >= min(self.max_attempts, HARD_CAP):
             return None
-        jitter = 1.0 + random() if self.randomize else 1.0
+        jitter = 1.0 + (random or chance.random)() if self.randomize else 1.0
         wanted = jitter * self.min_timeout * self._growth(attempt_number - 1)
         return math.floor(min(self.max_timeout, wanted) * 1000 + 0.5) / 1000
 

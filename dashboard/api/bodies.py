@@ -24,7 +24,7 @@ class Member:
 
 def read(request: HttpRequest, *, required: bool = False) -> dict[str, Member]:
     """The members of the body's JSON object; none for an empty body that is not `required`."""
-    raw = _bytes(request)
+    raw = raw_body(request, body_limit())
     if not raw.strip():
         if required:
             raise ApiError(400, 'The body is empty; send a JSON object like {"payload": {}}.')
@@ -58,9 +58,8 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def _bytes(request: HttpRequest) -> bytes:
+def raw_body(request: HttpRequest, limit: int) -> bytes:
     """The body, refused by its declared length before a byte of it is read."""
-    limit = body_limit()
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise ApiError(413, f"The request's body has more than {limit:,} bytes.")

@@ -21,15 +21,20 @@ class ApiRequest(HttpRequest):
     actor: str
 
 
-def endpoint(method: str) -> Callable[[Handler], View]:
-    """A view that answers `method` with the dict its handler returns, or with a JSON error."""
+def endpoint(method: str, *, keyed: bool = True, status: int = 200) -> Callable[[Handler], View]:
+    """A view that answers `method` with the dict its handler returns, or with a JSON error.
+
+    A handler that is not `keyed` decides itself who may call it.
+    """
 
     def decorate(handler: Handler) -> View:
         @csrf_exempt
         @wraps(handler)
         def view(request: ApiRequest, **arguments: str) -> HttpResponse:
             try:
-                answer = _handled(method, handler, request, arguments)
+                _admit(method, request, keyed=keyed)
+                body = objects.encode(handler(request, **arguments))
+                answer = HttpResponse(body, content_type="application/json", status=status)
             except Exception as error:  # the one place that turns errors into answers
                 answer = errors.response(error)
             return _private(answer)
@@ -39,14 +44,11 @@ def endpoint(method: str) -> Callable[[Handler], View]:
     return decorate
 
 
-def _handled(
-    method: str, handler: Handler, request: ApiRequest, arguments: dict[str, str]
-) -> HttpResponse:
+def _admit(method: str, request: ApiRequest, *, keyed: bool) -> None:
     if request.method != method:
         raise ApiError(405, f"Use {method} here, not {request.method}.", headers={"allow": method})
-    request.actor = f"key:{auth.caller(request).name}"
-    body = objects.encode(handler(request, **arguments))
-    return HttpResponse(body, content_type="application/json")
+    if keyed:
+        request.actor = f"key:{auth.caller(request).name}"
 
 
 @csrf_exempt

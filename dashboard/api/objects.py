@@ -103,8 +103,8 @@ def _booleans(status: str) -> dict[str, bool]:
 
 
 def _related(run: Run) -> dict[str, Any]:
-    batch: Any = run.batch_id
-    function = "trigger" if batch is None else "batchTrigger"
+    function = "trigger" if run.batch_id is None else "batchTrigger"
+    function += "AndWait" if run.awaited else ""
     return {**_common(run), "depth": run.depth, "triggerFunction": function}
 
 

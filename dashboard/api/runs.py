@@ -31,7 +31,7 @@ def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
 @endpoint("GET")
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
-    return objects.retrieved(_found(run_id))
+    return objects.retrieved(found(run_id))
 
 
 @endpoint("POST")
@@ -40,7 +40,7 @@ def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     body = {name: member.value for name, member in bodies.read(request).items()}
     asked = schemas.Cancel.read(body)
     run = lifecycle.cancel(
-        _shaped(run_id),
+        shaped(run_id),
         actor=request.actor,
         reason=asked.reason,
         keep_children=asked.keep_children,
@@ -59,19 +59,19 @@ def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
     given: Any = lifecycle.KEEP
     if "payload" in body:
         given = packets.text(body["payload"], changes.get("payloadType"))
-    made = lifecycle.replay(_shaped(run_id), actor=request.actor, payload=given, options=options)
+    made = lifecycle.replay(shaped(run_id), actor=request.actor, payload=given, options=options)
     return {"id": made.run_id}
 
 
-def _found(run_id: str) -> Run:
-    run = Run.objects.filter(pk=_shaped(run_id)).defer("seed_metadata").first()
+def found(run_id: str) -> Run:
+    run = Run.objects.filter(pk=shaped(run_id)).defer("seed_metadata").first()
     if run is None:
         young = timezone.now() - moment_of(run_id) < YOUNG
         raise ApiError(404, f"There is no run {run_id}.", retry=young)
     return run
 
 
-def _shaped(run_id: str) -> str:
+def shaped(run_id: str) -> str:
     """`run_id` if a run could have it, so nothing else reaches the database; else a 404."""
     if pagination.RUN_ID.fullmatch(run_id) is None:
         raise ApiError(404, "Not found: a run's id is run_ and 26 letters and digits.", retry=False)

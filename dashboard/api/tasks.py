@@ -1,15 +1,16 @@
 """POST /api/v1/tasks/{id}/trigger."""
 
+from dataclasses import replace
 from typing import Any
 
 from dashboard.api import bodies, packets, schemas
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
-from runs import lifecycle
-from runs.lifecycle import requests
+from runs import lifecycle, tracing
+from runs.lifecycle import TriggerOptions, requests
 from runs.models import Source
 
-#: `context` is the caller's tracing; runs do not keep it.
+#: `context` is what the reference's clients say of themselves.
 MEMBERS = {"payload", "options", "context"}
 
 
@@ -20,7 +21,7 @@ def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     _check_members(body)
     given = _options(body)
     payload = packets.text(body.get("payload"), given.get("payloadType"))
-    options = schemas.options(given, "options")
+    options = traced(schemas.options(given, "options"), request)
     made = requests.once(
         task_id,
         request.headers.get("x-trigger-request-idempotency-key", ""),
@@ -28,7 +29,16 @@ def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
             task_id, payload, options, source=Source.API, actor=request.actor
         ),
     )
-    return {"id": made.run_id, "isCached": made.is_cached}
+    answer = {"id": made.run_id, "isCached": made.is_cached}
+    return answer | ({"isSkipped": True} if made.is_skipped else {})
+
+
+def traced(options: TriggerOptions, request: ApiRequest) -> TriggerOptions:
+    """The options with the caller's place in its trace; headers that cannot be read are left out."""
+    caller = tracing.parsed(request.headers.get("traceparent"), request.headers.get("tracestate"))
+    if caller is None:
+        return options
+    return replace(options, traceparent=caller.header, tracestate=caller.state or None)
 
 
 def _check_members(body: dict[str, bodies.Member]) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from dashboard.api import runs, tasks, tokens
+from dashboard.api import batches, runs, tasks, tokens, traces, webhooks
 from dashboard.api.endpoint import unknown
 
 app_name = "api"
@@ -30,8 +30,15 @@ urlpatterns = [
     path("api/v1/runs/<str:run_id>", runs.retrieve, name="run_v1"),
     path("api/v2/runs/<str:run_id>/cancel", runs.cancel, name="cancel"),
     path("api/v1/runs/<str:run_id>/replay", runs.replay, name="replay"),
+    path("api/v1/runs/<str:run_id>/trace", traces.trace, name="trace"),
+    path("api/v3/runs/<str:run_id>/trace", traces.trace, name="trace_v3"),
+    path("api/v1/runs/<str:run_id>/events", traces.events, name="events"),
+    path("api/v3/runs/<str:run_id>/events", traces.events, name="events_v3"),
+    path("api/v2/batches/<str:batch_id>", batches.retrieve, name="batch"),
+    path("api/v1/batches/<str:batch_id>", batches.retrieve, name="batch_v1"),
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),
+    path("webhooks/<task_id:path>", webhooks.receive, name="webhook"),
     re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),
 ]

@@ -1,12 +1,15 @@
 """Stacked bars as SVG paths: no script, no inline style, no library."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from dashboard.presenters import LOOKS, STATUS_ORDER
 from runs.reads.activity import Activity, Hour
+from runs.states import FINAL, LEASED, RunStatus
 
 WIDTH, GAP, HEIGHT = 5, 1, 24
 #: A single run among thousands is still a line on screen.
 LEAST = 1.5
+UNDER_WAY = LEASED | {RunStatus.WAITING}
 
 
 def bars(activity: Activity) -> tuple[tuple[str, str], ...]:
@@ -28,3 +31,20 @@ def _stack(hour: Hour, peak: int) -> Iterator[tuple[str, float, float]]:
             height = min(top, max(LEAST, count / peak * HEIGHT))
             top -= height
             yield tone, round(top, 1), round(height, 1)
+
+
+def strip(counts: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
+    """(tone, path) of how far runs are, side by side: those that ended, then those under way.
+
+    What has not begun is the empty rest.
+    """
+    whole = sum(counts.values()) or 1
+    begun = [status for status in STATUS_ORDER if status in FINAL]
+    begun += [status for status in STATUS_ORDER if status in UNDER_WAY]
+    at, paths = 0.0, []
+    for status in begun:
+        if count := counts.get(status, 0):
+            width = count / whole * 100
+            paths.append((LOOKS[status].tone, f"M{at:.3g} 0h{width:.3g}v6h-{width:.3g}z"))
+            at += width
+    return tuple(paths)

@@ -8,7 +8,7 @@ from dashboard.filters import RunFilter
 from dashboard.pages import shell
 from dashboard.pages.page import page
 from dashboard.pages.run_query import RunQuery
-from runs.models import Queue, Run, Schedule, Task
+from runs.models import Batch, Queue, Run, Schedule, Task
 
 FOUND = 20
 
@@ -33,6 +33,8 @@ def _places(text: str) -> list[tuple[str, str]]:
         return [(run.id, reverse("dashboard:run", args=[run.id]))]
     if Schedule.objects.filter(pk=text.lower()).exists():
         return [(text, reverse("dashboard:schedule", args=[text.lower()]))]
+    if Batch.objects.filter(pk=text.lower()).exists():
+        return [(text, reverse("dashboard:batch", args=[text.lower()]))]
     if Task.objects.filter(id=text).exists():
         return [(text, _task_address(text))]
     return [*_runs(text), *_tasks(text), *_queues(text)][:FOUND]

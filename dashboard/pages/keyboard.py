@@ -18,12 +18,13 @@ class Shortcut:
 
 SHORTCUTS = (
     Shortcut("?", "This sheet", "go:shortcuts"),
-    Shortcut("/", "Jump to a run, task or queue", "do:jump"),
+    Shortcut("/", "Jump to a run, batch, task or queue", "do:jump"),
     Shortcut("g h", "Tasks", "go:overview"),
     Shortcut("g r", "Runs", "go:runs"),
     Shortcut("g t", "Test", "go:test"),
     Shortcut("g q", "Queues", "go:queues"),
     Shortcut("g s", "Schedules", "go:schedules"),
+    Shortcut("g b", "Batches", "go:batches"),
     Shortcut("g k", "Wait tokens", "go:waitpoints"),
     Shortcut("g w", "Workers", "go:workers"),
     Shortcut("L", "Pause or resume live updates", "do:live"),
@@ -45,7 +46,7 @@ SHORTCUTS = (
     Shortcut("c", "Cancel the row, the run or the selection", "act:cancel", "Lists and runs"),
     *(
         Shortcut(str(number), f"Tab {number}", f"act:tab{number}", "One run")
-        for number in range(1, 7)
+        for number in range(1, 8)
     ),
     Shortcut("u", "Up to the list", "act:up", "One run"),
     Shortcut("P", "Parent run", "act:parent", "One run"),

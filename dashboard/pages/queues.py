@@ -15,7 +15,8 @@ from dashboard.pages import live, shell
 from dashboard.pages.page import page, see_other
 from runs import lifecycle
 from runs.errors import InvalidOption
-from runs.models import AuditLog, Queue
+from runs.models import AuditLog, Bucket, Queue
+from runs.reads import rates
 from runs.reads.deadline import TooSlow, deadline
 from runs.reads.queues import Load, key_loads, loads
 
@@ -30,11 +31,22 @@ class ReasonForm(forms.Form):
 
 
 class OverrideForm(ReasonForm):
-    """A limit that wins over the one in code."""
+    """Limits that win over those in code; what is left empty stays as in code."""
 
-    field_order = ("limit", "expires_at", "reason")
+    field_order = ("limit", "total", "rate", "expires_at", "reason")
 
-    limit = forms.IntegerField(min_value=0, max_value=2_000_000_000)
+    limit = forms.IntegerField(
+        label="Limit of each key", min_value=0, max_value=2_000_000_000, required=False
+    )
+    total = forms.IntegerField(
+        label="Limit of all keys", min_value=0, max_value=2_000_000_000, required=False
+    )
+    rate = forms.CharField(
+        label="Rate of each key",
+        required=False,
+        max_length=64,
+        widget=forms.TextInput(attrs={"placeholder": "100/1m, or 100/1m burst 10"}),
+    )
     expires_at = forms.DateTimeField(
         label="Until",
         required=False,
@@ -61,7 +73,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, name: str) -> HttpResponse:
     queue = _find(name)
     if request.method != "POST":
-        return _show(request, queue, OverrideForm(initial={"limit": queue.limit}))
+        return _show(request, queue, OverrideForm(initial=_overridden(queue)))
     verb = _VERBS.get(request.POST.get("action", ""))
     form = verb.form(request.POST) if verb else OverrideForm()
     if verb is None or not form.is_valid() or not _done(request, queue, verb, form):
@@ -95,17 +107,29 @@ _VERBS = {
     ),
     "override": Verb(
         OverrideForm,
-        lambda name, actor, data: lifecycle.override_limit(
-            name, data["limit"], actor=actor, reason=data["reason"], expires_at=data["expires_at"]
+        lambda name, actor, data: lifecycle.override_limits(
+            name,
+            lifecycle.Limits(data["limit"], data["total"], data["rate"]),
+            actor=actor,
+            reason=data["reason"],
+            expires_at=data["expires_at"],
         ),
-        "Changed the limit of {}.",
+        "Changed the limits of {}.",
     ),
     "reset": Verb(
         forms.Form,
         lambda name, actor, data: lifecycle.reset_limit(name, actor=actor),
-        "{} has its own limit again.",
+        "{} has its own limits again.",
     ),
 }
+
+
+def _overridden(queue: Queue) -> dict[str, Any]:
+    """What the form starts from: the override, or the code's limit of each key."""
+    if queue.is_overridden:
+        limits = queue.override_limit, queue.override_total, queue.override_rate
+        return dict(zip(("limit", "total", "rate"), limits, strict=True))
+    return {"limit": queue.limit}
 
 
 def _done(request: HttpRequest, queue: Queue, verb: Verb, form: forms.Form) -> bool:
@@ -133,8 +157,12 @@ def _all(request: HttpRequest) -> dict[str, Any]:
             found = loads()
     except TooSlow:
         found = None
-    rows = [(queue, (found or {}).get(queue.pk, Load())) for queue in queues]
-    facts = [(queue.name, queue.limit, queue.paused, load) for queue, load in rows]
+    shut = rates.closed(queues)
+    rows = [(queue, (found or {}).get(queue.pk, Load()), shut.get(queue.pk)) for queue in queues]
+    facts = [
+        (queue.name, queue.limit, queue.total, queue.rate, queue.paused, *rest)
+        for queue, *rest in rows
+    ]
     return {
         "rows": rows,
         "is_counted": found is not None,
@@ -152,12 +180,16 @@ def _show(
             keys, load = key_loads(queue), loads().get(queue.pk, Load())
     except TooSlow:
         keys, load = [], None
+    now = timezone.now()
+    alone = Bucket.objects.filter(queue=queue, key_hash="").first() if queue.pace else None
     context = {
         "queue": queue,
         "load": load,
-        "keys": keys,
+        "keys": [(*row, rates.throttle(queue, row[0], now)) for row in keys],
+        "throttle": rates.throttle(queue, alone, now),
+        "closed": rates.closed([queue]).get(queue.pk),
         "form": form,
-        "now": timezone.now(),
+        "now": now,
         "history": AuditLog.objects.filter(action__startswith="queue.", target=queue.name)[
             :HISTORY
         ],

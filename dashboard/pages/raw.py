@@ -1,12 +1,15 @@
 """Downloads of what a run holds, byte for byte."""
 
+import json
 from collections.abc import Iterator
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
 
 from dashboard.pages.page import page
 from dashboard.pages.run_page import find
 from runs.models import LogLine, Run
+from runs.reads import trace
 
 COLUMNS = ("payload", "output", "metadata", "error")
 
@@ -29,6 +32,26 @@ def logs(request: HttpRequest, run_id: str) -> HttpResponse:
     # a run's log is bounded per attempt, so the whole of it fits in memory
     response = HttpResponse(_text(lines.iterator(2000)), content_type="text/plain; charset=utf-8")
     return _attached(response, f"{run.id}-logs.txt")
+
+
+@page()
+def spans(request: HttpRequest, run_id: str) -> HttpResponse:
+    """The trace as JSON Lines, each row before what is in it."""
+    run = find(run_id)
+    response = HttpResponse(_rows(run), content_type="application/jsonl")
+    return _attached(response, f"{run.id}-trace.jsonl")
+
+
+def _rows(run: Run) -> Iterator[str]:
+    """Page by page; what has no row of its own comes with the first."""
+    now, after, has_more, told = timezone.now(), 0, True, set[str]()
+    while has_more:
+        found = trace.of(run, now, after)
+        for node in found.rows:
+            if node.id not in told:
+                yield json.dumps(node.facts) + "\n"
+        told |= {node.id for node in found.rows if node.kind in ("run", "queue", "attempt")}
+        after, has_more = found.last, found.has_more
 
 
 def _attached(response: HttpResponse, name: str) -> HttpResponse:

@@ -12,6 +12,7 @@ from dashboard.pages import documents, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_page import find
 from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
+from dashboard.pages.triggered import other_than_usual
 from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import KEEP, Triggered
@@ -56,8 +57,7 @@ def _replay(run: Run, original: str | None, form: TriggerForm, actor: str) -> Tr
 
 def _sent(request: HttpRequest, run: Run, made: Triggered) -> HttpResponse:
     short = presenters.short_id(run.id)
-    said = "This form was sent before; this is the run it made." if made.is_cached else ""
-    messages.success(request, said or f"Replayed {short} as this run.")
+    messages.success(request, other_than_usual(made) or f"Replayed {short} as this run.")
     return see_other("run", made.run_id)
 
 

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from dashboard import presenters
 from dashboard.templatetags.trackside import moment, who
 from runs.debounce import Debounce
-from runs.models import Run, Schedule
+from runs.models import Batch, Run, Schedule
 
 #: (term, value, address or empty)
 Fact = tuple[str, str | SafeString, str]
@@ -91,6 +91,8 @@ def _origin(run: Run) -> list[Fact]:
     found: list[Fact] = [("Triggered from", made or run.get_source_display(), "")]
     if run.schedule_id is not None:
         found.append(("Schedule", run.schedule_id, _schedule(run.schedule_id)))
+    if run.batch_id is not None:
+        found.append(("Batch", run.batch_id, _batch(run.batch_id)))
     links: list[tuple[str, str | None]] = [
         ("Replay of", run.replayed_from_id),
         ("Parent", run.parent_id),
@@ -99,6 +101,12 @@ def _origin(run: Run) -> list[Fact]:
     for term, other in links:
         found.append((term, other or "–", reverse("dashboard:run", args=[other]) if other else ""))
     return found
+
+
+def _batch(batch_id: str) -> str:
+    """Its page; retention may have removed it."""
+    there = Batch.objects.filter(pk=batch_id).exists()
+    return reverse("dashboard:batch", args=[batch_id]) if there else ""
 
 
 def _schedule(schedule_id: str) -> str:

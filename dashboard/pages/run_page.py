@@ -1,5 +1,6 @@
 """One run: header, reasons, and a tab per question. A tab is an address, live or not."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,11 +11,12 @@ from dashboard import presenters
 from dashboard.pages import live, run_tabs, shell
 from dashboard.pages.page import page
 from runs.models import Event, LogLine, Run
-from runs.reads import waits
+from runs.reads import trace, waits
 from runs.reads.gates import Gate, ahead, gates
 
 #: Seconds between two looks: while it executes, and while it stands somewhere.
 FAST, SLOW = 1, 4
+LATE_TABS = ("logs", "trace")
 
 
 @page()
@@ -69,17 +71,26 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "ahead": place,
         "tries": presenters.tries(run),
         "can_cancel": presenters.can_cancel(run),
-        "every": FAST if presenters.is_moving(run) else SLOW,
-        "token": _token(run, shut, place),
+        "every": FAST if presenters.is_moving(run) or run.is_final else SLOW,
+        "token": _token(run, shut, place, tab, is_live(run, tab, now)),
+        "is_live": is_live(run, tab, now),
         "run_time": presenters.run_time(run, now),
         "queue_time": presenters.queue_time(run, now),
     }
 
 
-def _token(run: Run, shut: list[Gate], place: object) -> str:
+def is_live(run: Run, tab: str, now: datetime) -> bool:
+    """Whether the page has to look again. What a body wrote last comes a moment after its end."""
+    if run.finished_at is None:
+        return True
+    return tab in LATE_TABS and now - run.finished_at < trace.LATE + timedelta(seconds=1)
+
+
+def _token(run: Run, shut: list[Gate], place: object, tab: str, is_live: bool) -> str:
     """Grows with everything the page shows: the row, its events and lines, what stands before it."""
     event = Event.objects.filter(run_id=run.id).order_by("-id").values_list("id", flat=True).first()
     line = (
         LogLine.objects.filter(run_id=run.id).order_by("-id").values_list("id", flat=True).first()
     )
-    return live.token(run.updated_at, run.status, event, line, shut, place)
+    span = trace.last_span(run.id) if tab == "trace" else None
+    return live.token(run.updated_at, run.status, event, line, span, shut, place, is_live)

@@ -34,6 +34,7 @@ SINGLE = {
     "parent": "parent",
     "origin": "replays of",
     "schedule": "schedule",
+    "batch": "batch",
 }
 TESTS = {"1": "only", "0": "without"}
 MAX_VALUES, MAX_LENGTH = 20, 300
@@ -61,6 +62,7 @@ class RunQuery:
     parent: str = ""
     origin: str = ""
     schedule: str = ""
+    batch: str = ""
     period: str = DEFAULT_PERIOD
     start: datetime | None = None
     end: datetime | None = None
@@ -81,6 +83,7 @@ class RunQuery:
             parent=_text(data.get("parent", "")),
             origin=_text(data.get("origin", "")),
             schedule=_text(data.get("schedule", "")),
+            batch=_text(data.get("batch", "")),
             period=period if period in PERIODS else DEFAULT_PERIOD,
             start=start,
             end=end,
@@ -100,6 +103,7 @@ class RunQuery:
             parent=self.parent,
             replayed_from=self.origin,
             schedule=self.schedule,
+            batch=self.batch,
             start=start,
             end=end,
         )
@@ -109,7 +113,7 @@ class RunQuery:
         if self.start or self.end:
             return self.start, self.end
         length = PERIODS[self.period][1]
-        if length is None or self.run or self.parent or self.origin:
+        if length is None or self.run or self.parent or self.origin or self.batch:
             return None, None
         return now - length, None
 
@@ -117,7 +121,7 @@ class RunQuery:
         """The address's parts that differ from the default, in one order."""
         for name in ("status", "task", "queue", "tag", "run"):
             yield from ((name, value) for value in getattr(self, name))
-        for name in ("test", "parent", "origin", "schedule"):
+        for name in SINGLE:
             if value := getattr(self, name):
                 yield name, value
         for name, moment in (("from", self.start), ("to", self.end)):
@@ -136,7 +140,7 @@ class RunQuery:
         """Whether anything but the window is asked for."""
         return bool(
             self.status or self.task or self.queue or self.tag or self.run or self.test
-            or self.parent or self.origin or self.schedule
+            or self.parent or self.origin or self.schedule or self.batch
         )  # fmt: skip
 
     def cleared(self) -> "RunQuery":

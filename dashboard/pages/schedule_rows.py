@@ -25,6 +25,7 @@ OUTCOMES: dict[str, Look] = {
     TickOutcome.HELD: Look("Waits", "waiting", "parked", "It waits for an earlier run to end."),
     TickOutcome.SKIPPED: Look("Skipped", "canceled", "idle", "The overlap policy left it out."),
     TickOutcome.MISSED: Look("Missed", "expired", "warn", "Nobody could make it at its time."),
+    TickOutcome.BY_HAND: Look("By hand", "user", "ok", "Somebody asked for this run."),
     TickOutcome.REFUSED: Look("Refused", "failed", "bad", "Its run could not be made."),
 }
 

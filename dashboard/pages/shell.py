@@ -20,6 +20,7 @@ NAVIGATION = (
     None,
     ("queues", "Queues", "queues"),
     ("schedules", "Schedules", "schedules"),
+    ("batches", "Batches", "batches"),
     ("waitpoints", "Wait tokens", "waiting"),
     ("workers", "Workers", "workers"),
 )

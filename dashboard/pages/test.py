@@ -1,5 +1,6 @@
 """Trigger a task by hand."""
 
+import json
 from typing import Any
 
 from django.contrib import messages
@@ -8,20 +9,29 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from dashboard import permissions, presenters
+from dashboard import permissions, presenters, webhooks
 from dashboard.pages import schema_help, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.replay import EDITABLE
 from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
+from dashboard.pages.triggered import other_than_usual, overlap
 from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import Triggered
 from runs.lifecycle.requests import once
 from runs.models import Queue, Run, Source, Task
 from runs.reads.sessions import alive
+from runs.webhooks import Webhook
 
 RECENT = 10
 OFFERED = 200
+#: Whose way of signing the presets are.
+SIGNERS = {
+    "github": "GitHub",
+    "stripe": "Stripe",
+    "slack": "Slack",
+    "standard": "Standard Webhooks",
+}
 
 
 @page()
@@ -70,8 +80,7 @@ def _make(task: Task, form: TriggerForm, actor: str) -> Triggered:
 
 
 def _sent(request: HttpRequest, task: Task, made: Triggered) -> HttpResponse:
-    known = "This was sent before; this is the run it made."
-    messages.success(request, known if made.is_cached else f"Triggered {task.id}.")
+    messages.success(request, other_than_usual(made) or f"Triggered {task.id}.")
     return see_other("run", made.run_id)
 
 
@@ -111,8 +120,27 @@ def _context(
         "place": error_place(form),
         "recent": [(run, presenters.look(run)) for run in recent],
         "fields": schema_help.fields(task.schema),
+        "webhook": _webhook(task),
+        "key": json.loads(task.config).get("concurrency_key", ""),
+        "has_computed_key": json.loads(task.config).get("computed_key", False),
         "workers": workers,
         "slots": sum(worker.slots for worker in workers),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
+        "overlap": overlap(task),
         "queues": Queue.objects.values_list("name", flat=True)[:OFFERED],
+    }
+
+
+def _webhook(task: Task) -> dict[str, Any] | None:
+    """Where and how another service triggers the task."""
+    if not task.webhook:
+        return None
+    rule = Webhook.from_json(task.webhook)
+    lacking = webhooks.missing(rule)
+    return {
+        "rule": rule,
+        "address": webhooks.address(rule),
+        "signer": SIGNERS.get(rule.scheme, ""),
+        "secrets": [(name, name not in lacking) for name in rule.secrets],
+        "is_open": len(lacking) < len(rule.secrets),
     }

@@ -2,6 +2,7 @@ from django.urls import path
 
 from dashboard.pages import (
     answers,
+    batches,
     bulk,
     cancel,
     jump,
@@ -31,6 +32,7 @@ urlpatterns = [
     path("runs/<str:run_id>/replay", replay.replay, name="replay"),
     path("runs/<str:run_id>/cancel", cancel.cancel, name="cancel"),
     path("runs/<str:run_id>/raw/logs", raw.logs, name="raw_logs"),
+    path("runs/<str:run_id>/raw/trace", raw.spans, name="raw_trace"),
     path("runs/<str:run_id>/raw/<str:name>", raw.document, name="raw"),
     path("bulk/cancel", bulk.cancel, name="bulk_cancel"),
     path("bulk/replay", bulk.replay, name="bulk_replay"),
@@ -43,8 +45,11 @@ urlpatterns = [
     path("schedules/new", schedule_form.new, name="schedule_new"),
     path("schedules/preview", schedule_form.preview, name="schedule_preview"),
     path("schedules/<str:schedule_id>", schedules.detail, name="schedule"),
+    path("schedules/<str:schedule_id>/run", schedules.run_now, name="schedule_run"),
     path("schedules/<str:schedule_id>/edit", schedule_form.edit, name="schedule_edit"),
     path("schedules/<str:schedule_id>/delete", schedules.delete, name="schedule_delete"),
+    path("batches", batches.index, name="batches"),
+    path("batches/<str:batch_id>", batches.detail, name="batch"),
     path("wait-tokens", waitpoints.index, name="waitpoints"),
     path("wait-tokens/<str:token_id>", waitpoints.detail, name="waitpoint"),
     path("runs/<str:run_id>/skip", waitpoints.skip, name="skip_wait"),

@@ -30,13 +30,13 @@ def status(look: Look) -> SafeString:
 
 
 @register.simple_tag
-def live_board(page: str, *args: str, **asked: object) -> SafeString:
+def live_board(view: str, /, *args: str, **asked: object) -> SafeString:
     """What keeps `#board` of a page up to date: the page's address with what was asked for."""
     query = urlencode({name: value for name, value in asked.items() if value not in ("", None)})
     return format_html(
         '<span id="live-on" data-live data-every="5" hx-get="{}" hx-trigger="tick"'
         ' hx-target="#board" hx-swap="outerHTML"></span>',
-        reverse(page, args=args) + (f"?{query}" if query else ""),
+        reverse(view, args=args) + (f"?{query}" if query else ""),
     )
 
 

@@ -141,6 +141,7 @@ class Bookkeeper:
         finished = books.finish(ending_of(death))
         if finished.won:
             log.warning("Run %s: %s", death.run_id, describe(death))
+            self.book.spans.died(death.run_id)
             lifecycle.cancel_orphans(death.run_id)
             signals.runs_ready.send(sender=Run)
 

@@ -50,7 +50,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.listener: wakeup.Listener | None = None
         self.failures = 0
         self.promoted_at = self.pinged_at = 0.0
-        self.due_in = self.fire_at = 0.0
+        self.due_in = self.due_at = self.fire_at = 0.0
         self.relief = Relief(board)
         #: The inbox of the process that many runs share.
         self.host: Channel | None = None
@@ -116,7 +116,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             self.listener.is_alive()
 
     def claim(self, slots: int) -> list[Claim]:
-        self.promote(every=1.0)
+        self.promote(every=0.0 if time.monotonic() >= self.due_at else 1.0)
         assert self.store is not None
         try:
             return self.store.claim(self.board.session_id, slots)
@@ -160,9 +160,13 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             return
         self.promoted_at = time.monotonic()
         # A look costs less than a transaction, which on SQLite the worker would have to wait for.
+        promoted = False
         while seconds_until(due := lifecycle.next_due()) <= 0 and lifecycle.promote_due():
+            promoted = True
             guests.nudge(self.board, self.host)
-        self.due_in = max(min(seconds_until(due), self.fire()), 0.001)
+        due_in = seconds_until(due)
+        self.due_at = time.monotonic() + due_in
+        self.due_in = max(min(CONTENDED if promoted else due_in, self.fire()), 0.001)
         hooks_in = seconds_until(finalhooks.next_due())
         self.board.head.owed = hooks_in <= 0
         if hooks_in > 0:

@@ -60,7 +60,7 @@ class RunKeeper:
         """On Django's connection, where triggers run; the body has no transaction open there."""
         with self.atomic() as record:
             made = installed().trigger_many(launches)
-            self.refuse_circles([run.run_id for run in made if run.is_cached])
+            self.refuse_circles([run.run_id for run in made if run.is_cached or run.is_held])
             record(*entries(made))
         return made
 

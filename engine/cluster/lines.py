@@ -7,7 +7,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+from engine.cluster import exporting
 from engine.cluster.channels import Channel
+from engine.cluster.spanbook import SPAN, SpanBook, packed
+from engine.sdk import spans
+from engine.sdk.tracer import Record
 from runs.models import LogLine
 
 log = logging.getLogger("trackside")
@@ -24,9 +28,14 @@ class LineBook:
     def __init__(self) -> None:
         self.rows: list[LogLine] = []
         self.lost: Counter[tuple[str, int]] = Counter()
+        #: They come the same way.
+        self.spans = SpanBook()
 
     def take(self, messages: list[bytes]) -> None:
         for message in messages:
+            if message.startswith(SPAN):
+                self.spans.take(message)
+                continue
             fields = json.loads(message)
             if len(self.rows) < MOST:
                 self.rows.append(row(fields))
@@ -42,11 +51,13 @@ class LineBook:
             LogLine.objects.bulk_create(told(*whose, count) for whose, count in self.lost.items())
             log.warning("%s", loss(self.lost.total()))
             self.lost.clear()
+        self.spans.flush()
 
     def give_up(self) -> None:
         """The process ends: nobody will store what is still here."""
         if left := len(self.rows) + self.lost.total():
             log.error("%s", loss(left))
+        self.spans.give_up()
 
 
 def loss(count: int) -> str:
@@ -59,22 +70,25 @@ def told(run_id: str, attempt: int, count: int) -> LogLine:
 
 
 def row(fields: list[Any]) -> LogLine:
-    run_id, attempt, level, logger, message, at = fields
+    run_id, attempt, level, logger, message, at, *within = fields
     return LogLine(
         run_id=run_id,
         attempt=attempt,
         level=level,
         logger=logger[:128],
         message=message,
+        span_id=within[0] if within else "",
         at=datetime.fromtimestamp(at, UTC),
     )
 
 
 class LineSender:
-    """The worker's end: every line is one message; what finds no room is counted."""
+    """The worker's end: every line, and every span, is one message; what finds no room is counted."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
+        #: Whether spans that are rows already are wanted too.
+        self.is_exporting = exporting.is_possible()
         self.run_id, self.attempt, self.dropped = "", 0, 0
 
     def begin(self, run_id: str, attempt: int) -> None:
@@ -93,4 +107,10 @@ class LineSender:
             self.channel.send(self.packed(30, "trackside", text, time.time()), 1.0)
 
     def packed(self, level: int, logger: str, message: str, at: float) -> bytes:
-        return json.dumps([self.run_id, self.attempt, level, logger, message, at]).encode()
+        span_id = spans.innermost_id()
+        fields = [self.run_id, self.attempt, level, logger, message, at, span_id]
+        return json.dumps(fields).encode()
+
+    def span(self, record: Record) -> bool:
+        """Send a record; nobody waits for room for one whose end will say the same."""
+        return self.channel.send(packed(self.run_id, record), 0.05 if record.ended else 0)

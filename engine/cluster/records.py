@@ -11,7 +11,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from engine.cluster import together
 from engine.cluster.endings import Leaving
 from engine.cluster.place import Place
-from runs import signals
+from runs import conf, signals
 from runs.lifecycle import store
 from runs.models import Run
 from runs.states import RunStatus
@@ -26,6 +26,13 @@ R = TypeVar("R")
 def started(here: Place, run_id: str, token: str) -> store.Assignment | None:
     """Record a start; None when the lease is lost or the run was canceled meanwhile."""
     return insisting(here, lambda opened: opened.start(run_id, token, os.getpid()))
+
+
+def claimed(here: Place, run_id: str, token: str) -> store.Assignment | None:
+    """What the dispatcher claimed; its start is recorded by whoever comes first: see `together`."""
+    if int(conf.get("TOGETHER_RUNS")) == 1:
+        return started(here, run_id, token)
+    return insisting(here, lambda opened: opened.assigned(run_id, token))
 
 
 def begun(here: Place) -> None:

@@ -3,15 +3,17 @@
 One commit for several runs is what makes short runs fast. Nothing is less certain for it: what was
 executed and what was not stands on the board, so that when the worker ends, the bookkeeper records
 what it did and gives back what it did not start; when a body turns out to be long, the dispatcher
-does the same while it executes. Only runs without a concurrency limit that were never claimed
-before are executed before their start is recorded.
+does the same while it executes. Where a queue has a limit, one run of each of several concurrency
+keys is taken: each holds a slot of its own. Only runs that were never claimed before are executed
+before their start is recorded; that goes for the first run a worker is given as well, so an idle
+cluster enters a body a commit earlier.
 """
 
 import time
 from collections import deque
 from collections.abc import Sequence
 
-from engine.cluster.board import OUTPUT, TOGETHER, Board, Locks, Slot
+from engine.cluster.board import OUTPUT, TOGETHER, Board, Locks, Slot, State
 from runs import conf
 from runs.lifecycle import attempts, store
 
@@ -171,4 +173,9 @@ class Relief:
 def has_more(slot: Slot) -> bool:
     """Whether the worker has anything to take off it besides the body that executes."""
     unknown = slot.entered and not slot.is_begun
-    return bool(slot.size > slot.at + 1 or slot.recorded < slot.at or unknown)
+    return bool(
+        slot.state == State.ASSIGNED
+        or slot.size > slot.at + 1
+        or slot.recorded < slot.at
+        or unknown
+    )

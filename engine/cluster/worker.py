@@ -28,7 +28,7 @@ from engine.cluster.processes import (
 from engine.execution import capture, executor, interrupts
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
-from engine.registry import DuplicateTaskIds
+from engine.registry import ConflictingTasks
 from runs import conf
 from runs.lifecycle import attempts, store
 from runs.states import RunStatus
@@ -68,7 +68,7 @@ def set_out(here: Place, name: str) -> None:
     capture.let_pass()
     try:
         catalog.register(discovery.discover(here.board.left_out, here.slot.announce))
-    except DuplicateTaskIds as error:
+    except ConflictingTasks as error:
         log.error("%s", error)
         os._exit(MISCONFIGURED)
     here.lane = guests.lane_beside(here.board)
@@ -142,7 +142,7 @@ class Budget:
 def work_off(here: Place, run_id: str, token: str) -> None:
     """A claimed run, and the runs that are taken after it."""
     budget = Budget()
-    begin_with(here, records.started(here, run_id, token))
+    begin_with(here, records.claimed(here, run_id, token))
     while (work := entered(here)) is not None:
         ending, damage = attempt(here, work)
         if damage:

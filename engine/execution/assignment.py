@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from engine.sdk.context import (
     AttemptInfo,
+    BatchInfo,
     Context,
     EnvironmentInfo,
     MachineInfo,
@@ -50,6 +51,9 @@ class Assignment(NamedTuple):
     idempotency_key: str | None = None
     idempotency_scope: str | None = None
     metadata: str | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
+    batch_id: str | None = None
     #: The attempt comes back from a wait; its body runs from the top and is told what it did before.
     resumed: bool = False
 
@@ -69,6 +73,7 @@ def context_of(assignment: Assignment, file_path: str) -> Context:
         queue=QueueInfo(assignment.queue),
         environment=EnvironmentInfo(environment["name"], environment["kind"]),
         machine=machine_info(assignment.machine),
+        batch=BatchInfo(assignment.batch_id) if assignment.batch_id else None,
     )
 
 
@@ -97,4 +102,6 @@ def run_info(assignment: Assignment) -> RunInfo:
         parent_task_run_id=assignment.parent_id,
         root_task_run_id=assignment.root_id,
         replayed_from_id=assignment.replayed_from_id,
+        traceparent=assignment.traceparent,
+        tracestate=assignment.tracestate,
     )

@@ -7,16 +7,20 @@ while what it surrounds runs, plain or not.
 
 import asyncio
 import inspect
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
 from typing import Any
 
 from engine.execution.interrupts import Delivery
 from engine.sdk.hookkinds import Hook
+from engine.sdk.spans import Trace
 
 Function = Callable[[], Any]
 #: Seconds an attempt stays open for what it gave to `keep_open` (WU-1).
 OPEN_SECONDS = 60.0
+#: Kinds of hooks that no code repeats after a wait.
+EVERY_SEGMENT = {"on_wait", "on_resume", "cleanup"}
 
 
 class Calls:
@@ -48,11 +52,12 @@ class Calls:
 
     def hook(self, hook: Hook, values: Mapping[str, Any], *, interruptible: bool = False) -> Any:
         """Call a hook to its end; unless `interruptible`, a stop leaves it alone."""
-        if interruptible:
-            answer = self.interruptible(lambda: hook.call(values), hook.is_async)
-        else:
-            answer = hook.call(values)
-        return self._awaited(answer) if inspect.iscoroutine(answer) else answer
+        with traced(hook):
+            if interruptible:
+                answer = self.interruptible(lambda: hook.call(values), hook.is_async)
+            else:
+                answer = hook.call(values)
+            return self._awaited(answer) if inspect.iscoroutine(answer) else answer
 
     def _awaited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         task = self._loop.create_task(coroutine)
@@ -65,12 +70,13 @@ class Calls:
     def around(self, middleware: Hook, values: dict[str, Any], inner: Function) -> None:
         """Call a middleware, whose `next` calls `inner` and raises what that raises."""
         following = Next(str(middleware), inner)
-        if middleware.is_async:
-            self._around_async(middleware, values, following)
-        else:
-            offered = values | named(lambda: self._handed_over(following))
-            self._delivery.call(lambda: middleware.call(offered))
-        following.check()
+        with traced(middleware):
+            if middleware.is_async:
+                self._around_async(middleware, values, following)
+            else:
+                offered = values | named(lambda: self._handed_over(following))
+                self._delivery.call(lambda: middleware.call(offered))
+            following.check()
 
     def _handed_over(self, following: "Next") -> None:
         self._delivery.rest()
@@ -107,6 +113,13 @@ class Calls:
         """Wait for what the attempt stays open for, at most a minute; how it ends is nobody's."""
         if left_open:
             self._awaited(all_of(left_open))
+
+
+def traced(hook: Hook) -> Trace:
+    """The span of one call of a hook. Some are called in every segment, each time anew."""
+    facts = {"hook.name": hook.name, "hook.source": hook.scope}
+    place = ("hook", hook.kind, time.time_ns()) if hook.kind in EVERY_SEGMENT else ()
+    return Trace(hook.kind, "hook", facts, place)
 
 
 def named(proceed: Callable[[], Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from engine.execution import traced
 from engine.execution.assignment import Assignment, context_of
 from engine.execution.attempt import Attempt
 from engine.execution.calls import Calls
@@ -16,6 +17,7 @@ from engine.registry import registry
 from engine.sdk.context import Context, executing
 from engine.sdk.replay import Keeper, Replay, Shield
 from engine.sdk.tasks import Task
+from engine.sdk.tracer import Segment
 from runs import conf
 
 __all__ = ["End", "conclude", "execute"]
@@ -76,6 +78,7 @@ class Process:
         with listening(self.control, ctx) as delivery:
             replay = self._replay(delivery.shielded)
             logs = self.logs if replay is None or not replay.resumed else Once(self.logs, replay)
+            ctx._segments.append(segment_of(self.logs, replay, delivery.shielded))
             with (
                 Capture(logs, limit, delivery.shielded),
                 executing(ctx),
@@ -83,6 +86,8 @@ class Process:
             ):
                 outcome = work(task, ctx, calls, replay)
                 ctx._close()
+        if ctx._segments[0].is_exporting:
+            traced.tell(self.assignment, ctx, outcome)
         damage = self.clean.restore()
         return replace(outcome, recycle=damage) if damage else outcome
 
@@ -96,6 +101,13 @@ class Process:
             self.assignment.resumed,
         )
         return Replay(self.keeper, run, attempt, resumed=resumed, shield=shield)
+
+
+def segment_of(logs: LogSink, replay: Replay | None, shield: Shield) -> Segment:
+    """Where its spans go: beside the log lines, and not twice."""
+    if replay is None or not replay.resumed:
+        return Segment(logs, shield=shield)
+    return Segment(logs, lambda: replay.is_repeating, shield)
 
 
 class Once:

@@ -110,6 +110,11 @@ def install(number: signal.Signals = signal.SIGUSR1) -> None:
 
 
 def _handle(_number: int, _frame: object) -> None:
+    look()
+
+
+def look() -> None:
+    """Ask the control of the attempt that executes whether it should stop, and let it."""
     if _active is not None:
         _active.look()
 

@@ -4,10 +4,15 @@ import random
 import time
 from collections.abc import Callable
 
+from engine.maintenance.keys import prune_keys
+from engine.maintenance.loglines import prune_log_lines
+from engine.maintenance.mender import Mender
+from engine.maintenance.pruner import Pruner
 from engine.maintenance.reaper import Reaper
+from engine.maintenance.ticks import prune_ticks
 from runs import conf, lifecycle
 
-HOUR = 3600.0
+MINUTE, HOUR = 60.0, 3600.0
 
 
 class Housekeeping:
@@ -21,8 +26,14 @@ class Housekeeping:
             (min(sweep, 1.0), lifecycle.time_out_due),
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
+            (sweep * 2, lifecycle.settle_held),
             (sweep * 12, lifecycle.prune_debounced),
-            (HOUR, lifecycle.open_log_months),
+            (sweep * 6, Mender().mend),
+            (sweep, Pruner().prune),
+            (MINUTE, prune_keys),
+            (MINUTE, prune_ticks),
+            (MINUTE, prune_log_lines),
+            (HOUR, lifecycle.open_months),
         ]
         self.due = [0.0] * len(self.duties)
 

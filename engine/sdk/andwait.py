@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Required, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Required, TypedDict, TypeVar, Unpack, overload
 
 from engine.runtime import Launch, Launched, LaunchOptions
 from engine.sdk.durable import here
@@ -38,9 +38,13 @@ class AndWait(Generic[P, R]):
         """The checked request that a trigger hands to the engine."""
         raise TypeError(f"{type(self).__name__} cannot be launched.")
 
+    @overload
     def trigger_and_wait(
-        self, payload: P | None = None, **options: Unpack[TriggerOptions]
-    ) -> Result[R]:
+        self: "AndWait[None, R]", payload: None = None, **options: Unpack[TriggerOptions]
+    ) -> Result[R]: ...
+    @overload
+    def trigger_and_wait(self, payload: P, **options: Unpack[TriggerOptions]) -> Result[R]: ...
+    def trigger_and_wait(self, payload: Any = None, **options: Any) -> Result[R]:
         """Make a run of this task and wait for its end, without a process or a slot meanwhile.
 
         A run that fails does not raise: look at `.ok`, or `.unwrap()`.

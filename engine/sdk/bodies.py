@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, cast, get_type_hints
 
 from engine.sdk.context import Context
+from engine.sdk.errors import InvalidTask
+from runs import limits
 from runs.errors import InvalidOption
 
 MAX_ID = 256
@@ -51,16 +53,21 @@ class Body:
 def inspected(function: Callable[..., Any]) -> tuple[Body, Any]:
     """The body of a function, and its payload's annotation (None without one)."""
     if not inspect.isfunction(inspect.unwrap(function)):
-        raise TypeError(f"@task needs a function, not {function!r:.100}.")
+        raise InvalidTask("body", f"@task needs a function, not {function!r:.100}.")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidTask(
+            "body", f"{function.__qualname__} is a generator. A body returns its result as a whole."
+        )
     names = parameters(function)
     hints = annotations(function)
     context = next((n for n in names if n == "ctx" or hints.get(n) is Context), None)
     extras = extras_of(function, [name for name in names if name != context])
     payload = [name for name in names if name != context and name not in extras]
     if len(payload) > 1:
-        raise TypeError(
+        raise InvalidTask(
+            "body",
             f"The body of a task takes a payload, ctx, init and signal; {function.__qualname__} "
-            f"has the parameters {', '.join(names)}. Put several values into one payload."
+            f"has the parameters {', '.join(names)}. Put several values into one payload.",
         )
     body = Body(
         function=function,
@@ -84,7 +91,15 @@ def parameters(function: Callable[..., Any]) -> list[str]:
     kinds = inspect.Parameter
     found = inspect.signature(function).parameters.values()
     if any(p.kind is kinds.POSITIONAL_ONLY for p in found):
-        raise TypeError(f"{function.__qualname__} may not have positional-only parameters.")
+        raise InvalidTask(
+            "body", f"{function.__qualname__} may not have positional-only parameters."
+        )
+    if found and all(p.kind in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD) for p in found):
+        raise InvalidTask(
+            "body",
+            f"{function.__qualname__} takes *args or **kwargs, which says nothing of a payload. Name "
+            "the payload; a decorator under @task needs functools.wraps.",
+        )
     return [p.name for p in found if p.kind is kinds.POSITIONAL_OR_KEYWORD] + [
         p.name for p in found if p.kind is kinds.KEYWORD_ONLY and p.default is kinds.empty
     ]
@@ -92,7 +107,14 @@ def parameters(function: Callable[..., Any]) -> list[str]:
 
 def annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """Resolved annotations with `Annotated` kept; a name that does not resolve is an error."""
-    hints = get_type_hints(inspect.unwrap(function), include_extras=True)
+    try:
+        hints = get_type_hints(inspect.unwrap(function), include_extras=True)
+    except NameError as error:
+        raise InvalidTask(
+            "body",
+            f"An annotation of {function.__qualname__} does not resolve: {error}. Import the name "
+            "where the module runs, not under TYPE_CHECKING alone.",
+        ) from error
     hints.pop("return", None)
     return hints
 
@@ -102,8 +124,14 @@ def source_of(function: Callable[..., Any]) -> Source:
     return Source(code.co_filename, code.co_firstlineno, function.__qualname__)
 
 
-def first_line(function: Callable[..., Any]) -> str:
-    return (inspect.getdoc(function) or "").partition("\n")[0]
+def described(function: Callable[..., Any], stated: object) -> str:
+    """What people read of a task: as stated, else the first line of its docstring."""
+    if stated is None:
+        return (inspect.getdoc(function) or "").partition("\n")[0]
+    if not isinstance(stated, str):
+        raise InvalidOption("description", f"description is text; got {stated!r:.80}.")
+    limits.text("description", stated)
+    return stated
 
 
 def checked_id(value: object) -> str:

@@ -6,11 +6,34 @@ takes a lock that the body might hold: the gate is a bare lock that is only ever
 
 import _thread
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from engine.sdk.errors import STOPS
 
 Callback = Callable[[str], object]
+
+#: What is done instead of sleeping so many seconds; None is to wait until told to stop.
+_instead: Callable[[float | None], None] | None = None
+
+
+@contextmanager
+def passing_by(instead: Callable[[float | None], None]) -> Iterator[None]:
+    """No body sleeps by our means: `instead` is called with the seconds. For tests."""
+    global _instead
+    before, _instead = _instead, instead
+    try:
+        yield
+    finally:
+        _instead = before
+
+
+def passed_by(seconds: float | None) -> bool:
+    """Whether a sleep of so many seconds was passed by."""
+    if _instead is None:
+        return False
+    _instead(seconds)
+    return True
 
 
 class CancelSignal:
@@ -42,6 +65,8 @@ class CancelSignal:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Sleep until the run should stop, at most `timeout` seconds; whether it should."""
+        if not self._reason and passed_by(timeout):
+            return self.aborted
         limit = -1.0 if timeout is None else min(max(timeout, 0.0), threading.TIMEOUT_MAX)
         if not self._reason and self._gate.acquire(timeout=limit):
             self._gate.release()

@@ -8,8 +8,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from engine.sdk import opentelemetry
 from engine.sdk.cancellation import CancelSignal
+from engine.sdk.deliveries import Delivery, delivery_of
 from engine.sdk.notes import Notes
+from engine.sdk.tracer import Segment, Tracer, current_span
+from runs import tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,9 @@ class RunInfo:
     parent_task_run_id: str | None = None
     root_task_run_id: str | None = None
     replayed_from_id: str | None = None
+    #: Who triggered it, in a trace that spans several services.
+    traceparent: str | None = None
+    tracestate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,13 @@ class MachineInfo:
     memory: float
 
 
+@dataclass(frozen=True, slots=True)
+class BatchInfo:
+    """The batch the run was triggered in."""
+
+    id: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """A frozen snapshot taken when the attempt started, and the signal to stop.
@@ -91,11 +105,14 @@ class Context:
     queue: QueueInfo
     environment: EnvironmentInfo
     machine: MachineInfo
+    batch: BatchInfo | None = None
     _signal: CancelSignal = field(default_factory=CancelSignal, repr=False, compare=False)
     _watched: list[bool] = field(default_factory=list, repr=False, compare=False)
     _locals: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     #: What the attempt stays open for.
     _open: list[Any] = field(default_factory=list, repr=False, compare=False)
+    #: Where its spans go; one at most.
+    _segments: list[Segment] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def signal(self) -> CancelSignal:
@@ -103,6 +120,29 @@ class Context:
         if not self._watched:
             self._watched.append(True)
         return self._signal
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C header for requests that belong to this run: to the span this code is in."""
+        outer = current_span.get()
+        inside = outer is not None and outer._tracer is self._tracer
+        return self._tracer.place(outer.id if outer is not None and inside else "").header
+
+    @property
+    def tracestate(self) -> str:
+        """What goes with `traceparent`; empty for none."""
+        return self._tracer.caller.state
+
+    @cached_property
+    def _tracer(self) -> Tracer:
+        run, segment = self.run, self._segments[0] if self._segments else Segment()
+        caller = tracing.context_of(run.id, run.traceparent, run.tracestate)
+        return Tracer(run.id, self.attempt.number, caller, segment)
+
+    @property
+    def webhook(self) -> Delivery | None:
+        """What the delivery that made this run said beside its body; None for other runs."""
+        return delivery_of(self.run.metadata)
 
     @cached_property
     def _notes(self) -> Notes:
@@ -112,6 +152,8 @@ class Context:
         """The body has ended: what it noted is stored."""
         if "_notes" in self.__dict__:
             self._notes.close()
+        if "_tracer" in self.__dict__:
+            self._tracer.close()
 
 
 _current: ContextVar[Context | None] = ContextVar("trackside_context", default=None)
@@ -138,8 +180,10 @@ def executing(context: Context) -> Iterator[None]:
     """Make `context` the current one; for the engine and for tests."""
     token = _current.set(context)
     _executing.append(context)
+    outer = opentelemetry.enter(context._tracer.place()) if opentelemetry.is_in_use() else None
     try:
         yield
     finally:
+        opentelemetry.leave(outer)
         _executing.remove(context)
         _current.reset(token)

@@ -59,7 +59,11 @@ def defaults(
         defaults(retry=retry(max_attempts=5), max_duration="1h")
     """
     global _project
-    given = stated(retry=retry, machine=machine, max_duration=max_duration, ttl=ttl)
+    try:
+        given = stated(retry=retry, machine=machine, max_duration=max_duration, ttl=ttl)
+    except InvalidOption as error:
+        error.args = (f"defaults(...): {error}",)
+        raise
     kept = {name: value for name, value in given._asdict().items() if value is not None}
     _project = _project._replace(**kept)
 

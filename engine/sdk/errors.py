@@ -4,6 +4,7 @@ Exception
 ├── AbortTaskRunError       give up: this run fails now, whatever attempts are left
 ├── OutOfMemoryError        treat this failure as a lack of memory
 ├── TaskRunEnded            how a run ended whose process could not tell; for its final hooks
+├── InvalidTask             a function that cannot be a task, or a type no payload can have
 ├── UnsupportedValue        a payload or return value has no JSON form; names the place
 ├── CannotWaitHere          a wait or step where it could not be remembered; says what to do
 ├── SubtaskUnwrapError      `.unwrap()` of a run that did not complete
@@ -19,6 +20,8 @@ BaseException
 
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from runs.errors import InvalidOption
 
 
 class AbortTaskRunError(Exception):
@@ -53,6 +56,13 @@ class TaskRunEnded(Exception):
         self.code = str(error.get("code") or "")
         self.message = str(error.get("message") or reason or f"The run is {status}.")
         super().__init__(self.message)
+
+
+class InvalidTask(InvalidOption, TypeError):
+    """A function that cannot be a task, or a payload type that cannot be validated.
+
+    `option` is "body" or "schema".
+    """
 
 
 class UnsupportedValue(TypeError):

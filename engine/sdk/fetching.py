@@ -1,6 +1,5 @@
 """`retry.fetch`: HTTP requests by httpx that are tried again by what came back (features.md 4.8)."""
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
@@ -10,9 +9,12 @@ from typing import Any, TypedDict, cast
 
 import httpx
 
-from engine.sdk import filters
+from engine.sdk import filters, spans
+from engine.sdk.pauses import apause, pause
 from engine.sdk.resets import FORMATS, seconds_until_reset
-from engine.sdk.retries import as_policy, pause
+from engine.sdk.retries import as_policy
+from engine.sdk.spans import Trace
+from engine.sdk.tracer import Span
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import RetryPolicy
@@ -22,6 +24,8 @@ MOST_TRIES = 10
 #: Tells the server which try it sees.
 COUNT_HEADER = "x-retry-count"
 DEFAULT_STATUSES = "408,409,429,5xx"
+#: Answers from here on are failures of the request's span.
+FAILED = 400
 
 
 class FetchRetry(TypedDict, total=False):
@@ -63,7 +67,10 @@ def fetch(url: httpx.URL | str, **options: Any) -> httpx.Response:
     with cast("AbstractContextManager[httpx.Client]", request.client(httpx.Client)) as client:
         for headers in request.tries():
             try:
-                delay = request.answered(client.request(**request.arguments(headers)))
+                with request.traced() as span:
+                    response = client.request(**request.arguments(headers))
+                    request.note(span, response)
+                delay = request.answered(response)
             except httpx.TransportError as error:
                 delay = request.failed(error)
             pause(delay or 0.0)
@@ -79,10 +86,13 @@ async def afetch(url: httpx.URL | str, **options: Any) -> httpx.Response:
     async with opened as client:
         for headers in request.tries():
             try:
-                delay = request.answered(await client.request(**request.arguments(headers)))
+                with request.traced() as span:
+                    response = await client.request(**request.arguments(headers))
+                    request.note(span, response)
+                delay = request.answered(response)
             except httpx.TransportError as error:
                 delay = request.failed(error)
-            await asyncio.sleep(delay or 0.0)
+            await apause(delay or 0.0)
     return request.response
 
 
@@ -113,7 +123,27 @@ class Request:
     def arguments(self, headers: Mapping[str, str]) -> dict[str, Any]:
         own = httpx.Headers(self._arguments.get("headers"))
         own.update(headers)
+        if "traceparent" not in own:
+            own.update(spans.headers())
         return {**self._arguments, "headers": own}
+
+    def traced(self) -> Trace:
+        """The span of one try. A query may hold what nobody should read, so it is left out."""
+        url, method = httpx.URL(self._arguments["url"]), str(self._arguments["method"]).upper()
+        facts: dict[str, Any] = {
+            "http.request.method": method,
+            "url.full": f"{url.scheme}://{url.host}{url.path}" if url.host else url.path,
+            "server.address": url.host,
+        }
+        if self._number > 1:
+            facts["http.request.resend_count"] = self._number - 1
+        return Trace(f"{method} {url.host}{url.path}", "http", facts)
+
+    def note(self, span: Span, response: httpx.Response) -> None:
+        """What came back."""
+        span.set_attribute("http.response.status_code", response.status_code)
+        if response.status_code >= FAILED:
+            span.fail(f"{response.status_code} {response.reason_phrase}".strip())
 
     def answered(self, response: httpx.Response) -> float | None:
         """Seconds until the next try; None when this is the answer."""

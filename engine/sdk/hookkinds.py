@@ -129,6 +129,10 @@ def hook_of(
         raise InvalidOption(kind, f"There is no hook “{kind}”. Hooks: {', '.join(NAMES)}.")
     if not callable(function):
         raise InvalidOption(kind, f"{kind} must be a function; got {function!r:.80}.")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidOption(
+            kind, f"{kind} is a generator, whose code would never run: {function!r:.80}."
+        )
     kind = ALIASES.get(kind, kind)
     called = name or str(getattr(function, "__qualname__", type(function).__name__))
     return Hook(kind, function, called, scope, wanted(kind, called, function), is_async(function))

@@ -38,12 +38,21 @@ def memory_of(name: str) -> int:
     return int(PRESETS[name].memory * GIGABYTE)
 
 
+#: What a machine that is a dict may name.
+FORMS: list[set[object]] = [{"preset"}, {"cpu"}, {"memory"}, {"cpu", "memory"}]
+
+
 def preset_name(value: object) -> str:
     """The preset of a name, of `{"preset": name}` or of the older `{"cpu": 1, "memory": 2}`.
 
     The older form means the smallest preset that holds both. Raises InvalidOption.
     """
     if isinstance(value, Mapping):
+        if set(value) not in FORMS:
+            raise InvalidOption(
+                "machine",
+                f'machine is {{"preset": ...}} or {{"cpu": ..., "memory": ...}}; got {value!r:.80}.',
+            )
         return preset_name(value["preset"]) if "preset" in value else _smallest(value)
     if isinstance(value, str) and value in PRESETS:
         return value
@@ -60,6 +69,6 @@ def _smallest(wanted: Mapping[str, object]) -> str:
 
 def _amount(wanted: Mapping[str, object], name: str) -> float:
     value = wanted.get(name, 0)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
         return float(value)
-    raise InvalidOption("machine", f"machine.{name} must be a number; got {value!r}.")
+    raise InvalidOption("machine", f"machine.{name} must be a number from 0; got {value!r:.80}.")

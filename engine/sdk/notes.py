@@ -8,15 +8,17 @@ transaction the body is in.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
 
 from engine import runtime
 from engine.runtime import Changes
 from engine.sdk import values
+from engine.sdk.blocking import blocking
 from engine.sdk.errors import UnsupportedValue
 from runs import conf
 from runs import metadata as documents
@@ -28,7 +30,25 @@ log = logging.getLogger("trackside.task")
 #: Seconds a change waits for others to be stored with it.
 PERIOD = 1.0
 DATABASE_AWAY = (DatabaseError, InterfaceError)
+#: What no repetition mends.
+REFUSALS = (RunsError, DataError, IntegrityError)
 R = TypeVar("R")
+
+_is_apart = True
+
+
+@contextmanager
+def on_this_connection() -> Iterator[None]:
+    """Notes are stored by the thread of the body, at `flush` and at the end; for tests.
+
+    What a test wrote in its transaction no other connection sees.
+    """
+    global _is_apart
+    before, _is_apart = _is_apart, False
+    try:
+        yield
+    finally:
+        _is_apart = before
 
 
 class Notes:
@@ -55,7 +75,7 @@ class Notes:
             self._wind_up()
 
     def _wind_up(self) -> None:
-        if self._timer is None:
+        if self._timer is None and _is_apart:
             self._timer = threading.Timer(PERIOD, copy_context().run, [self._tick])
             self._timer.daemon = True
             self._timer.start()
@@ -105,7 +125,7 @@ class Notes:
             try:
                 if changes:
                     runtime.installed().update_metadata(self._run_id, changes)
-            except RunsError as error:
+            except REFUSALS as error:
                 log.error("Metadata was not stored: %s", error)
             except BaseException:
                 with self._lock:
@@ -124,6 +144,9 @@ def add(waiting: list[Operation], operation: Operation) -> None:
 
 def aside(job: Callable[[], R]) -> R:
     """Do it in a thread, which has connections of its own; raises what it raised."""
+    if not _is_apart:
+        with blocking():
+            return job()
     answers: list[R] = []
     failures: list[BaseException] = []
 

@@ -12,6 +12,7 @@ from engine.sdk.errors import UnsupportedValue
 from engine.sdk.idempotency import IdempotencyKey, bound
 from engine.sdk.machines import preset_name
 from engine.sdk.queues import Queue, clean_name
+from runs import limits
 from runs.debounce import LEADING, Debounce
 from runs.durations import seconds
 from runs.errors import InvalidOption
@@ -76,7 +77,9 @@ def tag_tuple(value: object) -> tuple[str, ...]:
     tags = [value] if isinstance(value, str) else value
     if isinstance(tags, (list, tuple, set, frozenset)) and all(isinstance(t, str) for t in tags):
         ordered = sorted(tags) if isinstance(tags, (set, frozenset)) else tags
-        return tuple(dict.fromkeys(ordered))
+        found = tuple(dict.fromkeys(ordered))
+        limits.tags(found)
+        return found
     raise InvalidOption("tags", f"tags is text or a list of texts; got {value!r:.60}.")
 
 
@@ -90,6 +93,14 @@ def number(name: str, value: object) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value:
         raise InvalidOption(name, f"{name} must be a number; got {value!r:.60}.")
     return float(value)
+
+
+def priority(value: object) -> float:
+    """Seconds of head start; negative ones let others go first."""
+    wanted, most = number("priority", value), limits.MOST_PRIORITY
+    if not -most <= wanted <= most:
+        raise InvalidOption("priority", f"priority must be {-most:.0f} to {most:.0f}; got {value}.")
+    return wanted
 
 
 def text(name: str, value: object) -> str:
@@ -178,7 +189,7 @@ CHECKS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "metadata": lambda value: {"metadata": _metadata(value)},
     "queue": lambda value: {"queue": _queue(value)},
     "concurrency_key": lambda value: {"concurrency_key": key_text(value)},
-    "priority": lambda value: {"priority": number("priority", value)},
+    "priority": lambda value: {"priority": priority(value)},
     "max_attempts": lambda value: {"max_attempts": whole_number("max_attempts", value, 1)},
     "max_duration": lambda value: {"max_duration": duration_limit(value)},
     "machine": lambda value: {"machine": preset_name(value)},

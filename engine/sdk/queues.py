@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs.errors import InvalidOption
+from runs.rates import RateLimit, as_rate
 
 MAX_LIMIT = 100_000
 MAX_NAME = 128
+OPTIONS = ("name", "concurrency_limit", "total_limit", "rate_limit")
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
     """A queue declared in code. Limits of None are unlimited, 0 lets nothing start.
+
+    `rate_limit` spaces the starts of each concurrency key.
 
     `declared` is False for a queue that was only named: its limits are set elsewhere.
     """
@@ -21,15 +25,22 @@ class Queue:
     name: str
     concurrency_limit: int | None = None
     total_limit: int | None = None
+    rate_limit: RateLimit | None = None
     declared: bool = True
 
 
 def queue(
-    name: str, *, concurrency_limit: int | None = None, total_limit: int | None = None
+    name: str,
+    *,
+    concurrency_limit: int | None = None,
+    total_limit: int | None = None,
+    rate_limit: RateLimit | Mapping[str, Any] | str | None = None,
 ) -> Queue:
     """Declare a queue that several tasks may share.
 
     With concurrency keys `concurrency_limit` bounds each key and `total_limit` their sum.
+    `rate_limit` is how many runs of each key may start in a time, at an even pace: "100/1m", or
+    `RateLimit(100, per="1m", burst=10)`.
 
     Example:
         one_at_a_time = queue("one-at-a-time", concurrency_limit=1)
@@ -37,11 +48,16 @@ def queue(
         @task(queue=one_at_a_time)
         def post(payload): ...
     """
-    return Queue(
-        clean_name(name),
-        _limit("concurrency_limit", concurrency_limit),
-        _limit("total_limit", total_limit),
-    )
+    cleaned = clean_name(name)
+    try:
+        return Queue(
+            cleaned,
+            _limit("concurrency_limit", concurrency_limit),
+            _limit("total_limit", total_limit),
+            as_rate(rate_limit),
+        )
+    except InvalidOption as error:
+        raise InvalidOption(error.option, f"Queue “{cleaned}”: {error}") from None
 
 
 def as_queue(value: Queue | Mapping[str, Any] | str | None, task_id: str) -> Queue:
@@ -50,11 +66,14 @@ def as_queue(value: Queue | Mapping[str, Any] | str | None, task_id: str) -> Que
         return value
     if isinstance(value, str):
         return Queue(clean_name(value), declared=False)
-    options = dict(value or {})
-    if unknown := sorted(set(options) - {"name", "concurrency_limit", "total_limit"}):
+    if value is not None and not isinstance(value, Mapping):
         raise InvalidOption(
-            "queue", f"queue knows name, concurrency_limit and total_limit; not {unknown}."
+            "queue", f"queue is queue(...), its name, or a dict; got {value!r:.80}."
         )
+    options = dict(value or {})
+    if unknown := sorted(set(options) - set(OPTIONS)):
+        known = ", ".join(OPTIONS)
+        raise InvalidOption("queue", f"queue knows {known}; not {', '.join(map(str, unknown))}.")
     own = own_name(task_id)
     return queue(options.pop("name", None) or own, **options)
 

@@ -15,12 +15,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from django.db import connections
 from django.utils import timezone
 
 from engine.runtime import Launch, Launched
+from engine.sdk import spans
 from engine.sdk.blocking import blocking
 from engine.sdk.errors import Suspend
+from engine.sdk.transactions import is_in_transaction
 from runs.journal import Entry, Pause, Remembered, Target
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
 
@@ -85,6 +86,7 @@ class Call:
             status=status,
             started_at=facts.pop("started_at", now),
             args=args[:SHOWN_ARGS],
+            span=spans.innermost_id(),
             args_hash="" if self.args is None else hashlib.sha256(args.encode()).hexdigest(),
             finished_at=None if status == EntryStatus.PENDING else now,
             **facts,
@@ -116,6 +118,8 @@ class Replay:
         self.may_block = may_block
         #: Why the run is to leave; set by the first wait that has to.
         self.pause: Pause | None = None
+        #: How many blocks with tries of their own the body has entered.
+        self.blocks = 0
         #: The body does what it did before: it comes back from a wait and is not there again yet.
         self.is_repeating = resumed
         self._keeper, self._shield = keeper, shield
@@ -141,12 +145,21 @@ class Replay:
         entry = self._known.get(key)
         self._reached.add(key)
         if entry is None or entry.position >= self._end:
+            if self.is_repeating and entry is not None:
+                spans.waited(entry)
             self.is_repeating = False
         position = len(memory.entries) + len(self._reached)
         call = Call(self, kind, name, ordinal, position, args, entry)
         if entry is not None and entry.args_hash and args is not None:
             self._compare(call, entry)
         return call
+
+    def is_ahead(self, kind: EntryKind, name: str) -> bool:
+        """Whether the next call of this name is one the run remembers."""
+        if not self.resumed and self.attempt == 1:
+            return False  # nothing can be
+        self._load()
+        return (str(kind), name, self._counts[kind, name] + 1) in self._known
 
     def record(self, *entries: Entry) -> None:
         with self._shield(), blocking():
@@ -283,11 +296,6 @@ class Replay:
         for kind, name, ordinal in left:
             if kind != EntryKind.WARNING:
                 self._warn(name, ordinal, kind, "recorded", None)
-
-
-def is_in_transaction() -> bool:
-    """Whether the body has a transaction open on any of Django's connections."""
-    return any(one.in_atomic_block for one in connections.all(initialized_only=True))
 
 
 def task_now() -> "asyncio.Task[Any] | None":

@@ -1,16 +1,17 @@
 """`retry`: how a failed run is tried again, and blocks and HTTP requests inside a body."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
-from engine.sdk.cancellation import CancelSignal
-from engine.sdk.context import current
 from engine.sdk.errors import AbortTaskRunError
 from engine.sdk.machines import preset_name
+from engine.sdk.pauses import apause, pause
+from engine.sdk.spans import opened
+from engine.sdk.tracer import Entered, Span
+from engine.sdk.tries import UsedTries
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import ALIASES, Kind, RetryPolicy
@@ -70,14 +71,20 @@ class Retry:
             raise InvalidOption(
                 "retry", f"retry knows {', '.join(NAMES)}; not {', '.join(unknown)}."
             )
-        given["randomize"] = bool(given.get("randomize", True))
+        if not isinstance(given.setdefault("randomize", True), bool):
+            raise InvalidOption(
+                "retry.randomize",
+                f"retry.randomize is True or False; got {given['randomize']!r:.80}.",
+            )
         return RetryPolicy(out_of_memory_machine=_larger_machine(out_of_memory), **given)
 
     def on_throw(self, function: Callable[..., T], **options: Unpack[RetryOptions]) -> T:
         """Call `function` until it does not raise; of an `async` function, `await` the answer.
 
         It may take `attempt` and `max_attempts`. When no try is left, and for AbortTaskRunError,
-        the error is raised as it came. A stop of the run ends the pause between two tries.
+        the error is raised as it came. A stop of the run ends the pause between two tries. In a body
+        a pause of 5 seconds or more is a wait: the run leaves its worker, and the body runs again
+        from the top, with the tries it has left.
 
         Example:
             page = retry.on_throw(lambda: download(url), max_attempts=5, only=[ConnectionError])
@@ -115,36 +122,66 @@ class Tries:
 
     def __init__(self, function: Callable[..., Any], policy: RetryPolicy) -> None:
         self._function, self._policy, self._number = function, policy, 0
-        self._wants = _wanted(function)
+        self._wants, self._used = _wanted(function), UsedTries.here()
+        name = str(getattr(function, "__name__", type(function).__name__))
+        self._name = "on_throw" if name == "<lambda>" else name
 
     def begin(self) -> Any:
         """Plain calls to their end; the rest of an `async` one as a coroutine."""
+        self._number = 0 if self._used is None else self._used.so_far()
         while True:
+            entered = Entered(self._span())
             try:
                 answer = self._call()
-            except Exception as error:
+            except BaseException as error:
+                entered.leave(error)
                 pause(self._delay(error))
-            else:
-                return self._finish(answer) if inspect.isawaitable(answer) else answer
+                continue
+            if inspect.isawaitable(answer):
+                entered.step_out()
+                return self._finish(answer, entered.span)
+            entered.leave(None)
+            return self._done(answer)
 
-    async def _finish(self, answer: Awaitable[Any]) -> Any:
+    async def _finish(self, answer: Awaitable[Any], span: Span) -> Any:
         while True:
+            entered = Entered(span)
             try:
-                return await answer
-            except Exception as error:
-                await asyncio.sleep(self._delay(error))
+                result = await answer
+            except BaseException as error:
+                entered.leave(error)
+                await apause(self._delay(error))
+            else:
+                entered.leave(None)
+                return self._done(result)
+            span = self._span()
             answer = self._call()
+
+    def _span(self) -> Span:
+        number, most = self._number + 1, self._policy.max_attempts
+        facts = {"try": number, "max_attempts": most}
+        return opened(f"{self._name}, try {number} of {most}", "try", facts)
+
+    def _done(self, answer: Any) -> Any:
+        if self._used is not None:
+            self._used.close()
+        return answer
 
     def _call(self) -> Any:
         self._number += 1
         facts = {"attempt": self._number, "max_attempts": self._policy.max_attempts}
         return self._function(**{name: facts[name] for name in self._wants})
 
-    def _delay(self, error: Exception) -> float:
+    def _delay(self, error: BaseException) -> float:
         """Seconds until the next try; raises the error when there is none."""
         delay = self._policy.delay(self._number)
-        if delay is None or is_abort(error) or not self._policy.allows(error):
+        if not isinstance(error, Exception):
             raise error
+        if delay is None or is_abort(error) or not self._policy.allows(error):
+            self._done(None)
+            raise error
+        if self._used is not None:
+            self._used.keep(self._number, delay)
         return delay
 
 
@@ -159,14 +196,6 @@ def _wanted(function: Callable[..., Any]) -> list[str]:
 def is_abort(error: BaseException) -> bool:
     """Whether the error asks for no other try, by the name of its class."""
     return any(base.__name__ == AbortTaskRunError.__name__ for base in type(error).__mro__)
-
-
-def pause(delay: float) -> None:
-    """Sleep; a run that is told to stop wakes up and stops."""
-    ctx = current()
-    signal = ctx._signal if ctx is not None else CancelSignal()
-    if delay > 0 and signal.wait(delay):
-        signal.raise_if_aborted()
 
 
 def as_policy(value: RetryPolicy | Mapping[str, Any] | None) -> RetryPolicy:
@@ -192,4 +221,7 @@ def _larger_machine(out_of_memory: object) -> str:
         return ""
     if not isinstance(out_of_memory, Mapping) or set(out_of_memory) != {"machine"}:
         raise InvalidOption("retry", 'retry.out_of_memory is {"machine": "<preset>"}.')
-    return preset_name(out_of_memory["machine"])
+    try:
+        return preset_name(out_of_memory["machine"])
+    except InvalidOption as error:
+        raise InvalidOption("retry.out_of_memory", f"retry.out_of_memory: {error}") from error

@@ -1,13 +1,18 @@
 """What a task accepts as its payload, and how stored JSON becomes the value its body gets."""
 
+import inspect
 import json
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Protocol
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic import AfterValidator, PydanticUserError, TypeAdapter, ValidationError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
+from engine.sdk.errors import InvalidTask
 from runs import payloads
 from runs.errors import InvalidOption, InvalidPayload
 
@@ -66,7 +71,8 @@ class StatedPayload:
         try:
             self._schema = json.dumps(schema)
             Draft202012Validator.check_schema(schema)
-        except (SchemaError, TypeError, ValueError) as error:
+            check_reach(schema)
+        except (SchemaError, TypeError, ValueError, RecursionError, Unresolvable) as error:
             problem = error.message if isinstance(error, SchemaError) else str(error)
             raise InvalidOption("schema", f"schema is no JSON Schema: {problem:.300}") from error
 
@@ -86,13 +92,53 @@ def schema_of(stated: Any, annotation: Any) -> PayloadSchema:
     kind = annotation if stated is None else stated
     if kind is None or kind is Any or kind is object:
         return AnyPayload()
+    if inspect.isroutine(kind):  # a parser, as the reference takes them (TSK-2)
+        kind = Annotated[Any, AfterValidator(kind)]
     try:
-        return TypedPayload(kind)
-    except PydanticUserError as error:
-        raise TypeError(
-            f"The payload's type {kind!r:.200} cannot be validated: {error.message} Use a pydantic "
-            "model, a dataclass, a TypedDict or a plain JSON type, or state schema=."
+        return TypedPayload(known(kind))
+    except (PydanticUserError, NameError, TypeError) as error:
+        problem = error.message if isinstance(error, PydanticUserError) else f"{error}."
+        raise InvalidTask(
+            "schema",
+            f"The payload's type {kind!r:.200} cannot be validated: {problem} Use a pydantic model, "
+            "a dataclass, a TypedDict or a plain JSON type, or state schema=.",
         ) from error
+
+
+def known(kind: Any) -> Any:
+    """The type, if it may be one."""
+    if isinstance(kind, (str, int, float, list, tuple, set)):
+        raise TypeError("it is no type")
+    return kind
+
+
+#: Members of a schema whose values are data.
+DATA = {"const", "enum", "default", "examples"}
+
+
+def check_reach(schema: Mapping[str, Any]) -> None:
+    """Raise Unresolvable for a reference to nowhere.
+
+    Nothing is fetched. What a part with an id of its own refers to is left to the validation.
+    """
+    resource = DRAFT202012.create_resource(schema)
+    uri = resource.id() or ""
+    resolver = Registry().with_resource(uri, resource).crawl().resolver(uri)
+    for name, value in members(schema):
+        if name == "$ref" and isinstance(value, str):
+            resolver.lookup(value)
+
+
+def members(part: Any) -> Iterator[tuple[str, Any]]:
+    """Every member of every object in the schema, what is data left out."""
+    if isinstance(part, Mapping):
+        for name, value in part.items():
+            if name not in DATA:
+                yield name, value
+                yield from members(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from members(value)
 
 
 def invalid(error: ValidationError) -> InvalidPayload:

@@ -14,6 +14,7 @@ from engine.sdk.durable import here, inside
 from engine.sdk.errors import CannotWaitHere, StepFailed, UnsupportedValue
 from engine.sdk.replay import Call
 from engine.sdk.results import restored, returned_type
+from engine.sdk.spans import Trace
 from runs import conf
 from runs.errors import InvalidOption
 from runs.states import EntryKind, EntryStatus
@@ -142,7 +143,8 @@ async def run_async(call: Call, function: Callable[..., Any], args: Any, kwargs:
 def entered(call: Call) -> Iterator[None]:
     token = inside.set(call)
     try:
-        yield
+        with Trace(call.name, "step", place=("step", call.name, call.ordinal)):
+            yield
     finally:
         inside.reset(token)
 

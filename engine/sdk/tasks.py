@@ -18,43 +18,35 @@ from typing import (
 )
 
 from engine.registry import registry
-from engine.runtime import Launch, Launched, LaunchOptions
+from engine.runtime import Launch, LaunchOptions
 from engine.sdk import andwait, values
 from engine.sdk.andwait import AndWait, TaskItem, numbered
-from engine.sdk.bodies import Body, Source, checked_id, first_line, inspected, source_of
+from engine.sdk.batches import Batches, triggered
+from engine.sdk.bodies import Body, Source, checked_id, described, inspected, source_of
 from engine.sdk.context import Context, current
 from engine.sdk.defaults import Stated, effective, stated
 from engine.sdk.durable import here, launcher
 from engine.sdk.errors import UnsupportedValue
+from engine.sdk.handles import BatchHandle, Handle, handle
 from engine.sdk.hookkinds import NAMES, AnyHook, HookOptions
 from engine.sdk.hooks import Decorators, TaskHooks
-from engine.sdk.options import (
-    TriggerOptions,
-    checked,
-    key_text,
-    number,
-    tag_tuple,
-)
+from engine.sdk.keys import checked_key
+from engine.sdk.options import TriggerOptions, checked, key_text, tag_tuple
+from engine.sdk.options import priority as checked_priority
 from engine.sdk.queues import Queue, as_queue
 from engine.sdk.results import BatchResult, Result
 from engine.sdk.schemas import PayloadSchema
+from engine.sdk.spans import passed_on
 from engine.sdk.timetables import DeclaredSchedule, as_overlap, as_schedule, payload_schema
+from engine.sdk.webhooks import as_webhook
 from runs.errors import InvalidOption, InvalidPayload
-from runs.keypaths import key_at, parse
+from runs.keypaths import key_at
 from runs.retries import RetryPolicy
+from runs.webhooks import Webhook
 
 P = TypeVar("P")
 R = TypeVar("R")
 Duration = float | str | timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Handle(Generic[R]):
-    """The run a trigger made, or with `is_cached` the earlier one its idempotency key found."""
-
-    id: str
-    task_id: str
-    is_cached: bool = False
 
 
 class BatchItem(TypedDict, Generic[P], total=False):
@@ -91,8 +83,10 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
     own_hooks: TaskHooks
     #: Set for a scheduled task; its `cron` is empty where schedules are attached at run time only.
     schedule: DeclaredSchedule | None = None
-    #: What its schedules do about open runs, unless they say it themselves.
+    #: What a trigger does while a run of this task and concurrency key is open.
     overlap: str = "allow"
+    #: Set for a task that another service triggers by a signed request.
+    webhook: Webhook | None = None
 
     @property
     def effective(self) -> Stated:
@@ -140,14 +134,22 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
         """
         return handle(self.id, launcher().trigger(self.launch(payload, options)))
 
-    def batch_trigger(self, items: Iterable[BatchItem[P]]) -> list[Handle[R]]:
+    def batch_trigger(
+        self,
+        items: Iterable[BatchItem[P]],
+        *,
+        idempotency_key: Any = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[R]:
         """Make many runs, all or none; `items` are `{"payload": ..., "options": {...}}`.
 
+        An idempotency key here is the batch's: the same batch again makes nothing.
+
         Example:
-            invoice.batch_trigger([{"payload": order} for order in orders])
+            sent = invoice.batch_trigger([{"payload": order} for order in orders])
+            batch.retrieve(sent.id)
         """
-        launches = numbered(self.launch, items)
-        return [handle(self.id, done) for done in launcher().trigger_many(launches)]
+        return triggered(numbered(self.launch, items), idempotency_key, idempotency_key_ttl)
 
     def __repr__(self) -> str:
         return f"<Task {self.id} at {self.source}>"
@@ -156,7 +158,8 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
         """The checked request that a trigger hands to the engine."""
         text = payload_text(payload)
         parsed = self.schema.parse(text)
-        wanted = inherited(checked(options))
+        with naming(self.id):
+            wanted = inherited(checked(options))
         if self.concurrency_key is not None and "concurrency_key" not in wanted:
             given = self.concurrency_key
             key = key_at(given, text) if isinstance(given, str) else given(parsed)
@@ -232,6 +235,7 @@ def task(
     schema: Any = None,
     schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
     overlap: str = "allow",
+    webhook: Webhook | Mapping[str, Any] | None = None,
     **hooks: Unpack[HookOptions],
 ) -> Decorator: ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -247,9 +251,10 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             return mail(payload.customer, payload.total)
     """
     if unknown := sorted(set(options) - OPTIONS):
+        whose = f" of task {options['id']!r:.80}" if "id" in options else ""
         raise InvalidOption(
             unknown[0],
-            f"@task has no option “{unknown[0]}”. Options: {', '.join(sorted(OPTIONS))}.",
+            f"@task has no option “{unknown[0]}”{whose}. Options: {', '.join(sorted(OPTIONS))}.",
         )
     if function is not None:
         return define(function)
@@ -272,38 +277,33 @@ def define(  # noqa: PLR0913  the options of a task
     schema: Any = None,
     schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
     overlap: str = "allow",
+    webhook: Webhook | Mapping[str, Any] | None = None,
     **hooks: AnyHook,
 ) -> Task[Any, Any]:
     """Check the options, build the task and register it."""
-    body, annotation = inspected(function)
-    name = checked_id(function.__name__ if id is None else id)
-    kind = AsyncTask if body.is_async else Task
+    name = checked_id(getattr(function, "__name__", "?") if id is None else id)
     with naming(name):
-        timetable = as_schedule(schedule, name)
+        body, annotation = inspected(function)
+        kind = AsyncTask if body.is_async else Task
+        timetable = as_schedule(schedule)
         made: Task[Any, Any] = kind(
             id=name,
-            description=first_line(function) if description is None else description,
+            description=described(function, description),
             body=body,
             source=source_of(function),
             schema=payload_schema(schema, annotation, timetable),
             stated=stated(retry=retry, machine=machine, max_duration=max_duration, ttl=ttl),
             queue=as_queue(queue, name),
-            priority=number("priority", priority),
+            priority=checked_priority(priority),
             tags=tag_tuple(tags),
-            concurrency_key=checked_key(concurrency_key),
+            concurrency_key=checked_key(concurrency_key, by_itself=bool(timetable or webhook)),
             own_hooks=TaskHooks(name, hooks),
             schedule=timetable,
             overlap=as_overlap(overlap),
+            webhook=as_webhook(webhook),
         )
     registry.add(made)
     return made
-
-
-def checked_key(key: Any) -> Any:
-    """A function of the payload, or a path into it. Raises InvalidOption."""
-    if key is not None and not callable(key):
-        parse(str(key))
-    return key
 
 
 #: Every option of `@task`.
@@ -337,11 +337,8 @@ def inherited(options: LaunchOptions) -> LaunchOptions:
         options["parent_id"] = ctx.run.id
         if ctx.run.is_test:
             options["is_test"] = True
+    options.update(passed_on())
     return options
-
-
-def handle(task_id: str, done: Launched) -> Handle[Any]:
-    return Handle(done.run_id, task_id, done.is_cached)
 
 
 class Tasks:
@@ -361,10 +358,17 @@ class Tasks:
         """
         return handle(task_id, launcher().trigger(launch_by_id(task_id, payload, options)))
 
-    def batch_trigger(self, task_id: str, items: Iterable[BatchItem[Any]]) -> list[Handle[Any]]:
+    def batch_trigger(
+        self,
+        task_id: str,
+        items: Iterable[BatchItem[Any]],
+        *,
+        idempotency_key: Any = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[Any]:
         """Make many runs of the task with this id, all or none."""
         launches = numbered(lambda payload, options: launch_by_id(task_id, payload, options), items)
-        return [handle(task_id, done) for done in launcher().trigger_many(launches)]
+        return triggered(launches, idempotency_key, idempotency_key_ttl)
 
     def trigger_and_wait(
         self, task_id: str, payload: Any = None, **options: Unpack[TriggerOptions]
@@ -387,7 +391,9 @@ def launch_by_id(task_id: str, payload: Any, options: Mapping[str, Any]) -> Laun
     known = registry.get(checked_id(task_id))
     if known is not None:
         return known.launch(payload, options)
-    return Launch(task_id, payload_text(payload), inherited(checked(options)))
+    with naming(task_id):
+        return Launch(task_id, payload_text(payload), inherited(checked(options)))
 
 
 tasks = Tasks()
+batch = Batches(launch_by_id)

@@ -101,18 +101,10 @@ def schedule(
     )
 
 
-def as_schedule(value: object, task_id: str) -> DeclaredSchedule | None:
+def as_schedule(value: object) -> DeclaredSchedule | None:
     """The schedule of a task's `schedule=`: the object, an expression, or a dict with the same names."""
     if value is None or isinstance(value, DeclaredSchedule):
         return value
-    try:
-        return _read(value)
-    except InvalidOption as error:
-        error.args = (f"Task “{task_id}”: {error}",)
-        raise
-
-
-def _read(value: object) -> DeclaredSchedule:
     if isinstance(value, str):
         return schedule(value)
     if not isinstance(value, Mapping):

@@ -1,6 +1,5 @@
 """`wait`: leaving the worker until a time, an event or the end of other runs (features.md 11)."""
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,11 +9,13 @@ from django.utils import timezone
 
 from engine.runtime import TokenWish, installed
 from engine.sdk.durable import active, here
+from engine.sdk.handles import Handle
 from engine.sdk.options import tag_tuple
+from engine.sdk.pauses import rest
 from engine.sdk.replay import Call, Replay
 from engine.sdk.results import First, Over, Result, TokenResult, run_result, token_result
 from engine.sdk.schemas import schema_of
-from engine.sdk.tasks import Handle, payload_text
+from engine.sdk.tasks import payload_text
 from engine.sdk.tokens import Token, token_id
 from runs.durations import seconds
 from runs.errors import InvalidOption
@@ -181,7 +182,7 @@ def over(call: Call, due: datetime) -> Over:
     elif left > 0 and left >= longest:
         leave(call.replay, due, call.attached())
     if left > 0:
-        threading.Event().wait(left)
+        rest(left)
     return Over()
 
 

@@ -4,44 +4,60 @@ from runs.lifecycle.annotating import add_tags, update_metadata
 from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.firing import fire_due
-from runs.lifecycle.logs import open_log_months
-from runs.lifecycle.moving import expire_due, next_due, promote_due, prune_buckets, unpark
+from runs.lifecycle.mending import mend_waiting
+from runs.lifecycle.months import drop_months, open_months, prune_lines
+from runs.lifecycle.moving import expire_due, promote_due, prune_buckets, unpark
+from runs.lifecycle.opening import next_due
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
+from runs.lifecycle.overlapping import settle_held
 from runs.lifecycle.queues import (
+    Limits,
     expire_overrides,
     override_limit,
+    override_limits,
     pause,
     reset_limit,
     resume,
     set_limits,
 )
 from runs.lifecycle.replaying import KEEP, Keep, replay
+from runs.lifecycle.retention import prune_batches, prune_keys, prune_runs, prune_ticks
 from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
 
 __all__ = [
     "KEEP",
     "Keep",
+    "Limits",
     "TriggerItem",
     "TriggerOptions",
     "Triggered",
     "add_tags",
     "cancel",
     "cancel_orphans",
+    "drop_months",
     "expire_due",
     "expire_overrides",
     "fire_due",
+    "mend_waiting",
     "next_due",
-    "open_log_months",
+    "open_months",
     "override_limit",
+    "override_limits",
     "pause",
     "promote_due",
+    "prune_batches",
     "prune_buckets",
     "prune_debounced",
+    "prune_keys",
+    "prune_lines",
+    "prune_runs",
+    "prune_ticks",
     "replay",
     "reset_limit",
     "resume",
     "set_limits",
+    "settle_held",
     "time_out_due",
     "trigger",
     "trigger_many",

@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime
 
-from runs import conf, payloads
+from runs import conf, payloads, tracing
 from runs.debounce import LEAST, LONGEST, MODES, Debounce
 from runs.errors import InvalidOption, InvalidPayload
-from runs.lifecycle.options import MAX_TAGS, TriggerItem, TriggerOptions
+from runs.lifecycle.options import TriggerItem, TriggerOptions
+from runs.limits import MOST_PRIORITY
+from runs.limits import tags as tags
+from runs.limits import text as text
 
 MACHINES = ("micro", "small-1x", "small-2x", "medium-1x", "medium-2x", "large-1x", "large-2x")
 SCOPES = ("run", "attempt", "global")
@@ -13,7 +16,7 @@ FAR_FUTURE = 100 * 366 * 86400.0
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 #: Lowest and highest value of each number.
 RANGES = {
-    "priority": (-2_147_483.0, 2_147_483.0),
+    "priority": (-MOST_PRIORITY, MOST_PRIORITY),
     "ttl": (0.0, FAR_FUTURE),
     "idempotency_ttl": (0.0, FAR_FUTURE),
     "max_duration": (0.0, FAR_FUTURE),
@@ -27,6 +30,7 @@ LENGTHS = {
     "version": 64,
     "parent_id": 30,
     "schedule_id": 32,
+    "tracestate": tracing.STATE_CHARACTERS,
     "metadata": None,
 }
 
@@ -46,6 +50,8 @@ def item(asked: TriggerItem) -> None:
             raise InvalidOption("delay", "A debounced run has the delay of its debounce.")
     if options.machine is not None and options.machine not in MACHINES:
         raise InvalidOption("machine", f"machine is one of {', '.join(MACHINES)}.")
+    if options.traceparent is not None and tracing.parsed(options.traceparent) is None:
+        raise InvalidOption("traceparent", "traceparent is as 00-<trace id>-<span id>-01 (W3C).")
     if options.idempotency_scope not in SCOPES:
         raise InvalidOption("idempotency_scope", f"The scope is one of {', '.join(SCOPES)}.")
 
@@ -55,28 +61,6 @@ def task_id(wanted: str) -> None:
     if not 0 < len(wanted) <= 256:
         raise InvalidOption("task", "A task id has 1 to 256 characters.")
     text("task", wanted)
-
-
-def text(name: str, value: str | None, longest: int | None = None) -> None:
-    """Text both databases can store: no NUL, no half of a surrogate pair, bounded."""
-    if value is None:
-        return
-    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise InvalidOption(name, f"{name} contains a character that cannot be stored.")
-    if longest is not None and len(value) > longest:
-        raise InvalidOption(name, f"{name} has at most {longest:,} characters.")
-
-
-def tags(wanted: tuple[str, ...] | None) -> None:
-    """Raise InvalidOption for too many tags, or one that is no tag."""
-    if wanted is None:
-        return
-    if len(set(wanted)) > MAX_TAGS:
-        raise InvalidOption("tags", f"A run has at most {MAX_TAGS} tags; got {len(set(wanted))}.")
-    for tag in wanted:
-        text("tags", tag)
-        if not 1 <= len(tag) <= 128:
-            raise InvalidOption("tags", "A tag has 1 to 128 characters.")
 
 
 def _numbers(options: TriggerOptions) -> None:

@@ -8,10 +8,11 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from runs.debounce import TRAILING, Debounce
+from runs.lifecycle import overlapping
 from runs.lifecycle.keys import hashed
 from runs.lifecycle.options import TriggerItem
 from runs.lifecycle.rows import Plan
-from runs.models import Debounced, Idempotency, Ready, Run, RunTag
+from runs.models import NEVER, Debounced, Idempotency, Ready, Run, RunTag
 from runs.states import RunStatus
 
 #: A run that still waits for its first start.
@@ -57,9 +58,9 @@ def _put_off(run: Run, debounce: Debounce, item: TriggerItem, plan: Plan) -> boo
     if run.delay_until is None or plan.due - run.delay_until >= STEP:
         sort_key = int((plan.due.timestamp() - run.priority) * 1_000_000)
         changes |= {"delay_until": plan.due, "sort_key": sort_key}
-        waiting = Ready.objects.filter(pk=run.pk, not_before__isnull=False)
+        waiting = Ready.objects.filter(pk=run.pk, not_before__lt=NEVER)
         moved = waiting.update(not_before=plan.due, sort_key=sort_key)
-        if run.status == RunStatus.DELAYED and not moved:
+        if run.status == RunStatus.DELAYED and not moved and not overlapping.is_held(run):
             return False  # its delay has just passed
     if debounce.mode == TRAILING:
         changes |= {"payload": item.payload} | {name: plan.row[name] for name in TAKEN_OVER}

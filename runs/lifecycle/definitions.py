@@ -38,7 +38,7 @@ class TaskFacts:
     tags: tuple[str, ...]
     #: The lane of its runs.
     lane: int = Lane.ALONE
-    #: What its schedules do about open runs, unless they say it themselves.
+    #: What a trigger does while a run of this task and concurrency key is open.
     overlap: str = "allow"
     #: Where in the payload the concurrency key stands, or empty.
     key_path: str = ""

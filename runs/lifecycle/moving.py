@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from runs import signals
 from runs.errors import UnknownQueue
-from runs.lifecycle import definitions, keys, store
+from runs.lifecycle import definitions, keys, overlapping, store
+from runs.lifecycle.opening import open_due
 from runs.lifecycle.transition import move, skip_locked
 from runs.models import NEVER, Bucket, EventKind, Lease, Ready, Run
 from runs.states import RunStatus
@@ -18,16 +19,12 @@ BATCH = 500
 SYSTEM = "system"
 
 
-def next_due() -> datetime | None:
-    """When the next delay, retry or wait is due; None when there is none."""
-    due: datetime | None = Ready.objects.filter(not_before__lt=NEVER).aggregate(
-        due=Min("not_before")
-    )["due"]
-    return due
-
-
 def promote_due() -> int:
-    """Delays, retries and waits that are due become claimable. Returns how many."""
+    """Closed buckets open or, with none, due delays, retries and waits become claimable. Returns how many."""
+    return open_due() or _promote_ready()
+
+
+def _promote_ready() -> int:
     now = timezone.now()
     with transaction.atomic():
         due = Ready.objects.filter(not_before__lte=now).order_by("not_before")[:BATCH]
@@ -135,6 +132,8 @@ def _unpark(run: Run) -> bool:
     if moved:
         bucket = open_bucket(queue_id, run.concurrency_key)
         not_before = run.delay_until if later else None
+        if overlapping.is_held(run):
+            not_before = NEVER
         lane = definitions.task(run.task_id).lane  # maybe it was triggered before that was known
         Run.objects.filter(pk=run.pk).exclude(lane=lane).update(lane=lane)
         Ready.objects.create(
@@ -173,6 +172,7 @@ def prune_buckets() -> int:
         ~Exists(Ready.objects.filter(bucket_id=OuterRef("pk"))),
         ~Exists(Lease.objects.filter(bucket_id=OuterRef("pk"))),
         served__lt=idle,
+        arrival__lt=idle,  # else its rate has to be remembered
     )
     candidates = list(empty.values_list("pk", flat=True)[:BATCH])
     if not candidates:

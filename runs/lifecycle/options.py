@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from runs.debounce import Debounce
+from runs.limits import MAX_TAGS as MAX_TAGS
 
 IDEMPOTENCY_TTL = 30 * 86400.0
-MAX_TAGS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +36,14 @@ class TriggerOptions:
     is_test: bool = False
     parent_id: str | None = None
     schedule_id: str | None = None
+    #: What to do about open runs of its task and key; None is the task's policy.
+    overlap: str | None = None
     #: Its parent waits for its end.
     awaited: bool = False
     batch_id: str | None = None
+    #: Where the caller is in its trace (`runs.tracing`).
+    traceparent: str | None = None
+    tracestate: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,13 @@ class TriggerItem:
 
 @dataclass(frozen=True, slots=True)
 class Triggered:
-    """The run that answers a trigger; `is_cached` when an idempotency key found an earlier one."""
+    """The run that answers a trigger.
+
+    `is_cached`: none was made, it is an earlier one, which an idempotency key or a debounce found, or
+    with `is_skipped` the task's overlap policy. `is_held`: it waits until runs of its task have ended.
+    """
 
     run_id: str
     is_cached: bool = False
+    is_skipped: bool = False
+    is_held: bool = False

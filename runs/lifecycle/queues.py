@@ -1,6 +1,8 @@
 """What people do to queues. Every change is in the audit log and survives restarts and new code."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -9,6 +11,7 @@ from runs import signals
 from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import audit, checks
 from runs.models import Bucket, Queue
+from runs.rates import RateLimit, as_rate
 
 MAX_LIMIT = 100_000
 
@@ -38,40 +41,100 @@ def resume(name: str, *, actor: str) -> Queue:
     return queue
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a queue: each key, all keys together, and the starts of each key.
+
+    In an override None means: as the code says. `rate` is a `RateLimit`, or what `as_rate` reads.
+    """
+
+    limit: int | None = None
+    total: int | None = None
+    rate: object = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the audit log, without what is not said."""
+        rate = as_rate(self.rate, "rate")
+        said = {"limit": self.limit, "total": self.total, "rate": rate.text if rate else None}
+        return {name: value for name, value in said.items() if value is not None}
+
+
 @transaction.atomic
 def override_limit(
     name: str, limit: int, *, actor: str, reason: str = "", expires_at: datetime | None = None
 ) -> Queue:
-    """Set another limit than the code's, until reset or until `expires_at` (DEC-44).
-
-    A lower limit stops nothing that runs; it holds for what starts next. Raises InvalidOption
-    outside 0 to 100,000 and for an expiry that has passed.
-    """
-    _check_override(limit, reason, expires_at)
+    """Set another limit for each key than the code's; what else is overridden stays (DEC-44)."""
     queue = _locked(name)
-    old = queue.limit
-    queue.override_limit, queue.overridden_at = limit, timezone.now()
+    _check_limit("limit", limit)
+    limits = Limits(limit, queue.override_total, queue.override_rate)
+    return override_limits(name, limits, actor=actor, reason=reason, expires_at=expires_at)
+
+
+@transaction.atomic
+def override_limits(
+    name: str, limits: Limits, *, actor: str, reason: str = "", expires_at: datetime | None = None
+) -> Queue:
+    """Set other limits than the code's, until reset or until `expires_at` (DEC-44).
+
+    They replace an earlier override as a whole. Lower ones stop nothing that runs; they hold for what
+    starts next. Raises InvalidOption for limits outside 0 to 100,000, for what is no rate, for an
+    override of nothing, and for an expiry that has passed.
+    """
+    rate = _check_override(limits, reason, expires_at)
+    queue = _locked(name)
+    old = current_limits(queue)
+    queue.override_limit, queue.override_total = limits.limit, limits.total
+    queue.override_rate = rate.text if rate else ""
+    queue.settle_rate()
+    queue.overridden_at, queue.override_expires_at = timezone.now(), expires_at
     queue.overridden_by, queue.override_reason = actor, reason
-    queue.override_expires_at = expires_at
     queue.save(update_fields=OVERRIDE)
-    audit.record(actor, "queue.override", name, reason=reason, old=old, new=limit)
+    audit.record(actor, "queue.override", name, reason=reason, **_change(old, queue))
     _look_again(queue)
     return queue
 
 
-def _check_override(limit: int, reason: str, expires_at: datetime | None) -> None:
+def current_limits(queue: Queue) -> Limits:
+    """Those that hold now."""
+    return Limits(queue.limit, queue.total, queue.rate)
+
+
+def _change(old: Limits, queue: Queue) -> dict[str, Any]:
+    """What an override changed, for the audit log: the plain limits where nothing else did."""
+    new = current_limits(queue)
+    if (old.total, old.rate) == (new.total, new.rate):
+        return {"old": old.limit, "new": new.limit}
+    return {"old": old.facts, "new": new.facts}
+
+
+def _check_override(limits: Limits, reason: str, expires_at: datetime | None) -> RateLimit | None:
     checks.text("reason", reason)
-    if type(limit) is not int or not 0 <= limit <= MAX_LIMIT:
-        raise InvalidOption("limit", f"A limit is a whole number from 0 to {MAX_LIMIT:,}.")
+    rate = as_rate(limits.rate, "rate")
+    if limits.limit is None and limits.total is None and rate is None:
+        raise InvalidOption("limit", "Say which limit to override: limit, total or rate.")
+    for name in ("limit", "total"):
+        if getattr(limits, name) is not None:
+            _check_limit(name, getattr(limits, name))
     if expires_at is None:
-        return
+        return rate
     checks.moment("expires_at", expires_at)
     if expires_at <= timezone.now():
         raise InvalidOption("expires_at", "The override would have expired already.")
+    return rate
+
+
+def _check_limit(name: str, limit: object) -> None:
+    if type(limit) is not int or not 0 <= limit <= MAX_LIMIT:
+        raise InvalidOption(name, f"A {name} is a whole number from 0 to {MAX_LIMIT:,}.")
 
 
 OVERRIDE = [
     "override_limit",
+    "override_total",
+    "override_rate",
+    "rate_interval",
+    "rate_burst",
     "overridden_at",
     "overridden_by",
     "override_reason",
@@ -81,39 +144,51 @@ OVERRIDE = [
 
 @transaction.atomic
 def reset_limit(name: str, *, actor: str, reason: str = "") -> Queue:
-    """Back to the code's limit. Raises InvalidOption when there is no override (QP-7)."""
+    """Back to the code's limits. Raises InvalidOption when there is no override (QP-7)."""
     queue = _locked(name)
-    if queue.override_limit is None:
-        raise InvalidOption("limit", f"The limit of queue “{name}” is not overridden.")
+    if not queue.is_overridden:
+        raise InvalidOption("limit", f"The limits of queue “{name}” are not overridden.")
     return _reset(queue, actor, reason)
 
 
 def _reset(queue: Queue, actor: str, reason: str) -> Queue:
-    old = queue.override_limit
-    queue.override_limit = queue.overridden_at = queue.override_expires_at = None
-    queue.overridden_by = queue.override_reason = ""
+    old = current_limits(queue)
+    queue.override_limit = queue.override_total = None
+    queue.overridden_at = queue.override_expires_at = None
+    queue.override_rate = queue.overridden_by = queue.override_reason = ""
+    queue.settle_rate()
     queue.save(update_fields=OVERRIDE)
-    audit.record(actor, "queue.reset", queue.name, reason=reason, old=old, new=queue.limit)
+    audit.record(actor, "queue.reset", queue.name, reason=reason, **_change(old, queue))
     _look_again(queue)
     return queue
 
 
 @transaction.atomic
-def set_limits(name: str, *, concurrency_limit: int | None, total_limit: int | None) -> Queue:
-    """Store the limits the code declares; overrides and pauses stay."""
+def set_limits(
+    name: str,
+    *,
+    concurrency_limit: int | None,
+    total_limit: int | None,
+    rate_limit: object = None,
+) -> Queue:
+    """Store the limits the code declares; overrides and pauses stay. Raises InvalidOption."""
+    rate = as_rate(rate_limit)
+    limits = concurrency_limit, total_limit, rate.text if rate else ""
     queue = _locked(name)
-    if (queue.concurrency_limit, queue.total_limit) != (concurrency_limit, total_limit):
-        queue.concurrency_limit, queue.total_limit = concurrency_limit, total_limit
-        queue.save(update_fields=["concurrency_limit", "total_limit"])
+    if (queue.concurrency_limit, queue.total_limit, queue.rate_limit) != limits:
+        queue.concurrency_limit, queue.total_limit, queue.rate_limit = limits
+        queue.settle_rate()
+        queue.save(update_fields=CODE)
         _look_again(queue)
     return queue
 
 
+CODE = ["concurrency_limit", "total_limit", "rate_limit", "rate_interval", "rate_burst"]
+
+
 def expire_overrides() -> int:
     """Reset overrides whose time has passed. Returns how many."""
-    over = Queue.objects.filter(
-        override_limit__isnull=False, override_expires_at__lte=timezone.now()
-    )
+    over = Queue.objects.filter(override_expires_at__lte=timezone.now())
     return sum(_expire_override(pk) for pk in list(over.values_list("pk", flat=True)))
 
 
@@ -122,7 +197,7 @@ def _expire_override(pk: int) -> bool:
     """One of them, unless a person was first and gave it another or none."""
     queue = Queue.objects.select_for_update().filter(pk=pk).first()
     ends = queue and queue.override_expires_at
-    if queue is None or queue.override_limit is None or not ends or ends > timezone.now():
+    if queue is None or not queue.is_overridden or not ends or ends > timezone.now():
         return False
     _reset(queue, "system", "The override's time has passed.")
     return True
@@ -136,11 +211,11 @@ def _locked(name: str) -> Queue:
 
 
 def _look_again(queue: Queue) -> None:
-    """Forget that buckets were full under the old limit.
+    """Forget that buckets were full or closed under the old limits.
 
     Every bucket row is written, not just the full ones: the write waits for claims that counted
     under the old limit, so none can set the flag after us.
     """
-    Bucket.objects.filter(queue=queue).update(full=False)
+    Bucket.objects.filter(queue=queue).update(full=False, opens_at=None)
     Queue.objects.filter(pk=queue.pk).update(full=False)
     transaction.on_commit(lambda: signals.runs_ready.send(sender=Queue))

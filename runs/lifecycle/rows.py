@@ -10,6 +10,7 @@ from runs.lifecycle import definitions
 from runs.lifecycle.definitions import TaskFacts
 from runs.lifecycle.keys import hashed
 from runs.lifecycle.options import TriggerItem
+from runs.lifecycle.overlapping import ALLOW, HOLDING, lane
 from runs.lifecycle.store import Bucket
 from runs.models import Run, Source
 from runs.states import RunStatus
@@ -83,7 +84,10 @@ def _lineage(parent_id: str, parent: dict[str, Any]) -> dict[str, Any]:
 class Plan:
     """What all items of one task with the same options have in common: every column but two."""
 
-    __slots__ = ("bucket", "due", "facts", "options", "queue", "row", "status", "tags", "task_id")
+    __slots__ = (
+        "bucket", "due", "facts", "lane", "options", "overlap", "queue", "row", "status", "tags",
+        "task_id",
+    )  # fmt: skip
 
     def __init__(self, item: TriggerItem, facts: TaskFacts, maker: Maker) -> None:
         self.task_id, self.options, self.facts = item.task_id, item.options, facts
@@ -93,10 +97,15 @@ class Plan:
         delay = options.debounce.delay if options.debounce else options.delay
         self.due = _due(delay, maker.now)
         self.status = self._status()
+        self.overlap = options.overlap or facts.overlap
+        self.lane = None
+        if facts.overlap != ALLOW:
+            self.lane = lane(item.task_id, options.concurrency_key)
         self.bucket = self._bucket(maker.queue_id(self.queue, item.task_id))
         self.row = NEW | self._asked() | self._placed(maker.now) | self._key(maker.now) | {
             "is_test": options.is_test,
-            "awaited": options.awaited,
+            "awaited": options.awaited or facts.overlap in HOLDING,
+            "overlap_lane": self.lane,
             "batch_id": options.batch_id,
             "source": maker.source.value,
             "actor": maker.actor,
@@ -135,6 +144,8 @@ class Plan:
             "version": options.version or "",
             "schedule_id": options.schedule_id,
             "debounce": options.debounce.text if options.debounce else None,
+            "traceparent": options.traceparent,
+            "tracestate": options.tracestate,
         }
 
     def _placed(self, now: datetime) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What people, calls and code do to schedules. Every change is in the audit log."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -241,6 +242,12 @@ def _check_task(timetable: Timetable) -> None:
     task = Task.objects.filter(pk=task_id[:256]).first()
     if task is None or not (task.active or task.broken):
         raise InvalidOption("task", f"No cluster has registered a task “{task_id[:256]}”.")
+    if json.loads(task.config).get("computed_key"):
+        raise InvalidOption(
+            "task",
+            f"Task “{task_id}” computes its concurrency key by a function, which a schedule cannot "
+            "call. Give it the key's place in the payload instead, as $.externalId.",
+        )
     try:
         payloads.check(task.schema, sample(timetable)) if task.schema else None
     except InvalidPayload as error:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from runs import conf
 from runs.errors import InvalidOption, RunsError
 from runs.lifecycle import definitions, ticks
-from runs.lifecycle.options import TriggerItem, TriggerOptions
+from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.triggering import trigger_many
 from runs.models import CatchUp, Overlap, Run, Schedule, ScheduleTick, Source, TickOutcome
 
@@ -124,7 +124,10 @@ class Sheet:
         item = TriggerItem(
             task_id=row.task_id,
             payload=ticks.payload(row, at, row.clock),
-            options=TriggerOptions(schedule_id=row.pk),
+            # its own policy is about its own runs, and applied already
+            options=TriggerOptions(
+                schedule_id=row.pk, overlap=Overlap.ALLOW if row.overlap else None
+            ),
         )
         self.wanted.append(Wanted(row, tick, item, row.last_at))
         self.making[row.pk] += 1
@@ -134,11 +137,15 @@ class Sheet:
         """Make the runs, store ticks and schedules."""
         answers = _make([one.item for one in self.wanted])
         for one, answer in zip(self.wanted, answers, strict=True):
-            if isinstance(answer, str):
-                one.row.last_run_id = one.tick.run_id = answer
+            if isinstance(answer, Triggered) and not answer.is_skipped:
+                one.row.last_run_id = one.tick.run_id = answer.run_id
+                continue
+            one.row.last_at = one.before
+            if isinstance(answer, Triggered):
+                one.tick.outcome = TickOutcome.SKIPPED
+                one.tick.reason = f"Run {answer.run_id} was still open."
             else:
                 one.tick.outcome, one.tick.reason = TickOutcome.REFUSED, str(answer)
-                one.row.last_at = one.before
         made = [*self.others, *(one.tick for one in self.wanted)]
         stored = [tick for tick in made if not tick._state.adding]
         ScheduleTick.objects.bulk_create([tick for tick in made if tick._state.adding])
@@ -160,13 +167,13 @@ def unfit(task_id: str) -> str:
     return "" if facts.known else UNKNOWN
 
 
-def _make(items: list[TriggerItem]) -> list[str | RunsError]:
+def _make(items: list[TriggerItem]) -> list[Triggered | RunsError]:
     """The run of each, or why there is none; all in one go as long as nothing is wrong."""
     if not items:
         return []
     try:
         with transaction.atomic():
-            return [made.run_id for made in trigger_many(items, source=Source.SCHEDULE)]
+            return [*trigger_many(items, source=Source.SCHEDULE)]
     except RunsError as error:
         if len(items) == 1:
             return [error]

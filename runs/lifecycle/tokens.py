@@ -10,10 +10,9 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from runs import conf, payloads, signals
-from runs.errors import InvalidOption, NotFound, PayloadTooLarge
+from runs.errors import NotFound, PayloadTooLarge
 from runs.ids import new_id
 from runs.lifecycle import audit, checks, store
-from runs.lifecycle.options import MAX_TAGS
 from runs.lifecycle.transition import skip_locked
 from runs.models import Run, Waitpoint
 from runs.states import TokenStatus
@@ -141,10 +140,7 @@ def url(token_id: str) -> str:
 
 def _check(key: str | None, tags: Sequence[str]) -> None:
     checks.text("idempotency_key", key, 2048)
-    if len(tags) > MAX_TAGS:
-        raise InvalidOption("tags", f"A wait token has at most {MAX_TAGS} tags.")
-    for tag in tags:
-        checks.text("tags", tag, 128)
+    checks.tags(tags, "A wait token")
 
 
 def _hashed(key: str | None, own_key: str) -> str | None:

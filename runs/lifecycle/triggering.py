@@ -12,7 +12,7 @@ from runs import payloads, signals
 from runs.errors import RunsError
 from runs.ids import new_ids
 from runs.keypaths import key_at
-from runs.lifecycle import canceling, checks, debouncing, definitions, keys, store
+from runs.lifecycle import canceling, checks, debouncing, definitions, keys, overlapping, store
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.rows import Maker, Plan
 from runs.models import Run, Source
@@ -52,12 +52,21 @@ def trigger_many(
     made = list(map(New, new_ids("run", len(items)), items, plans))
     if any(item.options.debounce is not None for item in items):
         with transaction.atomic():  # one after the other: the second may put off the first
-            return [_trigger_debounced(one, planner.maker) for one in made]
-    if not any(item.options.idempotency_key is not None for item in items):
-        _store(made, planner.maker)
+            _take_turns(made)
+            return [_trigger_alone(one, planner.maker) for one in made]
+    if planner.has_lanes:
+        with transaction.atomic():
+            return _trigger_in_lanes(made, planner.maker)
+    return _trigger_freely(made, planner.maker)
+
+
+def _trigger_freely(made: "list[New]", maker: Maker) -> list[Triggered]:
+    """All at once: nothing one of them does concerns another."""
+    if not any(one.item.options.idempotency_key is not None for one in made):
+        _store(made, maker)
         return [Triggered(one.run_id) for one in made]
     with transaction.atomic():
-        return _trigger_once(made, planner.maker)
+        return _trigger_once(made, maker)
 
 
 class New(NamedTuple):
@@ -73,6 +82,8 @@ class Planner:
 
     def __init__(self, maker: Maker, validated: bool) -> None:
         self.maker, self._validated = maker, validated
+        #: Whether some task of these has an overlap policy.
+        self.has_lanes = False
         self._known: dict[tuple[str, TriggerOptions], Plan] = {}
         self._facts: dict[str, definitions.TaskFacts] = {}
 
@@ -99,6 +110,7 @@ class Planner:
             payloads.check(facts.schema, "null" if item.payload is None else item.payload)
         if plan is None:
             plan = self._known[asked] = Plan(item, facts, self.maker)
+            self.has_lanes = self.has_lanes or plan.lane is not None
         return plan
 
     def _facts_of(self, task_id: str) -> definitions.TaskFacts:
@@ -115,8 +127,22 @@ def keyed(item: TriggerItem, path: str) -> TriggerItem:
     return replace(item, options=replace(item.options, concurrency_key=key_at(path, item.payload)))
 
 
-def _trigger_debounced(one: New, maker: Maker) -> Triggered:
-    """Its idempotency key is asked first, then what it is debounced with (DB-8)."""
+def _trigger_in_lanes(made: list[New], maker: Maker) -> list[Triggered]:
+    """Those whose task has an overlap policy one after the other, the rest at once."""
+    _take_turns(made)
+    free = [one for one in made if one.plan.lane is None]
+    found = dict(zip((one.run_id for one in free), _trigger_freely(free, maker), strict=True))
+    return [found.get(one.run_id) or _trigger_alone(one, maker) for one in made]
+
+
+def _take_turns(made: list[New]) -> None:
+    lanes = {one.plan.lane for one in made if one.plan.lane is not None}
+    if lanes:
+        overlapping.take_turns(lanes)
+
+
+def _trigger_alone(one: New, maker: Maker) -> Triggered:
+    """Its idempotency key is asked first, then what it is debounced with (DB-8), then its task's policy."""
     ((run_id, wins),) = _winners([one], maker)
     if not wins:
         return Triggered(run_id, is_cached=True)
@@ -125,8 +151,23 @@ def _trigger_debounced(one: New, maker: Maker) -> Triggered:
         if running is not None:
             debouncing.share_key(run_id, running)
             return Triggered(running, is_cached=True)
+    return _enter(one, maker)
+
+
+def _enter(one: New, maker: Maker) -> Triggered:
+    """Make the run, held if it has to be; or name the one its task's overlap policy prefers."""
+    run_id, plan = one.run_id, one.plan
+    entrance = overlapping.Entrance()
+    if plan.lane is not None:
+        entrance = overlapping.enter(plan.lane, plan.overlap, one.item.options.parent_id)
+    if entrance.skipped_for is not None:
+        overlapping.tell_skipped(entrance.skipped_for, maker.actor)
+        debouncing.share_key(run_id, entrance.skipped_for)
+        return Triggered(entrance.skipped_for, is_cached=True, is_skipped=True)
     _store([one], maker)
-    return Triggered(run_id)
+    if entrance.behind:
+        overlapping.hold(run_id, entrance)
+    return Triggered(run_id, is_held=bool(entrance.behind))
 
 
 def _trigger_once(made: list[New], maker: Maker) -> list[Triggered]:

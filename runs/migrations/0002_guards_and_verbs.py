@@ -7,7 +7,9 @@ from django.db import migrations
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 FILES = {
-    "postgresql": ("guards", "insert", "take", "claim", "turn", "finish", "wait", "start", "logs"),
+    "postgresql": (
+        *("guards", "insert", "take", "rate", "claim", "turn", "finish", "wait", "start", "months"),
+    ),
     "sqlite": ("guards", "wait"),
 }
 

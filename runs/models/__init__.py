@@ -2,6 +2,7 @@
 
 from runs.models.access import ApiKey, AuditLog
 from runs.models.attempt import Attempt
+from runs.models.batch import Batch
 from runs.models.debounced import Debounced
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
@@ -18,6 +19,7 @@ from runs.models.schedule import (
     TickOutcome,
 )
 from runs.models.slot import NEVER, Lane, Lease, Ready
+from runs.models.span import Span, SpanKind, SpanStatus
 from runs.models.task import Task
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
@@ -27,6 +29,7 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "AuditLog",
+    "Batch",
     "Bucket",
     "CatchUp",
     "Debounced",
@@ -49,6 +52,9 @@ __all__ = [
     "ScheduleType",
     "SessionState",
     "Source",
+    "Span",
+    "SpanKind",
+    "SpanStatus",
     "Task",
     "TickOutcome",
     "Waiter",

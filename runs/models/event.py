@@ -25,6 +25,7 @@ class EventKind(models.TextChoices):
     RELEASED = "released", "Handed back"
     SYSTEM_FAILED = "system_failed", "System failure"
     REPLAYED = "replayed", "Replayed"
+    SKIPPED = "skipped", "Trigger skipped"
     REPAIRED = "repaired", "Repaired"
     HOOKS_RAN = "hooks_ran", "Final hooks ran"
     HOOKS_FAILED = "hooks_failed", "Final hooks not run"
@@ -70,6 +71,8 @@ class LogLine(models.Model):
     level = models.SmallIntegerField()
     logger = models.CharField(max_length=128)
     message = models.TextField()
+    #: The innermost span it was written in; empty: none but the attempt's.
+    span_id = models.CharField(max_length=16, blank=True, default="")
     at = models.DateTimeField()
 
     class Meta:

@@ -29,6 +29,8 @@ class Journal(models.Model):
     error = models.TextField(null=True)  # noqa: DJ001
     #: The run or token it waits for.
     target = IdField(max_length=40, null=True)
+    #: The span it was called in; empty: the attempt's.
+    span = models.CharField(max_length=16, blank=True, default="")
     due_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

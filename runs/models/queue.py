@@ -1,5 +1,17 @@
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+
+from runs.errors import InvalidOption
+from runs.rates import Pace, RateLimit, as_rate
+
+
+def is_rate(text: str) -> None:
+    """Validator of forms: text of a `RateLimit`."""
+    try:
+        as_rate(text)
+    except InvalidOption as error:
+        raise ValidationError(str(error)) from error
 
 
 class QueueKind(models.TextChoices):
@@ -11,16 +23,20 @@ class QueueKind(models.TextChoices):
 class Queue(models.Model):
     """A named queue with its limits.
 
-    `concurrency_limit` comes from code or the admin, `override_limit` from a person and wins while
-    it is set. Both bound each concurrency key; `total_limit` bounds the sum over all keys
-    (DEC-41). Empty means unlimited, 0 means nothing starts.
+    `concurrency_limit` bounds each concurrency key, `total_limit` the sum over all keys, and
+    `rate_limit` (text of `RateLimit`) spaces the starts of each key (DEC-41). They come from code or
+    the admin; `override_...` come from a person and win while they are set. Empty means unlimited,
+    0 means nothing starts.
     """
 
     name = models.CharField(max_length=128, unique=True)
     kind = models.CharField(max_length=8, choices=QueueKind.choices, default=QueueKind.CUSTOM)
     concurrency_limit = models.PositiveIntegerField(null=True, blank=True)
     total_limit = models.PositiveIntegerField(null=True, blank=True)
+    rate_limit = models.CharField(max_length=64, blank=True, default="", validators=[is_rate])
     override_limit = models.PositiveIntegerField(null=True, blank=True)
+    override_total = models.PositiveIntegerField(null=True, blank=True)
+    override_rate = models.CharField(max_length=64, blank=True, default="", validators=[is_rate])
     override_reason = models.TextField(blank=True, default="")
     overridden_by = models.CharField(max_length=200, blank=True, default="")
     overridden_at = models.DateTimeField(null=True, blank=True)
@@ -31,6 +47,9 @@ class Queue(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     #: As many leases as `total_limit`: claims pass the queue over until one is released.
     full = models.BooleanField(default=False, editable=False)
+    #: The rate that holds now, as claims read it: see `settle_rate`.
+    rate_interval = models.BigIntegerField(null=True, editable=False)
+    rate_burst = models.IntegerField(default=1, db_default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -44,6 +63,32 @@ class Queue(models.Model):
         """The limit each concurrency key has now; None is unlimited."""
         return self.concurrency_limit if self.override_limit is None else self.override_limit
 
+    @property
+    def total(self) -> int | None:
+        """The limit all keys together have now."""
+        return self.total_limit if self.override_total is None else self.override_total
+
+    @property
+    def rate(self) -> RateLimit | None:
+        """The rate each key has now."""
+        return as_rate(self.override_rate or self.rate_limit)
+
+    @property
+    def pace(self) -> Pace | None:
+        """The rate as claims go by it."""
+        return Pace(self.rate_interval, self.rate_burst) if self.rate_interval else None
+
+    @property
+    def is_overridden(self) -> bool:
+        """Whether a person has set another limit than the code's."""
+        return self.overridden_at is not None
+
+    def settle_rate(self) -> None:
+        """Bring what claims read up to date with `rate_limit` and `override_rate`."""
+        rate = self.rate
+        self.rate_interval = None if rate is None else rate.interval
+        self.rate_burst = 1 if rate is None else rate.burst
+
 
 class Bucket(models.Model):
     """One (queue, concurrency key) in use; the row a claim locks before it counts leases.
@@ -51,7 +96,8 @@ class Bucket(models.Model):
     Made at trigger, removed by housekeeping once nothing stands in it. `served` is when a claim
     last took from it (microseconds since 1970), least recent first. `full` is set by a claim that
     found no room and cleared by whoever releases a lease, both under the row's lock, so blocked
-    buckets cost a claim nothing.
+    buckets cost a claim nothing. A bucket that may start nothing for its rate's sake is full until
+    `opens_at`, when a dispatcher clears both; then neither a release nor a claim does before.
     """
 
     queue = models.ForeignKey(Queue, on_delete=models.CASCADE)
@@ -61,6 +107,10 @@ class Bucket(models.Model):
     key_hash = models.CharField(max_length=64, default="")
     served = models.BigIntegerField(default=0)
     full = models.BooleanField(default=False)
+    #: The time of the next start at an even pace (`runs.rates`), and when it is to be looked at again:
+    #: microseconds since 1970 by the database's clock.
+    arrival = models.BigIntegerField(default=0, db_default=0)
+    opens_at = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [
@@ -69,6 +119,10 @@ class Bucket(models.Model):
         indexes = [
             # claim: the least recently served bucket with room
             models.Index(fields=["served"], name="bucket_by_service", condition=Q(full=False)),
+            # buckets whose rate lets the next run start
+            models.Index(
+                fields=["opens_at"], name="bucket_opening", condition=Q(opens_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ class Source(models.TextChoices):
     CLI = "cli", "Command line"
     REPLAY = "replay", "Replay"
     SCHEDULE = "schedule", "Schedule"
+    WEBHOOK = "webhook", "Webhook"
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -87,8 +88,14 @@ class Run(models.Model):
     idempotency_key = models.TextField(null=True)  # noqa: DJ001
     idempotency_scope = models.CharField(max_length=8, blank=True, default="")
     idempotency_expires_at = models.DateTimeField(null=True)
+    #: Where its task's overlap policy counts open runs (`runs.lifecycle.overlapping`); None: nowhere.
+    overlap_lane = models.CharField(max_length=64, null=True)  # noqa: DJ001
     #: JSON `{"key", "delay", "mode", "max_delay"?}` of a debounced trigger.
     debounce = models.TextField(null=True)  # noqa: DJ001
+
+    #: Who called, in a trace that spans several services (W3C Trace Context); None: nobody said.
+    traceparent = models.CharField(max_length=55, null=True)  # noqa: DJ001
+    tracestate = models.TextField(null=True)  # noqa: DJ001
 
     parent_id = IdField(max_length=30, null=True)
     root_id = IdField(max_length=30, null=True)
@@ -161,6 +168,12 @@ class Run(models.Model):
                 name="run_by_origin",
                 condition=Q(replayed_from_id__isnull=False),
             ),
+            # runs of a batch
+            models.Index(
+                fields=["batch_id", "id"],
+                name="run_by_batch",
+                condition=Q(batch_id__isnull=False),
+            ),
             # list by schedule; is a run of this schedule open?
             models.Index(
                 fields=["schedule_id", "id"],
@@ -171,6 +184,12 @@ class Run(models.Model):
                 fields=["schedule_id"],
                 name="run_open_by_schedule",
                 condition=Q(schedule_id__isnull=False, finished_at__isnull=True),
+            ),
+            # overlap: what of this task and key is open?
+            models.Index(
+                fields=["overlap_lane", "id"],
+                name="run_open_in_lane",
+                condition=Q(overlap_lane__isnull=False, finished_at__isnull=True),
             ),
         ]
 

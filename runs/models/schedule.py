@@ -131,6 +131,8 @@ class TickOutcome(models.TextChoices):
     SKIPPED = "skipped", "Skipped"
     #: Nobody could make it at its time.
     MISSED = "missed", "Missed"
+    #: A person asked for it.
+    BY_HAND = "by_hand", "By hand"
     #: The run could not be made.
     REFUSED = "refused", "Refused"
 

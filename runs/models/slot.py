@@ -24,13 +24,15 @@ class Ready(models.Model):
     """A run that may be claimed: now, or from `not_before` on. A claim deletes the row.
 
     A waiting run keeps its place here too, until `not_before` or, where nothing but an event ends
-    the wait, until `NEVER`.
+    the wait, until `NEVER`. So does one that is held until runs of its task have ended.
     """
 
     run_id = IdField(primary_key=True, max_length=30)
     bucket_id = models.BigIntegerField()
     sort_key = models.BigIntegerField()
     not_before = models.DateTimeField(null=True)
+    #: It goes on after a wait: a queue's rate has counted it, and lets it through.
+    resumed = models.BooleanField(default=False, db_default=False)
     #: As the run has it.
     lane = models.SmallIntegerField(choices=Lane.choices, default=Lane.ALONE)
 
@@ -42,15 +44,22 @@ class Ready(models.Model):
                 name="ready_head",
                 condition=Q(not_before__isnull=True),
             ),
-            # claim for event loops: whether there is anything at all
+            # claim for event loops: whether there is anything at all; in the order of the head, so that
+            # a plan that prefers it has nothing to sort
             models.Index(
-                fields=["bucket_id"],
+                fields=["bucket_id", "sort_key", "run_id"],
                 name="ready_shared",
                 condition=Q(not_before__isnull=True, lane=1),
             ),
             # promotion of delays and retries that are due
             models.Index(
                 fields=["not_before"], name="ready_due", condition=Q(not_before__isnull=False)
+            ),
+            # what a queue's rate lets through
+            models.Index(
+                fields=["bucket_id", "sort_key", "run_id"],
+                name="ready_resumed",
+                condition=Q(not_before__isnull=True, resumed=True),
             ),
         ]
 

@@ -1,4 +1,7 @@
 from django.db import models
+from django.db.models import Q
+
+from runs.webhooks import LONGEST_PATH
 
 
 class Task(models.Model):
@@ -25,6 +28,9 @@ class Task(models.Model):
     machine = models.CharField(max_length=32, default="small-1x")
     priority = models.FloatField(default=0)
     tags = models.TextField(default="[]")
+    #: JSON of a `runs.webhooks.Webhook`, and its path; empty for a task that has none.
+    webhook = models.TextField(blank=True, default="")
+    webhook_path = models.CharField(max_length=LONGEST_PATH, blank=True, default="")
     #: Its body is an `async def`, so that its runs may share a process.
     is_async = models.BooleanField(default=False)
     #: Whether it, or all tasks, have hooks for runs that end without success, and for canceled ones.
@@ -40,6 +46,12 @@ class Task(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            # a delivery looks for its task
+            models.Index(
+                fields=["webhook_path"], name="task_by_webhook", condition=~Q(webhook_path="")
+            )
+        ]
 
     def __str__(self) -> str:
         return self.id

@@ -85,6 +85,10 @@ class Waitpoint(models.Model):
         indexes = [
             # the list by status
             models.Index(fields=["status", "id"], name="waitpoint_by_status"),
+            # what goes with its run
+            models.Index(
+                fields=["run_id"], name="waitpoint_by_run", condition=Q(run_id__isnull=False)
+            ),
             # time-outs that are due
             models.Index(
                 fields=["timeout_at"],

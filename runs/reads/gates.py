@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from runs.models import Bucket, Lease, Queue, Ready, Run, Task
+from runs.models import Bucket, Lease, Queue, Ready, Run, Task, Waiter
 from runs.reads.counts import Capped, capped
+from runs.reads.rates import throttle
 from runs.reads.sessions import alive
 from runs.states import LEASED, RunStatus
 
 AHEAD_CAP = 1_000
+#: Runs that are named of those a run waits for.
+SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ def gates(run: Run, now: datetime) -> list[Gate]:
     if run.is_final or run.status in LEASED or run.status == RunStatus.WAITING:
         return []
     queue = Queue.objects.filter(name=run.queue).first()
-    found = [*_times(run, now), *_version(run), *_workers(now)]
-    return found + ([*_queue(queue), *_limits(run, queue)] if queue else [])
+    found = [*_times(run, now), *_overlap(run), *_version(run), *_workers(now)]
+    return found + ([*_queue(queue), *_limits(run, queue, now)] if queue else [])
 
 
 def ahead(run: Run) -> Capped | None:
@@ -51,6 +54,19 @@ def _times(run: Run, now: datetime) -> Iterator[Gate]:
     if run.is_retrying and run.retry_at:
         attempt = f"Attempt {run.attempt_number - run.uncounted_attempts + 1} of {run.max_attempts} is due"
         yield Gate("retry", run.retry_at <= now, attempt, run.retry_at)
+
+
+def _overlap(run: Run) -> Iterator[Gate]:
+    """Runs of its task that it is held behind."""
+    if run.overlap_lane is None or run.started_at is not None:
+        return
+    before = Waiter.objects.filter(run_id=run.pk).order_by("target")
+    shown = list(before.values_list("target", flat=True)[: SHOWN + 1])
+    if shown:
+        names = ", ".join(shown[:SHOWN]) + (" and more" if len(shown) > SHOWN else "")
+        word = "runs" if len(shown) > 1 else "run"
+        task = f"Task {run.task_id} lets its runs overlap only so far"
+        yield Gate("overlap", False, f"{task}: this one waits for the end of {word} {names}.")
 
 
 def _version(run: Run) -> Iterator[Gate]:
@@ -87,15 +103,32 @@ def _queue(queue: Queue) -> Iterator[Gate]:
     yield Gate("queue", False, sentence)
 
 
-def _limits(run: Run, queue: Queue) -> Iterator[Gate]:
-    if queue.limit is not None:
+def _limits(run: Run, queue: Queue, now: datetime) -> Iterator[Gate]:
+    bucket = None
+    if queue.limit is not None or queue.rate is not None:
         bucket = Bucket.objects.filter(queue=queue, concurrency_key=run.concurrency_key).first()
+    if queue.limit is not None:
         held = Lease.objects.filter(bucket_id=bucket.id).count() if bucket else 0
         yield Gate("limit", held < queue.limit, _limit_sentence(run, held, queue.limit))
-    if queue.total_limit is not None:
+    if queue.total is not None:
         held = Lease.objects.filter(queue_id=queue.pk).count()
-        sentence = f"All keys of the queue together run {held} of {queue.total_limit}."
-        yield Gate("total", held < queue.total_limit, sentence)
+        sentence = f"All keys of the queue together run {held} of {queue.total}."
+        yield Gate("total", held < queue.total, sentence)
+    yield from _rate(run, queue, bucket, now)
+
+
+def _rate(run: Run, queue: Queue, bucket: Bucket | None, now: datetime) -> Iterator[Gate]:
+    """A run that comes back from a wait is let through."""
+    found, rate = throttle(queue, bucket, now), queue.rate
+    if found is None or rate is None or run.is_resuming:
+        return
+    allowed = f"Queue {queue.name} lets {rate.sentence} start"
+    if run.concurrency_key is not None:
+        allowed += f" of key “{run.concurrency_key}”"
+    if found.next_at is None:
+        yield Gate("rate", True, f"{allowed}; {found.left:,} may start now.")
+    else:
+        yield Gate("rate", False, f"{allowed}; the next one about", found.next_at)
 
 
 def _limit_sentence(run: Run, held: int, limit: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from engine import hooks, runtime
 from engine.registry import registry
-from engine.runtime import Changes, Generator, Launch, Launched, Schedule
+from engine.runtime import Batched, Changes, Generator, Launch, Launched, Schedule
 from engine.sdk import defaults
 from engine.sdk import hooks as hookchains
 
@@ -45,6 +45,9 @@ class FakeRuntime:
         first = len(self.launches)
         self.launches.extend(launches)
         return [Launched(f"run_{first + number}") for number, _ in enumerate(launches)]
+
+    def trigger_batch(self, launches, wish):
+        return Batched(wish.id, self.trigger_many(launches))
 
     def update_metadata(self, run_id, changes):
         self.fail()

@@ -26,10 +26,21 @@ from runs.journal import Remembered
 
 
 class Sink:
-    """Keeps log lines."""
+    """Keeps log lines and spans."""
+
+    is_exporting = False
 
     def __init__(self):
-        self.lines = []
+        self.lines, self.spans = [], []
+
+    def span(self, record):
+        self.spans.append(record)
+        return True
+
+    @property
+    def ended(self):
+        """The spans that ended, by name."""
+        return {record.name: record for record in self.spans if record.ended}
 
     def write(self, level, logger, message, at):
         self.lines.append((level, logger, message))

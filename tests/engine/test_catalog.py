@@ -3,11 +3,13 @@ import json
 import pytest
 from django.utils import timezone
 
-from engine import catalog, queue, retry
+from engine import catalog, queue, retry, runtime, webhook
 from engine.discovery import BrokenFile, Catalog
+from engine.launching import StoredRuns
 from engine.sdk.tasks import define
 from runs import lifecycle
 from runs.models import Queue, Run, Source, Task, WorkerSession
+from runs.webhooks import Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +82,26 @@ def test_limits_from_code_change_and_those_of_people_stay():
     assert (row.override_limit, row.paused, row.kind) == (9, True, "custom")
 
 
+def test_rates_from_code_come_change_and_go():
+    for rate in ("100/1m", "50/1m burst 2", None):
+        register(defined("charge", queue=queue("billing", rate_limit=rate)))
+        row = Queue.objects.get(name="billing")
+        assert (row.rate_limit, row.pace is None) == (rate or "", rate is None)
+    assert row.rate_interval is None
+
+
+def test_a_trigger_goes_by_the_policy_that_was_registered():
+    charge = defined("charge", overlap="skip")
+    register(charge)
+    before = runtime.install(StoredRuns())
+    try:
+        first, second = charge.trigger({}), charge.trigger({})
+    finally:
+        runtime.install(before)
+    assert (second.id, second.is_skipped, second.is_cached) == (first.id, True, True)
+    assert not first.is_skipped
+
+
 def test_a_queue_that_was_only_named_keeps_its_limits():
     Queue.objects.create(name="paid", concurrency_limit=4)
     register(defined("charge", queue="paid"), defined("mail", queue="new"))
@@ -122,3 +144,27 @@ def test_runs_that_waited_for_the_task_go_on():
     assert Run.objects.get(pk=run.run_id).status == "PENDING_VERSION"
     assert register(defined("late")).released == 1
     assert Run.objects.get(pk=run.run_id).status == "QUEUED"
+
+
+def test_a_webhook_stands_in_the_row_and_goes_with_the_code():
+    hook = webhook.github("pushes", secret="HOOK")
+    register(defined("pushed", webhook=hook))
+    row = Task.objects.get()
+    assert (row.webhook_path, Webhook.from_json(row.webhook)) == ("pushes", hook)
+    register(defined("pushed"))
+    row.refresh_from_db()
+    assert (row.webhook_path, row.webhook) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("key", "stored"),
+    [
+        (None, {}),
+        ("$.id", {"concurrency_key": "$.id"}),
+        (lambda payload: "k", {"computed_key": True}),
+    ],
+)
+def test_says_where_the_concurrency_key_comes_from(key, stored):
+    register(defined("keyed", concurrency_key=key))
+    config = json.loads(Task.objects.get().config)
+    assert {name: config[name] for name in config if "key" in name} == stored

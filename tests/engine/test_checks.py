@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
         ("MACHINE", "huge", "machine is one of micro"),
         ("MAX_DURATION", -1, "must be seconds"),
         ("TTL", "soon", "must be seconds"),
+        ("LOG_LEVEL", "loud", "one of debug, info, warn, error, none"),
     ],
 )
 def test_names_the_setting_and_what_is_allowed(settings, name, wrong, says):

@@ -57,6 +57,12 @@ INVOICE = '{"customer": "c_1", "due": "2030-01-01", "items": [{"title": "tea", "
         ("convert-video", '{"seconds": 0}', Succeeded),
         ("post-amount", '{"account": "anna", "amount": 1}', Succeeded),
         ("post-salaries", None, Succeeded),
+        ("forecast", '"Oslo"', Succeeded),
+        ("ask-weather", '{"account": "anna", "city": "Basel"}', Succeeded),
+        ("ask-weather-everywhere", None, Succeeded),
+        ("import-orders", '{"shop": 1, "seconds": 0}', Succeeded),
+        ("rebuild-index", "0", Succeeded),
+        ("render-preview", '{"shop": 1, "seconds": 0}', Succeeded),
         ("nightly-cleanup", FIRE, Succeeded),
         ("customer-report", FIRE, Succeeded),
         ("customer-report", "{}", Failed),
@@ -74,6 +80,8 @@ INVOICE = '{"customer": "c_1", "due": "2030-01-01", "items": [{"title": "tea", "
         ("fetch-orders", None, Succeeded),
         ("picky-retries", None, Failed),
         ("render-poster", None, Failed),
+        ("github-push", '{"ref": "main", "commits": [{}]}', Succeeded),
+        ("shop-order", '{"order": 7}', Succeeded),
     ],
 )
 @pytest.mark.usefixtures("fake_runtime")
@@ -161,6 +169,15 @@ def test_an_order_is_charged_once_and_closed_after_its_time(examples, driver):
         "missing": ["99 kg is too heavy for a parcel"],
     }
     assert sum("charging" in message for message in driver.logs.messages) == 1
+
+
+def test_a_climate_run_and_its_forecasts_are_one_trace(examples, driver):
+    run = driver.finish(examples["climate"], '{"cities": ["Oslo", "Quito"]}')
+    told = output(run)
+    assert (told["written"], len(told["today"])) == (2, 2)
+    children = Run.objects.filter(parent_id=run.pk)
+    traces = {child.traceparent.split("-")[1] for child in children}
+    assert traces == {told["trace"].split("-")[1]}
 
 
 @pytest.mark.parametrize(

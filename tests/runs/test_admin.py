@@ -71,6 +71,17 @@ def test_sets_limits_and_makes_queues(boss):
     assert Queue.objects.get(name="new").limit == 1
 
 
+def test_sets_and_overrides_rates(boss):
+    changed = change(boss, make_queue("slow"), rate_limit="10/m")
+    assert (changed.rate_limit, changed.rate_interval) == ("10/1m", 6_000_000)
+    changed = change(boss, changed, rate_limit="10/1m", override_rate="5/1m", override_total="3")
+    assert (changed.rate.text, changed.total, changed.rate_interval) == ("5/1m", 3, 12_000_000)
+    assert change(boss, changed, rate_limit="often").rate_limit == "10/1m"
+    fields = {"name": "new", "kind": "custom", "rate_limit": "1/1s"}
+    boss.post("/admin/runs/queue/add/", fields)
+    assert Queue.objects.get(name="new").rate_interval == 1_000_000
+
+
 def test_a_queue_cannot_be_deleted(boss):
     queue = make_queue("slow")
     boss.post(

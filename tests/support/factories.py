@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from runs import lifecycle
 from runs.journal import Pause
 from runs.lifecycle import TriggerOptions, attempts, definitions, sessions, store
 from runs.lifecycle.store import Claim, Ending, Next
-from runs.models import Event, Queue, QueueKind, Run, Source, Task, WorkerSession
+from runs.models import Bucket, Event, Queue, QueueKind, Run, Source, Task, WorkerSession
 from runs.reads import attempts as reads_attempts
 from runs.states import RunStatus
 
@@ -50,8 +51,19 @@ def task(task_id: str = "send", **facts) -> Task:
     return made
 
 
-def queue(name: str = "mail", limit: int | None = None, total: int | None = None) -> Queue:
-    return Queue.objects.create(name=name, concurrency_limit=limit, total_limit=total)
+def queue(
+    name: str = "mail", limit: int | None = None, total: int | None = None, rate: str = ""
+) -> Queue:
+    made = Queue(name=name, concurrency_limit=limit, total_limit=total, rate_limit=rate)
+    made.settle_rate()
+    made.save()
+    return made
+
+
+def passes(seconds: float) -> None:
+    """As if so much time had passed for every rate; the database has a clock of its own."""
+    span = int(seconds * 1_000_000)
+    Bucket.objects.update(arrival=F("arrival") - span, opens_at=F("opens_at") - span)
 
 
 def session(slots: int = 4, pid: int | None = None) -> WorkerSession:

@@ -27,6 +27,7 @@ def check(site: Site, limits: dict[str, int] | None = None, within: float = 30) 
     attempts_are_whole(site)
     nothing_entered_after_success(site)
     nothing_is_held(site)
+    nothing_was_repaired(site)
     for queue, limit in (limits or {}).items():
         never_above(site, queue, limit)
 
@@ -76,6 +77,12 @@ def nothing_entered_after_success(site: Site) -> None:
 def nothing_is_held(site: Site) -> None:
     assert not Lease.objects.filter(run_id__in=site.accepted).exists()
     assert not Ready.objects.filter(run_id__in=site.accepted).exists()
+
+
+def nothing_was_repaired(site: Site) -> None:
+    """The net below the engine is not how it works."""
+    found = Event.objects.filter(run_id__in=site.accepted, kind=EventKind.REPAIRED)
+    assert not found.values_list("run_id", "reason")[:5]
 
 
 def never_above(site: Site, queue: str, limit: int) -> None:

@@ -37,6 +37,8 @@ def make_task(task_id: str = "hello", **fields: Any) -> Task:
 
 def make_queue(name: str, **fields: Any) -> Queue:
     queue, _ = Queue.objects.update_or_create(name=name, defaults=fields)
+    queue.settle_rate()
+    queue.save()
     definitions.forget()
     return queue
 

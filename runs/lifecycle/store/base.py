@@ -53,6 +53,9 @@ class Assignment(NamedTuple):
     idempotency_key: str | None
     idempotency_scope: str
     metadata: str | None
+    traceparent: str | None
+    tracestate: str | None
+    batch_id: str | None
     #: Its attempt comes back from a wait.
     resumed: bool
     #: Its start is recorded: it is EXECUTING.
@@ -247,6 +250,10 @@ class Store(ABC):
         """Whether a bucket with room has a run that is due (a claim may have met locked rows)."""
 
     @abstractmethod
+    def assigned(self, run_id: str, token: str) -> Assignment | None:
+        """What a claim is for; None when its lease is lost."""
+
+    @abstractmethod
     def has_shared(self) -> bool:
         """Whether some run for an event loop is due; one look, whatever else there is."""
 
@@ -261,11 +268,11 @@ class Store(ABC):
         """
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
-        """COMPLETED for runs of one bucket, and the next ones.
+        """COMPLETED, and the next runs.
 
-        Where a commit costs more than its statements all of this is one, and up to `most` of the
-        same bucket come, if that has no limit, with `begun` false: their starts are recorded with
-        their ends. Otherwise one comes, begun.
+        Where a commit costs more than its statements all of this is one, and up to `most` come with
+        `begun` false: their starts are recorded with their ends. They are of the same bucket if that
+        has no limit, else one of each of several. Otherwise one comes, begun.
         """
         *others, last = done
         lost = [one.run_id for one in others if not self.finish(completed(*one[:3])).won]

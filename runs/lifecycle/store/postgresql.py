@@ -48,7 +48,14 @@ INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
 SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, place
 """
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 4, "turn": 8, "finish": 15, "claim_started": 3, "held_by": 2}
+CALLS = {
+    "assignment": 1,
+    "start": 4,
+    "turn": 8,
+    "finish": 15,
+    "claim_started": 3,
+    "held_by": 2,
+}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*"}
 
@@ -123,6 +130,10 @@ class PostgresStore(PostgresWaits):
 
     def claimable(self) -> bool:
         return bool(self.rows(CLAIMABLE, ([int(lane) for lane in self.lanes],))[0][0])
+
+    def assigned(self, run_id: str, token: str) -> Assignment | None:
+        found = [Assignment(*row) for row in self.call("assignment", run_id)]
+        return found[0] if found and found[0].token == token else None
 
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None

@@ -3,7 +3,6 @@
 Writers are serial here, so nothing needs a row lock and a count is exact as it is.
 """
 
-import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from runs.lifecycle.store.base import (
     Turn,
     canceled,
 )
+from runs.rates import Pace
 from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
 
 
@@ -124,17 +124,17 @@ class SqliteStore(Store):
         """The least recently served bucket with a run for us."""
         return self.rows(sql.OPEN_BUCKET, (self.lanes[0], self.lanes[-1]))
 
-    def head(self, bucket: int) -> Rows:
+    def head(self, bucket: int, statement: str = sql.HEAD) -> Rows:
         """Take the first of a bucket's runs for us out of it."""
         lanes: Rows = [(self.lanes[0],)]
         if len(self.lanes) > 1:
             lanes = self.rows(sql.FIRST_LANE, (bucket, bucket))
-        return self.rows(sql.HEAD, (bucket, lanes[0][0])) if lanes else []
+        return self.rows(statement, (bucket, lanes[0][0])) if lanes else []
 
     def claim_one(self, session_id: str, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""
         while found := self.open_bucket():
-            bucket, queue, limit, total = found[0]
+            bucket, queue, limit, total, *rate = found[0]
             if total is not None and self.held("queue_id", queue) >= total:
                 self.rows(sql.QUEUE_FULL, (queue,))
                 continue
@@ -142,22 +142,50 @@ class SqliteStore(Store):
             if limit is not None and held >= limit:
                 self.rows(sql.BUCKET_FULL, (bucket,))
                 continue
-            claim = self.take(bucket, queue, session_id, start=start, pid=pid)
+            facts: dict[str, Any] = {"session_id": session_id, "start": start, "pid": pid}
+            claim = self.take_within(rate, bucket, queue, **facts)
             if claim is not None:
                 full = limit is not None and held + 1 >= limit
-                self.rows(sql.SERVED, (time.time_ns() // 1000, full, bucket))
+                self.rows(sql.SERVED, (sql.microseconds(), full, bucket))
                 return claim
         return None
+
+    def take_within(
+        self, rate: Sequence[Any], bucket: int, queue: int, **facts: Any
+    ) -> Claim | None:
+        """The head of a bucket, as far as its rate allows; else it is closed until that does."""
+        interval, burst, arrival = rate
+        if interval is None:
+            return self.take(bucket, queue, **facts)
+        claim = self.take(bucket, queue, head=sql.HEAD_RESUMED, **facts)
+        if claim is not None:
+            return claim
+        pace, now = Pace(interval, burst), sql.microseconds()
+        opens_at = pace.opens(arrival, now)
+        if opens_at > now:
+            self.rows(sql.BUCKET_CLOSED, (pace.bounded(arrival, now), opens_at, bucket))
+            return None
+        claim = self.take(bucket, queue, **facts)
+        if claim is not None:
+            self.rows(sql.ARRIVAL, (pace.after(arrival, sql.microseconds()), bucket))
+        return claim
 
     def held(self, column: str, value: int) -> int:
         count = f"SELECT count(*) FROM runs_lease WHERE {column} = %s"
         return int(self.rows(count, (value,))[0][0])
 
     def take(
-        self, bucket: int, queue: int, session_id: str, *, start: bool, pid: int
+        self,
+        bucket: int,
+        queue: int,
+        session_id: str,
+        *,
+        start: bool,
+        pid: int,
+        head: str = sql.HEAD,
     ) -> Claim | None:
         """See `trackside_take`."""
-        while found := self.head(bucket):
+        while found := self.head(bucket, head):
             run_id, at = found[0][0], sql.now()
             status = RunStatus.EXECUTING if start else RunStatus.DEQUEUED
             params = (status.value, int(start), at, start, at, at, run_id, at)
@@ -188,6 +216,10 @@ class SqliteStore(Store):
         actor = f"session:{session_id}"
         self.rows(sql.EVENT, (run_id, kind, str(status), attempt, actor, "", "", at))
 
+    def assigned(self, run_id: str, token: str) -> Assignment | None:
+        found = [sql.assignment(row) for row in self.rows(sql.ASSIGNMENT, (run_id,))]
+        return found[0] if found and found[0].token == token else None
+
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
     ) -> Assignment | None:
@@ -200,7 +232,9 @@ class SqliteStore(Store):
                 return self.assignment(run_id)
             since = sql.at(began) if began is not None else at
             if not self.rows(sql.START, (attempt, at, since, run_id, began is not None)):
-                self.end(canceled(run_id, token))
+                gone = self.end(canceled(run_id, token))
+                if gone is not None:
+                    self.release(*gone[:2])
                 return None
             self.rows(sql.LEASE_STARTED, (pid, since, run_id))
             self.event(run_id, "started", RunStatus.EXECUTING, attempt, session_id, since)
@@ -212,7 +246,11 @@ class SqliteStore(Store):
     # -- finish -----------------------------------------------------------------------------------
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
+        """A start that was left for later is recorded with its end."""
         with self.transaction():
+            for one in done:
+                if self.rows(sql.UNSTARTED_LEASE, (one.run_id, one.token)):
+                    self.start(one.run_id, one.token, pid, one.began)
             return super().turn(done, take, most, pid)
 
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
@@ -227,11 +265,15 @@ class SqliteStore(Store):
             if take == Next.SAME and self.rows(sql.MAY_INHERIT, (queue, bucket)):
                 claim = self.take(bucket, queue, session_id, start=True, pid=pid)
             if claim is None:
-                self.rows(sql.QUEUE_ROOM, (queue,))
-                self.rows(sql.BUCKET_ROOM, (bucket,))
+                self.release(bucket, queue)
             if claim is None and take:
                 claim = self.claim_one(session_id, start=True, pid=pid)
             return Finished(True, None if claim is None else self.assignment(claim.run_id))
+
+    def release(self, bucket: int, queue: int) -> None:
+        """See `trackside_release`."""
+        self.rows(sql.QUEUE_ROOM, (queue,))
+        self.rows(sql.BUCKET_ROOM, (bucket,))
 
     def finished_before(self, ending: Ending, take: Next, pid: int) -> Finished:
         """The lease is gone: taken back, or given up by an earlier try of the same write."""

@@ -44,8 +44,7 @@ class WaitingSqliteStore(SqliteStore, Recollection):
                 self.leave(run_id, token, pause, bucket, open_targets, at)
                 facts = ("waiting", "WAITING", attempt, f"session:{session_id}", pause.reason)
                 self.rows(sql.EVENT, (run_id, *facts, "", at))
-            self.rows(sql.QUEUE_ROOM, (queue,))
-            self.rows(sql.BUCKET_ROOM, (bucket,))
+            self.release(bucket, queue)
             if not take or not self.rows(f"{sql.LIVE} AND NOT draining", (session_id,)):
                 return Suspended(outcome)
             claim = self.claim_one(session_id, start=True, pid=pid)
@@ -73,7 +72,8 @@ class WaitingSqliteStore(SqliteStore, Recollection):
         """Lease out, run WAITING, its place kept, its waiters in."""
         self.rows(sql.GIVE_UP_LEASE, (run_id, token))
         sort_key, lane = self.rows(sql.WAIT, (pause.reason, token, at, run_id))[0]
-        self.rows(sql.READY, (run_id, bucket, sort_key, sql.stamp(pause.due or NEVER), lane))
+        due = sql.stamp(pause.due or NEVER)
+        self.rows(sql.READY_WAITING, (run_id, sort_key, due, lane, bucket))
         self.many(sql.WAITER, [(target, run_id, pause.one_suffices) for target in targets])
 
     def remember(self, run_id: str, entries: Sequence[Entry]) -> None:

@@ -32,7 +32,8 @@ INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane) VALUES (%
 # "full" twice: an index that leaves some out is used where its own words stand, and these differ
 # between versions of Django
 OPEN_BUCKET = """
-SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit), q.total_limit
+SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit),
+       coalesce(q.override_total, q.total_limit), q.rate_interval, q.rate_burst, b.arrival
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
  WHERE NOT b."full" AND b."full" = 0 AND NOT q.paused AND NOT q."full"
    AND EXISTS (SELECT 1 FROM runs_ready r
@@ -73,12 +74,16 @@ LEASE = """
 INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid, started_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+HEAD_RESUMED = HEAD.replace("not_before IS NULL", "not_before IS NULL AND resumed AND resumed = 1")
 SERVED = 'UPDATE runs_bucket SET served = %s, "full" = %s WHERE id = %s'
 BUCKET_FULL = 'UPDATE runs_bucket SET "full" = 1 WHERE id = %s'
+BUCKET_CLOSED = 'UPDATE runs_bucket SET "full" = 1, arrival = %s, opens_at = %s WHERE id = %s'
+ARRIVAL = "UPDATE runs_bucket SET arrival = %s WHERE id = %s"
 QUEUE_FULL = 'UPDATE runs_queue SET "full" = 1 WHERE id = %s'
 HELD_LEASE = (
     "SELECT session_id, attempt, pid, started_at FROM runs_lease WHERE run_id = %s AND token = %s"
 )
+UNSTARTED_LEASE = "SELECT 1 FROM runs_lease WHERE run_id = %s AND token = %s AND started_at IS NULL"
 START = """
 UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
        executed_at = coalesce(executed_at, %s)
@@ -133,14 +138,15 @@ SELECT l.run_id
  LIMIT 1
 """
 MAY_INHERIT = """
-SELECT 1 FROM runs_queue q WHERE q.id = %s AND NOT q.paused
+SELECT 1 FROM runs_queue q WHERE q.id = %s AND NOT q.paused AND q.rate_interval IS NULL
    AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
         OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = %s)
            < coalesce(q.override_limit, q.concurrency_limit))
-   AND (q.total_limit IS NULL
-        OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = q.id) < q.total_limit)
+   AND (coalesce(q.override_total, q.total_limit) IS NULL
+        OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = q.id)
+           < coalesce(q.override_total, q.total_limit))
 """
-BUCKET_ROOM = 'UPDATE runs_bucket SET "full" = 0 WHERE id = %s AND "full"'
+BUCKET_ROOM = 'UPDATE runs_bucket SET "full" = 0 WHERE id = %s AND "full" AND opens_at IS NULL'
 QUEUE_ROOM = 'UPDATE runs_queue SET "full" = 0 WHERE id = %s AND "full"'
 
 # -- wait -----------------------------------------------------------------------------------------
@@ -173,6 +179,11 @@ WAIT = """
 UPDATE runs_run SET status = 'WAITING', reason = %s, done_token = %s, updated_at = %s WHERE id = %s
 RETURNING sort_key, lane
 """
+READY_WAITING = """
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed)
+SELECT %s, b.id, %s, %s, %s, q.rate_interval IS NOT NULL
+  FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id WHERE b.id = %s
+"""
 WAITER = "INSERT INTO runs_waiter (target, run_id, one_suffices) VALUES (%s, %s, %s)"
 RESUME = "UPDATE runs_ready SET not_before = NULL WHERE run_id = %s"
 
@@ -203,6 +214,11 @@ def stamp(moment: datetime) -> str:
 
 def now() -> str:
     return stamp(timezone.now())
+
+
+def microseconds() -> int:
+    """Now, since 1970."""
+    return time.time_ns() // 1000
 
 
 def at(moment: int) -> str:

@@ -76,7 +76,9 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
             source=Source.CLI,
             actor=actor(),
         )
-        if made.is_cached:
+        if made.is_skipped:
+            self.stderr.write("No run was made: this one of the task is still open.")
+        elif made.is_cached:
             self.stderr.write("The idempotency key belongs to an earlier run:")
         self._answer(made.run_id, options)
 

@@ -9,7 +9,10 @@ DECLARE
   v_limit integer;
   v_total integer;
   v_held integer;
+  v_interval bigint;
+  v_burst integer;
   v_run text;
+  v_resumed boolean;
   v_passed bigint[] := '{}';
   v_lanes smallint[] := trackside_lanes();
 BEGIN
@@ -25,8 +28,9 @@ BEGIN
     END IF;
     v_passed := v_passed || v_bucket;
 
-    SELECT CASE WHEN paused THEN 0 ELSE coalesce(override_limit, concurrency_limit) END, total_limit
-      INTO v_limit, v_total FROM runs_queue WHERE id = v_queue;
+    SELECT CASE WHEN paused THEN 0 ELSE coalesce(override_limit, concurrency_limit) END,
+           coalesce(override_total, total_limit), rate_interval, rate_burst
+      INTO v_limit, v_total, v_interval, v_burst FROM runs_queue WHERE id = v_queue;
     IF v_total IS NOT NULL THEN
       PERFORM 1 FROM runs_queue WHERE id = v_queue FOR NO KEY UPDATE SKIP LOCKED;
       CONTINUE WHEN NOT FOUND;
@@ -44,12 +48,23 @@ BEGIN
       END IF;
     END IF;
 
-    v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid);
-    CONTINUE WHEN v_run IS NULL;
+    v_resumed := false;
+    IF v_interval IS NOT NULL THEN
+      v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid, true);
+      v_resumed := v_run IS NOT NULL;
+      CONTINUE WHEN NOT v_resumed AND NOT trackside_is_open(v_bucket, v_interval, v_burst);
+    END IF;
+    IF NOT v_resumed THEN
+      v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid);
+      CONTINUE WHEN v_run IS NULL;
+    END IF;
     UPDATE runs_bucket
        SET served = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
            "full" = coalesce(v_held + 1 >= v_limit, false)
      WHERE id = v_bucket;
+    IF v_interval IS NOT NULL AND NOT v_resumed THEN
+      PERFORM trackside_count_start(v_bucket, v_interval, v_burst);
+    END IF;
     RETURN v_run;
   END LOOP;
 END $$;

@@ -64,15 +64,19 @@ BEGIN
   RETURN QUERY SELECT v_lease.bucket_id, v_lease.queue_id, v_lease.session_id::text;
 END $$;
 
--- Give a slot back: a bucket or queue that was passed over for being full may be looked at again. The row locks
--- make the flag's writers take turns, so no claim can set it on a count that is about to change. Queue before
--- bucket, as the verbs of queues lock them.
-CREATE OR REPLACE FUNCTION trackside_release(p_bucket bigint, p_queue bigint) RETURNS void
+-- Give slots back: a bucket or queue that was passed over for being full may be looked at again, unless its rate has
+-- closed it. The row locks make the flag's writers take turns, so no claim can set it on a count that is about to
+-- change. Queues before buckets, as the verbs of queues lock them, and each kind by id.
+CREATE OR REPLACE FUNCTION trackside_release(p_buckets bigint[], p_queues bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE runs_queue SET "full" = false WHERE id = p_queue AND total_limit IS NOT NULL;
-  UPDATE runs_bucket b SET "full" = false FROM runs_queue q
-   WHERE b.id = p_bucket AND q.id = p_queue AND coalesce(q.override_limit, q.concurrency_limit) IS NOT NULL;
+  UPDATE runs_queue SET "full" = false WHERE id IN (
+    SELECT id FROM runs_queue WHERE id = ANY (p_queues) AND coalesce(override_total, total_limit) IS NOT NULL
+     ORDER BY id FOR NO KEY UPDATE);
+  UPDATE runs_bucket SET "full" = opens_at IS NOT NULL WHERE id IN (
+    SELECT b.id FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+     WHERE b.id = ANY (p_buckets) AND coalesce(q.override_limit, q.concurrency_limit) IS NOT NULL
+     ORDER BY b.id FOR NO KEY UPDATE OF b);
 END $$;
 
 -- End an attempt and, where asked and allowed, take the next run in the same statement: see trackside_next.

@@ -27,7 +27,8 @@ BEGIN
          executed_at = coalesce(executed_at, v_began)
    WHERE id = p_run AND status = 'DEQUEUED' AND (cancel_requested_at IS NULL OR p_began IS NOT NULL);
   IF NOT FOUND THEN
-    PERFORM trackside_end(p_run, p_token, 'CANCELED', 'CANCELED', 'canceled', NULL, NULL, NULL, '', 0, false);
+    PERFORM trackside_release(ARRAY[e.bucket_id], ARRAY[e.queue_id])
+       FROM trackside_end(p_run, p_token, 'CANCELED', 'CANCELED', 'canceled', NULL, NULL, NULL, '', 0, false) e;
     RETURN;
   END IF;
   UPDATE runs_lease SET pid = p_pid, started_at = v_began WHERE run_id = p_run;

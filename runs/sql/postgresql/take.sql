@@ -6,14 +6,14 @@ CREATE TYPE trackside_assigned AS (
   concurrency_key text, priority double precision, max_attempts integer, uncounted_attempts integer,
   max_duration double precision, machine text, version text, created_at timestamptz, started_at timestamptz,
   parent_id text, root_id text, replayed_from_id text, idempotency_key text, idempotency_scope text, metadata text,
-  resumed boolean, begun boolean, retaken boolean);
+  traceparent text, tracestate text, batch_id text, resumed boolean, begun boolean, retaken boolean);
 
 CREATE OR REPLACE FUNCTION trackside_assignment(p_run text) RETURNS SETOF trackside_assigned
 LANGUAGE sql STABLE AS $$
   SELECT r.id, r.task_id, l.token, l.attempt, r.payload, r.tags, r.is_test, r.queue, r.concurrency_key, r.priority,
          r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine, r.version, r.created_at, r.started_at,
          r.parent_id, r.root_id, r.replayed_from_id, r.idempotency_key, r.idempotency_scope, r.metadata,
-         r.waited_attempt = l.attempt, l.started_at IS NOT NULL, r.started_at < l.claimed_at
+         r.traceparent, r.tracestate, r.batch_id, r.waited_attempt = l.attempt, l.started_at IS NOT NULL, r.started_at < l.claimed_at
     FROM runs_lease l JOIN runs_run r ON r.id = l.run_id WHERE l.run_id = p_run
 $$;
 
@@ -48,8 +48,9 @@ END $$;
 -- Take the head of one bucket for a session: ready row out, lease in, run DEQUEUED or (p_start) EXECUTING.
 -- The caller has made sure of room: it holds the bucket's lock and counted, or hands over its own lease.
 -- Runs whose time to live passed before their first start are expired on the way. NULL when nothing is left.
+--   p_resumed: only what goes on after a wait
 CREATE OR REPLACE FUNCTION trackside_take(p_bucket bigint, p_queue bigint, p_session text, p_start boolean,
-                                          p_pid integer)
+                                          p_pid integer, p_resumed boolean DEFAULT false)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   v_run text;
@@ -59,10 +60,17 @@ DECLARE
 BEGIN
   LOOP
     v_lane := trackside_lane(p_bucket);
-    DELETE FROM runs_ready WHERE run_id = (
-      SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = v_lane AND not_before IS NULL
-       ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING run_id INTO v_run;
+    IF p_resumed THEN
+      DELETE FROM runs_ready WHERE run_id = (
+        SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = v_lane AND not_before IS NULL AND resumed
+         ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
+      RETURNING run_id INTO v_run;
+    ELSE
+      DELETE FROM runs_ready WHERE run_id = (
+        SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = v_lane AND not_before IS NULL
+         ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
+      RETURNING run_id INTO v_run;
+    END IF;
     IF v_run IS NULL THEN
       RETURN NULL;
     END IF;

@@ -12,16 +12,17 @@ BEGIN
     p_next := 0;
   END IF;
   IF p_next = 1 AND EXISTS (
-       SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused
+       SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused AND q.rate_interval IS NULL
           AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
                OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = p_bucket)
                   < coalesce(q.override_limit, q.concurrency_limit))
-          AND (q.total_limit IS NULL
-               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue) < q.total_limit)) THEN
+          AND (coalesce(q.override_total, q.total_limit) IS NULL
+               OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue)
+                  < coalesce(q.override_total, q.total_limit))) THEN
     v_run := trackside_take(p_bucket, p_queue, p_session, true, p_pid);
   END IF;
   IF v_run IS NULL THEN
-    PERFORM trackside_release(p_bucket, p_queue);
+    PERFORM trackside_release(ARRAY[p_bucket], ARRAY[p_queue]);
     IF p_next > 0 THEN
       v_run := trackside_claim_one(p_session, true, p_pid);
     END IF;
@@ -42,56 +43,74 @@ LANGUAGE sql STABLE AS $$
    ORDER BY r.sort_key, r.id
 $$;
 
--- Up to p_most runs of one bucket without a limit, DEQUEUED, for a worker that executes them one after the other.
--- Their starts are not recorded yet: that is done with their ends, or once one of them turns out to be long.
-CREATE OR REPLACE FUNCTION trackside_take_many(p_bucket bigint, p_queue bigint, p_session text, p_most integer,
-                                               p_pid integer)
-RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-DECLARE
-  v_now timestamptz := clock_timestamp();
-  v_ready text[];
-  v_taken integer;
-  v_lane smallint := trackside_lane(p_bucket);
-BEGIN
+-- Take up to p_most runs of one bucket without a limit or a rate out of their queue. NULLs when there are none.
+CREATE OR REPLACE FUNCTION trackside_pick(p_bucket bigint, p_queue bigint, p_most integer,
+                                          OUT runs text[], OUT buckets bigint[], OUT queues bigint[])
+LANGUAGE sql AS $$
   -- MATERIALIZED: planned into the DELETE, the LIMIT might be counted anew for each row it looks at.
   WITH head AS MATERIALIZED (
-    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = v_lane AND not_before IS NULL
+    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = trackside_lane(p_bucket) AND not_before IS NULL
      ORDER BY sort_key, run_id LIMIT p_most FOR UPDATE SKIP LOCKED),
   ready AS (
     DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
     RETURNING r.run_id)
-  SELECT array_agg(run_id) INTO v_ready FROM ready;
+  SELECT array_agg(run_id), array_agg(p_bucket), array_agg(p_queue) FROM ready
+$$;
 
-  RETURN QUERY
-  WITH run AS (
-    UPDATE runs_run
-       SET status = 'DEQUEUED', started_at = coalesce(started_at, v_now), reason = '', retry_at = NULL,
-           updated_at = v_now
-     WHERE id = ANY (v_ready) AND status = 'QUEUED'
-       AND (expires_at IS NULL OR expires_at > v_now OR started_at IS NOT NULL)
-    RETURNING *),
-  lease AS (
-    INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid)
-    SELECT id, p_bucket, p_queue, p_session, attempt_number + 1, gen_random_uuid()::text, v_now, p_pid FROM run
-    RETURNING run_id, token, attempt)
-  SELECT r.id::text, r.task_id::text, l.token::text, l.attempt, r.payload, r.tags, r.is_test, r.queue::text,
-         r.concurrency_key::text, r.priority, r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine::text,
-         r.version::text, r.created_at, r.started_at, r.parent_id::text, r.root_id::text, r.replayed_from_id::text,
-         r.idempotency_key::text, r.idempotency_scope::text, r.metadata, r.waited_attempt = l.attempt, false,
-         r.started_at < v_now
-    FROM run r JOIN lease l ON l.run_id = r.id ORDER BY r.sort_key, r.id;
+-- The same, one of each of up to p_most buckets that have room, the least recently served first. As in a claim,
+-- buckets are locked before their leases are counted, each in a snapshot of its own, and nothing waits for a lock.
+CREATE OR REPLACE FUNCTION trackside_pick_across(p_most integer, OUT runs text[], OUT buckets bigint[],
+                                                 OUT queues bigint[])
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_locked bigint[];
+  v_lanes smallint[] := trackside_lanes();
+BEGIN
+  SELECT array_agg(id) INTO v_locked FROM (
+    SELECT b.id FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
+       AND coalesce(q.override_total, q.total_limit) IS NULL
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (v_lanes)
+                      AND r.not_before IS NULL)
+     ORDER BY b.served LIMIT p_most FOR NO KEY UPDATE OF b SKIP LOCKED) open;
 
-  GET DIAGNOSTICS v_taken = ROW_COUNT;
-  IF v_taken < cardinality(v_ready) THEN
-    PERFORM trackside_expire(id) FROM unnest(v_ready) id;
-  END IF;
+  WITH room AS MATERIALIZED (
+    SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit) AS most,
+           (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = b.id) AS held
+      FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+     WHERE b.id = ANY (v_locked) AND NOT q.paused AND q.rate_interval IS NULL
+       AND coalesce(q.override_total, q.total_limit) IS NULL),
+  head AS MATERIALIZED (
+    SELECT first.run_id, room.id, room.queue_id FROM room CROSS JOIN LATERAL (
+      SELECT run_id FROM runs_ready WHERE bucket_id = room.id AND lane = trackside_lane(room.id) AND not_before IS NULL
+       ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED) first
+     WHERE most IS NULL OR held < most),
+  ready AS (
+    DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
+    RETURNING head.*),
+  served AS (
+    UPDATE runs_bucket b
+       SET served = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+           "full" = coalesce(room.held + (EXISTS (SELECT 1 FROM head WHERE head.id = b.id))::integer >= room.most,
+                             false)
+      FROM room WHERE room.id = b.id)
+  SELECT array_agg(run_id), array_agg(id), array_agg(queue_id) INTO runs, buckets, queues FROM ready;
 END $$;
 
--- Bodies of one bucket that returned, p_began to p_ended seconds ago, and what their worker does next: one commit.
--- A run that was asked to cancel becomes CANCELED. First a row with nothing but the id for each run whose lease was
--- lost and whose end therefore does not count; then the next assignments: up to p_most of the same bucket where it
--- has no limit, else one as trackside_next finds it.
+-- Whether a bucket other than these may have a run to take across.
+CREATE OR REPLACE FUNCTION trackside_has_other(p_buckets bigint[]) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (
+    SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+     WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
+       AND coalesce(q.override_total, q.total_limit) IS NULL AND b.id <> ALL (p_buckets)
+       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (trackside_lanes())
+                      AND r.not_before IS NULL))
+$$;
+
+-- Bodies that returned, p_began to p_ended seconds ago, and what their worker does next: one commit. A run that
+-- was asked to cancel becomes CANCELED. First a row with nothing but the id for each run whose lease was lost and
+-- whose end therefore does not count; then the next assignments: up to p_most of the same bucket where it has no
+-- limit, or one from each of p_most buckets, else one as trackside_next finds it.
 CREATE OR REPLACE FUNCTION trackside_turn(
   p_runs text[], p_tokens text[], p_outputs text[], p_began double precision[], p_ended double precision[],
   p_next integer, p_most integer, p_pid integer)
@@ -99,10 +118,15 @@ RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := clock_timestamp();
-  v_ended text[];
-  v_bucket bigint;
-  v_queue bigint;
+  v_ended integer;
+  v_buckets bigint[];
+  v_queues bigint[];
   v_session text;
+  v_alive boolean;
+  v_runs text[];
+  v_from bigint[];
+  v_of bigint[];
+  v_taken integer;
 BEGIN
   WITH lease AS (
     DELETE FROM runs_lease l
@@ -131,32 +155,67 @@ BEGIN
      CROSS JOIN LATERAL (
        SELECT 'started' AS kind, 'EXECUTING' AS status, l.began AS at WHERE l.started_at IS NULL
        UNION ALL SELECT lower(r.status), r.status, l.ended) e)
-  SELECT array_agg(run_id), min(bucket_id), min(queue_id), min(session_id)
-    INTO v_ended, v_bucket, v_queue, v_session FROM lease;
+  SELECT count(*), array_agg(DISTINCT bucket_id), array_agg(DISTINCT queue_id), min(session_id)
+    INTO v_ended, v_buckets, v_queues, v_session FROM lease;
 
-  IF cardinality(v_ended) IS DISTINCT FROM cardinality(p_runs) THEN
+  IF v_ended < cardinality(p_runs) THEN
     RETURN QUERY SELECT (jsonb_populate_record(NULL::trackside_assigned, jsonb_build_object('run_id', e.id))).*
       FROM unnest(p_runs, p_tokens) e (id, key)
      WHERE NOT EXISTS (SELECT 1 FROM runs_run r WHERE r.id = e.id AND r.done_token = e.key);
-    IF v_bucket IS NULL THEN
+    IF v_ended = 0 THEN
       RETURN QUERY SELECT a.* FROM trackside_held(p_runs[cardinality(p_runs)], p_pid) a WHERE p_next > 0;
       RETURN;
     END IF;
   END IF;
 
-  IF p_next = 1 AND p_most > 1 AND EXISTS (
-       SELECT 1 FROM runs_queue q, runs_workersession s
-        WHERE q.id = v_queue AND NOT q.paused AND q.total_limit IS NULL
-          AND coalesce(q.override_limit, q.concurrency_limit) IS NULL
-          AND s.id = v_session AND s.state = 'ALIVE' AND NOT s.draining) THEN
-    RETURN QUERY SELECT a.* FROM trackside_take_many(v_bucket, v_queue, v_session, p_most, p_pid) a;
-    IF FOUND THEN
+  v_alive := p_next > 0 AND EXISTS (
+    SELECT 1 FROM runs_workersession WHERE id = v_session AND state = 'ALIVE' AND NOT draining);
+  IF v_alive AND p_most > 1 AND p_next = 1 AND cardinality(v_buckets) = 1 AND EXISTS (
+       SELECT 1 FROM runs_queue q WHERE q.id = v_queues[1] AND NOT q.paused AND q.rate_interval IS NULL
+          AND coalesce(q.override_total, q.total_limit) IS NULL
+          AND coalesce(q.override_limit, q.concurrency_limit) IS NULL) THEN
+    SELECT * INTO v_runs, v_from, v_of FROM trackside_pick(v_buckets[1], v_queues[1], p_most);
+  END IF;
+  IF v_runs IS NULL AND v_alive AND p_most > 1
+     AND (cardinality(v_buckets) > 1 OR trackside_has_other(v_buckets)) THEN
+    PERFORM trackside_release(v_buckets, v_queues);
+    SELECT * INTO v_runs, v_from, v_of FROM trackside_pick_across(p_most);
+  END IF;
+
+  IF v_runs IS NOT NULL THEN
+    -- Starts are not recorded yet: that is done with the ends, or once one of them turns out to be long.
+    RETURN QUERY
+    WITH run AS (
+      UPDATE runs_run
+         SET status = 'DEQUEUED', started_at = coalesce(started_at, v_now), reason = '', retry_at = NULL,
+             updated_at = v_now
+       WHERE id = ANY (v_runs) AND status = 'QUEUED'
+         AND (expires_at IS NULL OR expires_at > v_now OR started_at IS NOT NULL)
+      RETURNING *),
+    lease AS (
+      INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid)
+      SELECT run.id, p.bucket, p.queue, v_session, run.attempt_number + 1, gen_random_uuid()::text, v_now, p_pid
+        FROM run JOIN unnest(v_runs, v_from, v_of) p (id, bucket, queue) ON p.id = run.id
+      RETURNING run_id, token, attempt)
+    SELECT r.id::text, r.task_id::text, l.token::text, l.attempt, r.payload, r.tags, r.is_test, r.queue::text,
+           r.concurrency_key::text, r.priority, r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine::text,
+           r.version::text, r.created_at, r.started_at, r.parent_id::text, r.root_id::text, r.replayed_from_id::text,
+           r.idempotency_key::text, r.idempotency_scope::text, r.metadata, r.traceparent::text, r.tracestate,
+           r.batch_id::text, r.waited_attempt = l.attempt, false, r.started_at < v_now
+      FROM run r JOIN lease l ON l.run_id = r.id ORDER BY r.sort_key, r.id;
+    GET DIAGNOSTICS v_taken = ROW_COUNT;
+    IF v_taken < cardinality(v_runs) THEN
+      PERFORM trackside_expire(id) FROM unnest(v_runs) id;
+      PERFORM trackside_release(v_from, v_of);
+    END IF;
+    IF v_taken > 0 THEN
       RETURN;
     END IF;
   END IF;
-  IF cardinality(v_ended) > 1 THEN  -- it has got a limit meanwhile, and one run takes the place of several
-    PERFORM trackside_release(v_bucket, v_queue);
+
+  IF v_ended > 1 THEN  -- one run takes the place of several
+    PERFORM trackside_release(v_buckets, v_queues);
   END IF;
-  RETURN QUERY SELECT a.* FROM trackside_next(v_bucket, v_queue, v_session, p_next, p_pid) a
+  RETURN QUERY SELECT a.* FROM trackside_next(v_buckets[1], v_queues[1], v_session, p_next, p_pid) a
                 WHERE a.run_id IS NOT NULL;
 END $$;

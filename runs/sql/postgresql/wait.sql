@@ -47,8 +47,9 @@ BEGIN
     PERFORM trackside_count_segment(p_run, v_lease.attempt, coalesce(v_lease.started_at, v_lease.claimed_at), v_now);
     UPDATE runs_run SET status = 'WAITING', reason = p_reason, done_token = p_token, updated_at = v_now
      WHERE id = p_run;
-    INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
-    SELECT p_run, v_lease.bucket_id, sort_key, coalesce(v_due, '9999-01-01 00:00:00+00'), lane
+    INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed)
+    SELECT p_run, v_lease.bucket_id, sort_key, coalesce(v_due, '9999-01-01 00:00:00+00'), lane,
+           EXISTS (SELECT 1 FROM runs_queue q WHERE q.id = v_lease.queue_id AND q.rate_interval IS NOT NULL)
       FROM runs_run WHERE id = p_run;
     INSERT INTO runs_waiter (target, run_id, one_suffices) SELECT id, p_run, p_one FROM unnest(v_open) AS id;
     INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
@@ -101,12 +102,14 @@ BEGIN
 END $$;
 
 -- A wait is over: WAITING to QUEUED, for another segment of the same attempt. Ready row first, as everybody does.
+-- A run that was held before its start stays what it is, and its delay, if it has one, counts from now on.
 CREATE OR REPLACE FUNCTION trackside_resume(p_run text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
   v_attempt integer;
 BEGIN
-  UPDATE runs_ready SET not_before = NULL WHERE run_id = p_run;
+  UPDATE runs_ready SET not_before = (SELECT delay_until FROM runs_run WHERE id = p_run AND status = 'DELAYED')
+   WHERE run_id = p_run;
   DELETE FROM runs_waiter WHERE run_id = p_run;
   UPDATE runs_run SET status = 'QUEUED', reason = '', attempt_number = attempt_number - 1, updated_at = v_now
    WHERE id = p_run AND status = 'WAITING' RETURNING waited_attempt INTO v_attempt;

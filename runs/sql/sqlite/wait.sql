@@ -7,7 +7,9 @@ END;
 CREATE TRIGGER last_waiter_resumes AFTER DELETE ON runs_waiter FOR EACH ROW
 WHEN OLD.one_suffices OR NOT EXISTS (SELECT 1 FROM runs_waiter WHERE run_id = OLD.run_id)
 BEGIN
-  UPDATE runs_ready SET not_before = NULL WHERE run_id = OLD.run_id AND not_before IS NOT NULL;
+  UPDATE runs_ready
+     SET not_before = (SELECT delay_until FROM runs_run WHERE id = OLD.run_id AND status = 'DELAYED')
+   WHERE run_id = OLD.run_id AND not_before IS NOT NULL;
 END;
 
 CREATE TRIGGER ready_resumes AFTER UPDATE OF not_before ON runs_ready FOR EACH ROW

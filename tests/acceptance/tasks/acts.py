@@ -12,6 +12,7 @@ from engine import metadata, queue, retry, tags, task
 ONCE = retry(max_attempts=1)
 QUICK = retry(max_attempts=6, min_timeout=0.05, max_timeout=0.2)
 narrow = queue("narrow", concurrency_limit=2, total_limit=3)
+paced = queue("paced", rate_limit="20/1s")
 
 
 @task(id="work", retry=QUICK)
@@ -25,6 +26,20 @@ def work(payload):
 def in_narrow(payload):
     with noted():
         time.sleep(payload["seconds"])
+
+
+@task(id="paced", retry=QUICK, queue=paced)
+def in_paced(payload):
+    with noted():
+        return payload
+
+
+@task(id="newest", retry=QUICK, overlap="cancel_previous")
+def newest(payload):
+    """Runs until another one takes its place, or its file exists."""
+    with noted():
+        while not Path(payload["until"]).exists():
+            time.sleep(0.01)
 
 
 @task(id="hold", retry=QUICK)

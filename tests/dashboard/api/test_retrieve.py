@@ -142,7 +142,7 @@ def test_the_database_being_away_is_worth_another_try(api, monkeypatch):
     def gone(*arguments):
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr("dashboard.api.runs._found", gone)
+    monkeypatch.setattr("dashboard.api.runs.found", gone)
     answer = api.get(f"/api/v3/runs/{new_id('run')}")
     assert answer.status_code == 503
     assert "closed" not in answer.json()["error"]

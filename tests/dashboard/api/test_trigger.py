@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from runs.models import Queue, Run, Source, Task
 from runs.states import RunStatus
+from tests.support.rows import make_task
 
 pytestmark = pytest.mark.django_db
 
@@ -111,6 +112,13 @@ def test_a_key_makes_one_run(api):
     second = api.trigger(body=options(idempotencyKey="order-7"))
     assert (first.json()["isCached"], second.json()["isCached"]) == (False, True)
     assert first.json()["id"] == second.json()["id"]
+
+
+def test_the_open_run_answers_for_a_trigger_that_is_skipped(api):
+    make_task(config=json.dumps({"overlap": "skip"}))
+    first, second = (api.trigger(body={"payload": 1}).json() for _ in range(2))
+    assert "isSkipped" not in first
+    assert second == {"id": first["id"], "isCached": True, "isSkipped": True}
 
 
 def test_a_hashed_key_is_the_key_it_is_the_hash_of(api):

@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 import pytest
 
 from runs import lifecycle
+from runs.lifecycle import store
 from runs.models import AuditLog, Queue
-from tests.support.rows import executing_run, make_queue, queued_run
+from tests.support.rows import executing_run, make_queue, make_session, queued_run
 
 pytestmark = pytest.mark.django_db
 
@@ -94,3 +95,43 @@ def test_needs_few_queries(viewer, few_reads):
         make_queue(f"queue-{number}")
     with few_reads(7):
         viewer.get("/queues")
+
+
+def test_shows_the_rate_and_what_is_left_of_it(viewer):
+    make_queue("slow", rate_limit="100/1h burst 3")
+    executing_run(queue="slow")
+    page = viewer.get("/queues/slow").content.decode()
+    assert "100 per hour, 3 at once" in page
+    assert "2 now" in page
+
+
+def test_shows_when_the_next_start_is(viewer):
+    make_queue("slow", rate_limit="100/1h", total_limit=7)
+    executing_run(queue="slow", concurrency_key="a")
+    queued_run(queue="slow", concurrency_key="a")
+    store.current().claim(make_session().pk, 5)
+    for path in ("/queues", "/queues/slow"):
+        page = viewer.get(path).content.decode()
+        assert "Next start <time" in page
+        assert "total 7" in page
+    assert "about <time" in page
+
+
+def test_overrides_the_rate_and_the_total(administrator):
+    make_queue("slow", rate_limit="100/1h", concurrency_limit=5)
+    fields = {"action": "override", "total": "9", "rate": "10/m burst 2"}
+    assert administrator.post("/queues/slow", fields).status_code == 303
+    queue = Queue.objects.get(name="slow")
+    assert (queue.limit, queue.total, queue.rate.text) == (5, 9, "10/1m burst 2")
+    page = administrator.get("/queues/slow").content.decode()
+    assert "Overridden with <b>total 9 10/1m burst 2</b>" in page
+    administrator.post("/queues/slow", {"action": "reset"})
+    assert Queue.objects.get(name="slow").rate.text == "100/1h"
+
+
+@pytest.mark.parametrize("rate", ["often", "0/1m", "10/1m burst 11"])
+def test_says_what_a_rate_looks_like(administrator, rate):
+    make_queue("slow")
+    response = administrator.post("/queues/slow", {"action": "override", "rate": rate})
+    assert response.status_code == 422
+    assert "rate" in response.context["form"].errors

@@ -199,3 +199,11 @@ def test_naughty_strings_are_shown_as_text(viewer):
     page = viewer.get(f"/runs/{run.id}?tab=logs&end=1").content.decode()
     for mark in ("<script>alert", "<img", "<svg onload", "javascript:alert(1)>", '<a href="jav'):
         assert mark not in page
+
+
+def test_says_that_old_log_lines_were_removed(viewer):
+    run = completed_run()
+    address = f"/runs/{run.id}?tab=logs"
+    assert "It logged nothing" in viewer.get(address).text
+    Run.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=91))
+    assert "Log lines are removed after 90 days" in viewer.get(address).text

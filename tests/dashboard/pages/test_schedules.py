@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from runs import lifecycle
-from runs.lifecycle import schedules
+from runs.lifecycle import definitions, schedules
 from runs.lifecycle.schedules import Timetable
-from runs.models import AuditLog, Run, Schedule, Task
+from runs.models import AuditLog, Run, Schedule, ScheduleTick, Task
 from tests.support.rows import completed_run, make_task, queued_run
 from tests.support.schedules import fire_all, schedule
 
@@ -305,3 +305,70 @@ def test_a_jump_finds_a_schedule(viewer):
 def test_other_runs_have_no_schedule(viewer):
     run = completed_run()
     assert "sched_" not in text(viewer.get(f"/runs/{run.pk}?tab=detail"))
+
+
+# -- by hand --------------------------------------------------------------------------------------
+
+
+def run_now(client, made, token="t"):
+    return client.post(f"/schedules/{made.pk}/run", {"token": token})
+
+
+def test_makes_one_run_by_hand_and_goes_on_as_before(operator):
+    made = declared(cron="0 10 * * *")
+    next_at = made.next_at
+    answer = run_now(operator, made)
+    run = Run.objects.get()
+    assert answer["Location"] == f"/runs/{run.pk}"
+    payload = json.loads(run.payload)
+    assert payload["timestamp"] == "2030-01-01T09:00:00.000Z"
+    assert payload["upcoming"][0] == "2030-01-01T10:00:00.000Z"
+    assert (run.schedule_id, run.source, run.actor) == (made.pk, "schedule", "user:otto")
+    made.refresh_from_db()
+    assert (made.next_at, made.last_at) == (next_at, None)
+    page = text(operator.get(f"/schedules/{made.pk}"))
+    for words in ("By hand", "Asked for by otto.", "schedule.run_now"):
+        assert words in page
+
+
+def test_a_second_click_makes_no_second_run(operator):
+    made = schedule()
+    first, second = run_now(operator, made), run_now(operator, made)
+    assert first["Location"] == second["Location"]
+    assert Run.objects.count() == 1
+    run_now(operator, made, "another")
+    assert Run.objects.count() == 2
+
+
+def test_a_fire_comes_beside_those_by_hand(operator, clock):
+    made = schedule("0 10 * * *", overlap="skip")
+    run_now(operator, made)
+    clock("10:00:00")
+    fire_all()
+    outcomes = ScheduleTick.objects.order_by("at").values_list("outcome", flat=True)
+    assert list(outcomes) == ["by_hand", "skipped"]
+
+
+def test_a_schedule_that_is_off_runs_by_hand_too(operator):
+    made = schedule()
+    schedules.deactivate(made.pk, actor="user:ada")
+    assert run_now(operator, made).status_code == 303
+    assert Run.objects.exists()
+
+
+def test_a_payload_the_task_does_not_take_is_told(operator):
+    made = schedule()
+    Task.objects.update(schema='{"type": "string"}')
+    definitions.forget()
+    answer = operator.post(f"/schedules/{made.pk}/run", {"token": "t"}, follow=True)
+    assert "No run was made." in text(answer)
+    assert not Run.objects.exists()
+    assert not ScheduleTick.objects.exists()
+
+
+def test_those_who_only_look_make_no_run(viewer):
+    made = schedule()
+    assert run_now(viewer, made).status_code == 403
+    assert viewer.get(f"/schedules/{made.pk}/run").status_code in (403, 405)
+    assert "disabled" in text(viewer.get(f"/schedules/{made.pk}"))
+    assert not Run.objects.exists()

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from engine import ScheduledPayload
+from engine import ScheduledPayload, webhook
 from runs.models import Run
 from tests.dashboard.pages.conftest import client_of
 from tests.support.rows import make_session, make_task, make_user, queued_run
@@ -145,3 +145,57 @@ def test_suggests_a_moment_of_now_for_a_scheduled_task(time_machine):
     page = viewer.get("/test/report").content.decode()
     assert "&quot;timestamp&quot;: &quot;2030-01-01T09:00:00Z&quot;" in page
     assert "&quot;scheduleId&quot;: &quot;sched_1234&quot;" in page
+
+
+def test_shows_where_and_how_another_service_triggers_it(viewer, monkeypatch):
+    rule = webhook.stripe("shop/paid", secret=["NEW_SECRET", "OLD_SECRET"])
+    make_task("paid", webhook=rule.to_json(), webhook_path=rule.path)
+    closed = viewer.get("/test/paid").text
+    assert "http://127.0.0.1:8765/webhooks/shop/paid" in closed
+    assert "Stripe-Signature" in closed
+    assert "as Stripe signs" in closed
+    assert "refused with 503" in closed
+    monkeypatch.setenv("OLD_SECRET", "s")
+    opened = viewer.get("/test/paid").text
+    assert "refused with 503" not in opened
+    assert "missing" in opened
+
+
+def test_a_task_without_a_webhook_has_no_address(viewer):
+    make_task()
+    assert "/webhooks/" not in viewer.get("/test/hello").text
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({}, None),
+        ({"concurrency_key": "$.customer"}, "found in the payload at <code>$.customer</code>"),
+        ({"computed_key": True}, "computes its concurrency key by a function"),
+    ],
+)
+def test_says_where_the_concurrency_key_comes_from(viewer, config, words):
+    make_task(config=json.dumps(config))
+    page = viewer.get("/test/hello").text
+    assert words in page if words else "concurrency key" not in page.replace("Concurrency key", "")
+
+
+@pytest.mark.parametrize(
+    ("policy", "says", "told"),
+    [
+        ("skip", "makes no run", "No run was made"),
+        ("queue_one", "waits for its end", "The run waits until one before it has ended."),
+        ("cancel_previous", "stops it", "The run waits until one before it has ended."),
+    ],
+)
+def test_says_what_becomes_of_a_trigger_while_a_run_is_open(operator, policy, says, told):
+    make_task(config=json.dumps({"overlap": policy}))
+    assert says in operator.get("/test/hello").content.decode()
+    operator.post("/test/hello", {"token": token(operator)})
+    second = operator.post("/test/hello", {"token": token(operator)}, follow=True)
+    assert told in second.content.decode()
+
+
+def test_nothing_is_said_where_runs_may_overlap(operator):
+    make_task()
+    assert "is open, a trigger" not in operator.get("/test/hello").content.decode()

@@ -138,6 +138,12 @@ def test_nobody_is_watched_without_need(board, slot, group, at_second):
     assert not relief.is_needed()
 
 
+def test_a_worker_that_was_given_a_run_is_watched(board, slot):
+    assert not Relief(board).is_needed()
+    slot.assign("a", "ta", 1, State.ASSIGNED)
+    assert Relief(board).is_needed()
+
+
 def test_a_killed_process_opens_its_lock(board):
     child = os.fork()
     if not child:

@@ -78,6 +78,56 @@ def test_a_run_is_worked_off(here, one):
     assert here.slot.state == State.FREE
 
 
+def starts(here, monkeypatch):
+    """The runs whose starts are recorded on their own from now on."""
+    found = []
+    start = here.hot.start
+    monkeypatch.setattr(here.hot, "start", lambda *a: found.append(a[0]) or start(*a))
+    return found
+
+
+def test_a_start_is_recorded_with_its_end(here, one, monkeypatch):
+    task(id="send")(lambda payload: payload)
+    alone = starts(here, monkeypatch)
+    worker.execute(*one.lease)
+    if connection.vendor == "postgresql":
+        assert not alone
+    attempt = Attempt.objects.get()
+    assert attempt.started_at == one.run.executed_at < attempt.finished_at
+    recorded = Event.objects.filter(run_id=one.run_id).order_by("id")
+    assert [event.kind for event in recorded][-2:] == ["started", "completed"]
+
+
+def test_a_start_is_recorded_first_where_runs_are_not_taken_together(
+    here, one, monkeypatch, settings
+):
+    settings.TRACKSIDE = {"TOGETHER_RUNS": 1}
+    seen = []
+    task(id="send")(lambda payload: seen.append(Run.objects.get().status))
+    worker.execute(*one.lease)
+    assert seen == [RunStatus.EXECUTING]
+
+
+def test_a_start_is_recorded_first_when_the_run_was_lost_before(here, monkeypatch):
+    by = session()
+    finish(attempts.release(*dequeued_run(by).lease, "back"))
+    (again,) = claim(by)
+    here.slot.assign(*again.lease, again.attempt, State.ASSIGNED)
+    seen = []
+    task(id="send")(lambda payload: seen.append(Run.objects.get().status))
+    worker.execute(*again.lease)
+    assert seen == [RunStatus.EXECUTING]
+
+
+def test_a_run_that_is_not_leased_any_more_is_not_entered(here, one):
+    entered = []
+    task(id="send")(lambda payload: entered.append(payload))
+    Lease.objects.update(token="the reaper's")
+    worker.execute(*one.lease)
+    assert not entered
+    assert here.slot.state == State.FREE
+
+
 def test_short_runs_are_worked_off_together(here, one, monkeypatch):
     """One of them fails, one returns much: each is recorded whole."""
 
@@ -145,7 +195,7 @@ def test_a_mistake_that_cannot_be_written_leaves_the_slot_to_the_sentinel(here, 
     with pytest.raises(Left, match=str(worker.BROKEN)):
         worker.execute(*one.lease)
     assert here.slot.is_busy
-    assert one.run.status == RunStatus.EXECUTING
+    assert Lease.objects.filter(pk=one.run_id, token=one.token).exists()
 
 
 class Remembered:

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,11 +9,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pydantic import BaseModel
 
-from engine import SubtaskUnwrapError, task, tasks, wait
+from engine import SubtaskUnwrapError, batch, current, task, tasks, wait
 from engine.sdk.durable import active
 from engine.sdk.idempotency import idempotency_key
 from runs import lifecycle
-from runs.models import Bucket, Journal, Queue, Ready, Run, Waiter
+from runs.models import Batch, Bucket, Journal, Queue, Ready, Run, Waiter
 from tests.support.driver import Driver
 
 calls: list[object] = []
@@ -351,3 +352,38 @@ def test_a_batch_is_one_load_and_one_write_whatever_its_size(driver: Driver):
         driver.until_idle()
     assert counts[1] - counts[0] <= 4
     assert Journal.objects.count() == 110
+
+
+def test_a_batch_that_is_waited_for_is_on_record(driver: Driver):
+    add = adder(retry={"max_attempts": 1})
+
+    @task(retry={"max_attempts": 2, "min_timeout": 0})
+    def parent(payload):
+        done = add.batch_trigger_and_wait([{"payload": [n]} for n in (1, 13)])
+        if current().attempt.number == 1:
+            raise ValueError("again")
+        return done.id
+
+    run = driver.finish(parent)
+    driver.due()
+    stored = Batch.objects.get(pk=output(run))
+    # the second attempt makes the child that failed again
+    assert (stored.run_id, stored.awaited, stored.run_count) == (run.pk, True, 3)
+
+
+def test_a_batch_of_a_body_is_the_same_after_a_wait(driver: Driver):
+    add = adder()
+
+    @task
+    def parent(payload):
+        first = add.batch_trigger([{"payload": [1]}, {"payload": [2]}])
+        wait(seconds=60)
+        second = add.batch_trigger([{"payload": [3]}])
+        return [first.id, second.id, batch.retrieve(first.id).run_count]
+
+    run = driver.finish(parent)
+    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=True):
+        driver.due()
+    first, second, count = output(run)
+    assert sorted(Batch.objects.values_list("pk", flat=True)) == sorted([first, second])
+    assert count == 2

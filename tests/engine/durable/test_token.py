@@ -159,3 +159,11 @@ def test_refuses_what_is_no_token(driver: Driver):
         wait.complete_token("run_1")
     with pytest.raises(NotFound):
         wait.complete_token("waitpoint_nobody")
+
+
+@pytest.mark.parametrize("tags", ["", ["a", ""], ["x" * 129], [f"t{n}" for n in range(11)]])
+@pytest.mark.django_db
+def test_the_tags_of_a_token_are_tags_as_those_of_runs(tags):
+    with pytest.raises(InvalidOption, match=r"[Tt]ag") as refusal:
+        wait.create_token(tags=tags)
+    assert refusal.value.option == "tags"

@@ -28,7 +28,8 @@ def test_runs_of_a_test_run_are_tests(fake_runtime):
 
     with executing(make_context(is_test=True)):
         child.trigger()
-    assert fake_runtime.last.options == {"parent_id": "run_1", "is_test": True}
+    options = fake_runtime.last.options
+    assert (options["parent_id"], options["is_test"]) == ("run_1", True)
 
 
 def test_asking_for_the_signal_is_remembered():

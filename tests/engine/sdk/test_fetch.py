@@ -58,7 +58,7 @@ def slept(monkeypatch):
         pauses.append(seconds)
 
     monkeypatch.setattr(fetching, "pause", pauses.append)
-    monkeypatch.setattr("engine.sdk.fetching.asyncio.sleep", asleep)
+    monkeypatch.setattr("engine.sdk.pauses.asyncio.sleep", asleep)
     return pauses
 
 

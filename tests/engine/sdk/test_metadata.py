@@ -4,7 +4,7 @@ import time
 from datetime import date
 
 import pytest
-from django.db import OperationalError
+from django.db import DataError, IntegrityError, OperationalError
 
 from engine import metadata, tags, task
 from engine.sdk import notes
@@ -114,8 +114,9 @@ def test_nothing_is_lost_while_the_database_is_away(fake_runtime, monkeypatch, b
     assert [op["key"] for op in stored(fake_runtime)] == ["a", "b"]
 
 
-def test_what_the_database_refuses_is_said(fake_runtime):
-    fake_runtime.failures = [InvalidOption("metadata", "no room")]
+@pytest.mark.parametrize("kind", [InvalidOption, DataError, IntegrityError])
+def test_what_the_database_refuses_is_said(fake_runtime, kind):
+    fake_runtime.failures = [kind("metadata", "no room")]
     sink = Sink()
 
     @task
@@ -125,7 +126,21 @@ def test_what_the_database_refuses_is_said(fake_runtime):
         return "went on"
 
     assert carry_out(body, sink=sink).output == '"went on"'
-    assert sink.messages == ["Metadata was not stored: no room"]
+    assert len(sink.messages) == 1
+    assert "Metadata was not stored: " in sink.messages[0]
+    assert "no room" in sink.messages[0]
+
+
+def test_what_is_refused_at_the_end_is_not_tried_for_ever(fake_runtime, monkeypatch):
+    monkeypatch.setattr("engine.sdk.notes.time.sleep", lambda _: pytest.fail("it tried again"))
+    fake_runtime.failures = [IntegrityError("no parent")]
+
+    @task
+    def body(payload):
+        metadata.parent.set("a", 1)
+
+    carry_out(body)
+    assert fake_runtime.failures == []
 
 
 def test_a_refresh_takes_over_what_is_stored(fake_runtime):

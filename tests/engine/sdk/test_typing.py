@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from engine import (
+    BatchHandle,
     Context,
     ErrorDecision,
     Handle,
@@ -41,7 +42,7 @@ def test_payload_and_result_are_known() -> None:
 
     assert_type(charge, Task[Order, str])
     assert_type(charge.trigger(Order(id=1), delay="1h"), Handle[str])
-    assert_type(charge.batch_trigger([{"payload": Order(id=1)}]), list[Handle[str]])
+    assert_type(charge.batch_trigger([{"payload": Order(id=1)}]), BatchHandle[str])
 
 
 def test_options_keep_the_types() -> None:

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection, transaction
 
 from runs import lifecycle
-from runs.lifecycle import attempts, sessions, store
+from runs.lifecycle import Limits, attempts, sessions, store
 from runs.lifecycle.store.statements import OPEN_BUCKET
 from runs.models import Bucket, Lease, Queue, Ready, Run, SessionState, WorkerSession
 from runs.states import RunStatus
@@ -128,6 +128,16 @@ def test_an_end_makes_room_for_one():
     assert ids(claim(by, 3)) == ids(first)
 
 
+def test_a_run_that_was_canceled_before_its_start_gives_its_slot_back():
+    queue("mail", limit=1)
+    first, second = some(2, queue="mail")
+    by = session()
+    (one,) = claim(by, 5)
+    lifecycle.cancel(first.pk, actor="user:ada")
+    assert start(one) is None
+    assert [held.run_id for held in claim(by, 5)] == [second.pk]
+
+
 @pytest.mark.parametrize("limit", [0, 1])
 def test_nothing_starts_at_the_limit(limit):
     queue("mail", limit=limit)
@@ -176,6 +186,20 @@ def test_a_raised_total_limit_lets_a_full_queue_go_on():
     assert len(claim(by, 5)) == 1
     lifecycle.set_limits("mail", concurrency_limit=None, total_limit=None)
     assert len(claim(by, 5)) == 2
+
+
+def test_an_overridden_total_limit_holds_until_it_is_reset():
+    queue("mail", total=4)
+    for key in "abcdef":
+        trigger(queue="mail", concurrency_key=key)
+    by = session()
+    lifecycle.override_limits("mail", Limits(total=1), actor="user:ada")
+    (one,) = claim(by, 9)
+    assert start(one)
+    assert complete(one, store.Next.ANY).next is not None
+    assert claim(by, 9) == []
+    lifecycle.reset_limit("mail", actor="user:ada")
+    assert len(claim(by, 9)) == 3
 
 
 def test_every_bucket_is_served_within_two_rounds():

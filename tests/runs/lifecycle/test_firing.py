@@ -9,7 +9,7 @@ from runs.lifecycle import definitions, firing, schedules, sheet, ticks
 from runs.lifecycle.schedules import Timetable
 from runs.models import Queue, Run, Schedule, ScheduleTick, Task
 from runs.states import RunStatus
-from tests.support.factories import claim, complete, session, start, task
+from tests.support.factories import claim, complete, session, start, task, trigger
 from tests.support.schedules import ME, account, fire_all, runs_of, schedule
 from tests.support.threads import together
 
@@ -345,6 +345,21 @@ def test_the_task_decides_where_the_schedule_does_not(clock):
     hourly(clock, made, 10, 11)
     assert [one[1] for one in account(made)] == ["fired", "skipped"]
     assert [one[1] for one in account(own)] == ["fired", "fired"]
+
+
+def test_a_run_by_hand_is_in_the_way_of_the_tasks_policy(clock):
+    task("report", config='{"overlap": "skip"}')
+    by_hand = trigger("report")
+    made, own = schedule(), schedule(overlap="skip")
+    hourly(clock, made, 10)
+    assert account(made) == [("10:00", "skipped")]
+    assert ScheduleTick.objects.get(schedule=made).reason == f"Run {by_hand.pk} was still open."
+    assert Schedule.objects.get(pk=made.pk).last_at is None
+    assert [one[1] for one in account(own)] == ["fired"]
+    lifecycle.cancel(by_hand.pk, actor="user:ada")
+    lifecycle.cancel(runs_of(own)[0].pk, actor="user:ada")
+    hourly(clock, made, 11)
+    assert account(made)[1:] == [("11:00", "fired")]
 
 
 def test_schedules_of_one_task_are_not_in_each_others_way(clock):

@@ -237,3 +237,11 @@ def test_many_clusters_declare_it_once():
     together([partial(schedules.declare, {"report": HOURLY}, ["report"])] * 6)
     assert Schedule.objects.count() == 1
     assert len(audited()) == 1
+
+
+def test_a_task_whose_key_is_a_function_gets_no_schedule():
+    task("report", config='{"computed_key": true}')
+    with pytest.raises(InvalidOption, match="computes its concurrency key by a function"):
+        schedule()
+    task("report", config='{"concurrency_key": "$.externalId"}')
+    assert schedule().pk

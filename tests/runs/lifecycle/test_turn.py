@@ -10,7 +10,7 @@ from django.utils import timezone
 from runs import lifecycle
 from runs.lifecycle import attempts, store
 from runs.lifecycle.store import Done, Next
-from runs.models import Attempt, Event, Lease, Queue, Run, WorkerSession
+from runs.models import Attempt, Bucket, Event, Lease, Queue, Run, WorkerSession
 from runs.states import AttemptStatus, RunStatus
 from tests.support.factories import (
     claim,
@@ -200,3 +200,76 @@ class TestTogether:
         works = turn(*map(done, taken)).works
         assert len(works) == 1
         assert works[0].begun
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a commit is cheap on SQLite")
+class TestAcross:
+    """One run of each of several buckets in one commit."""
+
+    @pytest.fixture
+    def heads(self):
+        """The first of two runs of each of three keys, with one slot each."""
+        queue("mail", limit=1)
+        made = [queued_run(queue="mail", concurrency_key=key) for key in "abcabc"]
+        return [run.pk for run in made[:3]]
+
+    @pytest.fixture
+    def one(self, heads):
+        lifecycle.pause("mail", actor="test")
+        executing = executing_run()
+        lifecycle.resume("mail", actor="test")
+        return executing
+
+    def taken(self, *ended, **how):
+        return [work.run_id for work in turn(*map(done, ended), **how).works]
+
+    def test_each_key_gives_one(self, heads, one):
+        works = turn(done(one)).works
+        assert [work.run_id for work in works] == heads
+        assert not any(work.begun or work.retaken for work in works)
+        assert Lease.objects.count() == 3
+        again = turn(*map(done, works)).works
+        assert len(again) == 3
+        assert not {work.run_id for work in again} & set(heads)
+        assert Lease.objects.count() == 3
+        assert turn(*map(done, again)) == store.Turn([], [])
+        assert set(Run.objects.values_list("status", flat=True)) == {RunStatus.COMPLETED}
+
+    def test_a_taken_slot_is_not_taken_twice(self, heads, one):
+        held = {claimed.run_id: claimed for claimed in claim(session(), 3)}
+        assert set(held) == set(heads)
+        finish(attempts.complete(*held[heads[1]].lease, None))
+        second_of_b = Run.objects.filter(concurrency_key="b", status="QUEUED").get().pk
+        assert self.taken(one) == [second_of_b]
+
+    def test_an_outdated_flag_is_no_room(self, heads, one):
+        claim(session(), 3)
+        Bucket.objects.update(full=False)
+        assert self.taken(one) == []
+        assert Bucket.objects.filter(full=True).count() == 3
+
+    def test_never_more_than_asked_for(self, heads, one):
+        assert len(self.taken(one, most=2)) == 2
+
+    def test_a_paused_queue_is_left_out(self, heads, one):
+        lifecycle.pause("mail", actor="test")
+        other = queued_run(task_id="other")
+        assert self.taken(one) == [other.pk]
+
+    def test_a_limit_over_all_keys_is_counted_run_by_run(self, heads, one):
+        Queue.objects.filter(name="mail").update(total_limit=2)
+        (work,) = turn(done(one)).works
+        assert work.begun
+
+    def test_the_expired_leave_their_slots(self, heads, one):
+        Run.objects.filter(pk=heads[0]).update(expires_at=timezone.now())
+        assert self.taken(one) == heads[1:]
+        assert Run.objects.get(pk=heads[0]).status == RunStatus.EXPIRED
+        (third,) = claim(session())
+        assert Run.objects.get(pk=third.run_id).concurrency_key == "a"
+
+    def test_a_bucket_alone_hands_its_slot_on(self, heads, one):
+        works = turn(done(one)).works
+        Run.objects.filter(concurrency_key__in="bc", status="QUEUED").delete()
+        (heir,) = turn(*[done(work) for work in works if work.concurrency_key == "a"]).works
+        assert (heir.concurrency_key, heir.begun) == ("a", True)

@@ -13,6 +13,7 @@ from runs.management import terminal
 from runs.management.commands.runs import Command
 from runs.models import LogLine, Run, Source
 from runs.states import RunStatus
+from tests.support.factories import task
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +90,14 @@ def test_trigger_prints_the_id(runs):
     run = Run.objects.get(pk=runs("trigger", "hello", '{"a": 1e2}').strip())
     assert (run.payload, run.source) == ('{"a": 1e2}', Source.CLI)
     assert run.actor.startswith("cli:")
+
+
+def test_trigger_says_when_an_open_run_answers(runs, capsys):
+    task("sync", config=json.dumps({"overlap": "skip"}))
+    first = runs("trigger", "sync").strip()
+    call_command("runs", "trigger", "sync")
+    told = capsys.readouterr()
+    assert (told.out.strip(), "still open" in told.err) == (first, True)
 
 
 def test_trigger_takes_every_option(runs):

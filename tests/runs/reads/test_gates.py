@@ -42,6 +42,16 @@ def test_a_key_has_a_limit_of_its_own():
     assert shut(queued_run(queue="slow", concurrency_key="b")) == []
 
 
+def test_a_rate_says_when_the_next_may_start():
+    make_queue("slow", rate_limit="10/1h")
+    executing_run(queue="slow", concurrency_key="a")
+    run = queued_run(queue="slow", concurrency_key="a")
+    rate = next(gate for gate in gates(run, timezone.now()) if gate.name == "rate")
+    assert rate.sentence == "Queue slow lets 10 per hour start of key “a”; the next one about"
+    assert 350 < (rate.until - timezone.now()).total_seconds() <= 360
+    assert shut(queued_run(queue="slow", concurrency_key="b")) == []
+
+
 def test_names_a_missing_worker_and_an_unknown_task():
     made = lifecycle.trigger("unknown", source=Source.SDK)
     run = type(queued_run()).objects.get(pk=made.run_id)

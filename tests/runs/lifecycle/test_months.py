@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from runs import lifecycle
-from runs.lifecycle import logs
+from runs.lifecycle import months
 from runs.models import LogLine
 from tests.support.instance import database_url
 from tests.support.threads import together
@@ -41,8 +41,8 @@ def places():
 
 
 def open_months(monkeypatch, moment):
-    monkeypatch.setattr(logs.timezone, "now", lambda: moment)
-    return lifecycle.open_log_months()
+    monkeypatch.setattr(months.timezone, "now", lambda: moment)
+    return lifecycle.open_months()
 
 
 def now():
@@ -59,7 +59,7 @@ def test_lines_of_any_time_are_kept_in_order():
 
 
 def test_the_coming_months_are_there_already():
-    assert lifecycle.open_log_months() == 0
+    assert lifecycle.open_months() == 0
 
 
 @only_postgresql
@@ -73,9 +73,9 @@ def test_this_month_and_those_ahead_have_partitions():
 
 @only_postgresql
 def test_a_month_is_made_ahead_and_once(monkeypatch):
-    assert open_months(monkeypatch, MAY) == 1 + logs.AHEAD
+    assert open_months(monkeypatch, MAY) == 2 * (1 + months.AHEAD)  # of lines and of spans
     assert open_months(monkeypatch, MAY) == 0
-    assert open_months(monkeypatch, JUNE) == 1
+    assert open_months(monkeypatch, JUNE) == 2
     keep(MAY, JUNE)
     assert places() == {"runs_logline_2041_05": 1, "runs_logline_2041_06": 1}
 
@@ -108,7 +108,9 @@ def test_a_runs_lines_are_found_by_index_in_every_month():
 def no_months_left():
     """What the test makes goes again."""
     yield
-    for (name,) in rows("SELECT relname FROM pg_class WHERE relname ~ '^runs_logline_204._..$'"):
+    for (name,) in rows(
+        "SELECT relname FROM pg_class WHERE relname ~ '^runs_(logline|span)_204._..$'"
+    ):
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE {name}")
 
@@ -116,9 +118,9 @@ def no_months_left():
 @only_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_many_clusters_make_a_month_once(monkeypatch, no_months_left):
-    monkeypatch.setattr(logs.timezone, "now", lambda: MAY)
+    monkeypatch.setattr(months.timezone, "now", lambda: MAY)
     keep(MAY)
-    assert sum(together([lifecycle.open_log_months] * 6)) == 1 + logs.AHEAD
+    assert sum(together([lifecycle.open_months] * 6)) == 2 * (1 + months.AHEAD)
     assert places() == {"runs_logline_2041_05": 1}
 
 
@@ -127,7 +129,47 @@ def test_many_clusters_make_a_month_once(monkeypatch, no_months_left):
 def test_a_busy_table_is_left_for_the_next_time(monkeypatch, no_months_left):
     with psycopg.connect(database_url()) as reader:
         reader.execute("SELECT * FROM runs_logline").fetchall()
-        monkeypatch.setattr(logs, "AHEAD", 0)
-        assert open_months(monkeypatch, MAY) == 0
+        monkeypatch.setattr(months, "AHEAD", 0)
+        assert open_months(monkeypatch, MAY) == 1  # that of spans
         keep(now())
     assert open_months(monkeypatch, MAY) == 1
+
+
+def test_old_lines_go_in_steps(monkeypatch):
+    old = now() - datetime.timedelta(days=100)
+    keep(old, old, old, now(), run_id="run_old")
+    monkeypatch.setattr(months, "BATCH", 2)
+    cutoff = now() - datetime.timedelta(days=90)
+    assert [lifecycle.prune_lines(cutoff) for _ in range(3)] == [2, 1, 0]
+    assert LogLine.objects.get().at > cutoff
+
+
+@only_postgresql
+def test_months_that_are_over_go_whole(monkeypatch):
+    open_months(monkeypatch, MAY)
+    keep(MAY, MAY, JUNE, now())
+    moment = JUNE + datetime.timedelta(days=30)
+    current = places().keys() - {"runs_logline_2041_05", "runs_logline_2041_06"}
+    assert lifecycle.drop_months(JUNE - datetime.timedelta(seconds=1))[-1:] != [
+        "runs_logline_2041_05"
+    ]
+    dropped = lifecycle.drop_months(moment - datetime.timedelta(microseconds=1))
+    assert dropped == ["runs_logline_2041_05", "runs_span_2041_05"]
+    assert current.isdisjoint(places())  # it is long over then
+    assert places() == {"runs_logline_2041_06": 1}
+
+
+@only_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_month_that_is_being_read_is_left_for_the_next_time(monkeypatch, no_months_left):
+    monkeypatch.setattr(months, "AHEAD", 0)
+    past = MAY.replace(year=1990)
+    open_months(monkeypatch, past)
+    keep(past)
+    before = JUNE.replace(year=1990)
+    with psycopg.connect(database_url()) as reader:
+        reader.execute("SELECT * FROM runs_logline").fetchall()
+        assert lifecycle.drop_months(before) == ["runs_span_1990_05"]
+        assert LogLine.objects.count() == 1
+    assert lifecycle.drop_months(before) == ["runs_logline_1990_05"]
+    assert not LogLine.objects.exists()

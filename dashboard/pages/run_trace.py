@@ -1,0 +1,190 @@
+"""The Trace tab: every row has its bar, its words and its numbers, so the chart is a table too."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+
+from dashboard import presenters
+from dashboard.templatetags.trackside import icon, ticking
+from runs.models import Run
+from runs.reads import trace
+from runs.reads.trace import Node
+
+#: Units of a bar's row, and the least that is still seen.
+WIDTH, LEAST = 1000, 3
+#: Deeper ones are drawn here.
+DEEPEST = 12
+#: Of more rows than these the page does not refresh itself.
+LIVE = 1000
+ATTRIBUTES = 40
+VALUE = 500
+ICON = "trackside.icon"
+
+#: Word, tone and glyph of a row's state.
+STATES = {
+    trace.OPEN: ("Running", "active", "executing"),
+    trace.OK: ("", "ok", "completed"),
+    trace.ERROR: ("Failed", "bad", "failed"),
+    trace.CANCELED: ("Canceled", "idle", "canceled"),
+    trace.CUT: ("Cut off", "warn", "crashed"),
+    trace.WAITING: ("Waiting", "parked", "waiting"),
+}
+KINDS = {
+    "run": ("Run", "runs"),
+    "queue": ("Queue", "queues"),
+    "attempt": ("Attempt", "executing"),
+    "step": ("Step", "tick"),
+    "wait": ("Wait", "delayed"),
+    "child": ("Child run", "tasks"),
+    "token": ("Wait token", "user"),
+    "user": ("Span", "span"),
+    "hook": ("Hook", "hook"),
+    "http": ("HTTP request", "http"),
+    "try": ("Try", "replay"),
+    "dropped": ("Dropped", "stop"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the tree on screen. There may be a thousand: what is put together is put here."""
+
+    node: Node
+    #: The beginning of the row's tag, and what stands before its name.
+    opening: SafeString
+    sign: SafeString
+    href: str
+    word: str
+    tone: str
+    lane: SafeString
+    after: str
+    took: SafeString | str
+    attributes: list[tuple[str, str]]
+    run_id: str
+
+
+def context(run: Run, request: HttpRequest) -> dict[str, Any]:
+    """What the tab's template shows."""
+    now = timezone.now()
+    after = number(request.GET.get("after", ""))
+    found = trace.of(run, now, after)
+    focus = request.GET.get("span", "")
+    nodes = found.below(focus) if focus else found.rows
+    focused = nodes[0] if nodes is not found.rows else None
+    failed = request.GET.get("only") == "failed"
+    chart = Chart(nodes, now)
+    rows = chart.rows
+    return {
+        "rows": [row for row in rows if row.tone in ("bad", "warn")] if failed else rows,
+        "only": "failed" if failed else "",
+        "failures": sum(row.tone in ("bad", "warn") for row in rows),
+        "focused": focused,
+        "ticks": chart.ticks,
+        "trace": found,
+        "after": after,
+        "live_query": carried(focus, failed, after),
+        "is_still": len(nodes) > LIVE,
+        "shown": len(nodes),
+    }
+
+
+def carried(focus: str, failed: bool, after: int) -> str:
+    """The query of this very view, for its live refresh."""
+    asked = {"span": focus, "only": "failed" if failed else "", "after": after or ""}
+    return urlencode({name: value for name, value in asked.items() if value})
+
+
+def number(text: str) -> int:
+    """A row's number from an address."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+class Chart:
+    """Rows over one stretch of time."""
+
+    def __init__(self, nodes: list[Node], now: datetime) -> None:
+        self.now, self.origin = now, min(node.started_at for node in nodes)
+        end = max(node.ended_at or now for node in nodes)
+        self.length = max(end - self.origin, timedelta(microseconds=1))
+        self.above = nodes[0].depth
+        self.rows = [self.row(node) for node in nodes]
+
+    def row(self, node: Node) -> Row:
+        word, tone, glyph = STATES[node.status]
+        tone = "idle" if node.kind == "queue" else tone
+        kind, own_glyph = KINDS.get(node.kind, KINDS["user"])
+        facts = read(node.attributes)
+        offset = node.started_at - self.origin
+        took = max((node.ended_at or self.now) - node.started_at, timedelta())
+        return Row(
+            node=node,
+            opening=self.opening(node, tone),
+            sign=signed(own_glyph if node.status == trace.OK else glyph, kind, facts),
+            href=address(node),
+            word=word,
+            tone=tone,
+            lane=self.lane(node),
+            after=f"+{presenters.duration_text(offset)}" if offset > timedelta() else "",
+            took=ticking(node.started_at if node.is_open else None, took),
+            attributes=[(name, shown(value)) for name, value in facts.items()][:ATTRIBUTES],
+            run_id=node.target if node.target.startswith("run_") else "",
+        )
+
+    def opening(self, node: Node, tone: str) -> SafeString:
+        """Ids, kinds and tones are our own words."""
+        depth = min(node.depth - self.above, DEEPEST)
+        goes_on = " goes-on" if node.is_open else ""
+        return SafeString(f'<tr id="S{node.id}" class="t-{tone} d{depth} k-{node.kind}{goes_on}">')
+
+    def lane(self, node: Node) -> SafeString:
+        """The bar, for eyes alone: the numbers stand beside it."""
+        x, width = self.bar(node)
+        return SafeString(
+            '<svg viewBox="0 0 1000 16" preserveAspectRatio="none" aria-hidden="true">'
+            f'<rect x="{x}" y="3" width="{width}" height="10"/></svg>'
+        )
+
+    def bar(self, node: Node) -> tuple[int, int]:
+        """Where it begins, and how wide it is."""
+        x = int((node.started_at - self.origin) / self.length * WIDTH)
+        end = int(((node.ended_at or self.now) - self.origin) / self.length * WIDTH)
+        width = max(end - x, LEAST)
+        return min(max(x, 0), WIDTH - LEAST), min(width, WIDTH)
+
+    @property
+    def ticks(self) -> list[str]:
+        return [presenters.duration_text(self.length * part / 4) for part in range(5)]
+
+
+def signed(glyph: str, kind: str, facts: dict[str, Any]) -> SafeString:
+    """The kind as a glyph and as a word for ears, and the author's own icon."""
+    own = facts.pop(ICON, "")
+    sign = f'<span aria-hidden="true">{escape(own)} </span>' if own else ""
+    return SafeString(f'{icon(glyph)}<span class="hidden-text">{kind}: </span>{sign}')
+
+
+def address(node: Node) -> str:
+    """Where its name leads: to the run or token it is about, else to itself alone."""
+    if node.target.startswith("run_"):
+        return reverse("dashboard:run", args=[node.target]) + "?tab=trace"
+    if node.target:
+        return reverse("dashboard:waitpoint", args=[node.target])
+    return f"?tab=trace&span={node.id}"
+
+
+def read(attributes: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(attributes) if attributes else {}
+    return found
+
+
+def shown(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= VALUE else f"{text[:VALUE]}…"

@@ -1,0 +1,158 @@
+"""Spans for a collector, as OpenTelemetry's own environment variables ask for them.
+
+The bookkeeper exports, which runs nobody else's code: it hands every span to a thread with a bounded
+queue, so that a collector that is slow or away costs spans and nothing else.
+"""
+
+import json
+import logging
+import os
+from collections import deque
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from engine.sdk.tracer import CANCELED, ERROR, OK, Record, said
+from runs import tracing
+from runs.models import Attempt, Event, EventKind, Run, Span
+from runs.states import AttemptStatus
+
+log = logging.getLogger("trackside")
+
+SENDER = "opentelemetry.exporter.otlp.proto.http"
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+#: Spans that wait for the next flush; of more the oldest go.
+MOST = 10_000
+ENDINGS = {
+    AttemptStatus.COMPLETED: OK,
+    AttemptStatus.CANCELED: CANCELED,
+    AttemptStatus.RELEASED: CANCELED,
+}
+
+
+def is_wanted() -> bool:
+    """Whether the environment asks for an export of traces."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    names = os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    asked = {name.strip() for name in names.split(",")} if names else {"otlp"}
+    return "otlp" in asked and bool(names or any(os.environ.get(name) for name in ENDPOINTS))
+
+
+def why_not() -> str:
+    """Why spans cannot be exported though somebody asked for it; empty when they can."""
+    try:
+        there = find_spec(SENDER) is not None and find_spec("opentelemetry.sdk") is not None
+    except ModuleNotFoundError:
+        there = False
+    if not there:
+        return "OpenTelemetry is not installed: pip install “trackside[otel]”."
+    protocol = next((os.environ[name] for name in PROTOCOLS if os.environ.get(name)), "")
+    if protocol not in ("", "http/protobuf"):
+        return f"The protocol is {protocol}; Trackside speaks http/protobuf."
+    return ""
+
+
+@cache
+def is_possible() -> bool:
+    """Whether spans are exported."""
+    return is_wanted() and not why_not()
+
+
+def open_exporter() -> "Exporter | None":
+    """What exports, where the environment asks for it."""
+    if not is_wanted():
+        return None
+    problem = why_not()
+    if problem:
+        log.warning("Traces are not exported. %s", problem)
+        return None
+    try:
+        return Exporter(import_module("engine.cluster.otlp").Otlp())
+    except Exception as error:  # a variable that cannot be right; runs go on without an export
+        log.error("Traces are not exported. OpenTelemetry says: %s", error)
+        return None
+
+
+class Exporter:
+    """Completes what the workers told and hands it on."""
+
+    def __init__(self, otlp: Any) -> None:
+        self.otlp = otlp
+        self.waiting: deque[tuple[str, Record]] = deque(maxlen=MOST)
+        self.dead: list[str] = []
+
+    def take(self, run_id: str, record: Record) -> None:
+        if record.flags & tracing.SAMPLED and record.kind != "dropped":
+            self.waiting.append((run_id, record))
+
+    def died(self, run_id: str) -> None:
+        self.dead.append(run_id)
+
+    def flush(self) -> None:
+        while self.dead:
+            lost = lost_attempt(self.dead[0])
+            if lost is not None:
+                self.take(self.dead[0], lost)
+            self.dead.pop(0)
+        while self.waiting:
+            run_id, record = self.waiting[0]
+            whole = since_beginning(run_id, record) if record.is_older else record
+            self.waiting.popleft()
+            try:
+                self.otlp.export(run_id, whole)
+            except Exception:
+                log.exception("A span of run %s could not be exported.", run_id)
+
+    def close(self) -> None:
+        self.otlp.close()
+
+
+def since_beginning(run_id: str, record: Record) -> Record:
+    """The record of a span that goes on over waits, with the moment its first segment began it."""
+    if record.kind == "attempt":
+        events = Event.objects.filter(run_id=run_id, attempt=record.attempt, kind=EventKind.STARTED)
+        began = events.order_by("id").values_list("at", flat=True).first()
+    else:
+        rows = Span.objects.filter(run_id=run_id, span_id=record.span_id).order_by("id")
+        began = rows.values_list("started_at", flat=True).first()
+    return record if began is None else record._replace(started=nanoseconds(began))
+
+
+def lost_attempt(run_id: str) -> Record | None:
+    """The attempt whose process died before it could tell."""
+    attempt = Attempt.objects.filter(run_id=run_id).order_by("-number").first()
+    run = Run.objects.filter(pk=run_id).only("task_id", "traceparent", "tracestate").first()
+    if attempt is None or run is None or attempt.finished_at is None:
+        return None
+    caller = tracing.context_of(run_id, run.traceparent, run.tracestate)
+    status = ENDINGS.get(AttemptStatus(attempt.status), ERROR)
+    return Record(
+        attempt=attempt.number,
+        span_id=tracing.attempt_span_id(run_id, attempt.number),
+        parent_id=caller.span_id,
+        kind="attempt",
+        name=run.task_id,
+        status=status,
+        started=nanoseconds(attempt.started_at),
+        ended=nanoseconds(attempt.finished_at),
+        error=said_of(attempt.error) if status == ERROR else "",
+        attributes=json.dumps({"trackside.run.id": run_id, "trackside.task.id": run.task_id}),
+        is_stored=False,
+        is_older=True,
+        trace_id=caller.trace_id,
+        flags=caller.flags,
+        state=caller.state,
+    )
+
+
+def said_of(error: str | None) -> str:
+    told = json.loads(error or "{}")
+    return said(f"{told.get('name')}: {told.get('message')}")
+
+
+def nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000) * 1000

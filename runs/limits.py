@@ -1,0 +1,31 @@
+"""Bounds of what callers hand in, the same where a task is defined and where a run is made."""
+
+from collections.abc import Sequence
+
+from runs.errors import InvalidOption
+
+MAX_TAGS = 10
+#: Seconds, either way.
+MOST_PRIORITY = 2_147_483.0
+
+
+def text(name: str, value: str | None, longest: int | None = None) -> None:
+    """Text both databases can store: no NUL, no half of a surrogate pair, bounded."""
+    if value is None:
+        return
+    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidOption(name, f"{name} contains a character that cannot be stored.")
+    if longest is not None and len(value) > longest:
+        raise InvalidOption(name, f"{name} has at most {longest:,} characters.")
+
+
+def tags(wanted: Sequence[str] | None, whose: str = "A run") -> None:
+    """Raise InvalidOption for too many tags, or one that is no tag."""
+    if wanted is None:
+        return
+    if (count := len(set(wanted))) > MAX_TAGS:
+        raise InvalidOption("tags", f"{whose} has at most {MAX_TAGS} tags; got {count}.")
+    for tag in wanted:
+        text("tags", tag)
+        if not 1 <= len(tag) <= 128:
+            raise InvalidOption("tags", "A tag has 1 to 128 characters.")

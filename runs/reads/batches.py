@@ -1,0 +1,109 @@
+"""Batches and where their runs stand."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max
+
+from runs.errors import NotFound
+from runs.models import Batch, Run
+from runs.states import FINAL, RunStatus
+
+#: Words of the reference: open runs, and all of them ended, however.
+PROCESSING, COMPLETED = "PROCESSING", "COMPLETED"
+#: Found runs looked up in one statement.
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many runs of a batch stand where. Runs that retention removed are in none."""
+
+    counts: dict[str, int]
+    changed_at: datetime | None
+
+    @property
+    def ended(self) -> int:
+        return sum(count for status, count in self.counts.items() if status in FINAL)
+
+    @property
+    def succeeded(self) -> int:
+        return self.counts.get(RunStatus.COMPLETED, 0)
+
+    @property
+    def failed(self) -> int:
+        return self.ended - self.succeeded
+
+    @property
+    def open(self) -> int:
+        return sum(self.counts.values()) - self.ended
+
+    @property
+    def status(self) -> str:
+        return PROCESSING if self.open else COMPLETED
+
+
+def find(batch_id: str) -> Batch:
+    """Raises NotFound."""
+    batch = Batch.objects.filter(pk=batch_id.replace("\x00", "")).first()
+    if batch is None:
+        raise NotFound(f"There is no batch {batch_id[:60]}.")
+    return batch
+
+
+def progress(batches: Sequence[Batch]) -> dict[str, Progress]:
+    """Where the runs of each batch stand, in two reads for all of them."""
+    counts: dict[str, Counter[str]] = {batch.pk: Counter() for batch in batches}
+    changed: dict[str, datetime] = {}
+    rows = Run.objects.filter(batch_id__in=counts).values("batch_id", "status")
+    for row in rows.annotate(count=Count("id"), changed=Max("updated_at")).order_by():
+        batch_id = str(row["batch_id"])
+        counts[batch_id][row["status"]] += row["count"]
+        changed[batch_id] = max(changed.get(batch_id, row["changed"]), row["changed"])
+    found = _statuses([run_id for batch in batches for _, run_id in batch.found_runs])
+    for batch in batches:
+        # a key twice in one batch finds a run of the batch itself
+        others = {run_id for _, run_id in batch.found_runs}
+        counts[batch.pk].update(
+            found[run_id][0]
+            for run_id in others
+            if run_id in found and found[run_id][1] != batch.pk
+        )
+    return {one.pk: Progress(dict(counts[one.pk]), changed.get(one.pk)) for one in batches}
+
+
+def run_ids(batch: Batch, most: int | None = None) -> list[str]:
+    """The runs in the order they were asked for, those that are still there; the first `most`."""
+    own = Run.objects.filter(batch_id=batch.pk).order_by("id").values_list("id", flat=True)
+    ids = list(own[:most])
+    for index, run_id in batch.found_runs:
+        ids.insert(index, run_id)
+    return ids[:most]
+
+
+def described(batch: Batch) -> dict[str, Any]:
+    """A batch as plain values."""
+    standing = progress([batch])[batch.pk]
+    return {
+        "id": batch.pk,
+        "status": standing.status,
+        "run_count": batch.run_count,
+        "runs": run_ids(batch),
+        "successful_run_count": standing.succeeded,
+        "failed_run_count": standing.failed,
+        "idempotency_key": batch.idempotency_key,
+        "created_at": batch.created_at,
+        "updated_at": max(standing.changed_at or batch.created_at, batch.created_at),
+    }
+
+
+def _statuses(ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """Status and batch of runs."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for start in range(0, len(ids), CHUNK):
+        runs = Run.objects.filter(pk__in=ids[start : start + CHUNK])
+        found |= {one[0]: (one[1], one[2]) for one in runs.values_list("id", "status", "batch_id")}
+    return found

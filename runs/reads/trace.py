@@ -1,0 +1,344 @@
+"""The trace of a run: attempts, steps, waits, child runs and spans, as one tree.
+
+Spans have rows of their own. All the rest is made of the rows that tell it anyway.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from runs import tracing
+from runs.models import Attempt, Journal, Run, Span, Waitpoint
+from runs.reads import attempts
+from runs.states import AttemptStatus, EntryKind, EntryStatus, RunStatus, TokenStatus
+
+#: Spans read at once, and entries of the journal, and child runs it does not name.
+SPANS = 1000
+ENTRIES = 500
+CHILDREN = 200
+#: The end of a span may be on its way for so long after its attempt ended.
+LATE = timedelta(seconds=3)
+OPEN, OK, ERROR, CANCELED, CUT, WAITING = "open", "ok", "error", "canceled", "cut", "waiting"
+ATTEMPTS = {
+    AttemptStatus.EXECUTING: OPEN,
+    AttemptStatus.WAITING: WAITING,
+    AttemptStatus.COMPLETED: OK,
+    AttemptStatus.CANCELED: CANCELED,
+    AttemptStatus.RELEASED: CANCELED,
+}
+ENDED = {RunStatus.COMPLETED: OK, RunStatus.CANCELED: CANCELED}
+
+
+@dataclass(slots=True)
+class Node:
+    """A piece of a trace. `status` is one of the words above; `cut`: nobody told its end."""
+
+    id: str
+    parent_id: str
+    kind: str
+    name: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    attempt: int = 0
+    error: str = ""
+    #: JSON text.
+    attributes: str = ""
+    #: The run or token it is about.
+    target: str = ""
+    depth: int = 0
+    children: list["Node"] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything about it as plain values."""
+        return {
+            "id": self.id,
+            "parent_id": self.parent_id or None,
+            "kind": self.kind,
+            "name": self.name,
+            "status": self.status,
+            "attempt": self.attempt or None,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": None if self.ended_at is None else self.ended_at.isoformat(),
+            "error": self.error or None,
+            "attributes": json.loads(self.attributes) if self.attributes else {},
+            "target": self.target or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """`rows` are in the order of a tree, each before its children."""
+
+    trace_id: str
+    rows: list[Node]
+    #: Of the last span's row that was read.
+    last: int
+    #: There are more spans after it.
+    has_more: bool
+    #: Entries or child runs were left out.
+    is_partial: bool
+
+    @property
+    def root(self) -> Node:
+        return self.rows[0]
+
+    def below(self, span_id: str) -> list[Node]:
+        """One of them and all that is below it; everything when there is no such span."""
+        for index, node in enumerate(self.rows):
+            if node.id == span_id:
+                rest = self.rows[index + 1 :]
+                end = next((n for n, row in enumerate(rest) if row.depth <= node.depth), len(rest))
+                return [node, *rest[:end]]
+        return self.rows
+
+
+def of(run: Run, now: datetime, after: int = 0) -> Trace:
+    """The run's trace with the next SPANS spans that were written after the row `after`."""
+    found = attempts.of(run)
+    rows, has_more = spans_of(run.pk, after)
+    nodes = [from_attempt(one) for one in found]
+    entries: list[Node] = []
+    children: list[Node] = []
+    if not after:
+        entries = list(entries_of(run))
+        children = list(children_of(run, {node.target for node in entries}, nodes))
+    merged = list(from_spans(rows))
+    ended = {attempt.number: attempt for attempt in found if attempt.finished_at is not None}
+    for node in (*entries, *merged):
+        cut_off(node, ended, now)
+    root = from_run(run)
+    return Trace(
+        trace_id=tracing.context_of(run.pk, run.traceparent, run.tracestate).trace_id,
+        rows=list(tree(root, nodes, [*queued(run), *entries, *children, *merged])),
+        last=rows[-1].pk if rows else after,
+        has_more=has_more,
+        is_partial=len(entries) >= ENTRIES or len(children) >= CHILDREN,
+    )
+
+
+def last_span(run_id: str) -> int | None:
+    """The newest row; it changes when there is something new to see."""
+    newest = Span.objects.filter(run_id=run_id).order_by("-id")
+    return newest.values_list("id", flat=True).first()
+
+
+# -- what it is made of -------------------------------------------------------------------------------
+
+
+def from_run(run: Run) -> Node:
+    status = ENDED.get(RunStatus(run.status), ERROR) if run.is_final else OPEN
+    node = Node(run.pk, "", "run", run.task_id, status, run.created_at, run.finished_at)
+    if run.status == RunStatus.WAITING:
+        node.status = WAITING
+    return node
+
+
+def queued(run: Run) -> Iterator[Node]:
+    """The time before the first start."""
+    until = run.started_at or run.finished_at
+    begun = run.queued_at or run.created_at
+    if until is None or until - begun >= timedelta(milliseconds=1):
+        name = "In the queue" if run.queued_at else "Before its queue"
+        status = OPEN if until is None else OK
+        yield Node("queue", run.pk, "queue", name, status, min(begun, until or begun), until)
+
+
+def from_attempt(one: Attempt) -> Node:
+    return Node(
+        id=tracing.attempt_span_id(one.run_id, one.number),
+        parent_id=one.run_id,
+        kind="attempt",
+        name=f"Attempt {one.number}",
+        status=ATTEMPTS.get(AttemptStatus(one.status), ERROR),
+        started_at=one.started_at,
+        ended_at=one.finished_at,
+        attempt=one.number,
+        error=message(one.error),
+    )
+
+
+def spans_of(run_id: str, after: int) -> tuple[list[Span], bool]:
+    """Rows after the row `after`, and whether there are more."""
+    rows = Span.objects.filter(run_id=run_id)
+    if after:
+        known = rows.filter(id__lte=after, ended_at=None).values("span_id")
+        rows = rows.filter(id__gt=after).exclude(span_id__in=known)
+    found = list(rows.order_by("id")[: SPANS + 1])
+    if len(found) <= SPANS:
+        return found, False
+    found = found[:SPANS]
+    open_ids = {row.span_id for row in found if row.ended_at is None}
+    ends = Span.objects.filter(run_id=run_id, id__gt=found[-1].pk, span_id__in=open_ids)
+    last = found[-1]
+    # their ends, before the last row: it says where the next page goes on
+    return [*found[:-1], *ends.exclude(ended_at=None), last], True
+
+
+def from_spans(rows: Iterable[Span]) -> Iterator[Node]:
+    """One node for each span: when it started says its first row, all else its last."""
+    merged: dict[str, Span] = {}
+    began: dict[str, datetime] = {}
+    for row in sorted(rows, key=lambda row: row.pk):
+        began[row.span_id] = min(began.get(row.span_id, row.started_at), row.started_at)
+        merged[row.span_id] = row
+    for span_id, row in merged.items():
+        yield Node(
+            id=span_id,
+            parent_id=row.parent_id,
+            kind=row.kind,
+            name=row.name,
+            status=row.status,
+            started_at=began[span_id],
+            ended_at=row.ended_at,
+            attempt=row.attempt,
+            error=row.error,
+            attributes=row.attributes,
+        )
+
+
+def entries_of(run: Run) -> Iterator[Node]:
+    """What the journal has: steps, waits, awaited runs, tokens."""
+    found = Journal.objects.filter(run_id=run.pk).exclude(kind=EntryKind.WARNING)
+    entries = list(
+        found.order_by("attempt", "position", "ordinal").defer("args", "result")[:ENTRIES]
+    )
+    targets = {entry.target for entry in entries if entry.target}
+    runs = Run.objects.light().defer("error").in_bulk(list(targets))
+    tokens = Waitpoint.objects.in_bulk(list(targets))
+    firsts = [entry for entry in entries if entry.kind == EntryKind.FIRST]
+    for entry in entries:
+        if entry.kind == EntryKind.FIRST:
+            continue
+        node = from_entry(run, entry)
+        if entry.target in runs:
+            about_run(node, runs[entry.target])
+        elif entry.target in tokens:
+            about_token(node, tokens[entry.target])
+        elif entry.kind == EntryKind.WAIT:
+            about_time(node, entry, run)
+        if node.ended_at is None:
+            chosen = [one for one in firsts if is_choice(one, entry)]
+            node.ended_at = chosen[0].finished_at if chosen else None
+            node.status = OK if chosen else node.status
+        yield node
+
+
+def from_entry(run: Run, entry: Journal) -> Node:
+    place = entry.attempt, entry.kind, entry.name, entry.ordinal
+    names = {EntryKind.WAIT: "Wait", EntryKind.FOR: "Wait for", EntryKind.TOKEN: "Wait token made"}
+    return Node(
+        id=tracing.entry_span_id(run.pk, *place),
+        parent_id=entry.span or tracing.attempt_span_id(run.pk, entry.attempt),
+        kind="wait" if entry.kind == EntryKind.FOR else entry.kind,
+        name=str(names.get(EntryKind(entry.kind), entry.name)),
+        status=ERROR if entry.status == EntryStatus.FAILED else OK,
+        started_at=entry.started_at,
+        ended_at=entry.finished_at,
+        attempt=entry.attempt,
+        error=message(entry.error),
+        target=entry.target or "",
+    )
+
+
+def is_choice(first: Journal, entry: Journal) -> bool:
+    """Whether a wait for the first of several may be what ended the wait for this one."""
+    return first.attempt == entry.attempt and first.position > entry.position
+
+
+def about_run(node: Node, other: Run) -> None:
+    node.ended_at = other.finished_at
+    node.status = ENDED.get(RunStatus(other.status), ERROR) if other.is_final else OPEN
+    if node.kind == EntryKind.CHILD:
+        node.name = other.task_id
+
+
+def about_token(node: Node, token: Waitpoint) -> None:
+    node.ended_at = token.completed_at
+    if token.status == TokenStatus.WAITING:
+        node.status = WAITING
+    elif token.status == TokenStatus.TIMED_OUT:
+        node.status = ERROR
+        node.error = "Nobody completed it in time."
+
+
+def about_time(node: Node, entry: Journal, run: Run) -> None:
+    """A wait for a time is over at that time, or with its run."""
+    over = entry.due_at if run.finished_at is None else min_of(entry.due_at, run.finished_at)
+    waits = run.status == RunStatus.WAITING and run.waited_attempt == entry.attempt
+    if over is not None and not (waits and entry.due_at and entry.due_at > run.updated_at):
+        node.ended_at = over
+    else:
+        node.status = WAITING
+
+
+def min_of(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None else min(one, other)
+
+
+def children_of(run: Run, known: set[str], nodes: list[Node]) -> Iterator[Node]:
+    """Child runs that nobody waits for."""
+    found = Run.objects.light().defer("error").filter(parent_id=run.pk).exclude(pk__in=known)
+    for child in found.order_by("id")[:CHILDREN]:
+        caller = tracing.parsed(child.traceparent)
+        begun = [node for node in nodes if node.started_at <= child.created_at]
+        node = from_run(child)
+        node.kind, node.target, node.id = "child", child.pk, child.pk
+        node.parent_id = caller.span_id if caller else ""
+        node.attempt = begun[-1].attempt if begun else 0
+        yield node
+
+
+def message(error: str | None) -> str:
+    """A stored error in one line."""
+    if not error:
+        return ""
+    facts = json.loads(error)
+    return f"{facts.get('name')}: {facts.get('message')}"[:1000]
+
+
+def cut_off(node: Node, ended: dict[int, Attempt], now: datetime) -> None:
+    """What is open in an attempt that is over has ended with it; how, nobody told."""
+    over = ended.get(node.attempt)
+    if not node.is_open or over is None or over.finished_at is None or node.kind == EntryKind.CHILD:
+        return
+    if now - over.finished_at >= LATE:
+        node.status = CANCELED if over.status == AttemptStatus.CANCELED else CUT
+        node.ended_at = max(over.finished_at, node.started_at)
+
+
+# -- as a tree ----------------------------------------------------------------------------------------
+
+
+def tree(root: Node, nodes: list[Node], others: list[Node]) -> Iterator[Node]:
+    """Everything below the root, in the order it began."""
+    known = {node.id: node for node in (root, *nodes, *others)}
+    by_number = {node.attempt: node for node in nodes}
+    for node in (*nodes, *others):
+        above = known.get(node.parent_id)
+        if above is None or above is node:
+            above = by_number.get(node.attempt, root)
+        above.children.append(node)
+    return walked(root)
+
+
+def walked(root: Node) -> Iterator[Node]:
+    """Depth first, without recursion: spans nest as deep as code does."""
+    seen: set[int] = set()
+    waiting = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        node.depth = depth
+        yield node
+        in_order = sorted(node.children, key=lambda one: (one.started_at, one.kind != "queue"))
+        waiting += [(child, depth + 1) for child in reversed(in_order)]

@@ -1,0 +1,176 @@
+"""The Trace tab of a run, and what is downloaded of it."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from runs import tracing
+from runs.models import LogLine, Span
+from tests.support import rows
+
+pytestmark = pytest.mark.django_db
+
+
+def add(run, name, parent="", took=0.01, **facts):
+    """A span of the run's first attempt; its id."""
+    now = timezone.now()
+    made = Span.objects.create(
+        **{
+            "run_id": run.pk,
+            "attempt": 1,
+            "span_id": tracing.span_id(name),
+            "parent_id": parent or tracing.attempt_span_id(run.pk, 1),
+            "kind": "user",
+            "name": name,
+            "status": "ok",
+            "started_at": now,
+            "ended_at": None if took is None else now + timedelta(seconds=took),
+            "at": now,
+        }
+        | facts
+    )
+    return made.span_id
+
+
+def page(client, run, query=""):
+    answer = client.get(f"/runs/{run.pk}?tab=trace{query}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def names(text):
+    """(depth, name) of every row."""
+    found = re.findall(r'<tr id="S[^"]*" class="t-\w+ d(\d+) .*?<a [^>]*>(.*?)</a>', text, re.S)
+    return [(int(depth), name) for depth, name in found if name != "In the queue"]
+
+
+def test_shows_spans_nested_with_bars_and_words(viewer, few_reads):
+    run = rows.completed_run()
+    outer = add(run, "outer", attributes='{"rows": 3, "trackside.icon": "Ø"}')
+    add(run, "inner", outer, status="error", error="ValueError: <b>no</b>")
+    with few_reads(16):
+        text = page(viewer, run)
+    assert names(text) == [(0, "hello"), (1, "Attempt 1"), (2, "outer"), (3, "inner")]
+    assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in text
+    assert "<dt>rows</dt><dd>3</dd>" in text
+    assert "Ø" in text
+    assert "trackside.icon" not in text
+    assert text.count("<rect") >= 4
+    assert tracing.trace_id_of(run.pk) in text
+
+
+def test_a_run_that_never_started_says_how_long_it_stands(viewer):
+    text = page(viewer, rows.queued_run())
+    assert "In the queue" in text
+    assert "data-since" in text
+
+
+def test_says_what_is_open_and_what_was_cut_off(viewer):
+    run, _ = rows.executing_run()
+    add(run, "still at it", took=None, status="open")
+    assert text_of_state(page(viewer, run), "still at it") == "Running"
+    done = rows.failed_run("dies")
+    add(done, "the fatal call", took=None, status="open")
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        assert text_of_state(page(viewer, done), "the fatal call") == "Cut off"
+
+
+def text_of_state(text, name):
+    return re.search(rf"{name}</a>\s*<b>(.*?)</b>", text)[1]
+
+
+def test_an_address_shows_one_span_and_its_log_lines(viewer):
+    run = rows.completed_run()
+    outer = add(run, "outer")
+    add(run, "inner", outer)
+    add(run, "beside")
+    assert names(page(viewer, run, f"&span={outer}")) == [(0, "outer"), (1, "inner")]
+    assert len(names(page(viewer, run, "&span=unknown"))) == 5
+    facts = {"run_id": run.pk, "attempt": 1, "level": 20, "logger": "root", "at": timezone.now()}
+    LogLine.objects.create(message="in the span", span_id=outer, **facts)
+    LogLine.objects.create(message="elsewhere", **facts)
+    text = viewer.get(f"/runs/{run.pk}?tab=logs&span={outer}").content.decode()
+    assert "in the span" in text
+    assert "elsewhere" not in text
+
+
+def test_failures_can_be_seen_alone(viewer):
+    run = rows.completed_run()
+    add(run, "good")
+    add(run, "bad", status="error")
+    assert names(page(viewer, run, "&only=failed")) == [(2, "bad")]
+    assert "(1)" in page(viewer, run)
+
+
+def flood(run, count):
+    now = timezone.now()
+    Span.objects.bulk_create(
+        Span(
+            run_id=run.pk, attempt=1, span_id=f"{n:016x}", kind="user", name=f"n{n}", status="ok",
+            parent_id=tracing.attempt_span_id(run.pk, 1), started_at=now, ended_at=now, at=now,
+        )
+        for n in range(count)
+    )  # fmt: skip
+
+
+def test_a_flood_is_paged_with_a_statement(viewer, few_reads):
+    run, _ = rows.executing_run()
+    flood(run, 1500)
+    with few_reads(16):
+        text = page(viewer, run)
+    assert len(names(text)) == 1002
+    assert "Only the first 1,000 spans are shown." in text
+    assert "too many to refresh by themselves" in text
+    (after,) = re.findall(r"tab=trace&amp;after=(\d+)", text)
+    rest = page(viewer, run, f"&after={after}")
+    assert len(names(rest)) == 502
+    assert "The first ones" in rest
+    live = viewer.get(f"/runs/{run.pk}/live?tab=trace&v=old").content.decode()
+    assert "too many to refresh" in live
+    assert "<rect" not in live
+
+
+def test_a_span_that_ends_on_a_later_page_has_ended_on_this_one(viewer):
+    run = rows.completed_run()
+    opened = add(run, "long", took=None, status="open")
+    flood(run, 1200)
+    add(run, "long", span_id=opened, took=9)
+    text = page(viewer, run)
+    assert "Running" not in text
+    assert "Cut off" not in text
+    (after,) = re.findall(r"tab=trace&amp;after=(\d+)", text)
+    assert (2, "long") not in names(page(viewer, run, f"&after={after}"))
+
+
+def test_looks_again_until_the_last_spans_are_there(viewer):
+    run = rows.completed_run()
+    live = f"/runs/{run.pk}/live?tab=trace"
+    first = viewer.get(live).content.decode()
+    token = re.search(r'data-value="(\w+)"', first)[1]
+    assert "data-live" in first
+    assert viewer.get(f"{live}&v={token}").status_code == 204
+    add(run, "late")
+    assert "late" in viewer.get(f"{live}&v={token}").content.decode()
+    with time_machine.travel(timezone.now() + timedelta(seconds=9)):
+        assert "data-live" not in viewer.get(live).content.decode()
+
+
+@pytest.mark.parametrize(
+    "query", ["&after=x", "&after=-1", "&after=" + "9" * 30, "&span=%00", "&span="]
+)
+def test_a_strange_address_shows_the_trace(viewer, query):
+    assert len(names(page(viewer, rows.completed_run(), query))) == 2
+
+
+def test_is_downloaded_as_lines_of_json(viewer):
+    run = rows.completed_run()
+    flood(run, 1100)
+    answer = viewer.get(f"/runs/{run.pk}/raw/trace")
+    found = [json.loads(line) for line in answer.content.decode().splitlines()]
+    assert answer["content-disposition"].endswith('-trace.jsonl"')
+    assert [one["name"] for one in found[:1]] == ["hello"]
+    assert len({one["id"] for one in found}) == len(found) == 1102 + (found[1]["kind"] == "queue")

@@ -1,0 +1,304 @@
+# mypy: disable-error-code="arg-type, call-overload, type-var, unused-ignore, list-item, misc, attr-defined, name-defined"
+"""Wrong input is refused where it is written: by option, with the value, and with what is allowed."""
+
+import functools
+import sys
+import typing
+from datetime import datetime, timedelta
+
+import pytest
+import typing_extensions
+
+from engine import (
+    CannotWaitHere,
+    InvalidOption,
+    InvalidPayload,
+    defaults,
+    hooks,
+    queue,
+    retry,
+    schedule,
+    step,
+    task,
+    tasks,
+    wait,
+)
+from engine.registry import registry
+
+
+class Odd:
+    """No type that JSON can be made into."""
+
+
+def body(payload, ctx): ...
+
+
+NEVER = "0 0 31 2 *"
+DEFINITIONS = [
+    ({"id": 5}, "id", "1 to 256 characters; got 5"),
+    ({"id": "a\nb"}, "id", "printable"),
+    ({"description": 5}, "description", "text; got 5"),
+    ({"description": "\ud800"}, "description", "cannot be stored"),
+    ({"retry": "3"}, "retry", "or a dict; got '3'"),
+    ({"retry": {"attempts": 3}}, "retry", "knows max_attempts.*not attempts"),
+    ({"retry": {"max_attempts": 0}}, "retry.max_attempts", "1 to 250; got 0"),
+    ({"retry": {"max_attempts": "3"}}, "retry.max_attempts", "1 to 250; got '3'"),
+    ({"retry": {"factor": "2"}}, "retry.factor", "0 to 1000000; got '2'"),
+    ({"retry": {"min_timeout": -1}}, "retry.min_timeout", "seconds.*got '-1'"),
+    ({"retry": {"randomize": "no"}}, "retry.randomize", "True or False; got 'no'"),
+    ({"retry": {"only": [5]}}, "retry.only", "exception classes.*got 5"),
+    ({"retry": {"out_of_memory": "big"}}, "retry", "out_of_memory is"),
+    ({"retry": {"out_of_memory": {"machine": "big"}}}, "retry.out_of_memory", "large-2x; got 'big'"),
+    ({"queue": 5}, "queue", "its name, or a dict; got 5"),
+    ({"queue": ["a"]}, "queue", r"or a dict; got \['a'\]"),
+    ({"queue": "ä"}, "queue", "128 letters.*got 'ä'"),
+    ({"queue": {"limit": 1}}, "queue", r"knows name.*not \['limit'\]"),
+    ({"queue": {"concurrency_limit": -1}}, "concurrency_limit", "0 to 100000; got -1"),
+    ({"machine": "huge"}, "machine", "one of micro.*got 'huge'"),
+    ({"machine": {"cpu": -1, "memory": 1}}, "machine", "number from 0; got -1"),
+    ({"machine": {"cpu": 99}}, "machine", "No machine preset has 99 vCPU"),
+    ({"machine": {"ram": 2}}, "machine", '"cpu".*got'),
+    ({"max_duration": -1}, "max_duration", "seconds.*got '-1'"),
+    ({"max_duration": True}, "max_duration", "seconds.*got 'True'"),
+    ({"max_duration": float("nan")}, "max_duration", "seconds.*got 'nan'"),
+    ({"ttl": "soon"}, "ttl", "“1h30m”.*got 'soon'"),
+    ({"priority": "high"}, "priority", "a number; got 'high'"),
+    ({"priority": float("inf")}, "priority", "-2147483 to 2147483; got inf"),
+    ({"tags": 5}, "tags", "list of texts; got 5"),
+    ({"tags": ""}, "tags", "1 to 128 characters"),
+    ({"tags": "x" * 129}, "tags", "1 to 128 characters"),
+    ({"tags": [f"t{n}" for n in range(11)]}, "tags", "at most 10 tags; got 11"),
+    ({"tags": "\x00"}, "tags", "cannot be stored"),
+    ({"concurrency_key": "customer"}, "concurrency_key", r"as \$\.customer\.id.*got 'customer'"),
+    ({"schema": {"type": "objekt"}}, "schema", "no JSON Schema.*'objekt'"),
+    ({"schema": {"a": {1}}}, "schema", "no JSON Schema"),
+    ({"schema": {"$ref": "#/nowhere"}}, "schema", "no JSON Schema.*nowhere"),
+    ({"schema": {"$ref": "https://example.com/x"}}, "schema", "no JSON Schema.*example"),
+    ({"schema": {"pattern": "("}}, "schema", "'\\(' is not a 'regex'"),
+    ({"schema": {"patternProperties": {"(": {}}}}, "schema", "is not a 'regex'"),
+    ({"schema": Odd}, "schema", "Odd.*cannot be validated.*pydantic model"),
+    ({"schema": 5}, "schema", "5 cannot be validated"),
+    ({"schema": "Order"}, "schema", "'Order' cannot be validated"),
+    ({"schedule": NEVER}, "cron", "its months must have it"),
+    ({"schedule": "* * * * * *"}, "cron", "Seconds are not allowed"),
+    ({"schedule": {"cron": "0 5 * * *", "timezone": "Mars"}}, "timezone", "no 'Mars'"),
+    ({"schedule": {"cron": "0 5 * * *", "environments": ["moon"]}}, "environments", "staging, prod"),
+    ({"schedule": {"cron": "0 5 * * *", "every": 5}}, "schedule", r"knows cron.*not \['every'\]"),
+    ({"schedule": 5}, "schedule", "or text; got 5"),
+    ({"overlap": "never"}, "overlap", "allow, skip.*got 'never'"),
+    ({"on_success": "mail"}, "on_success", "a function; got 'mail'"),
+    ({"on_success": lambda nope: nope}, "on_success", "asks for “nope”; it may ask for payload"),
+    ({"on_failure": lambda: (yield)}, "on_failure", "generator"),
+    ({"middleware": lambda: None}, "middleware", "must ask for “next”"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "option", "said"), DEFINITIONS)
+def test_a_wrong_option_is_refused_where_the_task_is_defined(options, option, said):
+    with pytest.raises(InvalidOption, match=f"(?s){said}") as refusal:
+        task(**{"id": "charge"} | options)(body)
+    assert refusal.value.option == option
+    message = str(refusal.value)
+    assert message.count("Task “") == (0 if option == "id" else 1)
+    assert "charge" in message or option == "id"
+    assert len(registry) == 0
+
+
+@pytest.mark.parametrize("name", ["max_duraton", "on_sucess"])
+def test_an_unknown_option_or_hook_is_named_with_those_there_are(name):
+    with pytest.raises(
+        InvalidOption, match=rf"“{name}”.*charge.*max_duration.*on_success"
+    ) as refusal:
+        task(**{"id": "charge", name: 5})
+    assert refusal.value.option == name
+
+
+def bare_decorator(function):
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def generator(payload):
+    yield payload
+
+
+async def async_generator(payload):
+    yield payload
+
+
+def unresolved(payload: "Nowhere"): ...  # noqa: F821
+
+
+def too_many(payload, customer, order): ...
+
+
+BODIES = [
+    (5, "needs a function, not 5"),
+    (Odd, "needs a function"),
+    (print, "needs a function"),
+    (generator, "generator"),
+    (async_generator, "generator"),
+    (bare_decorator(body), r"\*args.*functools\.wraps"),
+    (lambda payload, /: None, "positional-only"),
+    (too_many, "payload, customer, order.*one payload"),
+    (unresolved, "does not resolve.*'Nowhere'"),
+]
+
+
+@pytest.mark.parametrize(("function", "said"), BODIES)
+def test_what_cannot_be_a_body_is_refused(function, said):
+    with pytest.raises(InvalidOption, match=f"Task “charge”: .*{said}") as refusal:
+        task(id="charge")(function)
+    assert refusal.value.option == "body"
+    assert isinstance(refusal.value, TypeError)
+
+
+def test_a_decorator_that_wraps_is_fine():
+    @task(id="charge")
+    @functools.wraps(body)
+    def wrapper(*args, **kwargs): ...
+
+    assert registry.get("charge").body.payload_name == "payload"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="there pydantic takes either")
+def test_the_older_typed_dict_says_which_one_to_take():
+    class Posting(typing.TypedDict):
+        account: str
+
+    def post(payload: Posting): ...
+
+    with pytest.raises(InvalidOption, match=r"“post”.*typing_extensions\.TypedDict"):
+        task(post)
+
+
+def test_typed_dicts_with_parts_that_may_be_missing_are_validated():
+    class Address(typing_extensions.TypedDict, total=False):
+        city: str
+
+    class Posting(typing_extensions.TypedDict):
+        account: str
+        address: typing_extensions.NotRequired[Address]
+
+    def post(payload: Posting): ...
+
+    made = task(post)
+    assert made.schema.parse('{"account": "a", "address": {}}') == {"account": "a", "address": {}}
+    for wrong, path in (('{"address": {}}', "$.account"), ('{"account": "a", "address": {"city": 1}}', "$.address.city")):  # fmt: skip
+        with pytest.raises(InvalidPayload) as refusal:
+            made.schema.parse(wrong)
+        assert refusal.value.path == path
+
+
+def test_a_function_may_be_the_schema():
+    def parsed(value):
+        if "@" not in value:
+            raise ValueError("it is no address")
+        return value.lower()
+
+    made = task(id="mail", schema=parsed)(body)
+    assert made.schema.parse('"ADA@example.com"') == "ada@example.com"
+    with pytest.raises(InvalidPayload, match="it is no address"):
+        made.schema.parse('"ada"')
+
+
+def test_references_and_patterns_of_a_schema_work():
+    schema = {
+        "$defs": {"name": {"type": "string", "pattern": "^a"}},
+        "properties": {"$ref": {"type": "string"}, "to": {"$ref": "#/$defs/name"}},
+        "default": {"$ref": "only data"},
+    }
+    made = task(id="mail", schema=schema)(body)
+    assert made.schema.parse('{"to": "ada"}') == {"to": "ada"}
+    with pytest.raises(InvalidPayload):
+        made.schema.parse('{"to": "ben"}')
+
+
+NAIVE = datetime(2030, 1, 1)  # noqa: DTZ001
+TRIGGERS = [
+    ({"delay": -1}, "delay", "seconds.*got '-1'"),
+    ({"delay": "soon"}, "delay", "“1h30m”.*got 'soon'"),
+    ({"delay": NAIVE}, "delay", "time zone"),
+    ({"ttl": -5}, "ttl", "got '-5'"),
+    ({"max_attempts": 2.5}, "max_attempts", "whole number; got 2.5"),
+    ({"max_duration": "x"}, "max_duration", "got 'x'"),
+    ({"machine": "huge"}, "machine", "got 'huge'"),
+    ({"priority": "high"}, "priority", "a number; got 'high'"),
+    ({"priority": 1e12}, "priority", "-2147483 to 2147483"),
+    ({"queue": 5}, "queue", "got '5'"),
+    ({"tags": [1]}, "tags", r"got \[1\]"),
+    ({"tags": ["", "a"]}, "tags", "1 to 128 characters"),
+    ({"metadata": [1]}, "metadata", r"a dict; got \[1\]"),
+    ({"metadata": {"a": object()}}, "metadata", r"\$\.a.*no JSON form"),
+    ({"concurrency_key": 1j}, "concurrency_key", "text; got 1j"),
+    ({"idempotency_key": 5}, "idempotency_key", "got 5"),
+    ({"idempotency_key_ttl": "x"}, "idempotency_key_ttl", "got 'x'"),
+    ({"debounce": {"key": "a"}}, "debounce", "'delay'"),
+    ({"debounce": {"key": "a", "delay": -1}}, "debounce", "got '-1'"),
+    ({"version": 5}, "version", "text; got 5"),
+    ({"dealy": 5}, "dealy", "no option “dealy”.*delay"),
+]
+
+
+@pytest.mark.parametrize(("options", "option", "said"), TRIGGERS)
+def test_a_wrong_option_of_a_trigger_is_refused_by_it(fake_runtime, options, option, said):
+    made = task(id="charge")(body)
+    for trigger in (
+        lambda: made.trigger(None, **options),
+        lambda: tasks.trigger("charge", None, **options),
+        lambda: tasks.trigger("elsewhere", None, **options),
+        lambda: made.batch_trigger([{"payload": 1}, {"payload": 2, "options": options}]),
+    ):
+        with pytest.raises(
+            InvalidOption, match=f"(?s)Task “(charge|elsewhere)”: .*{said}"
+        ) as refusal:
+            trigger()
+        assert refusal.value.option == option
+    assert "Item 1: " in str(refusal.value)
+    assert fake_runtime.launches == []
+
+
+def test_a_payload_without_json_form_is_refused_with_its_place(fake_runtime):
+    made = task(id="charge")(body)
+    with pytest.raises(InvalidPayload, match=r"\$\.rows\[1\].*no JSON form") as refusal:
+        made.trigger({"rows": [1, object()]})
+    assert refusal.value.path == "$.rows[1]"
+
+
+@pytest.mark.parametrize(
+    ("call", "option"),
+    [
+        (lambda: retry(max_attempts=0), "retry.max_attempts"),
+        (lambda: retry(min_timeout=timedelta(-1)), "retry.min_timeout"),
+        (lambda: retry.on_throw(print, max_attempts=-1), "retry.max_attempts"),
+        (lambda: queue(""), "queue"),
+        (lambda: queue("a", concurrency_limit=1.5), "concurrency_limit"),
+        (lambda: schedule(NEVER), "cron"),
+        (lambda: schedule("0 5 * * *", catch_up="some"), "catch_up"),
+        (lambda: defaults(machine="huge"), "machine"),
+        (lambda: defaults(retry=5), "retry"),
+        (lambda: hooks.on_success(5), "on_success"),
+        (lambda: hooks.add_hook("on_sucess", body), "on_sucess"),
+    ],
+)
+def test_what_stands_alone_is_refused_too(fake_runtime, call, option):
+    with pytest.raises(InvalidOption) as refusal:
+        call()
+    assert refusal.value.option == option
+
+
+def test_a_wrong_default_says_where_it_stands():
+    with pytest.raises(InvalidOption, match=r"defaults\(\.\.\.\): ttl must be"):
+        defaults(ttl=-1)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: wait(5), lambda: step("a", print), lambda: task(body).trigger_and_wait()]
+)
+def test_outside_of_a_run_nothing_waits(call):
+    with pytest.raises(
+        CannotWaitHere, match=r"outside of a task\. It works in the body of a run only"
+    ):
+        call()
