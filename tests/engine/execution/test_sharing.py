@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from engine import current, logger, retry, step, task, wait
-from engine.execution import sharing
+from engine.execution import sharing, watching
 from engine.execution.outcomes import Canceled, Failed, Interrupted, Succeeded, Suspended
 from runs.states import RunStatus
 from tests.engine.support import Company, Notebook
@@ -205,7 +205,7 @@ def test_what_django_moves_to_a_thread_comes_to_the_own_one(company):
 
 
 def test_who_holds_the_loop_is_told(company, monkeypatch):
-    monkeypatch.setattr(sharing, "HELD", 0.05)
+    monkeypatch.setattr(watching, "HELD", 0.05)
 
     @task
     async def hog():
