@@ -179,28 +179,23 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot = self.board.slots[index]
         self.pool.remove(process)
         kill_tree(process.pid or 0) if process.pid else None
-        if index == self.pool_size:
-            self.bury_guests(process.exitcode)
-        elif slot.leases:
-            self.report(slot, process.exitcode)
+        self.report(index, process.exitcode)
         self.starts.ended(index, slot, process.exitcode)
         while not self.inboxes[index].empty():
             self.inboxes[index].get()
         slot.pid = 0
         slot.vacate()
 
-    def report(self, slot: Slot, exitcode: int | None) -> None:
-        death = deaths.of(slot, exitcode)
-        if death.run_id:
-            log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
-        self.deaths.send(pickle.dumps(death), patience=1.0)
-
-    def bury_guests(self, exitcode: int | None) -> None:
-        """The process that many runs shared ended."""
-        for death in guests.deaths_of(self.board, exitcode):
-            log.warning("Run %s lost the process it shared with others.", death.run_id)
+    def report(self, index: int, exitcode: int | None) -> None:
+        slot = self.board.slots[index]
+        found = [deaths.of(slot, exitcode)] if slot.leases else []
+        if index == self.pool_size:
+            found = guests.deaths_of(self.board, exitcode)
+            guests.vacate(self.board, State.GONE)
+        for death in found:
+            if death.run_id:
+                log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
             self.deaths.send(pickle.dumps(death), patience=1.0)
-        guests.vacate(self.board, State.GONE)
 
     def respawn(self) -> None:
         for index in self.vacant():

@@ -14,15 +14,14 @@ from runs.lifecycle.store.base import (
     Bucket,
     Claim,
     Done,
-    Ending,
     Finished,
     Next,
     Rows,
     SessionLost,
     Store,
     Turn,
-    canceled,
 )
+from runs.lifecycle.store.endings import Ending, canceled
 from runs.rates import Pace
 from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
 
@@ -100,18 +99,6 @@ class SqliteStore(Store):
             while len(claims) < slots and (claim := self.claim_one(session_id, start=False, pid=0)):
                 claims.append(claim)
         return claims
-
-    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
-        self.check(session_id)
-        works: list[Assignment] = []
-        with self.transaction():
-            self.check(session_id)
-            while len(works) < slots and (claim := self.claim_one(session_id, start=True, pid=pid)):
-                works.append(self.assignment(claim.run_id))
-        return works
-
-    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
-        return [self.assignment(row[0]) for row in self.rows(sql.HELD_BY, (session_id, pid))]
 
     def check(self, session_id: str) -> None:
         if not self.rows(sql.LIVE, (session_id,)):

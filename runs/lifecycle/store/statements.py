@@ -7,7 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from runs.lifecycle.store.base import ASSIGNMENT_COLUMNS, Assignment, Ending
+from runs.lifecycle.store.base import ASSIGNMENT_COLUMNS, Assignment
+from runs.lifecycle.store.endings import Ending
 from runs.states import RunStatus
 
 LIVE = "SELECT 1 FROM runs_workersession WHERE id = %s AND state = 'ALIVE'"
