@@ -9,35 +9,36 @@ import logging
 import os
 import pickle
 import signal
-import threading
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from itertools import groupby
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from multiprocessing import Process
+from typing import NoReturn
 
 from django.db import connections
+from django_q.cluster import get_mp_context
+from django_q.conf import Conf
 
 from engine.cluster import guests, limits, records, reload, tidying, worker
 from engine.cluster import place as places
 from engine.cluster.board import Ask, Seat, State
 from engine.cluster.channels import Channel, TaskQueue
+from engine.cluster.clerk import Clerk, Ended, Journal
 from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.place import REASONS, Place
 from engine.cluster.processes import sweep_children
-from engine.execution import capture, sharing
+from engine.execution import routing, sharing
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
-from engine.execution.sharing import Guest, Held
+from engine.execution.watching import Guest, Held, watched
 from engine.registry import registry
 from engine.sdk.blocking import blocking
-from runs import conf, signals
+from runs import conf
 from runs.lifecycle import attempts, store
-from runs.models import Lane, Run
+from runs.models import Lane
 from runs.states import RunStatus
 
 log = logging.getLogger("trackside")
@@ -45,8 +46,14 @@ log = logging.getLogger("trackside")
 SECOND = 1_000_000_000
 #: django-q2's word for a worker to end.
 STOP = pickle.dumps("STOP")
-NOT_ASYNC = "Its task is no async function any more; it goes to a process of its own."
-R = TypeVar("R")
+
+
+def spawned(inbox: TaskQueue) -> Process:
+    """A new process; what `place` says is its own from now on."""
+    process: Process = get_mp_context().Process(target=serve, args=(inbox,))
+    process.daemon = Conf.DAEMONIZE_WORKERS
+    process.start()
+    return process
 
 
 def serve(inbox: TaskQueue) -> NoReturn:
@@ -55,7 +62,7 @@ def serve(inbox: TaskQueue) -> NoReturn:
     worker.set_out(here, "ts-host")
     here.lane = Lane.SHARED
     records.abandon(here)
-    capture.share()
+    routing.share()
     code = 0
     try:
         asyncio.run(Host(here, inbox).run())
@@ -68,42 +75,6 @@ def serve(inbox: TaskQueue) -> NoReturn:
     finally:
         logging.shutdown()
         os._exit(code)
-
-
-class Ended(NamedTuple):
-    """A run that is done here. The moments are CLOCK_MONOTONIC nanoseconds."""
-
-    seat: int
-    work: store.Assignment
-    ending: store.Ending | Leaving
-    began: int
-    ended: int
-
-    @property
-    def bucket(self) -> tuple[str, str]:
-        key = self.work.concurrency_key
-        return self.work.queue, "" if key is None else f"={key}"
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether its body returned and nothing else is to be written."""
-        return isinstance(self.ending, store.Ending) and self.ending.status == RunStatus.COMPLETED
-
-    @property
-    def done(self) -> store.Done:
-        output = None if isinstance(self.ending, Leaving) else self.ending.output
-        return store.Done(*self.work_lease, output, self.began, self.ended)
-
-    @property
-    def work_lease(self) -> tuple[str, str]:
-        return self.work.run_id, self.work.token
-
-
-class Taken(NamedTuple):
-    """A run that is about to begin on a seat."""
-
-    seat: int
-    work: store.Assignment
 
 
 class SeatControl:
@@ -145,144 +116,6 @@ class Stepping(Held):
         super().leave(guest)
 
 
-class Taking:
-    """A write that takes runs; asked again for want of an answer, it looks for what it took."""
-
-    def __init__(self, clerk: "Clerk") -> None:
-        self.clerk, self.asked = clerk, False
-
-    def taken_before(self, opened: store.Store) -> list[store.Assignment]:
-        if not self.asked:
-            self.asked = True
-            return []
-        held = opened.held_by(self.clerk.here.board.session_id, os.getpid())
-        return [work for work in held if not self.clerk.is_seated(work.run_id)]
-
-
-class Claiming(Taking):
-    """Runs for free seats."""
-
-    def __init__(self, clerk: "Clerk", most: int) -> None:
-        super().__init__(clerk)
-        self.most = most
-
-    def __call__(self, opened: store.Store) -> list[store.Assignment]:
-        before = self.taken_before(opened)
-        if before:
-            return before[: self.most]
-        return opened.claim_started(self.clerk.here.board.session_id, self.most, os.getpid())
-
-
-class Turning(Taking):
-    """The ends of runs of one bucket, and a run in the place of one of them."""
-
-    def __init__(self, clerk: "Clerk", done: Sequence[store.Done], take: store.Next) -> None:
-        super().__init__(clerk)
-        self.done, self.take = done, take
-
-    def __call__(self, opened: store.Store) -> store.Turn:
-        again, before = self.asked, self.taken_before(opened)
-        turn = opened.turn(self.done, store.Next.NONE if again else self.take, 1, os.getpid())
-        return store.Turn(before[: len(self.done)], turn.lost) if again else turn
-
-
-class Clerk:
-    """Writes about runs from a thread of its own, as many together as there are."""
-
-    def __init__(self, here: Place) -> None:
-        self.here, self.seats = here, here.board.seats
-        self.thread = ThreadPoolExecutor(1, "trackside-clerk")
-
-    async def does(self, job: Callable[[], R]) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self.thread, job)
-
-    def insist(self, call: Callable[[store.Store], R]) -> R:
-        return records.insisting(self.here, call)
-
-    def take(self, free: Sequence[int]) -> list[Taken]:
-        """Claim and start runs for these seats."""
-        if not self.insist(lambda opened: opened.has_shared()):
-            return []
-        try:
-            works = self.insist(Claiming(self, len(free)))
-        except store.SessionLost:
-            self.here.board.head.fenced = self.here.board.head.fenced or 1
-            return []
-        return [self.seated(number, work) for number, work in zip(free, works, strict=False)]
-
-    def seated(self, number: int, work: store.Assignment) -> Taken:
-        """Put a run on the board."""
-        seat = self.seats[number]
-        seat.ask = seat.killed = 0
-        seat.assign(work.run_id, work.token, work.attempt, State.ASSIGNED, begun=True)
-        return Taken(number, work)
-
-    def is_seated(self, run_id: str) -> bool:
-        wanted = run_id.encode()
-        return any(seat.run == wanted for seat in self.seats)
-
-    def record(self, ended: Sequence[Ended], take: store.Next) -> list[Taken]:
-        """Write how these ended, and take what comes next for their seats.
-
-        One of each queue in the same commit; and those that need not wait after all go on.
-        """
-        plain = sorted((one for one in ended if one.is_plain), key=lambda one: one.bucket)
-        taken: list[Taken] = []
-        for _, group in groupby(plain, key=lambda one: one.bucket):
-            taken += self.complete(list(group), take)
-        others = [one for one in ended if not one.is_plain]
-        for one in others:
-            if self.left(one):
-                taken.append(Taken(one.seat, one.work._replace(resumed=True, begun=True)))
-        if others or any(one.work.parent_id for one in plain):
-            signals.runs_ready.send(sender=Run)
-        for one in ended:
-            if one.seat not in {next_.seat for next_ in taken}:
-                self.seats[one.seat].clear(State.FREE)
-        return taken
-
-    def complete(self, group: Sequence[Ended], take: store.Next) -> list[Taken]:
-        """One commit for runs of one bucket, and the run that takes the place of one of them."""
-        try:
-            turn = self.insist(Turning(self, [one.done for one in group], take))
-        except records.MISTAKES:
-            for one in group:
-                self.left(one)
-            return []
-        for run_id in turn.lost:
-            records.tell_lost(run_id)
-        pairs = zip(group, turn.works, strict=False)
-        return [self.seated(one.seat, work) for one, work in pairs]
-
-    def left(self, one: Ended) -> bool:
-        """Write one end; whether it goes on instead, because what it waits for is there."""
-        ending, pid = one.ending, os.getpid()
-        try:
-            if isinstance(ending, Leaving):
-                leaving = ending
-                answer = self.insist(lambda opened: opened.suspend(*leaving, store.Next.NONE, pid))
-                if answer.outcome == "lost":
-                    records.tell_lost(one.work.run_id)
-                return answer.outcome == "ready"
-            self.finish(ending)
-        except records.MISTAKES as mistake:
-            log.critical("The end of run %s could not be recorded.", one.work.run_id, exc_info=True)
-            error = describe(mistake, "TASK_EXECUTION_FAILED")
-            self.finish(attempts.fail(*one.work_lease, error, RunStatus.SYSTEM_FAILURE))
-        return False
-
-    def finish(self, ending: store.Ending) -> None:
-        pid = os.getpid()
-        if not self.insist(lambda opened: opened.finish(ending, store.Next.NONE, pid)).won:
-            records.tell_lost(ending.run_id)
-
-    def relocate(self, work: store.Assignment) -> None:
-        """Hand back a run that is none for an event loop."""
-        self.insist(lambda _: Run.objects.filter(pk=work.run_id).update(lane=Lane.ALONE))
-        self.finish(attempts.release(work.run_id, work.token, NOT_ASYNC))
-        signals.runs_ready.send(sender=Run)
-
-
 class Host:
     """Takes runs while it has free seats, and executes them."""
 
@@ -318,7 +151,7 @@ class Host:
         recording.cancel()
 
     def open(self) -> None:
-        self.loop.set_task_factory(sharing.watched(Stepping(self)))
+        self.loop.set_task_factory(watched(Stepping(self)))
         self.loop.add_reader(self.inbox.fileno(), self.hear)
         self.loop.add_signal_handler(signal.SIGUSR1, self.look)
         slot, self.here.clean = self.here.slot, Snapshot(self.here.files)
@@ -469,15 +302,3 @@ class Host:
         if damage:
             log.warning("The host %s is replaced: %s", os.getpid(), damage)
             self.leave(damage)
-
-
-class Journal:
-    """A connection for what bodies record while they execute, from the loop and from threads."""
-
-    def __init__(self, here: Place) -> None:
-        self.here = Place(here.board, here.index, here.wake, here.lines, here.parent, here.inbox)
-        self.lock = threading.RLock()
-
-    def insist(self, call: Callable[[store.Store], Any]) -> Any:
-        with self.lock:
-            return records.insisting(self.here, call)

@@ -10,17 +10,14 @@ from multiprocessing import Process, Value
 from multiprocessing.connection import wait
 from typing import Any
 
-import django_q.cluster
 from django import db
-from django_q.cluster import Sentinel, get_mp_context
-from django_q.conf import Conf
+from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, conclusions, deaths, guests, host, reload
+from engine.cluster import bookkeeper, deaths, guests, host, reload
 from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
-from engine.cluster.dispatcher import DispatchBroker, prepare_child
 from engine.cluster.limits import (
     MEMORY_ROUND,
     SECOND,
@@ -37,6 +34,7 @@ from engine.cluster.processes import (
     name_process,
     sweep_children,
 )
+from engine.cluster.pushing import StopFlag, dispatch
 from engine.cluster.starts import Starts
 from runs import conf
 
@@ -100,22 +98,16 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot.importing, slot.memory = b"", import_memory()
         slot.since = time.monotonic_ns()
         workers.prepare(self.board, index, self.broker.wake, self.lines, self.inboxes[index])
-        spawn = self.spawn_host if index == self.pool_size else self.spawn_plain
-        process = spawn(index)
+        process = self.spawn_for(index)
         slot.pid = process.pid or 0
         self.slots[process] = index
 
-    def spawn_plain(self, index: int) -> Process:
-        return self.spawn_process(
-            worker, self.inboxes[index], self.result_queue, Value("f", -1), -1
-        )
-
-    def spawn_host(self, index: int) -> Process:
-        process: Process = get_mp_context().Process(target=host.serve, args=(self.inboxes[index],))
-        process.daemon = Conf.DAEMONIZE_WORKERS
-        process.start()
-        self.pool.append(process)
-        return process
+    def spawn_for(self, index: int) -> Process:
+        inbox = self.inboxes[index]
+        if index < self.pool_size:
+            return self.spawn_process(worker, inbox, self.result_queue, Value("f", -1), -1)
+        self.pool.append(host.spawned(inbox))
+        return self.pool[-1]
 
     def spawn_process(self, target: Callable[..., Any], *args: Any) -> Process:
         process: Process = super().spawn_process(target, *args)
@@ -188,28 +180,23 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot = self.board.slots[index]
         self.pool.remove(process)
         kill_tree(process.pid or 0) if process.pid else None
-        if index == self.pool_size:
-            self.bury_guests(process.exitcode)
-        elif slot.leases:
-            self.report(slot, process.exitcode)
+        self.report(index, process.exitcode)
         self.starts.ended(index, slot, process.exitcode)
         while not self.inboxes[index].empty():
             self.inboxes[index].get()
         slot.pid = 0
         slot.vacate()
 
-    def report(self, slot: Slot, exitcode: int | None) -> None:
-        death = deaths.of(slot, exitcode)
-        if death.run_id:
-            log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
-        self.deaths.send(pickle.dumps(death), patience=1.0)
-
-    def bury_guests(self, exitcode: int | None) -> None:
-        """The process that many runs shared ended."""
-        for death in guests.deaths_of(self.board, exitcode):
-            log.warning("Run %s lost the process it shared with others.", death.run_id)
+    def report(self, index: int, exitcode: int | None) -> None:
+        slot = self.board.slots[index]
+        found = [deaths.of(slot, exitcode)] if slot.leases else []
+        if index == self.pool_size:
+            found = guests.deaths_of(self.board, exitcode)
+            guests.vacate(self.board, State.GONE)
+        for death in found:
+            if death.run_id:
+                log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
             self.deaths.send(pickle.dumps(death), patience=1.0)
-        guests.vacate(self.board, State.GONE)
 
     def respawn(self) -> None:
         for index in self.vacant():
@@ -318,23 +305,3 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         if process.is_alive():
             kill_tree(process.pid or 0)
             process.join(1)
-
-
-class StopFlag:
-    """What django-q2's pusher asks whether to go on; an Event's lock could be left held."""
-
-    def __init__(self, board: Board) -> None:
-        self.board = board
-
-    def is_set(self) -> bool:
-        return bool(self.board.head.stop)
-
-    def set(self) -> None:
-        """The stop is on the board already."""
-
-
-def dispatch(task_queue: Inboxes, stop: StopFlag, broker: DispatchBroker) -> None:
-    """The dispatcher process: django-q2's own loop."""
-    prepare_child(broker.parent, "ts-dispatcher")
-    broker.execute, broker.conclude = workers.execute, conclusions.conclude
-    django_q.cluster.pusher(task_queue, stop, broker)

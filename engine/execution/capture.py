@@ -9,11 +9,10 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, TextIO
+from typing import Protocol, Self, TextIO
 
 MAX_MESSAGE = 16_384
 #: Characters kept of one attempt, whatever the number of lines.
@@ -212,96 +211,6 @@ def let_pass() -> None:
     """
     root = logging.getLogger()
     root.setLevel(min(root.level, logging.INFO))
-
-
-class Route(NamedTuple):
-    """Where what one attempt prints and logs goes, in a process that many share."""
-
-    stdout: LineStream
-    stderr: LineStream
-    handler: LineHandler
-
-
-_route: ContextVar[Route | None] = ContextVar("trackside_route", default=None)
-
-
-class RoutedStream(io.TextIOBase):
-    """Stands in for `sys.stdout` or `sys.stderr` and passes on to the attempt whose code writes."""
-
-    def __init__(self, name: str, original: TextIO) -> None:
-        super().__init__()
-        self._name, self._original = name, original
-
-    @property
-    def _target(self) -> TextIO:
-        route = _route.get()
-        target: TextIO = self._original if route is None else getattr(route, self._name)
-        return target
-
-    @property
-    def buffer(self) -> Any:
-        return self._target.buffer
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return self._target.encoding
-
-    def writable(self) -> bool:
-        return True
-
-    def isatty(self) -> bool:
-        return False
-
-    def fileno(self) -> int:
-        return self._original.fileno()
-
-    def write(self, text: str, /) -> int:
-        return self._target.write(text)
-
-    def flush(self) -> None:
-        self._target.flush()
-
-
-class RoutedHandler(logging.Handler):
-    """Passes log records on to the attempt whose code logs."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        route = _route.get()
-        if route is not None:
-            route.handler.emit(record)
-
-
-def share() -> None:
-    """From now on what this process prints and logs belongs to whose code does it: see `routed`.
-
-    Threads that Python starts without a context, as `threading.Thread` does, are nobody's.
-    """
-    sys.stdout = RoutedStream("stdout", sys.stdout)
-    sys.stderr = RoutedStream("stderr", sys.stderr)
-    logging.getLogger().addHandler(RoutedHandler())
-
-
-@contextmanager
-def routed(sink: LogSink, limit: int) -> Iterator[Lines]:
-    """While entered, what this context prints and logs belongs to one attempt."""
-    lines = Lines(sink, limit)
-    route = Route(
-        LineStream(lines, logging.INFO, "stdout", _original(sys.stdout)),
-        LineStream(lines, logging.WARNING, "stderr", _original(sys.stderr)),
-        LineHandler().serve(lines),
-    )
-    token = _route.set(route)
-    try:
-        yield lines
-    finally:
-        _route.reset(token)
-        route.stdout.finish()
-        route.stderr.finish()
-        lines.close()
-
-
-def _original(stream: TextIO) -> TextIO:
-    return stream._original if isinstance(stream, RoutedStream) else stream
 
 
 class Capture:

@@ -6,26 +6,26 @@ Django's connections belong to one attempt. The body and every other coroutine r
 """
 
 import asyncio
-import logging
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, nullcontext
 from contextvars import Context as Variables
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 
-from engine.execution import capture, traced
-from engine.execution.assignment import Assignment, context_of
+from engine.execution import traced
+from engine.execution.assignment import context_of
 from engine.execution.attempt import Attempt
 from engine.execution.calls import Calls, Function, Next, named, retrieve, wrapped
-from engine.execution.capture import Lines, LogSink
+from engine.execution.capture import LogSink
 from engine.execution.executor import Once, segment_of, why_missing
 from engine.execution.interrupts import Control, Delivery
 from engine.execution.outcomes import Missing, Outcome
+from engine.execution.routing import routed
+from engine.execution.watching import Guest, guest_here
 from engine.registry import registry
 from engine.sdk.context import executing
 from engine.sdk.errors import STOPS
@@ -35,115 +35,6 @@ from runs import conf
 
 #: Seconds that what a body left running gets to end when it is canceled.
 LEFTOVER_SECONDS = 5.0
-#: Code that stays in the event loop longer than this many seconds is told of.
-HELD = 0.5
-
-
-class Guest:
-    """One attempt in the shared process; `number` is its place there."""
-
-    def __init__(self, number: int, assignment: Assignment) -> None:
-        self.number, self.assignment = number, assignment
-        #: Carries the word to stop; None until its thread has begun.
-        self.delivery: Delivery | None = None
-        self.lines: Lines | None = None
-        #: The asyncio tasks of its code that have not ended.
-        self.tasks: set[asyncio.Task[Any]] = set()
-
-    def look(self) -> None:
-        """Let it hear that it was asked to stop. Called in the event loop."""
-        if self.delivery is not None:
-            self.delivery.look()
-
-    def tell_held(self, seconds: float, others: int) -> None:
-        """Say in its log that its code kept the loop from all others."""
-        plural = "run" if others == 1 else "runs"
-        waited = f"{others} other {plural} waited" if others else "other runs would have waited"
-        text = (
-            f"“{self.assignment.task_id}” held the event loop for {seconds:.1f} s; {waited}. Await "
-            "what takes long, or give it to a thread: await asyncio.to_thread(...)."
-        )
-        if self.lines is not None:
-            self.lines.write(logging.WARNING, "trackside", text)
-
-
-_guest: ContextVar[Guest | None] = ContextVar("trackside_guest", default=None)
-
-
-# -- the loop -------------------------------------------------------------------------------------
-
-
-class Watch(Protocol):
-    """Is told whose code the event loop is in."""
-
-    def enter(self, guest: Guest) -> None:
-        """The loop goes into code of this guest."""
-
-    def leave(self, guest: Guest) -> None:
-        """The loop is out of it."""
-
-
-def watched(watch: Watch) -> Callable[..., "asyncio.Task[Any]"]:
-    """A task factory that tells `watch` of every step of every guest's code."""
-
-    def made(
-        loop: asyncio.AbstractEventLoop, code: Coroutine[Any, Any, Any], **options: Any
-    ) -> "asyncio.Task[Any]":
-        given: Variables | None = options.get("context")
-        guest = _guest.get() if given is None else given.get(_guest)
-        if guest is None:
-            return asyncio.Task(code, loop=loop, **options)
-        task = asyncio.Task(Watched(code, watch, guest), loop=loop, **options)
-        guest.tasks.add(task)
-        task.add_done_callback(guest.tasks.discard)
-        return task
-
-    return made
-
-
-class Watched(Coroutine[Any, Any, Any]):
-    """A coroutine whose steps are told of; in everything else it is the one inside."""
-
-    def __init__(self, code: Coroutine[Any, Any, Any], watch: Watch, guest: Guest) -> None:
-        self._code, self._watch, self._guest = code, watch, guest
-
-    def send(self, value: Any) -> Any:
-        self._watch.enter(self._guest)
-        try:
-            return self._code.send(value)
-        finally:
-            self._watch.leave(self._guest)
-
-    def throw(self, *error: Any) -> Any:
-        self._watch.enter(self._guest)
-        try:
-            return self._code.throw(*error)
-        finally:
-            self._watch.leave(self._guest)
-
-    def close(self) -> None:
-        self._code.close()
-
-    def __await__(self) -> Iterator[Any]:  # type: ignore[override]
-        return self._code.__await__()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._code, name)
-
-
-class Held:
-    """A `Watch` that tells a guest when its code stayed in the loop too long."""
-
-    def __init__(self, company: Callable[[], int]) -> None:
-        self._company, self._since = company, 0.0
-
-    def enter(self, guest: Guest) -> None:
-        self._since = time.monotonic()
-
-    def leave(self, guest: Guest) -> None:
-        if (seconds := time.monotonic() - self._since) > HELD:
-            guest.tell_held(seconds, self._company() - 1)
-
 
 # -- the attempt's thread -------------------------------------------------------------------------
 
@@ -346,7 +237,7 @@ def carried_out(
     task = registry.get(assignment.task_id)
     if task is None:
         return Missing(why_missing(assignment.task_id))
-    _guest.set(guest)
+    guest_here.set(guest)
     ctx, own = context_of(assignment, task.source.file), OwnThread()
     delivery = SharedDelivery(control, ctx)
     replay = None
@@ -357,7 +248,7 @@ def carried_out(
     if replay is not None and replay.resumed:
         logs = Once(logs, replay)
     with (
-        capture.routed(logs, conf.get("LOG_LINES_PER_ATTEMPT")) as guest.lines,
+        routed(logs, conf.get("LOG_LINES_PER_ATTEMPT")) as guest.lines,
         executing(ctx),
         own.adopted(),
         SharedCalls(delivery, loop, own, guest) as calls,

@@ -7,7 +7,7 @@ from typing import Any
 from runs import conf
 from runs.lifecycle import fleet
 from runs.lifecycle.store import Ending
-from runs.lifecycle.store.base import canceled, completed
+from runs.lifecycle.store.endings import canceled, completed
 from runs.models import EventKind, Lease, Run, Task
 from runs.retries import RetryPolicy
 from runs.states import AttemptStatus, RunStatus

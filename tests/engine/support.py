@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from engine.execution.assignment import Assignment
 from engine.execution.capture import let_pass
-from engine.execution.capture import share as to_each_his_own
 from engine.execution.executor import execute
-from engine.execution.sharing import Guest, Held, watched
+from engine.execution.routing import share as to_each_his_own
 from engine.execution.sharing import execute as share
+from engine.execution.watching import Guest, Held, watched
 from engine.sdk.context import (
     AttemptInfo,
     Context,

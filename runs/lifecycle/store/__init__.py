@@ -13,7 +13,6 @@ from runs.lifecycle.store.base import (
     Bucket,
     Claim,
     Done,
-    Ending,
     Finished,
     Next,
     SessionLost,
@@ -21,6 +20,7 @@ from runs.lifecycle.store.base import (
     Suspended,
     Turn,
 )
+from runs.lifecycle.store.endings import Ending
 from runs.lifecycle.store.postgresql import PostgresStore
 from runs.lifecycle.store.sqlite_waits import WaitingSqliteStore
 from runs.models import Lane

@@ -14,7 +14,6 @@ from runs.lifecycle.store.base import (
     Bucket,
     Claim,
     Done,
-    Ending,
     Finished,
     Next,
     Rows,
@@ -22,6 +21,7 @@ from runs.lifecycle.store.base import (
     Store,
     Turn,
 )
+from runs.lifecycle.store.endings import Ending
 from runs.lifecycle.store.postgresql_waits import PostgresWaits, document
 from runs.lifecycle.store.prepared import Parameter, Prepared
 from runs.models import Lane, Run

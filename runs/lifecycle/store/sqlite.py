@@ -17,15 +17,14 @@ from runs.lifecycle.store.base import (
     Bucket,
     Claim,
     Done,
-    Ending,
     Finished,
     Next,
     Rows,
     SessionLost,
     Store,
     Turn,
-    canceled,
 )
+from runs.lifecycle.store.endings import Ending, canceled
 from runs.rates import Pace
 from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
 
@@ -114,23 +113,6 @@ class SqliteStore(Store):
             ):
                 claims.append(claim)
         return claims
-
-    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
-        self.code(session_id)
-        works: list[Assignment] = []
-        with self.transaction():
-            self.code(session_id)
-            code = self.taking(session_id)
-            while (
-                code is not None
-                and len(works) < slots
-                and (claim := self.claim_one(session_id, code, start=True, pid=pid))
-            ):
-                works.append(self.assignment(claim.run_id))
-        return works
-
-    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
-        return [self.assignment(row[0]) for row in self.rows(sql.HELD_BY, (session_id, pid))]
 
     def code(self, session_id: str) -> Code:
         """What a living session executes runs with. Raises SessionLost."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from runs.lifecycle.store.base import ASSIGNMENT_COLUMNS, Assignment, Ending
+from runs.lifecycle.store.base import ASSIGNMENT_COLUMNS, Assignment
+from runs.lifecycle.store.endings import Ending
 from runs.states import RunStatus
 
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)

@@ -8,8 +8,9 @@ from django.db import OperationalError, connection
 
 from engine.cluster import guests, host
 from engine.cluster.board import Ask, Board, State
+from engine.cluster.clerk import Clerk, Ended
 from engine.cluster.endings import Leaving
-from engine.cluster.host import Clerk, Ended, SeatControl
+from engine.cluster.host import SeatControl
 from runs.journal import Pause
 from runs.lifecycle import attempts, sessions, store
 from runs.lifecycle.store import Next
