@@ -86,8 +86,9 @@ UPDATE runs_run SET status = 'EXPIRED', finished_at = %s, updated_at = %s,
 RETURNING id
 """
 PUT_BACK = """
-INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
-SELECT id, %s, sort_key, %s, lane FROM runs_run WHERE id = %s AND status = 'QUEUED'
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed)
+SELECT id, %s, sort_key, %s, lane, waited_attempt = attempt_number + 1
+  FROM runs_run WHERE id = %s AND status = 'QUEUED'
 """
 LEASE = """
 INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid, started_at)

@@ -127,8 +127,9 @@ CREATE OR REPLACE FUNCTION trackside_refuse(p_run text, p_bucket bigint, p_pinne
 LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM trackside_expire(p_run);
-  INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
-  SELECT id, p_bucket, sort_key, clock_timestamp() + CASE WHEN p_pinned THEN interval '1 s' ELSE interval '0' END, lane
+  INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed)
+  SELECT id, p_bucket, sort_key, clock_timestamp() + CASE WHEN p_pinned THEN interval '1 s' ELSE interval '0' END, lane,
+         waited_attempt = attempt_number + 1
     FROM runs_run WHERE id = p_run AND status = 'QUEUED';
 END $$;
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from runs import conf, lifecycle
 from runs.errors import IllegalTransition, NotFound
-from runs.lifecycle import attempts, fleet, sessions, versions
+from runs.lifecycle import attempts, fleet, sessions, store, versions
 from runs.lifecycle.store import Done, Next
 from runs.models import AuditLog, Event, EventKind, Ready, Run, SessionState, WorkerSession
 from runs.reads import gates
@@ -150,6 +150,18 @@ def test_so_does_a_wait_that_is_over(old, new):
     lifecycle.promote_due()
     assert claim(new) == []
     assert [again.run_id for again in claim(old)] == [one.run_id]
+
+
+def test_what_is_put_back_still_comes_from_a_wait(old, new):
+    """A queue's rate has counted it."""
+    one = started(old)
+    suspend(one)
+    store.current().resume([one.run_id])
+    assert claim(new) == []
+    assert Ready.objects.get().resumed
+    other = retried(old)
+    assert claim(new) == []
+    assert not Ready.objects.get(pk=other.pk).resumed
 
 
 def test_nothing_is_pinned_where_all_run_one_version(old):
