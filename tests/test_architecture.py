@@ -12,7 +12,7 @@ PACKAGES = ("dashboard", "engine", "runs")
 TOP_LEVEL = {
     ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "benchmarks",
     "dashboard", "docs", "engine", "examples", "manage.py", "pyproject.toml",
-    "requirements-dev.lock", "requirements.lock", "runs", "static", "templates", "tests",
+    "requirements-dev.lock", "requirements-otel.lock", "requirements.lock", "runs", "static", "templates", "tests",
 }  # fmt: skip
 #: The only places that write a status, and tables a status cannot be missing from.
 WRITERS = ("runs/lifecycle/", "runs/sql/", "runs/migrations/")

@@ -92,9 +92,9 @@ def states(node: Node, now: datetime) -> dict[str, Any]:
     return {
         "duration": max(took // timedelta(microseconds=1), 0) * 1000,
         "isPartial": node.is_open,
-        "isError": node.status in (reading.ERROR, reading.CUT),
-        "isCancelled": node.status == reading.CANCELED,
-        "level": LEVELS.get(node.status, "TRACE"),
+        "isError": node.state in (reading.ERROR, reading.CUT),
+        "isCancelled": node.state == reading.CANCELED,
+        "level": LEVELS.get(node.state, "TRACE"),
     }
 
 

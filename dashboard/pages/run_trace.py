@@ -118,7 +118,7 @@ class Chart:
         self.rows = [self.row(node) for node in nodes]
 
     def row(self, node: Node) -> Row:
-        word, tone, glyph = STATES[node.status]
+        word, tone, glyph = STATES[node.state]
         tone = "idle" if node.kind == "queue" else tone
         kind, own_glyph = KINDS.get(node.kind, KINDS["user"])
         facts = read(node.attributes)
@@ -127,7 +127,7 @@ class Chart:
         return Row(
             node=node,
             opening=self.opening(node, tone),
-            sign=signed(own_glyph if node.status == trace.OK else glyph, kind, facts),
+            sign=signed(own_glyph if node.state == trace.OK else glyph, kind, facts),
             href=address(node),
             word=word,
             tone=tone,

@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from engine.sdk.tracer import CANCELED, ERROR, OK, Record, said
+from engine.sdk.spanrecords import CANCELED, ERROR, OK, Record, said
 from runs import tracing
 from runs.models import Attempt, Event, EventKind, Run, Span
 from runs.states import AttemptStatus

@@ -94,10 +94,6 @@ class Patient(LineSender):
 
     patience = 0.005
 
-    def write(self, level: int, logger: str, message: str, at: float) -> None:
-        if not self.channel.send(self.packed(level, logger, message, at), 0.005):
-            self.dropped += 1
-
 
 class Stepping(Held):
     """Notes on the board whose code the loop is in."""

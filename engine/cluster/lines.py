@@ -11,7 +11,7 @@ from engine.cluster import exporting
 from engine.cluster.channels import Channel
 from engine.cluster.spanbook import SPAN, SpanBook, packed
 from engine.sdk import spans
-from engine.sdk.tracer import Record
+from engine.sdk.spanrecords import Record
 from runs.models import LogLine
 
 log = logging.getLogger("trackside")
@@ -85,7 +85,7 @@ def row(fields: list[Any]) -> LogLine:
 class LineSender:
     """The worker's end: every line, and every span, is one message; what finds no room is counted."""
 
-    #: Seconds to wait for room for the end of a span.
+    #: Seconds to wait for room for a line, or the end of a span.
     patience = 0.05
 
     def __init__(self, channel: Channel) -> None:
@@ -98,7 +98,7 @@ class LineSender:
         self.run_id, self.attempt, self.dropped = run_id, attempt, 0
 
     def write(self, level: int, logger: str, message: str, at: float) -> None:
-        if not self.channel.send(self.packed(level, logger, message, at)):
+        if not self.channel.send(self.packed(level, logger, message, at), self.patience):
             self.dropped += 1
 
     def end(self) -> None:

@@ -24,7 +24,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.span import TraceState
 
-from engine.sdk.tracer import CANCELED, ERROR, Record
+from engine.sdk.spanrecords import CANCELED, ERROR, Record
 
 log = logging.getLogger("trackside")
 

@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import sys
+from multiprocessing import Process
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -91,3 +92,11 @@ def _resident(pid: int) -> int:
     except OSError:
         return 0
     return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
+
+
+def end_of(process: Process, patience: float) -> None:
+    """Wait for a child's end, and see to it after `patience` seconds."""
+    process.join(patience)
+    if process.is_alive():
+        kill_tree(process.pid or 0)
+        process.join(1)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from multiprocessing import Process, Value
 from multiprocessing.connection import wait
-from typing import Any
+from typing import Any, cast
 
 from django import db
 from django_q.cluster import Sentinel
@@ -30,6 +30,7 @@ from engine.cluster.limits import (
 from engine.cluster.processes import (
     adopt_orphans,
     die_with_parent,
+    end_of,
     kill_tree,
     name_process,
     sweep_children,
@@ -110,8 +111,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         return self.pool[-1]
 
     def spawn_process(self, target: Callable[..., Any], *args: Any) -> Process:
-        process: Process = super().spawn_process(target, *args)
-        return process
+        return cast("Process", super().spawn_process(target, *args))
 
     def spawn_pusher(self) -> Process:
         return self.spawn_process(dispatch, self.task_queue, self.event_out, self.broker)
@@ -271,9 +271,9 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
                         ask(slot, Ask.SHUTDOWN)
             self.enforce()
             wait([process.sentinel for process in self.pool], 0.05)
-        self.end_of(self.pusher, 2.0)
+        end_of(self.pusher, 2.0)
         self.deaths.send(bookkeeper.CLOSE, patience=1.0)
-        self.end_of(self.monitor, bookkeeper.LAST_WORDS)
+        end_of(self.monitor, bookkeeper.LAST_WORDS)
         sweep_children(set())
 
     def bury_all_dead(self) -> None:
@@ -299,9 +299,3 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         for process, index in self.slots.items():
             if index == self.pool_size and not any(seat.is_busy for seat in self.board.seats):
                 kill(process, self.board.host, Ask.SHUTDOWN)
-
-    def end_of(self, process: Process, patience: float) -> None:
-        process.join(patience)
-        if process.is_alive():
-            kill_tree(process.pid or 0)
-            process.join(1)

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from engine.cluster import exporting
-from engine.sdk.tracer import OPEN, Record, dropped
+from engine.sdk.spanrecords import OPEN, Record, dropped
 from runs import tracing
 from runs.models import Span
 

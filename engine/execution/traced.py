@@ -7,7 +7,7 @@ from engine.execution.assignment import Assignment
 from engine.execution.outcomes import Canceled, Failed, Interrupted, Outcome, Succeeded
 from engine.sdk.attributes import flattened
 from engine.sdk.context import Context
-from engine.sdk.tracer import CANCELED, ERROR, OK, Record, said
+from engine.sdk.spanrecords import CANCELED, ERROR, OK, Record, said
 
 
 def tell(assignment: Assignment, ctx: Context, outcome: Outcome) -> None:

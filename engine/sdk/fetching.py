@@ -14,6 +14,7 @@ from engine.sdk.pauses import apause, pause
 from engine.sdk.resets import FORMATS, seconds_until_reset
 from engine.sdk.retries import as_policy
 from engine.sdk.spans import Trace
+from engine.sdk.statuses import bounds, covers
 from engine.sdk.tracer import Span
 from runs.durations import seconds
 from runs.errors import InvalidOption
@@ -278,22 +279,6 @@ def checked(pattern: object) -> str:
         "retry",
         f"A status pattern is as 429, 5xx, 50x, 500-599, 408,409 or all; got {pattern!r:.40}.",
     )
-
-
-def bounds(part: str) -> tuple[int, ...]:
-    """Lowest and highest status of a part, as of "5xx" or "500-599"; empty when it is none."""
-    low, _, high = part.partition("-") if "-" in part else (part, "", part)
-    low, high = low.replace("x", "0"), high.replace("x", "9")
-    if len(low) == len(high) == 3 and low.isdecimal() and high.isdecimal():
-        return int(low), int(high)
-    return ()
-
-
-def covers(part: str, status: int) -> bool:
-    if part == "all":
-        return True
-    low, high = bounds(part)
-    return low <= status <= high
 
 
 def accepts(strategy: Strategy, response: httpx.Response) -> bool:

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from engine.runtime import Launch, Launched
 from engine.sdk import spans
+from engine.sdk.asynctasks import task_now
 from engine.sdk.blocking import blocking
 from engine.sdk.errors import Suspend
 from engine.sdk.transactions import is_in_transaction
@@ -296,11 +297,3 @@ class Replay:
         for kind, name, ordinal in left:
             if kind != EntryKind.WARNING:
                 self._warn(name, ordinal, kind, "recorded", None)
-
-
-def task_now() -> "asyncio.Task[Any] | None":
-    """The asyncio task this code runs in, None outside of an event loop."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None

@@ -1,58 +1,23 @@
 """The spans of one segment of an attempt: their ids, how they nest, and what is told of them."""
 
 import asyncio
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from engine.sdk import opentelemetry
-from engine.sdk.attributes import flattened, shortened, storable
+from engine.sdk.attributes import flattened, storable
 from engine.sdk.errors import Suspend, TaskRunStopped
+from engine.sdk.spanrecords import CANCELED, ERROR, OK, OPEN, Record, SpanSink, dropped, said
 from runs import conf, tracing
 from runs.errors import InvalidOption
 from runs.tracing import TraceContext
 
 MAX_NAME = 256
-MAX_ERROR = 1000
-OPEN, OK, ERROR, CANCELED = "open", "ok", "error", "canceled"
-
-
-class Record(NamedTuple):
-    """What the cluster is told of a span. Moments are nanoseconds since 1970."""
-
-    attempt: int
-    span_id: str
-    parent_id: str
-    kind: str
-    name: str
-    status: str
-    started: int
-    ended: int | None = None
-    error: str = ""
-    #: JSON text.
-    attributes: str = ""
-    #: To the database; the others are rows already and only exported.
-    is_stored: bool = True
-    #: It started in an earlier segment of its attempt.
-    is_older: bool = False
-    trace_id: str = ""
-    flags: int = 0
-    state: str = ""
-
-
-class SpanSink(Protocol):
-    """Takes records of spans, beside log lines; the cluster stores and exports them."""
-
-    #: Whether spans that are no rows are wanted too.
-    is_exporting: bool
-
-    def span(self, record: Record) -> bool:
-        """Take one; False when there is no room for it."""
 
 
 def never() -> bool:
@@ -130,22 +95,6 @@ class Tracer:
         count, self._dropped = self._dropped, 0
         if count and self.segment.sink is not None:
             self._taken(self.segment.sink, dropped(self.attempt, self.root_id, count))
-
-
-def dropped(attempt: int, parent_id: str, count: int) -> Record:
-    """The record that stands for spans that were left out."""
-    now = time.time_ns()
-    return Record(
-        attempt=attempt,
-        span_id=tracing.span_id("dropped", now, count),
-        parent_id=parent_id,
-        kind="dropped",
-        name=f"{count:,} more {'span was' if count == 1 else 'spans were'} dropped",
-        status=OK,
-        started=now,
-        ended=now,
-        attributes=json.dumps({"count": count}),
-    )
 
 
 class Span:
@@ -329,15 +278,3 @@ def checked_attribute(name: object) -> str:
     if isinstance(name, str) and name:
         return name
     raise InvalidOption("attributes", f"An attribute's name is text; got {name!r:.80}.")
-
-
-def said(error: BaseException | str) -> str:
-    """The error in one line or few."""
-    if isinstance(error, str):
-        return shortened(storable(error), MAX_ERROR)
-    try:
-        text = str(error)
-    except Exception:
-        text = "(its text cannot be read)"
-    name = type(error).__name__
-    return shortened(storable(f"{name}: {text}" if text else name), MAX_ERROR)

@@ -33,13 +33,13 @@ ENDED = {RunStatus.COMPLETED: OK, RunStatus.CANCELED: CANCELED}
 
 @dataclass(slots=True)
 class Node:
-    """A piece of a trace. `status` is one of the words above; `cut`: nobody told its end."""
+    """A piece of a trace. `state` is one of the words above; `cut`: nobody told its end."""
 
     id: str
     parent_id: str
     kind: str
     name: str
-    status: str
+    state: str
     started_at: datetime
     ended_at: datetime | None = None
     attempt: int = 0
@@ -63,7 +63,7 @@ class Node:
             "parent_id": self.parent_id or None,
             "kind": self.kind,
             "name": self.name,
-            "status": self.status,
+            "status": self.state,
             "attempt": self.attempt or None,
             "started_at": self.started_at.isoformat(),
             "ended_at": None if self.ended_at is None else self.ended_at.isoformat(),
@@ -137,7 +137,7 @@ def from_run(run: Run) -> Node:
     status = ENDED.get(RunStatus(run.status), ERROR) if run.is_final else OPEN
     node = Node(run.pk, "", "run", run.task_id, status, run.created_at, run.finished_at)
     if run.status == RunStatus.WAITING:
-        node.status = WAITING
+        node.state = WAITING
     return node
 
 
@@ -157,7 +157,7 @@ def from_attempt(one: Attempt) -> Node:
         parent_id=one.run_id,
         kind="attempt",
         name=f"Attempt {one.number}",
-        status=ATTEMPTS.get(AttemptStatus(one.status), ERROR),
+        state=ATTEMPTS.get(AttemptStatus(one.status), ERROR),
         started_at=one.started_at,
         ended_at=one.finished_at,
         attempt=one.number,
@@ -195,7 +195,7 @@ def from_spans(rows: Iterable[Span]) -> Iterator[Node]:
             parent_id=row.parent_id,
             kind=row.kind,
             name=row.name,
-            status=row.status,
+            state=row.status,
             started_at=began[span_id],
             ended_at=row.ended_at,
             attempt=row.attempt,
@@ -227,7 +227,7 @@ def entries_of(run: Run) -> Iterator[Node]:
         if node.ended_at is None:
             chosen = [one for one in firsts if is_choice(one, entry)]
             node.ended_at = chosen[0].finished_at if chosen else None
-            node.status = OK if chosen else node.status
+            node.state = OK if chosen else node.state
         yield node
 
 
@@ -239,7 +239,7 @@ def from_entry(run: Run, entry: Journal) -> Node:
         parent_id=entry.span or tracing.attempt_span_id(run.pk, entry.attempt),
         kind="wait" if entry.kind == EntryKind.FOR else entry.kind,
         name=str(names.get(EntryKind(entry.kind), entry.name)),
-        status=ERROR if entry.status == EntryStatus.FAILED else OK,
+        state=ERROR if entry.status == EntryStatus.FAILED else OK,
         started_at=entry.started_at,
         ended_at=entry.finished_at,
         attempt=entry.attempt,
@@ -255,7 +255,7 @@ def is_choice(first: Journal, entry: Journal) -> bool:
 
 def about_run(node: Node, other: Run) -> None:
     node.ended_at = other.finished_at
-    node.status = ENDED.get(RunStatus(other.status), ERROR) if other.is_final else OPEN
+    node.state = ENDED.get(RunStatus(other.status), ERROR) if other.is_final else OPEN
     if node.kind == EntryKind.CHILD:
         node.name = other.task_id
 
@@ -263,9 +263,9 @@ def about_run(node: Node, other: Run) -> None:
 def about_token(node: Node, token: Waitpoint) -> None:
     node.ended_at = token.completed_at
     if token.status == TokenStatus.WAITING:
-        node.status = WAITING
+        node.state = WAITING
     elif token.status == TokenStatus.TIMED_OUT:
-        node.status = ERROR
+        node.state = ERROR
         node.error = "Nobody completed it in time."
 
 
@@ -276,7 +276,7 @@ def about_time(node: Node, entry: Journal, run: Run) -> None:
     if over is not None and not (waits and entry.due_at and entry.due_at > run.updated_at):
         node.ended_at = over
     else:
-        node.status = WAITING
+        node.state = WAITING
 
 
 def min_of(one: datetime | None, other: datetime) -> datetime:
@@ -310,7 +310,7 @@ def cut_off(node: Node, ended: dict[int, Attempt], now: datetime) -> None:
     if not node.is_open or over is None or over.finished_at is None or node.kind == EntryKind.CHILD:
         return
     if now - over.finished_at >= LATE:
-        node.status = CANCELED if over.status == AttemptStatus.CANCELED else CUT
+        node.state = CANCELED if over.status == AttemptStatus.CANCELED else CUT
         node.ended_at = max(over.finished_at, node.started_at)
 
 

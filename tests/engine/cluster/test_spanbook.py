@@ -8,7 +8,7 @@ from django.db import OperationalError
 from engine.cluster import exporting, spanbook
 from engine.cluster.lines import LineBook, LineSender
 from engine.cluster.spanbook import SpanBook, packed
-from engine.sdk.tracer import Record
+from engine.sdk.spanrecords import Record
 from runs import tracing
 from runs.models import LogLine, Run, Span
 from tests.support import rows
