@@ -122,14 +122,17 @@ class SqliteStore(Store):
 
     def open_bucket(self) -> Rows:
         """The least recently served bucket with a run for us."""
-        return self.rows(sql.OPEN_BUCKET, (self.lanes[0], self.lanes[-1]))
+        lanes = self.lanes[0], self.lanes[-1]
+        return self.rows(sql.OPEN_BUCKET, lanes) or self.rows(sql.BACK_BUCKET, lanes)
 
-    def head(self, bucket: int, statement: str = sql.HEAD) -> Rows:
+    def head(self, bucket: int, *, resumed: bool = False) -> Rows:
         """Take the first of a bucket's runs for us out of it."""
+        if resumed:
+            return self.rows(sql.HEAD_RESUMED, (bucket, self.lanes[0], self.lanes[-1]))
         lanes: Rows = [(self.lanes[0],)]
         if len(self.lanes) > 1:
             lanes = self.rows(sql.FIRST_LANE, (bucket, bucket))
-        return self.rows(statement, (bucket, lanes[0][0])) if lanes else []
+        return self.rows(sql.HEAD, (bucket, lanes[0][0])) if lanes else []
 
     def claim_one(self, session_id: str, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""
@@ -157,7 +160,7 @@ class SqliteStore(Store):
         interval, burst, arrival = rate
         if interval is None:
             return self.take(bucket, queue, **facts)
-        claim = self.take(bucket, queue, head=sql.HEAD_RESUMED, **facts)
+        claim = self.take(bucket, queue, resumed=True, **facts)
         if claim is not None:
             return claim
         pace, now = Pace(interval, burst), sql.microseconds()
@@ -182,10 +185,10 @@ class SqliteStore(Store):
         *,
         start: bool,
         pid: int,
-        head: str = sql.HEAD,
+        resumed: bool = False,
     ) -> Claim | None:
         """See `trackside_take`."""
-        while found := self.head(bucket, head):
+        while found := self.head(bucket, resumed=resumed):
             run_id, at = found[0][0], sql.now()
             status = RunStatus.EXECUTING if start else RunStatus.DEQUEUED
             params = (status.value, int(start), at, start, at, at, run_id, at)

@@ -59,13 +59,13 @@ DECLARE
   v_lane smallint;
 BEGIN
   LOOP
-    v_lane := trackside_lane(p_bucket);
     IF p_resumed THEN
       DELETE FROM runs_ready WHERE run_id = (
-        SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = v_lane AND not_before IS NULL AND resumed
+        SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = ANY (trackside_lanes()) AND not_before IS NULL AND resumed
          ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
       RETURNING run_id INTO v_run;
     ELSE
+      v_lane := trackside_lane(p_bucket);
       DELETE FROM runs_ready WHERE run_id = (
         SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = v_lane AND not_before IS NULL
          ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED)
