@@ -5,22 +5,21 @@ process keeps none of them.
 """
 
 import ctypes
-import fcntl
 import mmap
 import os
-import tempfile
 import time
-import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from engine.cluster.locks import Locks
 from engine.leftout import LeftOut
 from runs.lifecycle.store import Done
 
 #: Most runs a worker takes together.
 TOGETHER = 16
+#: Bytes of a version: 64 characters.
+VERSION = 256
 #: Bytes of a return value that wait to be recorded with others.
 OUTPUT = 1024
 
@@ -109,6 +108,8 @@ class Seat(ctypes.Structure):
         ("asked_run", ctypes.c_char * 32),
         #: What the sentinel killed it for.
         ("killed", ctypes.c_int64),
+        #: Of the code its process has imported.
+        ("version", ctypes.c_char * VERSION),
     ]
 
     if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Seat(ctypes.Structure):
         asked_at: int
         asked_run: bytes
         killed: int
+        version: bytes
 
     @property
     def run_id(self) -> str:
@@ -258,31 +260,9 @@ class Head(ctypes.Structure):
         ("stepping", ctypes.c_int64),
         ("stepping_since", ctypes.c_int64),
         ("session", ctypes.c_char * 48),
+        #: Of the code that new runs are taken for.
+        ("version", ctypes.c_char * VERSION),
     ]
-
-
-class Locks:
-    """One lock for each slot, which the kernel opens when the process that holds it ends.
-
-    It decides who has the runs a worker took and has not started: the worker or somebody who takes
-    them away. `multiprocessing`'s locks stay closed when their holder is killed.
-    """
-
-    def __init__(self) -> None:
-        with tempfile.TemporaryFile() as file:
-            self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._descriptor)
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    @contextmanager
-    def held(self, index: int) -> Iterator[None]:
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, index)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, index)
 
 
 class Board:
@@ -298,7 +278,7 @@ class Board:
     def __init__(
         self, slots: int, name: str = "default", version: str = "", seats: int = 0
     ) -> None:
-        self.name, self.version, self.main = name, version, os.getpid()
+        self.name, self.main = name, os.getpid()
         self.left_out = LeftOut()
         self.locks = Locks()
         workers, rows = Slot * (slots + 1), Seat * seats
@@ -308,6 +288,7 @@ class Board:
         self.slots = workers.from_buffer(self.memory, ctypes.sizeof(Head))
         self.seats: Sequence[Seat] = list(rows.from_buffer(self.memory, at)) if seats else []
         self.workers = slots
+        self.head.version = version.encode()
 
     def __iter__(self) -> Iterator[Slot]:
         return (self.slots[index] for index in range(self.workers))
@@ -334,9 +315,18 @@ class Board:
     def session_id(self, value: str) -> None:
         self.head.session = value.encode()
 
+    @property
+    def version(self) -> str:
+        return bytes(self.head.version).decode()
+
     def free(self) -> list[int]:
         """Indexes of the workers that can take a run now."""
-        return [index for index, slot in enumerate(self) if slot.state == State.FREE]
+        version = self.head.version
+        return [
+            index
+            for index, slot in enumerate(self)
+            if slot.state == State.FREE and slot.version == version
+        ]
 
     def slot_of(self, run_id: str) -> Seat | None:
         """Where the run is."""

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from django.db import connections
 
-from engine.cluster import guests, limits, records, tidying, worker
+from engine.cluster import guests, limits, records, reload, tidying, worker
 from engine.cluster import place as places
 from engine.cluster.board import Ask, Seat, State
 from engine.cluster.channels import Channel, TaskQueue
@@ -120,6 +120,8 @@ class SeatControl:
 
 class Patient(LineSender):
     """One attempt's log lines. Whoever waits for room here keeps all runs waiting."""
+
+    patience = 0.005
 
     def write(self, level: int, logger: str, message: str, at: float) -> None:
         if not self.channel.send(self.packed(level, logger, message, at), 0.005):
@@ -322,7 +324,7 @@ class Host:
         slot, self.here.clean = self.here.slot, Snapshot(self.here.files)
         guests.vacate(self.board, State.FREE)
         for seat in self.seats:
-            seat.pid = os.getpid()
+            seat.pid, seat.version = os.getpid(), slot.version
         slot.memory, slot.since = 0, time.monotonic_ns()
         slot.state = State.OPEN
 
@@ -363,6 +365,8 @@ class Host:
     async def take(self) -> int:
         """Fill free seats; how many runs came."""
         free = [number for number, seat in enumerate(self.seats) if seat.state == State.FREE]
+        if reload.is_outdated(self.here):
+            self.leave("The cluster has newer code.")
         if not free or self.is_leaving or self.board.head.fenced:
             return 0
         taken = await self.clerk.does(partial(self.clerk.take, free))

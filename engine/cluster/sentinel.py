@@ -16,7 +16,7 @@ from django_q.cluster import Sentinel, get_mp_context
 from django_q.conf import Conf
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, conclusions, deaths, guests, host
+from engine.cluster import bookkeeper, conclusions, deaths, guests, host, reload
 from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
@@ -150,6 +150,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             self.fence()
         if changed := self.board.left_out.forgive():
             self.replace_workers(", ".join(changed))
+        self.replace_outdated()
         self.enforce()
         sweep_children(self.known())
         wait([p.sentinel for p in [*self.pool, self.monitor, self.pusher]], self.pause())
@@ -236,6 +237,14 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         log.warning("%s changed and is imported again.", changed)
         for index in self.slots.values():
             self.inboxes[index].put("STOP")
+
+    def replace_outdated(self) -> None:
+        """End idle workers of old code; busy ones leave by themselves."""
+        for index in self.slots.values():
+            slot = self.board.slots[index]
+            if reload.is_to_be_replaced(slot, self.board.head.version):
+                slot.state = State.GONE
+                self.inboxes[index].put("STOP")
 
     def fence(self) -> None:
         """The session was reaped: nothing its workers do counts any more, so end them."""

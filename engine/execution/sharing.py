@@ -18,12 +18,12 @@ from typing import Any, Protocol
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 
-from engine.execution import capture
+from engine.execution import capture, traced
 from engine.execution.assignment import Assignment, context_of
 from engine.execution.attempt import Attempt
 from engine.execution.calls import Calls, Function, Next, named, retrieve, wrapped
 from engine.execution.capture import Lines, LogSink
-from engine.execution.executor import Once, why_missing
+from engine.execution.executor import Once, segment_of, why_missing
 from engine.execution.interrupts import Control, Delivery
 from engine.execution.outcomes import Missing, Outcome
 from engine.registry import registry
@@ -353,7 +353,9 @@ def carried_out(
     if keeper is not None:
         run, attempt, resumed = assignment.run_id, assignment.attempt, assignment.resumed
         replay = Replay(keeper, run, attempt, resumed=resumed, may_block=False)
-        logs = Once(logs, replay) if resumed else logs
+    ctx._segments.append(segment_of(logs, replay, nullcontext))
+    if replay is not None and replay.resumed:
+        logs = Once(logs, replay)
     with (
         capture.routed(logs, conf.get("LOG_LINES_PER_ATTEMPT")) as guest.lines,
         executing(ctx),
@@ -363,4 +365,6 @@ def carried_out(
         guest.delivery = delivery
         outcome = Attempt(task, assignment, ctx, calls, replay).run()
         ctx._close()
+    if ctx._segments[0].is_exporting:
+        traced.tell(assignment, ctx, outcome)
     return outcome

@@ -45,9 +45,10 @@ class WaitingSqliteStore(SqliteStore, Recollection):
                 facts = ("waiting", "WAITING", attempt, f"session:{session_id}", pause.reason)
                 self.rows(sql.EVENT, (run_id, *facts, "", at))
             self.release(bucket, queue)
-            if not take or not self.rows(f"{sql.LIVE} AND NOT draining", (session_id,)):
+            code = self.taking(session_id) if take else None
+            if code is None:
                 return Suspended(outcome)
-            claim = self.claim_one(session_id, start=True, pid=pid)
+            claim = self.claim_one(session_id, code, start=True, pid=pid)
             return Suspended(outcome, None if claim is None else self.assignment(claim.run_id))
 
     def held_targets(self, ids: Sequence[str]) -> list[str]:

@@ -8,10 +8,11 @@ import time
 import pytest
 from asgiref.sync import sync_to_async
 
-from engine import current, logger, retry, step, task, wait
+from engine import current, logger, retry, span, step, task, wait
 from engine.execution import sharing
 from engine.execution.outcomes import Canceled, Failed, Interrupted, Succeeded, Suspended
 from runs.states import RunStatus
+from runs.tracing import attempt_span_id
 from tests.engine.support import Company, Notebook
 
 
@@ -69,6 +70,33 @@ def test_each_has_its_own_lines(company):
             f"beside {name}",
             f"beside {name}",
         ]
+
+
+def test_each_has_its_own_spans(company):
+    here = []
+
+    async def around(next):  # noqa: A002  the name authors use
+        await next()
+
+    @task(middleware=around)
+    async def traced(payload):
+        here.append(payload)
+        await until(lambda: len(here) == 2)
+        with span("outer"):
+            await asyncio.gather(inner(payload), asyncio.to_thread(span("thread")(print)))
+
+    async def inner(payload):
+        with span(f"inner {payload}"):
+            await asyncio.sleep(0.01)
+
+    company.add(traced, '"a"').add(traced, '"b"').run()
+    for number, name in enumerate("ab"):
+        found = company.sinks[number].ended
+        assert set(found) == {"middleware", "outer", f"inner {name}", "thread"}
+        assert found["outer"].parent_id == found["middleware"].span_id
+        assert found[f"inner {name}"].parent_id == found["outer"].span_id
+        assert found["thread"].parent_id == found["outer"].span_id
+        assert found["middleware"].parent_id == attempt_span_id(f"run_{number}", 1)
 
 
 def test_hooks_are_called_around_each(company):
