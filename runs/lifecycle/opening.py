@@ -1,7 +1,7 @@
 """What the clock brings next: delays, retries and waits that are due, and queues whose rate lets a run start.
 
 A bucket that its rate has closed is looked at again when its time comes, by the clock of the database
-that set it; and at once for a run that goes on after a wait, which no rate holds up.
+that set it. A run that goes on after a wait is let through before: claims look for it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,41 +17,25 @@ from runs.models import NEVER
 BATCH = 500
 NOW = {"postgresql": "(SELECT trackside_now())", "sqlite": "%(now)s"}
 LOCK = {"postgresql": "FOR NO KEY UPDATE OF b SKIP LOCKED", "sqlite": ""}
-#: Some runs that are back from a wait; any more come when their bucket opens. "resumed" twice: see
-#: `store.statements.OPEN_BUCKET`.
-BACK = """
-SELECT bucket_id FROM runs_ready WHERE not_before IS NULL AND resumed AND resumed = {true}
- LIMIT 1000
-"""
 #: An array leads PostgreSQL to the index, whatever it knows of the table.
-CHOSEN = "(SELECT id FROM due UNION ALL SELECT id FROM back)"
-AMONG = {"postgresql": f"= ANY (ARRAY{CHOSEN})", "sqlite": f"IN {CHOSEN}"}
-TRUE = {"postgresql": "true", "sqlite": "1"}
+AMONG = {"postgresql": "= ANY (ARRAY(SELECT id FROM due))", "sqlite": "IN (SELECT id FROM due)"}
+FALSE = {"postgresql": "false", "sqlite": "0"}
 #: What every idle dispatcher asks, so it is put together by hand.
 LOOK = """
 SELECT (SELECT min(not_before) FROM runs_ready WHERE not_before < %(never)s),
-       (SELECT min(opens_at) FROM runs_bucket WHERE opens_at IS NOT NULL) - {now},
-       EXISTS (SELECT 1 FROM runs_bucket b WHERE b.opens_at IS NOT NULL AND b.id IN (
-         SELECT bucket_id FROM ({back}) back))
+       (SELECT min(opens_at) FROM runs_bucket WHERE opens_at IS NOT NULL) - {now}
 """
 OPEN = """
 WITH due AS MATERIALIZED (
-  SELECT b.id FROM runs_bucket b WHERE b.opens_at <= {now} ORDER BY b.opens_at LIMIT {batch} {lock}),
-back AS MATERIALIZED (
-  SELECT b.id FROM runs_bucket b
-   WHERE b.opens_at IS NOT NULL AND b.id IN (SELECT bucket_id FROM ({back}) back) {lock})
-UPDATE runs_bucket SET "full" = NOT {true}, opens_at = NULL
- WHERE id {among}
-RETURNING 1
+  SELECT b.id FROM runs_bucket b WHERE b.opens_at <= {now} ORDER BY b.opens_at LIMIT {batch} {lock})
+UPDATE runs_bucket SET "full" = {false}, opens_at = NULL WHERE id {among} RETURNING 1
 """
 
 
 def next_due() -> datetime | None:
     """When the next delay, retry or wait is due, or the next closed bucket opens; None for never."""
-    due, opens_in, is_back = asked(LOOK)[0]
+    due, opens_in = asked(LOOK)[0]
     moments = [] if due is None else [aware(due)]
-    if is_back:
-        opens_in = 0
     if opens_in is not None:
         moments.append(timezone.now() + timedelta(microseconds=int(opens_in)))
     return min(moments, default=None)
@@ -67,8 +51,7 @@ def asked(statement: str) -> list[tuple[Any, ...]]:
     adapt = connection.ops.adapt_datetimefield_value
     text = statement.format(
         now=NOW[vendor],
-        back=BACK.format(true=TRUE[vendor]),
-        true=TRUE[vendor],
+        false=FALSE[vendor],
         among=AMONG[vendor],
         batch=BATCH,
         lock=LOCK[vendor],

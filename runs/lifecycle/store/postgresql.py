@@ -33,6 +33,12 @@ SELECT EXISTS (
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
      AND (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (%s) AND r.pin IN ('', %s)
              AND r.not_before IS NULL LIMIT 1) IS NOT NULL)
+    OR EXISTS (
+  SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+   WHERE b.opens_at IS NOT NULL AND NOT q.paused AND NOT q."full"
+     AND b.id IN (SELECT r.bucket_id FROM runs_ready r
+                   WHERE r.not_before IS NULL AND r.resumed AND r.lane = ANY (%s) AND r.pin IN ('', %s)
+                   LIMIT 1000))
 """
 #: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
 INSERT_ONE = """
@@ -130,7 +136,7 @@ class PostgresStore(PostgresWaits):
 
     def claimable(self) -> bool:
         lanes = [int(lane) for lane in self.lanes]
-        return bool(self.rows(CLAIMABLE, (lanes, self.version))[0][0])
+        return bool(self.rows(CLAIMABLE, (lanes, self.version) * 2)[0][0])
 
     def assigned(self, run_id: str, token: str) -> Assignment | None:
         found = [Assignment(*row) for row in self.call("assignment", run_id)]

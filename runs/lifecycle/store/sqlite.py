@@ -66,7 +66,8 @@ class SqliteStore(SqliteTables):
 
     def open_bucket(self, version: str) -> Rows:
         """The least recently served bucket with a run for us."""
-        return self.rows(sql.OPEN_BUCKET, (self.lanes[0], self.lanes[-1], version))
+        ours = self.lanes[0], self.lanes[-1], version
+        return self.rows(sql.OPEN_BUCKET, ours) or self.rows(sql.BACK_BUCKET, ours)
 
     def head(self, bucket: int, version: str, *, resumed: bool) -> Rows:
         """Take the first of a bucket's runs for us out of it: run id and pin."""

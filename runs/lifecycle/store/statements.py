@@ -34,15 +34,27 @@ INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane) VALUES (%
 
 # "full" twice: an index that leaves some out is used where its own words stand, and these differ
 # between versions of Django
-OPEN_BUCKET = """
+BUCKET_FACTS = """
 SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit),
        coalesce(q.override_total, q.total_limit), q.rate_interval, q.rate_burst, b.arrival
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+"""
+OPEN_BUCKET = f"""
+{BUCKET_FACTS}
  WHERE NOT b."full" AND b."full" = 0 AND NOT q.paused AND NOT q."full"
    AND EXISTS (SELECT 1 FROM runs_ready r
                 WHERE r.bucket_id = b.id AND r.lane IN (%s, %s) AND r.pin IN ('', %s)
                   AND r.not_before IS NULL)
  ORDER BY b.served LIMIT 1
+"""
+# a rate that has closed a bucket does not hold up what goes on after a wait
+BACK_BUCKET = f"""
+{BUCKET_FACTS}
+ WHERE b.opens_at IS NOT NULL AND NOT q.paused AND NOT q."full"
+   AND b.id IN (SELECT bucket_id FROM runs_ready
+                 WHERE not_before IS NULL AND resumed AND resumed = 1
+                   AND lane IN (%s, %s) AND pin IN ('', %s) LIMIT 1000)
+ LIMIT 1
 """
 # asked for several lanes and pins at once, the index would have to be sorted
 FIRST_OF = """
@@ -96,7 +108,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 SERVED = 'UPDATE runs_bucket SET served = %s, "full" = %s WHERE id = %s'
 PASSED = "UPDATE runs_bucket SET served = %s WHERE id = %s"
-BUCKET_FULL = 'UPDATE runs_bucket SET "full" = 1 WHERE id = %s'
+BUCKET_FULL = 'UPDATE runs_bucket SET "full" = 1, opens_at = NULL WHERE id = %s'
 BUCKET_CLOSED = 'UPDATE runs_bucket SET "full" = 1, arrival = %s, opens_at = %s WHERE id = %s'
 ARRIVAL = "UPDATE runs_bucket SET arrival = %s WHERE id = %s"
 QUEUE_FULL = 'UPDATE runs_queue SET "full" = 1 WHERE id = %s'

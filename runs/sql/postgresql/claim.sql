@@ -24,6 +24,15 @@ BEGIN
              WHERE r.bucket_id = b.id AND r.lane = ANY (p_code.lanes) AND r.pin = ANY (p_code.pins)
                AND r.not_before IS NULL LIMIT 1) IS NOT NULL
      ORDER BY b.served LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED;
+    IF NOT FOUND THEN  -- a rate that has closed a bucket does not hold up what goes on after a wait
+      SELECT b.id, b.queue_id INTO v_bucket, v_queue
+        FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+       WHERE b.opens_at IS NOT NULL AND NOT q.paused AND NOT q."full" AND b.id <> ALL (v_passed)
+         AND b.id IN (SELECT r.bucket_id FROM runs_ready r
+                       WHERE r.not_before IS NULL AND r.resumed AND r.lane = ANY (p_code.lanes)
+                         AND r.pin = ANY (p_code.pins) LIMIT 1000)
+       LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED;
+    END IF;
     IF NOT FOUND THEN
       RETURN NULL;
     END IF;
@@ -44,7 +53,7 @@ BEGIN
     IF v_limit IS NOT NULL THEN
       SELECT count(*) INTO v_held FROM runs_lease WHERE bucket_id = v_bucket;
       IF v_held >= v_limit THEN
-        UPDATE runs_bucket SET "full" = true WHERE id = v_bucket;
+        UPDATE runs_bucket SET "full" = true, opens_at = NULL WHERE id = v_bucket;
         CONTINUE;
       END IF;
     END IF;

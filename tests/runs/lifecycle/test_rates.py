@@ -4,13 +4,14 @@ import random
 from functools import partial
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from runs import lifecycle
 from runs.errors import InvalidOption
 from runs.lifecycle import Limits, attempts, store
 from runs.lifecycle.store import Done, Next
-from runs.models import Bucket, Event, Lease, Ready, Run
+from runs.models import Bucket, Event, Lane, Lease, Ready, Run
 from runs.rates import Pace
 from runs.states import RunStatus
 from tests.support.factories import (
@@ -153,21 +154,63 @@ def test_a_retry_is_a_start():
     assert started(by) == 1
 
 
-def test_a_run_that_comes_back_from_a_wait_is_let_through_and_not_counted():
-    queue("mail", rate="10/1h")
-    some(3)
-    by = session()
+def back_from_a_wait(by):
+    """A run whose wait has just ended, in a queue that its rate has closed."""
     (one,) = claim(by)
     start(one)
     suspend(one)
     assert started(by) == 0
     Ready.objects.filter(pk=one.run_id).update(not_before=timezone.now())
     lifecycle.promote_due()
-    assert lifecycle.next_due() <= timezone.now()  # its bucket is closed
-    assert lifecycle.promote_due() == 1
+    return one
+
+
+def test_a_run_that_comes_back_from_a_wait_is_let_through_and_not_counted():
+    queue("mail", rate="10/1h")
+    some(3)
+    by = session()
+    one = back_from_a_wait(by)
+    assert store.current().claimable()
     assert [held.run_id for held in claim(by, 5)] == [one.run_id]
+    assert not store.current().claimable()
     passes(HOUR / 10)
     assert started(by) == 1
+
+
+def test_a_limit_holds_it_up_all_the_same():
+    queue("mail", limit=1, rate="10/1h burst 2")
+    some(3)
+    by = session()
+    (one,) = claim(by)
+    start(one)
+    suspend(one)
+    (other,) = claim(by, 5)
+    Ready.objects.filter(pk=one.run_id).update(not_before=timezone.now())
+    lifecycle.promote_due()
+    assert (claim(by, 5), store.current().claimable()) == ([], False)
+    start(other)
+    complete(other)
+    assert [held.run_id for held in claim(by, 5)] == [one.run_id]
+
+
+@pytest.mark.parametrize("change", ["lane", "pause"])
+def test_only_those_are_let_through_whom_this_worker_may_take(change):
+    queue("mail", rate="10/1h")
+    some(3)
+    by = session()
+    one = back_from_a_wait(by)
+    if change == "pause":
+        lifecycle.pause("mail", actor="user:ada")
+        assert (store.current().claimable(), claim(by, 5)) == (False, [])
+        return
+    for table in (Ready, Run):
+        table.objects.filter(pk=one.run_id).update(lane=Lane.SHARED)
+    alone = store.current()
+    alone.lanes = (Lane.ALONE,)
+    if connection.vendor == "sqlite":
+        assert (alone.claimable(), alone.claim(by.pk, 5)) == (False, [])
+    assert not alone.claimable()
+    assert [held.run_id for held in claim(by, 5)] == [one.run_id]
 
 
 def test_a_place_that_expired_costs_no_start():
