@@ -10,11 +10,13 @@ from dashboard.api import runs
 from dashboard.api.endpoint import ApiRequest, endpoint
 from runs.models import Run
 from runs.reads import trace as reading
-from runs.reads.trace import Node, Trace
+from runs.reads import trace_nodes
+from runs.reads.trace import Trace
+from runs.reads.trace_nodes import Node
 
 #: Levels of an answer: spans nest as deep as code does, readers of JSON do not.
 DEEPEST = 100
-LEVELS = {reading.ERROR: "ERROR", reading.CUT: "ERROR", reading.CANCELED: "WARN"}
+LEVELS = {trace_nodes.ERROR: "ERROR", trace_nodes.CUT: "ERROR", trace_nodes.CANCELED: "WARN"}
 
 
 @endpoint("GET")
@@ -92,8 +94,8 @@ def states(node: Node, now: datetime) -> dict[str, Any]:
     return {
         "duration": max(took // timedelta(microseconds=1), 0) * 1000,
         "isPartial": node.is_open,
-        "isError": node.state in (reading.ERROR, reading.CUT),
-        "isCancelled": node.state == reading.CANCELED,
+        "isError": node.state in (trace_nodes.ERROR, trace_nodes.CUT),
+        "isCancelled": node.state == trace_nodes.CANCELED,
         "level": LEVELS.get(node.state, "TRACE"),
     }
 

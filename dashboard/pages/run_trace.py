@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 from dashboard import presenters
 from dashboard.templatetags.trackside import icon, ticking
 from runs.models import Run
-from runs.reads import trace
-from runs.reads.trace import Node
+from runs.reads import trace, trace_nodes
+from runs.reads.trace_nodes import Node
 
 #: Units of a bar's row, and the least that is still seen.
 WIDTH, LEAST = 1000, 3
@@ -30,12 +30,12 @@ ICON = "trackside.icon"
 
 #: Word, tone and glyph of a row's state.
 STATES = {
-    trace.OPEN: ("Running", "active", "executing"),
-    trace.OK: ("", "ok", "completed"),
-    trace.ERROR: ("Failed", "bad", "failed"),
-    trace.CANCELED: ("Canceled", "idle", "canceled"),
-    trace.CUT: ("Cut off", "warn", "crashed"),
-    trace.WAITING: ("Waiting", "parked", "waiting"),
+    trace_nodes.OPEN: ("Running", "active", "executing"),
+    trace_nodes.OK: ("", "ok", "completed"),
+    trace_nodes.ERROR: ("Failed", "bad", "failed"),
+    trace_nodes.CANCELED: ("Canceled", "idle", "canceled"),
+    trace_nodes.CUT: ("Cut off", "warn", "crashed"),
+    trace_nodes.WAITING: ("Waiting", "parked", "waiting"),
 }
 KINDS = {
     "run": ("Run", "runs"),
@@ -127,7 +127,7 @@ class Chart:
         return Row(
             node=node,
             opening=self.opening(node, tone),
-            sign=signed(own_glyph if node.state == trace.OK else glyph, kind, facts),
+            sign=signed(own_glyph if node.state == trace_nodes.OK else glyph, kind, facts),
             href=address(node),
             word=word,
             tone=tone,

@@ -58,8 +58,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
 
     def __init__(self, *args: Any, start: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, start=False, **kwargs)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
         adopt_orphans()
         die_with_parent(self.parent_pid)
         name_process("ts-sentinel")
@@ -135,9 +135,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         self.board.head.tick = time.monotonic_ns()
         for process in [p for p in self.pool if not p.is_alive()]:
             self.bury(process)
-        for process in (self.monitor, self.pusher):
-            if not process.is_alive():
-                self.revive(process)
+        for process in [p for p in (self.monitor, self.pusher) if not p.is_alive()]:
+            self.revive(process)
         if self.board.head.fenced == 1:
             self.fence()
         if changed := self.board.left_out.forgive():

@@ -3,24 +3,22 @@
 Spans have rows of their own. All the rest is made of the rows that tell it anyway.
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from runs import tracing
-from runs.models import Attempt, Journal, Run, Span, Waitpoint
+from runs.models import Attempt, Run, Span
 from runs.reads import attempts
-from runs.states import AttemptStatus, EntryKind, EntryStatus, RunStatus, TokenStatus
+from runs.reads.trace_entries import ENTRIES, entries_of
+from runs.reads.trace_nodes import CANCELED, CUT, ENDED, ERROR, OK, OPEN, WAITING, Node, message
+from runs.states import AttemptStatus, EntryKind, RunStatus
 
-#: Spans read at once, and entries of the journal, and child runs it does not name.
+#: Spans read at once, and child runs the journal does not name.
 SPANS = 1000
-ENTRIES = 500
 CHILDREN = 200
 #: The end of a span may be on its way for so long after its attempt ended.
 LATE = timedelta(seconds=3)
-OPEN, OK, ERROR, CANCELED, CUT, WAITING = "open", "ok", "error", "canceled", "cut", "waiting"
 ATTEMPTS = {
     AttemptStatus.EXECUTING: OPEN,
     AttemptStatus.WAITING: WAITING,
@@ -28,49 +26,6 @@ ATTEMPTS = {
     AttemptStatus.CANCELED: CANCELED,
     AttemptStatus.RELEASED: CANCELED,
 }
-ENDED = {RunStatus.COMPLETED: OK, RunStatus.CANCELED: CANCELED}
-
-
-@dataclass(slots=True)
-class Node:
-    """A piece of a trace. `state` is one of the words above; `cut`: nobody told its end."""
-
-    id: str
-    parent_id: str
-    kind: str
-    name: str
-    state: str
-    started_at: datetime
-    ended_at: datetime | None = None
-    attempt: int = 0
-    error: str = ""
-    #: JSON text.
-    attributes: str = ""
-    #: The run or token it is about.
-    target: str = ""
-    depth: int = 0
-    children: list["Node"] = field(default_factory=list)
-
-    @property
-    def is_open(self) -> bool:
-        return self.ended_at is None
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Everything about it as plain values."""
-        return {
-            "id": self.id,
-            "parent_id": self.parent_id or None,
-            "kind": self.kind,
-            "name": self.name,
-            "status": self.state,
-            "attempt": self.attempt or None,
-            "started_at": self.started_at.isoformat(),
-            "ended_at": None if self.ended_at is None else self.ended_at.isoformat(),
-            "error": self.error or None,
-            "attributes": json.loads(self.attributes) if self.attributes else {},
-            "target": self.target or None,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,85 +159,6 @@ def from_spans(rows: Iterable[Span]) -> Iterator[Node]:
         )
 
 
-def entries_of(run: Run) -> Iterator[Node]:
-    """What the journal has: steps, waits, awaited runs, tokens."""
-    found = Journal.objects.filter(run_id=run.pk).exclude(kind=EntryKind.WARNING)
-    entries = list(
-        found.order_by("attempt", "position", "ordinal").defer("args", "result")[:ENTRIES]
-    )
-    targets = {entry.target for entry in entries if entry.target}
-    runs = Run.objects.light().defer("error").in_bulk(list(targets))
-    tokens = Waitpoint.objects.in_bulk(list(targets))
-    firsts = [entry for entry in entries if entry.kind == EntryKind.FIRST]
-    for entry in entries:
-        if entry.kind == EntryKind.FIRST:
-            continue
-        node = from_entry(run, entry)
-        if entry.target in runs:
-            about_run(node, runs[entry.target])
-        elif entry.target in tokens:
-            about_token(node, tokens[entry.target])
-        elif entry.kind == EntryKind.WAIT:
-            about_time(node, entry, run)
-        if node.ended_at is None:
-            chosen = [one for one in firsts if is_choice(one, entry)]
-            node.ended_at = chosen[0].finished_at if chosen else None
-            node.state = OK if chosen else node.state
-        yield node
-
-
-def from_entry(run: Run, entry: Journal) -> Node:
-    place = entry.attempt, entry.kind, entry.name, entry.ordinal
-    names = {EntryKind.WAIT: "Wait", EntryKind.FOR: "Wait for", EntryKind.TOKEN: "Wait token made"}
-    return Node(
-        id=tracing.entry_span_id(run.pk, *place),
-        parent_id=entry.span or tracing.attempt_span_id(run.pk, entry.attempt),
-        kind="wait" if entry.kind == EntryKind.FOR else entry.kind,
-        name=str(names.get(EntryKind(entry.kind), entry.name)),
-        state=ERROR if entry.status == EntryStatus.FAILED else OK,
-        started_at=entry.started_at,
-        ended_at=entry.finished_at,
-        attempt=entry.attempt,
-        error=message(entry.error),
-        target=entry.target or "",
-    )
-
-
-def is_choice(first: Journal, entry: Journal) -> bool:
-    """Whether a wait for the first of several may be what ended the wait for this one."""
-    return first.attempt == entry.attempt and first.position > entry.position
-
-
-def about_run(node: Node, other: Run) -> None:
-    node.ended_at = other.finished_at
-    node.state = ENDED.get(RunStatus(other.status), ERROR) if other.is_final else OPEN
-    if node.kind == EntryKind.CHILD:
-        node.name = other.task_id
-
-
-def about_token(node: Node, token: Waitpoint) -> None:
-    node.ended_at = token.completed_at
-    if token.status == TokenStatus.WAITING:
-        node.state = WAITING
-    elif token.status == TokenStatus.TIMED_OUT:
-        node.state = ERROR
-        node.error = "Nobody completed it in time."
-
-
-def about_time(node: Node, entry: Journal, run: Run) -> None:
-    """A wait for a time is over at that time, or with its run."""
-    over = entry.due_at if run.finished_at is None else min_of(entry.due_at, run.finished_at)
-    waits = run.status == RunStatus.WAITING and run.waited_attempt == entry.attempt
-    if over is not None and not (waits and entry.due_at and entry.due_at > run.updated_at):
-        node.ended_at = over
-    else:
-        node.state = WAITING
-
-
-def min_of(one: datetime | None, other: datetime) -> datetime:
-    return other if one is None else min(one, other)
-
-
 def children_of(run: Run, known: set[str], nodes: list[Node]) -> Iterator[Node]:
     """Child runs that nobody waits for."""
     found = Run.objects.light().defer("error").filter(parent_id=run.pk).exclude(pk__in=known)
@@ -294,14 +170,6 @@ def children_of(run: Run, known: set[str], nodes: list[Node]) -> Iterator[Node]:
         node.parent_id = caller.span_id if caller else ""
         node.attempt = begun[-1].attempt if begun else 0
         yield node
-
-
-def message(error: str | None) -> str:
-    """A stored error in one line."""
-    if not error:
-        return ""
-    facts = json.loads(error)
-    return f"{facts.get('name')}: {facts.get('message')}"[:1000]
 
 
 def cut_off(node: Node, ended: dict[int, Attempt], now: datetime) -> None:

@@ -1,0 +1,61 @@
+"""The pieces a trace is made of."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from runs.states import RunStatus
+
+OPEN, OK, ERROR, CANCELED, CUT, WAITING = "open", "ok", "error", "canceled", "cut", "waiting"
+ENDED = {RunStatus.COMPLETED: OK, RunStatus.CANCELED: CANCELED}
+
+
+@dataclass(slots=True)
+class Node:
+    """A piece of a trace. `state` is one of the words above; `cut`: nobody told its end."""
+
+    id: str
+    parent_id: str
+    kind: str
+    name: str
+    state: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    attempt: int = 0
+    error: str = ""
+    #: JSON text.
+    attributes: str = ""
+    #: The run or token it is about.
+    target: str = ""
+    depth: int = 0
+    children: list["Node"] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        return self.ended_at is None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything about it as plain values."""
+        return {
+            "id": self.id,
+            "parent_id": self.parent_id or None,
+            "kind": self.kind,
+            "name": self.name,
+            "status": self.state,
+            "attempt": self.attempt or None,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": None if self.ended_at is None else self.ended_at.isoformat(),
+            "error": self.error or None,
+            "attributes": json.loads(self.attributes) if self.attributes else {},
+            "target": self.target or None,
+        }
+
+
+def message(error: str | None) -> str:
+    """A stored error in one line."""
+    if not error:
+        return ""
+    facts = json.loads(error)
+    return f"{facts.get('name')}: {facts.get('message')}"[:1000]
