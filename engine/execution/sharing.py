@@ -16,11 +16,12 @@ from typing import Any
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 
+from engine.execution import traced
 from engine.execution.assignment import context_of
 from engine.execution.attempt import Attempt
 from engine.execution.calls import Calls, Function, Next, named, retrieve, wrapped
 from engine.execution.capture import LogSink
-from engine.execution.executor import Once, why_missing
+from engine.execution.executor import Once, segment_of, why_missing
 from engine.execution.interrupts import Control, Delivery
 from engine.execution.outcomes import Missing, Outcome
 from engine.execution.routing import routed
@@ -239,13 +240,14 @@ def carried_out(
     guest_here.set(guest)
     ctx, own = context_of(assignment, task.source.file), OwnThread()
     delivery = SharedDelivery(control, ctx)
-    replay = None
+    replay, lines = None, logs
     if keeper is not None:
         run, attempt, resumed = assignment.run_id, assignment.attempt, assignment.resumed
         replay = Replay(keeper, run, attempt, resumed=resumed, may_block=False)
-        logs = Once(logs, replay) if resumed else logs
+        lines = Once(logs, replay) if resumed else logs
+    ctx._segments.append(segment_of(logs, replay, delivery.shielded))
     with (
-        routed(logs, conf.get("LOG_LINES_PER_ATTEMPT")) as guest.lines,
+        routed(lines, conf.get("LOG_LINES_PER_ATTEMPT")) as guest.lines,
         executing(ctx),
         own.adopted(),
         SharedCalls(delivery, loop, own, guest) as calls,
@@ -253,4 +255,6 @@ def carried_out(
         guest.delivery = delivery
         outcome = Attempt(task, assignment, ctx, calls, replay).run()
         ctx._close()
+    if ctx._segments[0].is_exporting:
+        traced.tell(assignment, ctx, outcome)
     return outcome

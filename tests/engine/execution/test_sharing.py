@@ -8,7 +8,7 @@ import time
 import pytest
 from asgiref.sync import sync_to_async
 
-from engine import current, logger, retry, step, task, wait
+from engine import current, logger, retry, span, step, task, wait
 from engine.execution import sharing, watching
 from engine.execution.outcomes import Canceled, Failed, Interrupted, Succeeded, Suspended
 from runs.states import RunStatus
@@ -246,6 +246,21 @@ def test_steps_are_remembered(company):
 
     assert company.add(stepping).run(keeper=made) == [Succeeded("4")]
     assert [entry.name for entry in made.entries] == ["double"]
+
+
+def test_each_has_its_own_spans(company):
+    here = []
+
+    @task
+    async def traced(payload):
+        here.append(payload)
+        with span(f"span {payload}"):
+            await until(lambda: len(here) == 2)
+
+    company.add(traced, '"a"').add(traced, '"b"').run()
+    for number, name in enumerate("ab"):
+        mine = {name for name in company.sinks[number].ended if name.startswith("span")}
+        assert mine == {f"span {name}"}
 
 
 def test_nothing_of_an_attempt_is_executed_after_it():
