@@ -103,6 +103,11 @@ def can_cancel(run: Run) -> bool:
     return not run.is_final and not run.is_canceling
 
 
+def can_unlock(run: Run) -> bool:
+    """Whether it waits for one version of the code and might go on with another."""
+    return run.status == S.PENDING_VERSION and bool(run.version)
+
+
 def is_moving(run: Run) -> bool:
     """Whether somebody executes it now, so that a page about it should look often."""
     return run.holds_slot

@@ -1,7 +1,7 @@
 """Writes what the task code declares to the Task and Queue rows, from which the web process knows it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from engine.sdk import queues
 from engine.sdk.hooks import chain
 from engine.sdk.tasks import Task as Definition
 from runs import conf, lifecycle
-from runs.lifecycle import schedules
+from runs.lifecycle import fleet, schedules
 from runs.lifecycle.schedules import Timetable
 from runs.models import Queue, QueueKind, SessionState, Task, WorkerSession
 from runs.retries import RetryPolicy
@@ -52,21 +52,32 @@ class Registration:
     released: int
 
 
-def register(catalog: Catalog) -> Registration:
+def register(catalog: Catalog, session_id: str = "") -> Registration:
     """Bring the Task and Queue rows up to date; writes nothing when nothing changed.
 
-    Safe to call by many clusters at once: rows are written in the order of their ids.
+    What a newer version declares stays, as long as that runs too. Safe to call by many clusters at
+    once: rows are written in the order of their ids.
     """
-    known = {row.pk: row for row in Task.objects.all()}
-    wanted = wanted_rows(catalog, known)
-    changed = [row for row in wanted if facts(row) != facts(known.get(row.pk))]
-    vanished = vanished_ids(catalog, known, wanted)
+    ids = [task.id for task in catalog.tasks]
     with transaction.atomic():
+        fleet.register(session_id, catalog.version, ids)
+        known = {row.pk: row for row in Task.objects.all()}
+        newer = ids_of(known.values(), fleet.newer_than(catalog.version))
+        wanted = wanted_rows(catalog, known)
+        ours = [row for row in wanted if row.pk not in newer]
+        changed = [row for row in ours if facts(row) != facts(known.get(row.pk))]
+        vanished = vanished_ids(catalog, known, wanted)
         write_tasks(changed, vanished)
-        declare_queues(catalog.tasks)
-        declare_schedules(catalog.tasks, vanished)
-    released = lifecycle.unpark([task.id for task in catalog.tasks])
+        tasks = [task for task in catalog.tasks if task.id not in newer]
+        declare_queues(tasks)
+        declare_schedules(tasks, vanished)
+    released = lifecycle.unpark(ids, catalog.version)
     return Registration(tuple(row.pk for row in changed), tuple(vanished), released)
+
+
+def ids_of(rows: Iterable[Task], versions: Collection[str]) -> set[str]:
+    """Tasks that are as one of these versions registered them."""
+    return {row.pk for row in rows if row.active and row.version in versions}
 
 
 def wanted_rows(catalog: Catalog, known: dict[str, Task]) -> list[Task]:

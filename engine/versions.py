@@ -16,13 +16,19 @@ GIT_SECONDS = 5
 
 def current(directories: Iterable[Path]) -> str:
     """The setting VERSION, else the git commit if nothing is changed, else a hash of the files."""
-    return str(conf.get("VERSION"))[:64] or committed() or content_hash(directories)
+    return given() or committed() or content_hash(directories)
+
+
+def given() -> str:
+    """The setting, as far as both databases can store it."""
+    text = str(conf.get("VERSION")).encode(errors="replace").decode()
+    return "".join(letter for letter in text if letter.isprintable()).strip()[:64]
 
 
 def committed() -> str:
-    """The commit of the working directory, or empty if there is none or it has changes."""
+    """The commit of the working directory, or empty if there is none or Python files have changed."""
     commit = git("rev-parse", "HEAD")
-    changes = git("status", "--porcelain")
+    changes = git("status", "--porcelain", "--", ":(top)*.py")
     return commit.strip()[:SHORT] if commit and changes == "" else ""
 
 

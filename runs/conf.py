@@ -18,6 +18,8 @@ DEFAULTS: dict[str, Any] = {
     "TASK_DIRS": ["tasks"],
     # version of the task code; empty means git commit, else a hash of the files
     "VERSION": "",
+    # a run whose version nobody runs any more waits for it, instead of going on with the current one
+    "STRICT_VERSIONS": False,
     "ENVIRONMENT": {"name": "Development", "kind": "dev"},
     # where people and other services reach the web server, for the addresses of wait tokens
     "URL": "http://localhost:8000",

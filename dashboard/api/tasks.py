@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from django.http import HttpRequest
+
 from dashboard.api import bodies, packets, schemas
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
@@ -33,7 +35,7 @@ def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     return answer | ({"isSkipped": True} if made.is_skipped else {})
 
 
-def traced(options: TriggerOptions, request: ApiRequest) -> TriggerOptions:
+def traced(options: TriggerOptions, request: HttpRequest) -> TriggerOptions:
     """The options with the caller's place in its trace; headers that cannot be read are left out."""
     caller = tracing.parsed(request.headers.get("traceparent"), request.headers.get("tracestate"))
     if caller is None:

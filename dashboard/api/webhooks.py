@@ -18,6 +18,7 @@ from dashboard import webhooks
 from dashboard.api import bodies
 from dashboard.api.endpoint import endpoint
 from dashboard.api.errors import ApiError
+from dashboard.api.tasks import traced
 from dashboard.webhooks import BadSignature, Endpoint, NotSetUp
 from runs import conf, lifecycle, payloads
 from runs.errors import InvalidOption, InvalidPayload
@@ -48,10 +49,11 @@ def receive(request: HttpRequest, path: str) -> dict[str, Any]:
     if found.rule.answers_challenge and (challenge := _challenge(payload)):
         return {"challenge": challenge}
     delivery = _delivery(found, request, payload)
+    options = _options(found, request, delivery, _key(found, request, raw, delivery, now))
     made = lifecycle.trigger(
         found.task_id,
         payload,
-        _options(found, request, delivery, _key(found, request, raw, delivery, now)),
+        traced(options, request),
         source=Source.WEBHOOK,
         actor=f"webhook:{path}",
     )

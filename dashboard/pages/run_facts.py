@@ -36,9 +36,15 @@ def _what(run: Run) -> list[Fact]:
         ("Reason", run.reason or "–", ""),
         ("Queue", run.queue, queue),
         ("Concurrency key", "–" if run.concurrency_key is None else run.concurrency_key, ""),
-        ("Version", run.version or "not locked yet", ""),
+        ("Version", _version(run), ""),
         ("Machine", run.machine, ""),
     ]
+
+
+def _version(run: Run) -> str:
+    if run.version_asked:
+        return f"{run.version}, asked for by the trigger"
+    return run.version or "not locked yet"
 
 
 def _limits(run: Run) -> list[Fact]:

@@ -64,14 +64,21 @@ def line(one: Remembered) -> Line:
     return Line(
         entry=entry,
         look=look,
-        title=TITLES.get(entry.kind, entry.name),
+        title=title(entry),
         kind="" if entry.kind in TITLES else entry.get_kind_display(),
         result=None if text is None else documents.show(shortened(text)),
         error=message(entry.error),
         run_id=one.run.pk if one.run else "",
         token_id=one.token.pk if one.token else token_of(entry),
-        is_timed=entry.kind == EntryKind.WAIT,
+        is_timed=entry.kind == EntryKind.WAIT and entry.due_at is not None,
     )
+
+
+def title(entry: Journal) -> str:
+    """Its kind for a wait of the body itself; the pauses between tries say whose they are."""
+    if entry.kind == EntryKind.WAIT and entry.name.startswith("retry."):
+        return entry.name
+    return TITLES.get(entry.kind, entry.name)
 
 
 def token_of(entry: Journal) -> str:

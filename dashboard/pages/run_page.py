@@ -3,13 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.views.decorators.http import require_POST
 
-from dashboard import presenters
+from dashboard import permissions, presenters
 from dashboard.pages import live, run_tabs, shell
-from dashboard.pages.page import page
+from dashboard.pages.page import page, see_other
+from runs import lifecycle
 from runs.models import Event, LogLine, Run
 from runs.reads import trace, waits
 from runs.reads.gates import Gate, ahead, gates
@@ -39,6 +42,17 @@ def live_parts(request: HttpRequest, run_id: str) -> HttpResponse:
         return HttpResponse(status=204)
     context |= run_tabs.context(tab, run, request) | {"oob": True}
     return render(request, "dashboard/run/_live.html", context)
+
+
+@require_POST
+@page(act=permissions.OPERATE)
+def unlock(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Let a run go on with whatever version of the code there is."""
+    lifecycle.unlock(run_id, actor=permissions.actor(request.user))
+    messages.success(
+        request, "The run is locked to no version any more: any that has its task may take it."
+    )
+    return see_other("run", run_id)
 
 
 @page()
@@ -71,6 +85,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "ahead": place,
         "tries": presenters.tries(run),
         "can_cancel": presenters.can_cancel(run),
+        "can_unlock": presenters.can_unlock(run),
         "every": FAST if presenters.is_moving(run) or run.is_final else SLOW,
         "token": _token(run, shut, place, tab, is_live(run, tab, now)),
         "is_live": is_live(run, tab, now),

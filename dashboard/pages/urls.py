@@ -31,6 +31,7 @@ urlpatterns = [
     path("runs/<str:run_id>/live", run_page.live_parts, name="run_live"),
     path("runs/<str:run_id>/replay", replay.replay, name="replay"),
     path("runs/<str:run_id>/cancel", cancel.cancel, name="cancel"),
+    path("runs/<str:run_id>/unlock", run_page.unlock, name="unlock"),
     path("runs/<str:run_id>/raw/logs", raw.logs, name="raw_logs"),
     path("runs/<str:run_id>/raw/trace", raw.spans, name="raw_trace"),
     path("runs/<str:run_id>/raw/<str:name>", raw.document, name="raw"),

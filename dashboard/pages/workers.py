@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from dashboard.pages import live, shell
 from dashboard.pages.page import page
-from runs.reads import sessions
+from runs.reads import sessions, versions
 
 SHOWN = 100
 
@@ -28,8 +28,9 @@ def _context() -> dict[str, Any]:
          held.get(session.id, 0), sessions.slots(session))
         for session in found
     ]  # fmt: skip
+    running = versions.running(found, held)
     facts = [(session.id, session.heartbeat_at, standing[0]) for session, standing, _, _ in rows]
-    return {"rows": rows, "token": live.token(facts), "now": now}
+    return {"rows": rows, "versions": running, "token": live.token(facts, running), "now": now}
 
 
 def _standing(stale: bool, state: str, draining: bool) -> tuple[str, str]:

@@ -5,20 +5,28 @@ process keeps none of them.
 """
 
 import ctypes
-import fcntl
 import mmap
 import os
-import tempfile
-import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
-from engine.cluster.slots import OUTPUT, TOGETHER, Ask, Cell, Seat, Slot, State, Stop
+from engine.cluster.locks import Locks
+from engine.cluster.slots import (
+    OUTPUT,
+    TOGETHER,
+    VERSION,
+    Ask,
+    Cell,
+    Seat,
+    Slot,
+    State,
+    Stop,
+)
 from engine.leftout import LeftOut
 
 __all__ = [
     "OUTPUT",
     "TOGETHER",
+    "VERSION",
     "Ask",
     "Board",
     "Cell",
@@ -48,31 +56,9 @@ class Head(ctypes.Structure):
         ("stepping", ctypes.c_int64),
         ("stepping_since", ctypes.c_int64),
         ("session", ctypes.c_char * 48),
+        #: Of the code that new runs are taken for.
+        ("version", ctypes.c_char * VERSION),
     ]
-
-
-class Locks:
-    """One lock for each slot, which the kernel opens when the process that holds it ends.
-
-    It decides who has the runs a worker took and has not started: the worker or somebody who takes
-    them away. `multiprocessing`'s locks stay closed when their holder is killed.
-    """
-
-    def __init__(self) -> None:
-        with tempfile.TemporaryFile() as file:
-            self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._descriptor)
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    @contextmanager
-    def held(self, index: int) -> Iterator[None]:
-        fcntl.lockf(self._descriptor, fcntl.LOCK_EX, 1, index)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, index)
 
 
 class Board:
@@ -88,7 +74,7 @@ class Board:
     def __init__(
         self, slots: int, name: str = "default", version: str = "", seats: int = 0
     ) -> None:
-        self.name, self.version, self.main = name, version, os.getpid()
+        self.name, self.main = name, os.getpid()
         self.left_out = LeftOut()
         self.locks = Locks()
         workers, rows = Slot * (slots + 1), Seat * seats
@@ -98,6 +84,7 @@ class Board:
         self.slots = workers.from_buffer(self.memory, ctypes.sizeof(Head))
         self.seats: Sequence[Seat] = list(rows.from_buffer(self.memory, at)) if seats else []
         self.workers = slots
+        self.head.version = version.encode()
 
     def __iter__(self) -> Iterator[Slot]:
         return (self.slots[index] for index in range(self.workers))
@@ -124,9 +111,18 @@ class Board:
     def session_id(self, value: str) -> None:
         self.head.session = value.encode()
 
+    @property
+    def version(self) -> str:
+        return bytes(self.head.version).decode()
+
     def free(self) -> list[int]:
         """Indexes of the workers that can take a run now."""
-        return [index for index, slot in enumerate(self) if slot.state == State.FREE]
+        version = self.head.version
+        return [
+            index
+            for index, slot in enumerate(self)
+            if slot.state == State.FREE and slot.version == version
+        ]
 
     def slot_of(self, run_id: str) -> Seat | None:
         """Where the run is."""

@@ -51,7 +51,11 @@ def keep_books(board: Board, deaths: Channel, lines: Channel, parent: int) -> No
 def open_session(board: Board) -> None:
     """Register the cluster of this board; its claims and leases are the new session's from now on."""
     session = sessions.open_session(
-        board.name, slots=len(board), version=board.version, pid=board.main
+        board.name,
+        slots=len(board),
+        version=board.version,
+        pid=board.main,
+        after=board.session_id,
     )
     board.session_id = session.pk
 
@@ -70,6 +74,7 @@ class Bookkeeper:
         heartbeat = float(conf.get("HEARTBEAT_SECONDS"))
         self.timers: list[list[Any]] = [
             [0.0, FLUSH, self.flush],
+            [0.0, FLUSH, self.tell_draining],
             [0.0, min(heartbeat, 2.0), self.beat],
             [0.0, CANCELS, self.look_for_cancels],
             [0.0, min(float(conf.get("SWEEP_SECONDS")), 5.0), self.sweep],
@@ -77,6 +82,7 @@ class Bookkeeper:
         ]
         self.beaten_at = 0.0
         self.heartbeat = heartbeat
+        self.draining = False
 
     def run(self) -> None:
         while not self.closing:
@@ -126,6 +132,7 @@ class Bookkeeper:
 
     def record(self, death: Death) -> None:
         books = store.current()
+        books.version = death.version
         if death.done:
             books.turn(death.done, store.Next.NONE, 1, death.pid)
         together.release(books, death.left, "Its worker process ended before it was started.")
@@ -164,6 +171,12 @@ class Bookkeeper:
     def begin_again(self) -> None:
         open_session(self.board)
         self.board.head.fenced = 0
+
+    def tell_draining(self) -> None:
+        """A cluster that stops takes nothing more, so nothing is to be kept for it."""
+        if self.board.head.stop and not self.draining:
+            sessions.drain(self.board.session_id)
+            self.draining = True
 
     def workers(self) -> str:
         """What every slot does, for the Workers page."""

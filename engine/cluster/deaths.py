@@ -40,6 +40,8 @@ class Death:
     guilt: Guilt = Guilt.CERTAIN
     #: Why it ended, where the rest does not say it.
     why: str = ""
+    #: Of the code it had.
+    version: str = ""
 
     @property
     def leases(self) -> set[tuple[str, str]]:
@@ -62,6 +64,7 @@ def of(slot: Seat, exitcode: int | None) -> Death:
         # It may have finished what it was killed for and taken the next run just before.
         killed=slot.killed if slot.asked_run == slot.run else slot.killed and Ask.SHUTDOWN,
         exitcode=exitcode,
+        version=slot.version.decode(),
     )
 
 

@@ -147,6 +147,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
     def pause(self, *, has_free: bool) -> float:
         """Seconds until there may be something to do though nobody wakes us."""
         assert self.store is not None
+        self.store.version = self.board.version
         if has_free and self.store.claimable():
             return CONTENDED
         self.promote(every=0.0)

@@ -20,14 +20,14 @@ from django.db import connections
 from django_q.cluster import get_mp_context
 from django_q.conf import Conf
 
-from engine.cluster import guests, limits, records, tidying, worker
+from engine.cluster import guests, limits, records, reload, tidying, worker
 from engine.cluster import place as places
 from engine.cluster.board import Ask, Seat, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.clerk import Clerk, Ended, Journal
 from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
 from engine.cluster.keeping import RunKeeper
-from engine.cluster.lines import LineSender
+from engine.cluster.lines import Patient
 from engine.cluster.place import REASONS, Place
 from engine.cluster.processes import sweep_children
 from engine.execution import routing, sharing
@@ -89,14 +89,6 @@ class SeatControl:
         return REASONS.get(Ask(seat.ask), "") if ours and seat.is_asked else ""
 
 
-class Patient(LineSender):
-    """One attempt's log lines. Whoever waits for room here keeps all runs waiting."""
-
-    def write(self, level: int, logger: str, message: str, at: float) -> None:
-        if not self.channel.send(self.packed(level, logger, message, at), 0.005):
-            self.dropped += 1
-
-
 class Stepping(Held):
     """Notes on the board whose code the loop is in."""
 
@@ -155,7 +147,7 @@ class Host:
         slot, self.here.clean = self.here.slot, Snapshot(self.here.files)
         guests.vacate(self.board, State.FREE)
         for seat in self.seats:
-            seat.pid = os.getpid()
+            seat.pid, seat.version = os.getpid(), slot.version
         slot.memory, slot.since = 0, time.monotonic_ns()
         slot.state = State.OPEN
 
@@ -196,6 +188,8 @@ class Host:
     async def take(self) -> int:
         """Fill free seats; how many runs came."""
         free = [number for number, seat in enumerate(self.seats) if seat.state == State.FREE]
+        if reload.is_outdated(self.here):
+            self.leave("The cluster has newer code.")
         if not free or self.is_leaving or self.board.head.fenced:
             return 0
         taken = await self.clerk.does(partial(self.clerk.take, free))

@@ -85,6 +85,9 @@ def row(fields: list[Any]) -> LogLine:
 class LineSender:
     """The worker's end: every line, and every span, is one message; what finds no room is counted."""
 
+    #: Seconds to wait for room for the end of a span.
+    patience = 0.05
+
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         #: Whether spans that are rows already are wanted too.
@@ -113,4 +116,14 @@ class LineSender:
 
     def span(self, record: Record) -> bool:
         """Send a record; nobody waits for room for one whose end will say the same."""
-        return self.channel.send(packed(self.run_id, record), 0.05 if record.ended else 0)
+        return self.channel.send(packed(self.run_id, record), self.patience if record.ended else 0)
+
+
+class Patient(LineSender):
+    """One attempt's log lines. Whoever waits for room here keeps all runs waiting."""
+
+    patience = 0.005
+
+    def write(self, level: int, logger: str, message: str, at: float) -> None:
+        if not self.channel.send(self.packed(level, logger, message, at), 0.005):
+            self.dropped += 1

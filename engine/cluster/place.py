@@ -49,6 +49,7 @@ class Place:
     def connect(self) -> store.Store:
         """A connection of its own to the database, for any thread that has the right to use it."""
         self.hot = store.dedicated(self.lane)
+        self.hot.version = self.slot.version.decode()
         self.hot.connection.inc_thread_sharing()
         return self.hot
 

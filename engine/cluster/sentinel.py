@@ -14,18 +14,16 @@ from django import db
 from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, deaths, guests, host
+from engine.cluster import bookkeeper, deaths, guests, host, reload
 from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
 from engine.cluster.limits import (
-    MEMORY_ROUND,
-    SECOND,
     Limits,
     ask,
-    grace_of,
     import_memory,
     kill,
+    next_look,
 )
 from engine.cluster.processes import (
     adopt_orphans,
@@ -142,6 +140,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             self.fence()
         if changed := self.board.left_out.forgive():
             self.replace_workers(", ".join(changed))
+        self.replace_outdated()
         self.enforce()
         sweep_children(self.known())
         wait([p.sentinel for p in [*self.pool, self.monitor, self.pusher]], self.pause())
@@ -163,15 +162,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
 
     def pause(self) -> float:
         """Seconds until the next deadline, at most a round."""
-        now, due = time.monotonic_ns(), [int(ROUND * SECOND)]
-        for slot in self.board.taken:
-            if slot.state == State.RUNNING and slot.deadline:
-                due.append(slot.deadline - now)
-            if slot.is_asked:
-                due.append(slot.asked_at + grace_of(slot) - now)
-            if slot.is_busy or slot.state == State.STARTING:
-                due.append(int(MEMORY_ROUND * SECOND))
-        return max(min(due), 1_000_000) / SECOND
+        return next_look(self.board.taken, ROUND)
 
     def bury(self, process: Process) -> None:
         """A worker ended: tell the bookkeeper what it was on, and plan its successor."""
@@ -223,6 +214,14 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         log.warning("%s changed and is imported again.", changed)
         for index in self.slots.values():
             self.inboxes[index].put("STOP")
+
+    def replace_outdated(self) -> None:
+        """End idle workers of old code; busy ones leave by themselves."""
+        for index in self.slots.values():
+            slot = self.board.slots[index]
+            if reload.is_to_be_replaced(slot, self.board.head.version):
+                slot.state = State.GONE
+                self.inboxes[index].put("STOP")
 
     def fence(self) -> None:
         """The session was reaped: nothing its workers do counts any more, so end them."""

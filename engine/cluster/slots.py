@@ -10,6 +10,8 @@ from runs.lifecycle.store import Done
 
 #: Most runs a worker takes together.
 TOGETHER = 16
+#: Bytes of a version: 64 characters.
+VERSION = 256
 #: Bytes of a return value that wait to be recorded with others.
 OUTPUT = 1024
 
@@ -98,6 +100,8 @@ class Seat(ctypes.Structure):
         ("asked_run", ctypes.c_char * 32),
         #: What the sentinel killed it for.
         ("killed", ctypes.c_int64),
+        #: Of the code its process has imported.
+        ("version", ctypes.c_char * VERSION),
     ]
 
     if TYPE_CHECKING:
@@ -115,6 +119,7 @@ class Seat(ctypes.Structure):
         asked_at: int
         asked_run: bytes
         killed: int
+        version: bytes
 
     @property
     def run_id(self) -> str:

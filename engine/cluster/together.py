@@ -13,7 +13,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from engine.cluster.board import OUTPUT, TOGETHER, Board, Locks, Slot, State
+from engine.cluster.board import OUTPUT, TOGETHER, Board, Slot, State
+from engine.cluster.locks import Locks
 from runs import conf
 from runs.lifecycle import attempts, store
 
@@ -153,6 +154,7 @@ class Relief:
         with locks.held(index):
             number, at, done = slot.number, slot.at, slot.done
             lease, entered = slot.lease, slot.entered
+        opened.version = slot.version.decode()
         if done:
             opened.turn(done, store.Next.NONE, 1, slot.pid)
         if entered:

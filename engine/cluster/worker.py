@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from django_q.conf import Conf
 from django_q.signals import post_spawn
 
-from engine import catalog, discovery
-from engine.cluster import guests, lastwords, records, tidying, together
+from engine import discovery
+from engine.cluster import guests, lastwords, records, reload, tidying, together
 from engine.cluster import place as places
 from engine.cluster.board import Board, State
 from engine.cluster.channels import Channel, TaskQueue
@@ -67,7 +67,7 @@ def set_out(here: Place, name: str) -> None:
     interrupts.install()
     capture.let_pass()
     try:
-        catalog.register(discovery.discover(here.board.left_out, here.slot.announce))
+        reload.take_up(here, discovery.discover(here.board.left_out, here.slot.announce))
     except ConflictingTasks as error:
         log.error("%s", error)
         os._exit(MISCONFIGURED)
@@ -124,7 +124,7 @@ class Budget:
 
     def is_over(self, here: Place) -> bool:
         """Whether this process is to take nothing more at all."""
-        return bool(here.board.head.stop) or here.executed >= int(conf.get("RECYCLE_RUNS"))
+        return bool(here.board.head.stop) or is_used_up(here)
 
     def take(self, here: Place) -> store.Next:
         """What to take with this finish."""
@@ -141,6 +141,9 @@ class Budget:
 
 def work_off(here: Place, run_id: str, token: str) -> None:
     """A claimed run, and the runs that are taken after it."""
+    if reload.is_outdated(here):
+        records.insisting(here, lambda opened: reload.refuse(opened, run_id, token))
+        leave(here)
     budget = Budget()
     begin_with(here, records.claimed(here, run_id, token))
     while (work := entered(here)) is not None:
@@ -152,9 +155,14 @@ def work_off(here: Place, run_id: str, token: str) -> None:
         tidying.tidy(here)
         proceed(here, ending, budget)
     records.recorded(here)
-    if here.executed >= int(conf.get("RECYCLE_RUNS")):
+    if is_used_up(here):
         leave(here)
     become_free(here)
+
+
+def is_used_up(here: Place) -> bool:
+    """Whether another process is to go on in its place."""
+    return here.executed >= int(conf.get("RECYCLE_RUNS")) or reload.is_outdated(here)
 
 
 def begin_with(here: Place, work: store.Assignment | None) -> None:
@@ -169,7 +177,7 @@ def entered(here: Place) -> store.Assignment | None:
             # Whoever lost it may have lost it to this very run: its start has to be seen.
             work = records.started(here, work.run_id, work.token)
         if work is not None:
-            here.work = work
+            here.work = work = reload.locked(here, work)
             lease = work.run_id, work.token
             here.began = 0
             here.slot.assign(*lease, work.attempt, State.RUNNING, begun=work.begun)

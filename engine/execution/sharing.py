@@ -245,7 +245,7 @@ def carried_out(
         run, attempt, resumed = assignment.run_id, assignment.attempt, assignment.resumed
         replay = Replay(keeper, run, attempt, resumed=resumed, may_block=False)
         lines = Once(logs, replay) if resumed else logs
-    ctx._segments.append(segment_of(logs, replay, delivery.shielded))
+    ctx._segments.append(segment_of(logs, replay, nullcontext))
     with (
         routed(lines, conf.get("LOG_LINES_PER_ATTEMPT")) as guest.lines,
         executing(ctx),

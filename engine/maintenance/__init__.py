@@ -11,6 +11,7 @@ from engine.maintenance.pruner import Pruner
 from engine.maintenance.reaper import Reaper
 from engine.maintenance.ticks import prune_ticks
 from runs import conf, lifecycle
+from runs.lifecycle import fleet, versions
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -28,6 +29,9 @@ class Housekeeping:
             (sweep * 2, lifecycle.prune_buckets),
             (sweep * 2, lifecycle.settle_held),
             (sweep * 12, lifecycle.prune_debounced),
+            (min(sweep, 1.0), versions.release_pins),
+            (sweep, fleet.compare),
+            (sweep * 12, lifecycle.unpark_forgotten),
             (sweep * 6, Mender().mend),
             (sweep, Pruner().prune),
             (MINUTE, prune_keys),

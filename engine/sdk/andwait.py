@@ -83,6 +83,10 @@ def many(replay: Replay, launches: Sequence[Launch]) -> BatchResult[Any]:
 
 
 def child_call(replay: Replay, launch: Launch) -> Call:
+    if "version" in launch.options:
+        raise InvalidOption(
+            "version", "A run that is waited for has the version of its parent: leave version out."
+        )
     return replay.call(EntryKind.CHILD, launch.task_id, launch.payload or "")
 
 

@@ -6,7 +6,13 @@ from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.firing import fire_due
 from runs.lifecycle.mending import mend_waiting
 from runs.lifecycle.months import drop_months, open_months, prune_lines
-from runs.lifecycle.moving import expire_due, promote_due, prune_buckets, unpark
+from runs.lifecycle.moving import (
+    expire_due,
+    promote_due,
+    prune_buckets,
+    unpark,
+    unpark_forgotten,
+)
 from runs.lifecycle.opening import next_due
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.overlapping import settle_held
@@ -24,6 +30,7 @@ from runs.lifecycle.replaying import KEEP, Keep, replay
 from runs.lifecycle.retention import prune_batches, prune_keys, prune_runs, prune_ticks
 from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
+from runs.lifecycle.unlocking import unlock
 
 __all__ = [
     "KEEP",
@@ -61,6 +68,8 @@ __all__ = [
     "time_out_due",
     "trigger",
     "trigger_many",
+    "unlock",
     "unpark",
+    "unpark_forgotten",
     "update_metadata",
 ]

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from runs import conf
+from runs.lifecycle import fleet
 from runs.lifecycle.store import Ending
 from runs.lifecycle.store.endings import canceled, completed
-from runs.models import EventKind, Lease, Run, SessionState, Task, WorkerSession
+from runs.models import EventKind, Lease, Run, Task
 from runs.retries import RetryPolicy
 from runs.states import AttemptStatus, RunStatus
 
@@ -109,7 +110,8 @@ def park(run_id: str, token: str, reason: str, *, started: bool = True) -> Endin
 
     Where one is alive already, nothing would wake a parked run: it goes back to the queue.
     """
-    if _has_another_version(run_id):
+    task_id = Run.objects.values_list("task_id", flat=True).get(pk=run_id)
+    if fleet.has(task_id):
         return replace(release(run_id, token, reason, started=started), delay=OTHER_VERSION)
     return Ending(
         run_id=run_id,
@@ -120,12 +122,6 @@ def park(run_id: str, token: str, reason: str, *, started: bool = True) -> Endin
         reason=reason,
         uncounted=started,
     )
-
-
-def _has_another_version(run_id: str) -> bool:
-    task = Run.objects.filter(pk=run_id).values("task_id")
-    versions = Task.objects.filter(pk__in=task, active=True, broken=False).values("version")
-    return WorkerSession.objects.filter(state=SessionState.ALIVE, version__in=versions).exists()
 
 
 #: Code of a lost process to the status its run gets when no attempt is left (features.md 4.6).

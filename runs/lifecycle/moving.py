@@ -1,14 +1,15 @@
 """Moves that time or a registration brings: due delays and retries, lapsed TTLs, new versions."""
 
+import json
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from runs import signals
+from runs import conf, signals
 from runs.errors import UnknownQueue
-from runs.lifecycle import definitions, keys, overlapping, store
+from runs.lifecycle import definitions, fleet, keys, overlapping, store, versions
 from runs.lifecycle.opening import open_due
 from runs.lifecycle.transition import move, skip_locked
 from runs.models import NEVER, Bucket, EventKind, Lease, Ready, Run
@@ -37,6 +38,7 @@ def _promote_ready() -> int:
         Run.objects.filter(pk__in=ids, status=RunStatus.QUEUED).update(retry_at=None)
         for run in Run.objects.filter(pk__in=ids, status=RunStatus.DELAYED).light():
             _queue(run, now, "Its delay has passed.", RunStatus.DELAYED)
+        versions.settle(ids)
     return len(ids)
 
 
@@ -93,10 +95,14 @@ def expire(run_id: str) -> bool:
     return True
 
 
-def unpark(task_ids: list[str]) -> int:
-    """Runs that waited for a version with one of these tasks go on. Returns how many."""
+def unpark(task_ids: list[str], version: str = "") -> int:
+    """Runs that waited for a cluster of this version with one of these tasks go on. Returns how many."""
     definitions.forget()
-    parked = Run.objects.filter(status=RunStatus.PENDING_VERSION, task_id__in=task_ids).light()
+    fitting = Q(version__in=("", version))
+    if not conf.get("STRICT_VERSIONS"):
+        fitting |= Q(version_asked=False)
+    parked = Run.objects.filter(fitting, status=RunStatus.PENDING_VERSION, task_id__in=task_ids)
+    parked = parked.light()
     moved, last = 0, ""
     while batch := list(parked.filter(pk__gt=last).order_by("pk")[:BATCH]):
         last = batch[-1].pk
@@ -105,6 +111,14 @@ def unpark(task_ids: list[str]) -> int:
     if moved:
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
     return moved
+
+
+def unpark_forgotten() -> int:
+    """Runs that were parked in the moment in which a cluster registered what they wait for."""
+    if not Run.objects.filter(status=RunStatus.PENDING_VERSION).exists():
+        return 0
+    offers = {(one.version, one.tasks) for one in fleet.Fleet.now().sessions if one.tasks}
+    return sum(unpark(json.loads(tasks), version) for version, tasks in offers)
 
 
 def _unpark(run: Run) -> bool:

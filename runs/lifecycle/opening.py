@@ -4,13 +4,13 @@ A bucket that its rate has closed is looked at again when its time comes, by the
 that set it; and at once for a run that goes on after a wait, which no rate holds up.
 """
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
+from runs.lifecycle.store.statements import microseconds
 from runs.models import NEVER
 
 #: Buckets opened in one transaction.
@@ -73,7 +73,7 @@ def asked(statement: str) -> list[tuple[Any, ...]]:
         batch=BATCH,
         lock=LOCK[vendor],
     )
-    values = {"now": time.time_ns() // 1000, "never": adapt(NEVER)}
+    values = {"now": microseconds(), "never": adapt(NEVER)}
     with connection.cursor() as cursor:
         cursor.execute(text, values)
         return list(cursor.fetchall())

@@ -20,6 +20,7 @@ PARKED = RunStatus.PENDING_VERSION
 NEW: dict[str, Any] = {str(field.column): None for field in Run._meta.concrete_fields} | {
     "attempt_number": 0,
     "uncounted_attempts": 0,
+    "version_asked": False,
     "crash_count": 0,
     "idempotency_scope": "",
     "depth": 0,
@@ -45,6 +46,8 @@ class Maker:
     queues: dict[str, int] = field(default_factory=dict)
     #: When each parent joined its queue (microseconds since 1970): its awaited children come then.
     turns: dict[str, int] = field(default_factory=dict)
+    #: The version each parent is locked to: its awaited children are too.
+    versions: dict[str, str] = field(default_factory=dict)
     #: A parent was asked to stop before it triggered this.
     is_stopping: bool = False
 
@@ -55,6 +58,7 @@ class Maker:
         if parent_id not in self.parents:
             parent = _parent(parent_id)
             self.parents[parent_id] = _lineage(parent_id, parent)
+            self.versions[parent_id] = parent["version"]
             self.turns[parent_id] = parent["sort_key"] + int(parent["priority"] * 1_000_000)
             canceled = parent["status"] == RunStatus.CANCELED or parent["cancel_requested_at"]
             self.is_stopping = self.is_stopping or bool(canceled)
@@ -68,8 +72,8 @@ class Maker:
 
 
 def _parent(parent_id: str) -> dict[str, Any]:
-    facts = ("root_id", "depth", "is_test", "status", "cancel_requested_at", "sort_key", "priority")
-    parent = Run.objects.filter(pk=parent_id).values(*facts).first()
+    facts = ("root_id", "depth", "is_test", "status", "cancel_requested_at", "version")
+    parent = Run.objects.filter(pk=parent_id).values(*facts, "sort_key", "priority").first()
     if parent is None:
         raise InvalidOption("parent_id", f"There is no run {parent_id} to be the parent.")
     return dict(parent)
@@ -111,9 +115,14 @@ class Plan:
             "actor": maker.actor,
             **maker.lineage(options.parent_id),
         }  # fmt: skip
-        if options.awaited and options.parent_id is not None and self.due is None:
-            # before runs that were triggered after its parent (features.md PR-4)
-            turn = maker.turns[options.parent_id]
+        if options.awaited and options.parent_id is not None:
+            self._join(options.parent_id, maker)
+
+    def _join(self, parent_id: str, maker: Maker) -> None:
+        """Its parent waits for it: on the same version, and before runs triggered after the parent."""
+        self.row["version"] = self.options.version or maker.versions[parent_id]
+        if self.due is None:  # features.md PR-4
+            turn = maker.turns[parent_id]
             self.row["sort_key"] = turn - int(self.row["priority"] * 1_000_000)
 
     def _status(self) -> RunStatus:
@@ -142,6 +151,7 @@ class Plan:
             "machine": options.machine or facts.machine,
             "lane": int(facts.lane),
             "version": options.version or "",
+            "version_asked": bool(options.version),
             "schedule_id": options.schedule_id,
             "debounce": options.debounce.text if options.debounce else None,
             "traceparent": options.traceparent,

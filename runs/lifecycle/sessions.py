@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from runs import conf, signals
 from runs.ids import new_id
-from runs.lifecycle import attempts, store
+from runs.lifecycle import attempts, fleet, store, versions
 from runs.lifecycle.canceling import cancel_orphans
 from runs.lifecycle.transition import skip_locked
 from runs.models import Lease, SessionState, WorkerSession
@@ -38,9 +38,12 @@ def boot_id() -> str:
         return socket.gethostname()
 
 
-def open_session(cluster: str, *, slots: int, version: str, pid: int) -> WorkerSession:
-    """Register a cluster that is about to claim."""
+def open_session(
+    cluster: str, *, slots: int, version: str, pid: int, after: str = ""
+) -> WorkerSession:
+    """Register a cluster that is about to claim; `after` is its session that was declared lost."""
     now = timezone.now()
+    before = WorkerSession.objects.filter(pk=after).first() if after else None
     session = WorkerSession.objects.create(
         id=new_id("worker"),
         cluster=cluster,
@@ -49,6 +52,9 @@ def open_session(cluster: str, *, slots: int, version: str, pid: int) -> WorkerS
         pid=pid,
         slots=slots,
         version=version,
+        version_at=before.version_at if before else fleet.since(version, now),
+        tasks=before.tasks if before else "",
+        lacking=before.lacking if before else "",
         started_at=now,
         heartbeat_at=now,
         expires_at=now,
@@ -66,6 +72,12 @@ def renew(session_id: str, **facts: Any) -> bool:
     return bool(renewed)
 
 
+def drain(session_id: str) -> None:
+    """The cluster takes nothing more: what is kept for its version goes where it may go on."""
+    WorkerSession.objects.filter(pk=session_id).update(draining=True)
+    versions.release_pins()
+
+
 def close(session_id: str, reason: str = STOPPED) -> int:
     """The cluster stops in order: hand back what it still holds. Returns how many runs."""
     WorkerSession.objects.filter(pk=session_id, state=SessionState.ALIVE).update(
@@ -75,6 +87,7 @@ def close(session_id: str, reason: str = STOPPED) -> int:
     released = sum(_release(lease, reason) for lease in leases)
     if released:
         signals.runs_ready.send(sender=WorkerSession)
+    versions.release_pins()
     return released
 
 

@@ -10,6 +10,7 @@ class EventKind(models.TextChoices):
     TRIGGERED = "triggered", "Triggered"
     QUEUED = "queued", "Queued"
     PARKED = "parked", "Parked until a version has the task"
+    MOVED = "moved", "Goes on with another version"
     DEQUEUED = "dequeued", "Dequeued"
     STARTED = "started", "Started"
     COMPLETED = "completed", "Completed"

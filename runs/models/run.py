@@ -79,7 +79,10 @@ class Run(models.Model):
     max_duration = models.FloatField(null=True)
     ttl = models.FloatField(null=True)
     machine = models.CharField(max_length=32)
+    #: Version of the task code it is locked to: asked for, its waiting parent's, or of its first start.
     version = models.CharField(max_length=64, blank=True, default="")
+    #: The trigger asked for that version: no other will do.
+    version_asked = models.BooleanField(default=False)
     is_test = models.BooleanField(default=False)
     source = models.CharField(max_length=12, choices=Source.choices)
     #: Who triggered it: "user:<name>", "key:<name>" or empty for code.

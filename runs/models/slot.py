@@ -25,6 +25,9 @@ class Ready(models.Model):
 
     A waiting run keeps its place here too, until `not_before` or, where nothing but an event ends
     the wait, until `NEVER`. So does one that is held until runs of its task have ended.
+
+    Only clusters of the version `pin` may claim it; empty is any. A claim that meets a run its code
+    must not execute puts it back as due, and promotion pins it.
     """
 
     run_id = IdField(primary_key=True, max_length=30)
@@ -35,21 +38,28 @@ class Ready(models.Model):
     resumed = models.BooleanField(default=False, db_default=False)
     #: As the run has it.
     lane = models.SmallIntegerField(choices=Lane.choices, default=Lane.ALONE)
+    pin = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         indexes = [
-            # claim: the head of one bucket
+            # claim: the head of one bucket, among those of one lane and pin
             models.Index(
-                fields=["bucket_id", "lane", "sort_key", "run_id"],
+                fields=["bucket_id", "lane", "pin", "sort_key", "run_id"],
                 name="ready_head",
                 condition=Q(not_before__isnull=True),
             ),
             # claim for event loops: whether there is anything at all; in the order of the head, so that
             # a plan that prefers it has nothing to sort
             models.Index(
-                fields=["bucket_id", "sort_key", "run_id"],
+                fields=["bucket_id", "pin", "sort_key", "run_id"],
                 name="ready_shared",
                 condition=Q(not_before__isnull=True, lane=1),
+            ),
+            # claim: is anything pinned to this version, and its head; housekeeping: to one that is gone?
+            models.Index(
+                fields=["pin", "bucket_id", "lane", "sort_key", "run_id"],
+                name="ready_pinned",
+                condition=Q(pin__gt=""),
             ),
             # promotion of delays and retries that are due
             models.Index(

@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils import timezone
 
 from runs.models.fields import IdField
 
@@ -26,7 +27,14 @@ class WorkerSession(models.Model):
     pid = models.IntegerField()
     state = models.CharField(max_length=8, choices=SessionState.choices, default=SessionState.ALIVE)
     slots = models.PositiveIntegerField()
+    #: Of the code its workers start runs with; a reload in place changes it.
     version = models.CharField(max_length=64, blank=True, default="")
+    #: When that version came to be run: its first cluster opened or reloaded. The latest is current.
+    version_at = models.DateTimeField(default=timezone.now)
+    #: JSON list of the ids of the tasks its code has; empty until a worker has imported it.
+    tasks = models.TextField(blank=True, default="")
+    #: Ids of the tasks that others have and it has not, each between two line feeds.
+    lacking = models.TextField(blank=True, default="")
     draining = models.BooleanField(default=False)
     #: JSON list of `{"slot", "pid", "state", "run_id", "since"}` as of the last heartbeat.
     workers = models.TextField(default="[]")

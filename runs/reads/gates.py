@@ -7,7 +7,7 @@ from datetime import datetime
 from runs.models import Bucket, Lease, Queue, Ready, Run, Task, Waiter
 from runs.reads.counts import Capped, capped
 from runs.reads.rates import throttle
-from runs.reads.sessions import alive
+from runs.reads.sessions import alive, living
 from runs.states import LEASED, RunStatus
 
 AHEAD_CAP = 1_000
@@ -71,6 +71,7 @@ def _overlap(run: Run) -> Iterator[Gate]:
 
 def _version(run: Run) -> Iterator[Gate]:
     if run.status != RunStatus.PENDING_VERSION:
+        yield from _locked(run)
         return
     task = Task.objects.filter(id=run.task_id).only("id", "broken").first()
     known = f"No worker has registered a task “{run.task_id}” yet."
@@ -78,6 +79,22 @@ def _version(run: Run) -> Iterator[Gate]:
         broken = "The task's file failed to import; the overview shows the traceback."
         known = broken if task.broken else "No live worker has the version this run asks for."
     yield Gate("version", False, run.reason or known)
+
+
+def _locked(run: Run) -> Iterator[Gate]:
+    """Only where clusters of another version live, or none of its own."""
+    if not run.version:
+        return
+    taking = list(living().filter(draining=False).values_list("version", flat=True))
+    own = taking.count(run.version)
+    if own == len(taking):
+        return
+    word = "triggered for" if run.version_asked else "locked to"
+    if own:
+        clusters = f"{own} of {len(taking)} connected clusters {'run' if own > 1 else 'runs'} it"
+        yield Gate("version", True, f"It is {word} version {run.version}; {clusters}.")
+    else:
+        yield Gate("version", False, f"It is {word} version {run.version}, which no cluster runs.")
 
 
 def _workers(now: datetime) -> Iterator[Gate]:

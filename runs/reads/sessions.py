@@ -38,11 +38,15 @@ def alive(now: datetime) -> QuerySet[WorkerSession]:
     return WorkerSession.objects.filter(state=SessionState.ALIVE, expires_at__gt=now)
 
 
+def living() -> QuerySet[WorkerSession]:
+    """Sessions nobody has declared lost."""
+    return WorkerSession.objects.filter(state=SessionState.ALIVE)
+
+
 def recent(now: datetime) -> QuerySet[WorkerSession]:
     """Living sessions, and those that ended in the last day."""
     ended = WorkerSession.objects.filter(heartbeat_at__gte=now - timedelta(days=1))
-    living = WorkerSession.objects.filter(state=SessionState.ALIVE)
-    return (living | ended).order_by("-heartbeat_at")
+    return (living() | ended).order_by("-heartbeat_at")
 
 
 def is_stale(session: WorkerSession, now: datetime) -> bool:

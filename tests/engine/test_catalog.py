@@ -8,6 +8,7 @@ from engine.discovery import BrokenFile, Catalog
 from engine.launching import StoredRuns
 from engine.sdk.tasks import define
 from runs import lifecycle
+from runs.lifecycle import sessions
 from runs.models import Queue, Run, Source, Task, WorkerSession
 from runs.webhooks import Webhook
 
@@ -67,7 +68,7 @@ def test_writes_nothing_when_nothing_changed(django_assert_max_num_queries):
     task = defined("charge")
     assert register(task).changed == ("charge",)
     before = Task.objects.get().registered_at
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         assert register(task).changed == ()
     assert Task.objects.get().registered_at == before
 
@@ -144,6 +145,32 @@ def test_runs_that_waited_for_the_task_go_on():
     assert Run.objects.get(pk=run.run_id).status == "PENDING_VERSION"
     assert register(defined("late")).released == 1
     assert Run.objects.get(pk=run.run_id).status == "QUEUED"
+
+
+def test_a_newer_version_that_is_run_decides_what_a_task_is():
+    old = sessions.open_session("c", slots=1, version="v1", pid=1)
+    catalog.register(Catalog((defined("charge"), defined("gone")), (), "v1"), old.pk)
+    new = sessions.open_session("c", slots=1, version="v2", pid=2)
+    changed = queue("billing", concurrency_limit=3)
+    catalog.register(Catalog((defined("charge", queue=changed),), (), "v2"), new.pk)
+    assert set(Task.objects.filter(active=True).values_list("id", "version")) == {
+        ("charge", "v2"),
+        ("gone", "v1"),
+    }
+    again = Catalog((defined("charge", queue=queue("billing", concurrency_limit=1)),), (), "v1")
+    assert catalog.register(again, old.pk).changed == ()
+    assert Queue.objects.get(name="billing").concurrency_limit == 3
+    sessions.close(new.pk)
+    assert catalog.register(again, old.pk).changed == ("charge",)
+    assert Queue.objects.get(name="billing").concurrency_limit == 1
+
+
+def test_a_session_knows_the_tasks_of_its_code():
+    session = sessions.open_session("c", slots=1, version="v1", pid=1)
+    broken = BrokenFile("/tasks/bad.py", "Traceback: no", ("bad",))
+    catalog.register(Catalog((defined("charge"),), (broken,), "v1"), session.pk)
+    session.refresh_from_db()
+    assert session.tasks == '["charge"]'
 
 
 def test_a_webhook_stands_in_the_row_and_goes_with_the_code():

@@ -4,6 +4,7 @@ What is looked at in a test is `Any`: whether a column is empty is what tests as
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from runs import lifecycle
 from runs.journal import Pause
-from runs.lifecycle import TriggerOptions, attempts, definitions, sessions, store
+from runs.lifecycle import TriggerOptions, attempts, definitions, fleet, sessions, store
 from runs.lifecycle.store import Claim, Ending, Next
 from runs.models import Bucket, Event, Queue, QueueKind, Run, Source, Task, WorkerSession
 from runs.reads import attempts as reads_attempts
@@ -66,8 +67,16 @@ def passes(seconds: float) -> None:
     Bucket.objects.update(arrival=F("arrival") - span, opens_at=F("opens_at") - span)
 
 
-def session(slots: int = 4, pid: int | None = None) -> WorkerSession:
-    return sessions.open_session("tests", slots=slots, version="1", pid=pid or os.getpid())
+def session(
+    slots: int = 4, pid: int | None = None, version: str = "1", tasks: Iterable[str] = ()
+) -> WorkerSession:
+    """A living cluster, which has imported `tasks` if there are any."""
+    pid = pid or os.getpid()
+    made = sessions.open_session("tests", slots=slots, version=version, pid=pid)
+    if tasks:
+        fleet.register(made.pk, version, tasks)
+        made.refresh_from_db()
+    return made
 
 
 def trigger(task_id: str = "send", payload: str | None = None, **options) -> Any:
@@ -86,12 +95,19 @@ def held(by: WorkerSession, claim: Claim) -> Held:
     return Held(claim.run_id, claim.token, claim.attempt, by.pk)
 
 
-def start(one: Held, pid: int = 1) -> Any:
-    return store.current().start(*one.lease, pid)
+def start(one: Held, pid: int = 1, version: str = "") -> Any:
+    return opened(version).start(*one.lease, pid)
 
 
-def finish(ending: Ending, take: Next = Next.NONE, pid: int = 1) -> Any:
-    return store.current().finish(ending, take, pid)
+def finish(ending: Ending, take: Next = Next.NONE, pid: int = 1, version: str = "") -> Any:
+    return opened(version).finish(ending, take, pid)
+
+
+def opened(version: str) -> store.Store:
+    """The store of somebody who executes code of this version."""
+    made = store.current()
+    made.version = version
+    return made
 
 
 def complete(one: Held, take: Next = Next.NONE, output: str = '"done"') -> Any:

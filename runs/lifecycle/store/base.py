@@ -139,13 +139,18 @@ Rows = list[tuple[Any, ...]]
 
 
 class Store(ABC):
-    """The statements every run costs."""
+    """The statements every run costs.
+
+    `version` is that of the code which executes what is recorded here; runs are locked to that of
+    their first start. Empty where nothing is executed.
+    """
 
     #: What is claimed and taken here.
     lanes: tuple[Lane, ...] = tuple(Lane)
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
+        self.version = ""
 
     @classmethod
     def over(cls, connection: BaseDatabaseWrapper) -> Self:
@@ -194,7 +199,7 @@ class Store(ABC):
 
     @abstractmethod
     def claimable(self) -> bool:
-        """Whether a bucket with room has a run that is due (a claim may have met locked rows)."""
+        """Whether a bucket with room has a due run for our version (a claim may have met locked rows)."""
 
     @abstractmethod
     def assigned(self, run_id: str, token: str) -> Assignment | None:

@@ -31,8 +31,8 @@ CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
    WHERE NOT b."full" AND NOT q.paused AND NOT q."full"
-     AND EXISTS (SELECT 1 FROM runs_ready r
-                  WHERE r.bucket_id = b.id AND r.lane = ANY (%s) AND r.not_before IS NULL))
+     AND (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (%s) AND r.pin IN ('', %s)
+             AND r.not_before IS NULL LIMIT 1) IS NOT NULL)
 """
 #: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
 INSERT_ONE = """
@@ -50,10 +50,10 @@ SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, 
 #: What every run costs, with the number of its parameters.
 CALLS = {
     "assignment": 1,
-    "start": 4,
-    "turn": 8,
-    "finish": 15,
-    "claim_started": 3,
+    "start": 5,
+    "turn": 9,
+    "finish": 16,
+    "claim_started": 4,
     "held_by": 2,
 }
 #: A composite column is spread over columns of its own.
@@ -120,7 +120,7 @@ class PostgresStore(PostgresWaits):
         return [Claim(*row) for row in found]
 
     def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
-        found = self.call("claim_started", session_id, slots, pid)
+        found = self.call("claim_started", session_id, slots, pid, self.version)
         if found and found[0][0] is None:
             raise SessionLost(session_id)
         return [Assignment(*row) for row in found]
@@ -129,7 +129,8 @@ class PostgresStore(PostgresWaits):
         return [Assignment(*row) for row in self.call("held_by", session_id, pid)]
 
     def claimable(self) -> bool:
-        return bool(self.rows(CLAIMABLE, ([int(lane) for lane in self.lanes],))[0][0])
+        lanes = [int(lane) for lane in self.lanes]
+        return bool(self.rows(CLAIMABLE, (lanes, self.version))[0][0])
 
     def assigned(self, run_id: str, token: str) -> Assignment | None:
         found = [Assignment(*row) for row in self.call("assignment", run_id)]
@@ -139,14 +140,15 @@ class PostgresStore(PostgresWaits):
         self, run_id: str, token: str, pid: int, began: int | None = None
     ) -> Assignment | None:
         ago = None if began is None else (time.monotonic_ns() - began) / SECOND
-        found = self.call("start", run_id, token, pid, ago)
+        found = self.call("start", run_id, token, pid, ago, self.version)
         return Assignment(*found[0]) if found else None
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
         ids, tokens, outputs, began, ended = map(list, zip(*done, strict=True))
         now = time.monotonic_ns()
         ago = [[(now - moment) / SECOND for moment in moments] for moments in (began, ended)]
-        rows = self.call("turn", ids, tokens, outputs, *ago, int(take), most, pid)
+        facts = (int(take), most, pid, self.version)
+        rows = self.call("turn", ids, tokens, outputs, *ago, *facts)
         works = [Assignment(*row) for row in rows if row[1] is not None]
         return Turn(works, [row[0] for row in rows if row[1] is None])
 
@@ -168,6 +170,7 @@ class PostgresStore(PostgresWaits):
             pid,
             ending.machine,
             ending.hooked,
+            self.version,
         )[0]
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 

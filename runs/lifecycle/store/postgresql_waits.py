@@ -9,7 +9,7 @@ from runs.lifecycle.store.memory import Recollection
 
 #: Moments as PostgreSQL reads them.
 document = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
-SUSPEND = "SELECT outcome, (work).* FROM trackside_suspend(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+SUSPEND = "SELECT outcome, (work).* FROM trackside_suspend(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 class PostgresWaits(Recollection):
@@ -21,7 +21,7 @@ class PostgresWaits(Recollection):
         entries = document([entry.row(run_id) for entry in pause.entries])
         due = None if pause.due is None else pause.due.timestamp()
         facts = (pause.reason, due, pause.one_suffices, json.dumps(pause.targets), entries)
-        found = self.rows(SUSPEND, (run_id, token, *facts, int(take), pid))
+        found = self.rows(SUSPEND, (run_id, token, *facts, int(take), pid, self.version))
         outcome, *work = found[0]
         return Suspended(outcome, Assignment(*work) if work[0] is not None else None)
 

@@ -6,7 +6,10 @@ Writers are serial here, so nothing needs a row lock and a count is exact as it 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.utils import timezone
 
 from runs.lifecycle.store import statements as sql
 from runs.lifecycle.store.base import (
@@ -24,6 +27,16 @@ from runs.lifecycle.store.base import (
 from runs.lifecycle.store.endings import Ending, canceled
 from runs.rates import Pace
 from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
+
+#: Runs one claim puts back or expires before it lets go of the database.
+MOST_REFUSED = 100
+
+
+class Code(NamedTuple):
+    """What is to execute what is taken: see `trackside_code`."""
+
+    version: str
+    lacking: str
 
 
 class SqliteStore(Store):
@@ -90,38 +103,46 @@ class SqliteStore(Store):
     # -- claim and start --------------------------------------------------------------------------
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
-        self.check(session_id)
-        if not self.claimable():
+        if not self.open_bucket(self.code(session_id).version):
             return []
         claims: list[Claim] = []
         with self.transaction():
-            self.check(session_id)
-            while len(claims) < slots and (claim := self.claim_one(session_id, start=False, pid=0)):
+            code = self.code(session_id)
+            while len(claims) < slots and (
+                claim := self.claim_one(session_id, code, start=False, pid=0)
+            ):
                 claims.append(claim)
         return claims
 
-    def check(self, session_id: str) -> None:
-        if not self.rows(sql.LIVE, (session_id,)):
+    def code(self, session_id: str) -> Code:
+        """What a living session executes runs with. Raises SessionLost."""
+        found = self.rows(sql.LIVE, (session_id,))
+        if not found:
             raise SessionLost(session_id)
+        return Code(*found[0])
 
     def claimable(self) -> bool:
-        return bool(self.open_bucket())
+        return bool(self.open_bucket(self.version))
 
-    def open_bucket(self) -> Rows:
+    def open_bucket(self, version: str) -> Rows:
         """The least recently served bucket with a run for us."""
-        return self.rows(sql.OPEN_BUCKET, (self.lanes[0], self.lanes[-1]))
+        return self.rows(sql.OPEN_BUCKET, (self.lanes[0], self.lanes[-1], version))
 
-    def head(self, bucket: int, statement: str = sql.HEAD) -> Rows:
-        """Take the first of a bucket's runs for us out of it."""
-        lanes: Rows = [(self.lanes[0],)]
-        if len(self.lanes) > 1:
-            lanes = self.rows(sql.FIRST_LANE, (bucket, bucket))
-        return self.rows(statement, (bucket, lanes[0][0])) if lanes else []
+    def head(self, bucket: int, version: str, *, resumed: bool) -> Rows:
+        """Take the first of a bucket's runs for us out of it: run id and pin."""
+        if resumed:
+            lanes = self.lanes[0], self.lanes[-1]
+            return self.rows(sql.HEAD_RESUMED, (bucket, *lanes, version))
+        firsts = [(bucket, int(lane), pin) for lane in self.lanes for pin in ("", version)]
+        return self.rows(sql.HEAD[len(self.lanes)], [value for one in firsts for value in one])
 
-    def claim_one(self, session_id: str, *, start: bool, pid: int) -> Claim | None:
+    def claim_one(self, session_id: str, code: Code, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""
-        while found := self.open_bucket():
+        passed = set()
+        while found := self.open_bucket(code.version):
             bucket, queue, limit, total, *rate = found[0]
+            if bucket in passed:
+                return None
             if total is not None and self.held("queue_id", queue) >= total:
                 self.rows(sql.QUEUE_FULL, (queue,))
                 continue
@@ -130,11 +151,13 @@ class SqliteStore(Store):
                 self.rows(sql.BUCKET_FULL, (bucket,))
                 continue
             facts: dict[str, Any] = {"session_id": session_id, "start": start, "pid": pid}
-            claim = self.take_within(rate, bucket, queue, **facts)
+            claim = self.take_within(rate, bucket, queue, code=code, **facts)
             if claim is not None:
                 full = limit is not None and held + 1 >= limit
                 self.rows(sql.SERVED, (sql.microseconds(), full, bucket))
                 return claim
+            passed.add(bucket)
+            self.rows(sql.PASSED, (sql.microseconds(), bucket))
         return None
 
     def take_within(
@@ -144,7 +167,7 @@ class SqliteStore(Store):
         interval, burst, arrival = rate
         if interval is None:
             return self.take(bucket, queue, **facts)
-        claim = self.take(bucket, queue, head=sql.HEAD_RESUMED, **facts)
+        claim = self.take(bucket, queue, resumed=True, **facts)
         if claim is not None:
             return claim
         pace, now = Pace(interval, burst), sql.microseconds()
@@ -166,19 +189,23 @@ class SqliteStore(Store):
         bucket: int,
         queue: int,
         session_id: str,
+        code: Code,
         *,
         start: bool,
         pid: int,
-        head: str = sql.HEAD,
+        resumed: bool = False,
     ) -> Claim | None:
         """See `trackside_take`."""
-        while found := self.head(bucket, head):
-            run_id, at = found[0][0], sql.now()
+        for _ in range(MOST_REFUSED):
+            found = self.head(bucket, code.version, resumed=resumed)
+            if not found:
+                break
+            (run_id, pin), at = found[0], sql.now()
             status = RunStatus.EXECUTING if start else RunStatus.DEQUEUED
-            params = (status.value, int(start), at, start, at, at, run_id, at)
-            taken = self.rows(sql.TAKE, params)
+            fits = (start, code.version, run_id, code.version, code.version, code.lacking)
+            taken = self.rows(sql.TAKE, (status.value, int(start), at, start, at, at, *fits, at))
             if not taken:
-                self.expire(run_id)
+                self.refuse(run_id, bucket, pinned=bool(pin))
                 continue
             attempt = taken[0][0] + (0 if start else 1)
             token = str(uuid.uuid4())
@@ -190,6 +217,12 @@ class SqliteStore(Store):
             self.event(run_id, "started" if start else "dequeued", status, attempt, session_id, at)
             return Claim(run_id, token, attempt)
         return None
+
+    def refuse(self, run_id: str, bucket: int, *, pinned: bool) -> None:
+        """See `trackside_refuse`."""
+        self.expire(run_id)
+        due = timezone.now() + timedelta(seconds=1.0 if pinned else 0.0)
+        self.rows(sql.PUT_BACK, (bucket, sql.stamp(due), run_id))
 
     def expire(self, run_id: str) -> None:
         at = sql.now()
@@ -218,7 +251,9 @@ class SqliteStore(Store):
             if started is not None and starter == pid:
                 return self.assignment(run_id)
             since = sql.at(began) if began is not None else at
-            if not self.rows(sql.START, (attempt, at, since, run_id, began is not None)):
+            if not self.rows(
+                sql.START, (attempt, at, since, self.version, run_id, began is not None)
+            ):
                 gone = self.end(canceled(run_id, token))
                 if gone is not None:
                     self.release(*gone[:2])
@@ -246,21 +281,25 @@ class SqliteStore(Store):
             if lease is None:
                 return self.finished_before(ending, take, pid)
             bucket, queue, session_id = lease
-            if take and not self.rows(f"{sql.LIVE} AND NOT draining", (session_id,)):
-                take = Next.NONE
+            code = self.taking(session_id) if take else None
             claim = None
-            if take == Next.SAME and self.rows(sql.MAY_INHERIT, (queue, bucket)):
-                claim = self.take(bucket, queue, session_id, start=True, pid=pid)
+            if code and take == Next.SAME and self.rows(sql.MAY_INHERIT, (queue, bucket)):
+                claim = self.take(bucket, queue, session_id, code, start=True, pid=pid)
             if claim is None:
                 self.release(bucket, queue)
-            if claim is None and take:
-                claim = self.claim_one(session_id, start=True, pid=pid)
+            if claim is None and code:
+                claim = self.claim_one(session_id, code, start=True, pid=pid)
             return Finished(True, None if claim is None else self.assignment(claim.run_id))
 
     def release(self, bucket: int, queue: int) -> None:
         """See `trackside_release`."""
         self.rows(sql.QUEUE_ROOM, (queue,))
         self.rows(sql.BUCKET_ROOM, (bucket,))
+
+    def taking(self, session_id: str) -> Code | None:
+        """See `trackside_code_of`."""
+        found = self.rows(sql.MAY_TAKE, (session_id, self.version))
+        return Code(*found[0]) if found else None
 
     def finished_before(self, ending: Ending, take: Next, pid: int) -> Finished:
         """The lease is gone: taken back, or given up by an earlier try of the same write."""

@@ -22,11 +22,16 @@ class WaitingSqliteStore(SqliteStore, Recollection):
     """All the verbs."""
 
     def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
-        self.check(session_id)
+        self.code(session_id)
         works: list[Assignment] = []
         with self.transaction():
-            self.check(session_id)
-            while len(works) < slots and (claim := self.claim_one(session_id, start=True, pid=pid)):
+            self.code(session_id)
+            code = self.taking(session_id)
+            while (
+                code is not None
+                and len(works) < slots
+                and (claim := self.claim_one(session_id, code, start=True, pid=pid))
+            ):
                 works.append(self.assignment(claim.run_id))
         return works
 
@@ -58,9 +63,10 @@ class WaitingSqliteStore(SqliteStore, Recollection):
                 facts = ("waiting", "WAITING", attempt, f"session:{session_id}", pause.reason)
                 self.rows(sql.EVENT, (run_id, *facts, "", at))
             self.release(bucket, queue)
-            if not take or not self.rows(f"{sql.LIVE} AND NOT draining", (session_id,)):
+            code = self.taking(session_id) if take else None
+            if code is None:
                 return Suspended(outcome)
-            claim = self.claim_one(session_id, start=True, pid=pid)
+            claim = self.claim_one(session_id, code, start=True, pid=pid)
             return Suspended(outcome, None if claim is None else self.assignment(claim.run_id))
 
     def held_targets(self, ids: Sequence[str]) -> list[str]:

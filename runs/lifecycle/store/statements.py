@@ -11,7 +11,9 @@ from runs.lifecycle.store.base import ASSIGNMENT_COLUMNS, Assignment
 from runs.lifecycle.store.endings import Ending
 from runs.states import RunStatus
 
-LIVE = "SELECT 1 FROM runs_workersession WHERE id = %s AND state = 'ALIVE'"
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+LIVE = "SELECT version, lacking FROM runs_workersession WHERE id = %s AND state = 'ALIVE'"
+MAY_TAKE = f"{LIVE} AND NOT draining AND %s IN ('', version)"
 
 # -- trigger --------------------------------------------------------------------------------------
 
@@ -38,30 +40,42 @@ SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit),
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
  WHERE NOT b."full" AND b."full" = 0 AND NOT q.paused AND NOT q."full"
    AND EXISTS (SELECT 1 FROM runs_ready r
-                WHERE r.bucket_id = b.id AND r.lane IN (%s, %s) AND r.not_before IS NULL)
+                WHERE r.bucket_id = b.id AND r.lane IN (%s, %s) AND r.pin IN ('', %s)
+                  AND r.not_before IS NULL)
  ORDER BY b.served LIMIT 1
 """
-HEAD = """
-DELETE FROM runs_ready WHERE run_id = (
-  SELECT run_id FROM runs_ready WHERE bucket_id = %s AND lane = %s AND not_before IS NULL
-   ORDER BY sort_key, run_id LIMIT 1)
-RETURNING run_id
-"""
-# asked for both at once, the index would have to be sorted
-FIRST_OF_LANE = """
+# asked for several lanes and pins at once, the index would have to be sorted
+FIRST_OF = """
 SELECT * FROM (
-  SELECT lane, sort_key, run_id FROM runs_ready
-   WHERE bucket_id = %s AND lane = {} AND not_before IS NULL ORDER BY sort_key, run_id LIMIT 1)
+  SELECT run_id, sort_key FROM runs_ready
+   WHERE bucket_id = %s AND lane = %s AND pin = %s AND not_before IS NULL
+   ORDER BY sort_key, run_id LIMIT 1)
 """
-FIRST_LANE = f"""
-{FIRST_OF_LANE.format(0)} UNION ALL {FIRST_OF_LANE.format(1)} ORDER BY sort_key, run_id LIMIT 1
+#: By the number of lanes.
+HEAD = {
+    lanes: f"""
+DELETE FROM runs_ready WHERE run_id = (
+  SELECT run_id FROM ({" UNION ALL ".join([FIRST_OF] * (2 * lanes))}) ORDER BY sort_key, run_id LIMIT 1)
+RETURNING run_id, pin
+"""
+    for lanes in (1, 2)
+}
+HEAD_RESUMED = """
+DELETE FROM runs_ready WHERE run_id = (
+  SELECT run_id FROM runs_ready
+   WHERE bucket_id = %s AND not_before IS NULL AND resumed AND resumed = 1
+     AND lane IN (%s, %s) AND pin IN ('', %s)
+   ORDER BY sort_key, run_id LIMIT 1)
+RETURNING run_id, pin
 """
 TAKE = """
 UPDATE runs_run
    SET status = %s, attempt_number = attempt_number + %s, started_at = coalesce(started_at, %s),
        executed_at = CASE WHEN %s THEN coalesce(executed_at, %s) ELSE executed_at END,
-       reason = '', retry_at = NULL, updated_at = %s
+       reason = '', retry_at = NULL, updated_at = %s,
+       version = CASE WHEN %s AND version = '' THEN %s ELSE version END
  WHERE id = %s AND status = 'QUEUED'
+   AND (version = '' OR version = %s OR %s = '') AND instr(%s, char(10) || task_id || char(10)) = 0
    AND (expires_at IS NULL OR expires_at > %s OR started_at IS NOT NULL)
 RETURNING attempt_number
 """
@@ -71,12 +85,16 @@ UPDATE runs_run SET status = 'EXPIRED', finished_at = %s, updated_at = %s,
  WHERE id = %s AND status = 'QUEUED' AND started_at IS NULL AND expires_at <= %s
 RETURNING id
 """
+PUT_BACK = """
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
+SELECT id, %s, sort_key, %s, lane FROM runs_run WHERE id = %s AND status = 'QUEUED'
+"""
 LEASE = """
 INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid, started_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-HEAD_RESUMED = HEAD.replace("not_before IS NULL", "not_before IS NULL AND resumed AND resumed = 1")
 SERVED = 'UPDATE runs_bucket SET served = %s, "full" = %s WHERE id = %s'
+PASSED = "UPDATE runs_bucket SET served = %s WHERE id = %s"
 BUCKET_FULL = 'UPDATE runs_bucket SET "full" = 1 WHERE id = %s'
 BUCKET_CLOSED = 'UPDATE runs_bucket SET "full" = 1, arrival = %s, opens_at = %s WHERE id = %s'
 ARRIVAL = "UPDATE runs_bucket SET arrival = %s WHERE id = %s"
@@ -87,7 +105,7 @@ HELD_LEASE = (
 UNSTARTED_LEASE = "SELECT 1 FROM runs_lease WHERE run_id = %s AND token = %s AND started_at IS NULL"
 START = """
 UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
-       executed_at = coalesce(executed_at, %s)
+       executed_at = coalesce(executed_at, %s), version = coalesce(nullif(version, ''), %s)
  WHERE id = %s AND status = 'DEQUEUED' AND (cancel_requested_at IS NULL OR %s)
 RETURNING id
 """
@@ -218,8 +236,8 @@ def now() -> str:
 
 
 def microseconds() -> int:
-    """Now, since 1970."""
-    return time.time_ns() // 1000
+    """Now, since 1970: by the clock of `now`, which tests move."""
+    return (timezone.now() - EPOCH) // MICROSECOND
 
 
 def at(moment: int) -> str:

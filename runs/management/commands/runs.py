@@ -20,7 +20,7 @@ UNSUCCESSFUL_CODE = 3
 
 
 class Command(VerbCommand):
-    help = "List, show, trigger, cancel and replay runs."
+    help = "List, show, trigger, cancel, replay and unlock runs."
     examples = """examples:
   python manage.py runs list --status failed --task send-email --since 1d
   python manage.py runs show run_01k... --follow
@@ -36,7 +36,7 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(
-            dest="verb", required=True, metavar="list|show|trigger|cancel|replay"
+            dest="verb", required=True, metavar="list|show|trigger|cancel|replay|unlock"
         )
         listing = verbs.add_parser("list", help="newest runs first")
         asking.add_filters(listing)
@@ -54,6 +54,8 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
         for verb in (listing, show, trigger, replay):
             verb.add_argument("--json", action="store_true", help="one JSON object per line")
         _add_cancel(verbs.add_parser("cancel", help="stop runs"))
+        unlock = verbs.add_parser("unlock", help="let runs go on with any version of the code")
+        unlock.add_argument("run", nargs="+", help="ids of runs that do not execute")
 
     def do_list(self, options: dict[str, Any]) -> None:
         now = timezone.now()
@@ -92,6 +94,11 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
             )
             word = "canceling" if run.is_canceling else run.get_status_display().lower()
             self.stdout.write(f"{run.id} {word}")
+
+    def do_unlock(self, options: dict[str, Any]) -> None:
+        for run_id in options["run"]:
+            run = lifecycle.unlock(run_id, actor=actor())
+            self.stdout.write(f"{run.id} {run.get_status_display().lower()}")
 
     def do_replay(self, options: dict[str, Any]) -> None:
         payload = asking.payload(options)

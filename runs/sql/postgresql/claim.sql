@@ -1,7 +1,8 @@
 -- One run from the least recently served bucket that has room, or NULL.
 -- Every lock is SKIP LOCKED: a claim never waits, so it can take part in no deadlock. The bucket's row lock is
 -- taken before its leases are counted, each in a statement (and so a snapshot) of its own: the count is exact.
-CREATE OR REPLACE FUNCTION trackside_claim_one(p_session text, p_start boolean, p_pid integer) RETURNS text
+CREATE OR REPLACE FUNCTION trackside_claim_one(p_session text, p_start boolean, p_pid integer, p_code trackside_code)
+RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
   v_bucket bigint;
@@ -14,14 +15,14 @@ DECLARE
   v_run text;
   v_resumed boolean;
   v_passed bigint[] := '{}';
-  v_lanes smallint[] := trackside_lanes();
 BEGIN
   LOOP
     SELECT b.id, b.queue_id INTO v_bucket, v_queue
       FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
      WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND b.id <> ALL (v_passed)
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (v_lanes)
-                      AND r.not_before IS NULL)
+       AND (SELECT 1 FROM runs_ready r  -- not EXISTS, which may be planned as a join that reads the whole backlog
+             WHERE r.bucket_id = b.id AND r.lane = ANY (p_code.lanes) AND r.pin = ANY (p_code.pins)
+               AND r.not_before IS NULL LIMIT 1) IS NOT NULL
      ORDER BY b.served LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED;
     IF NOT FOUND THEN
       RETURN NULL;
@@ -50,12 +51,12 @@ BEGIN
 
     v_resumed := false;
     IF v_interval IS NOT NULL THEN
-      v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid, true);
+      v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid, p_code, true);
       v_resumed := v_run IS NOT NULL;
       CONTINUE WHEN NOT v_resumed AND NOT trackside_is_open(v_bucket, v_interval, v_burst);
     END IF;
     IF NOT v_resumed THEN
-      v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid);
+      v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid, p_code);
       CONTINUE WHEN v_run IS NULL;
     END IF;
     UPDATE runs_bucket
@@ -75,32 +76,37 @@ CREATE OR REPLACE FUNCTION trackside_claim(p_session text, p_slots integer)
 RETURNS TABLE (run_id text, token text, attempt integer) LANGUAGE plpgsql AS $$
 DECLARE
   v_run text;
+  v_code trackside_code;
 BEGIN
   PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
   IF NOT FOUND THEN
     RETURN QUERY SELECT NULL::text, NULL::text, NULL::integer;
     RETURN;
   END IF;
+  v_code := trackside_code_of(p_session);
   FOR i IN 1..p_slots LOOP
-    v_run := trackside_claim_one(p_session, false, 0);
+    v_run := trackside_claim_one(p_session, false, 0, v_code);
     EXIT WHEN v_run IS NULL;
     RETURN QUERY SELECT l.run_id::text, l.token::text, l.attempt FROM runs_lease l WHERE l.run_id = v_run;
   END LOOP;
 END $$;
 
 -- The same for a worker that executes many at once: started, by p_pid.
-CREATE OR REPLACE FUNCTION trackside_claim_started(p_session text, p_slots integer, p_pid integer)
+CREATE OR REPLACE FUNCTION trackside_claim_started(p_session text, p_slots integer, p_pid integer, p_version text)
 RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
 DECLARE
   v_run text;
+  v_code trackside_code;
 BEGIN
   PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
   IF NOT FOUND THEN
     RETURN QUERY SELECT (NULL::trackside_assigned).*;
     RETURN;
   END IF;
+  v_code := trackside_code_of(p_session, p_version);
   FOR i IN 1..p_slots LOOP
-    v_run := trackside_claim_one(p_session, true, p_pid);
+    EXIT WHEN v_code.version IS NULL;
+    v_run := trackside_claim_one(p_session, true, p_pid, v_code);
     EXIT WHEN v_run IS NULL;
     RETURN QUERY SELECT a.* FROM trackside_assignment(v_run) a;
   END LOOP;

@@ -84,7 +84,7 @@ END $$;
 CREATE OR REPLACE FUNCTION trackside_finish(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
   p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_next integer, p_pid integer,
-  p_machine text, p_hooked boolean)
+  p_machine text, p_hooked boolean, p_version text DEFAULT '')
 RETURNS TABLE (won boolean, work trackside_assigned) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -97,7 +97,7 @@ BEGIN
                        p_uncounted, p_crashed, p_machine, p_hooked);
   won := v_bucket IS NOT NULL OR EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
   IF v_bucket IS NOT NULL THEN
-    work := trackside_next(v_bucket, v_queue, v_session, p_next, p_pid);
+    work := trackside_next(v_bucket, v_queue, v_session, p_next, p_pid, p_version);
   ELSIF won AND p_next > 0 THEN
     SELECT a.* INTO work FROM trackside_held(p_run, p_pid) a LIMIT 1;
   END IF;

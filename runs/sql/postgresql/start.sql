@@ -3,7 +3,9 @@
 -- answer, it answers the same.
 --   p_began: seconds since the body was entered, for a start that is recorded only now; a cancel no longer keeps
 --   it from starting. NULL when it was not entered yet.
-CREATE OR REPLACE FUNCTION trackside_start(p_run text, p_token text, p_pid integer, p_began double precision)
+--   p_version: of the code that executes it; the run is locked to that of its first start
+CREATE OR REPLACE FUNCTION trackside_start(p_run text, p_token text, p_pid integer, p_began double precision,
+                                           p_version text DEFAULT '')
 RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -24,7 +26,7 @@ BEGIN
     RETURN;
   END IF;
   UPDATE runs_run SET status = 'EXECUTING', attempt_number = v_attempt, updated_at = v_now,
-         executed_at = coalesce(executed_at, v_began)
+         executed_at = coalesce(executed_at, v_began), version = coalesce(nullif(version, ''), p_version)
    WHERE id = p_run AND status = 'DEQUEUED' AND (cancel_requested_at IS NULL OR p_began IS NOT NULL);
   IF NOT FOUND THEN
     PERFORM trackside_release(ARRAY[e.bucket_id], ARRAY[e.queue_id])

@@ -1,15 +1,18 @@
 -- Where a worker that gave a slot back goes on: p_next 0 nowhere, 1 in the same bucket if it has room, else in any,
--- 2 in any. The run is started. NULL when there is none.
+-- 2 in any. The run is started, by code of p_version. NULL when there is none.
 CREATE OR REPLACE FUNCTION trackside_next(p_bucket bigint, p_queue bigint, p_session text, p_next integer,
-                                          p_pid integer)
+                                          p_pid integer, p_version text)
 RETURNS trackside_assigned LANGUAGE plpgsql AS $$
 DECLARE
   v_run text;
   v_work trackside_assigned;
+  v_code trackside_code;
 BEGIN
-  IF p_next > 0 AND NOT EXISTS (
-       SELECT 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' AND NOT draining) THEN
-    p_next := 0;
+  IF p_next > 0 THEN
+    v_code := trackside_code_of(p_session, p_version);
+    IF v_code.version IS NULL THEN
+      p_next := 0;
+    END IF;
   END IF;
   IF p_next = 1 AND EXISTS (
        SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused AND q.rate_interval IS NULL
@@ -19,12 +22,12 @@ BEGIN
           AND (coalesce(q.override_total, q.total_limit) IS NULL
                OR (SELECT count(*) FROM runs_lease l WHERE l.queue_id = p_queue)
                   < coalesce(q.override_total, q.total_limit))) THEN
-    v_run := trackside_take(p_bucket, p_queue, p_session, true, p_pid);
+    v_run := trackside_take(p_bucket, p_queue, p_session, true, p_pid, v_code);
   END IF;
   IF v_run IS NULL THEN
     PERFORM trackside_release(ARRAY[p_bucket], ARRAY[p_queue]);
     IF p_next > 0 THEN
-      v_run := trackside_claim_one(p_session, true, p_pid);
+      v_run := trackside_claim_one(p_session, true, p_pid, v_code);
     END IF;
   END IF;
   SELECT a.* INTO v_work FROM trackside_assignment(v_run) a;
@@ -44,12 +47,12 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Take up to p_most runs of one bucket without a limit or a rate out of their queue. NULLs when there are none.
-CREATE OR REPLACE FUNCTION trackside_pick(p_bucket bigint, p_queue bigint, p_most integer,
+CREATE OR REPLACE FUNCTION trackside_pick(p_bucket bigint, p_queue bigint, p_most integer, p_lane smallint,
                                           OUT runs text[], OUT buckets bigint[], OUT queues bigint[])
 LANGUAGE sql AS $$
   -- MATERIALIZED: planned into the DELETE, the LIMIT might be counted anew for each row it looks at.
   WITH head AS MATERIALIZED (
-    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = trackside_lane(p_bucket) AND not_before IS NULL
+    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = p_lane AND pin = '' AND not_before IS NULL
      ORDER BY sort_key, run_id LIMIT p_most FOR UPDATE SKIP LOCKED),
   ready AS (
     DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
@@ -59,19 +62,18 @@ $$;
 
 -- The same, one of each of up to p_most buckets that have room, the least recently served first. As in a claim,
 -- buckets are locked before their leases are counted, each in a snapshot of its own, and nothing waits for a lock.
-CREATE OR REPLACE FUNCTION trackside_pick_across(p_most integer, OUT runs text[], OUT buckets bigint[],
+CREATE OR REPLACE FUNCTION trackside_pick_across(p_most integer, p_lane smallint, OUT runs text[], OUT buckets bigint[],
                                                  OUT queues bigint[])
 LANGUAGE plpgsql AS $$
 DECLARE
   v_locked bigint[];
-  v_lanes smallint[] := trackside_lanes();
 BEGIN
   SELECT array_agg(id) INTO v_locked FROM (
     SELECT b.id FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
      WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
        AND coalesce(q.override_total, q.total_limit) IS NULL
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (v_lanes)
-                      AND r.not_before IS NULL)
+       AND (SELECT 1 FROM runs_ready r
+             WHERE r.bucket_id = b.id AND r.lane = p_lane AND r.pin = '' AND r.not_before IS NULL LIMIT 1) IS NOT NULL
      ORDER BY b.served LIMIT p_most FOR NO KEY UPDATE OF b SKIP LOCKED) open;
 
   WITH room AS MATERIALIZED (
@@ -82,7 +84,7 @@ BEGIN
        AND coalesce(q.override_total, q.total_limit) IS NULL),
   head AS MATERIALIZED (
     SELECT first.run_id, room.id, room.queue_id FROM room CROSS JOIN LATERAL (
-      SELECT run_id FROM runs_ready WHERE bucket_id = room.id AND lane = trackside_lane(room.id) AND not_before IS NULL
+      SELECT run_id FROM runs_ready WHERE bucket_id = room.id AND lane = p_lane AND pin = '' AND not_before IS NULL
        ORDER BY sort_key, run_id LIMIT 1 FOR UPDATE SKIP LOCKED) first
      WHERE most IS NULL OR held < most),
   ready AS (
@@ -98,22 +100,23 @@ BEGIN
 END $$;
 
 -- Whether a bucket other than these may have a run to take across.
-CREATE OR REPLACE FUNCTION trackside_has_other(p_buckets bigint[]) RETURNS boolean LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION trackside_has_other(p_buckets bigint[], p_lane smallint) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT EXISTS (
     SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
      WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND q.rate_interval IS NULL
        AND coalesce(q.override_total, q.total_limit) IS NULL AND b.id <> ALL (p_buckets)
-       AND EXISTS (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = ANY (trackside_lanes())
-                      AND r.not_before IS NULL))
+       AND (SELECT 1 FROM runs_ready r
+             WHERE r.bucket_id = b.id AND r.lane = p_lane AND r.pin = '' AND r.not_before IS NULL LIMIT 1) IS NOT NULL)
 $$;
 
--- Bodies that returned, p_began to p_ended seconds ago, and what their worker does next: one commit. A run that
--- was asked to cancel becomes CANCELED. First a row with nothing but the id for each run whose lease was lost and
--- whose end therefore does not count; then the next assignments: up to p_most of the same bucket where it has no
--- limit, or one from each of p_most buckets, else one as trackside_next finds it.
+-- Bodies that returned, executed by code of p_version p_began to p_ended seconds ago, and what their worker does
+-- next: one commit. What is pinned to its version is left to trackside_next. A run that was asked to cancel becomes
+-- CANCELED. First a row with nothing but the id for each run whose lease was lost and whose end therefore does not
+-- count; then the next assignments: up to p_most of the same bucket where it has no limit, or one from each of
+-- p_most buckets, else one as trackside_next finds it.
 CREATE OR REPLACE FUNCTION trackside_turn(
   p_runs text[], p_tokens text[], p_outputs text[], p_began double precision[], p_ended double precision[],
-  p_next integer, p_most integer, p_pid integer)
+  p_next integer, p_most integer, p_pid integer, p_version text DEFAULT '')
 RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -122,7 +125,8 @@ DECLARE
   v_buckets bigint[];
   v_queues bigint[];
   v_session text;
-  v_alive boolean;
+  v_code trackside_code;
+  v_takes boolean;
   v_runs text[];
   v_from bigint[];
   v_of bigint[];
@@ -140,7 +144,7 @@ BEGIN
            output = CASE WHEN cancel_requested_at IS NULL THEN l.output END,
            reason = CASE WHEN cancel_requested_at IS NULL THEN '' ELSE reason END,
            attempt_number = l.attempt, executed_at = coalesce(executed_at, l.began), finished_at = l.ended,
-           updated_at = v_now, done_token = l.token,
+           updated_at = v_now, done_token = l.token, version = coalesce(nullif(r.version, ''), p_version),
            usage_ms = usage_ms + (extract(epoch FROM l.ended - l.began) * 1000)::bigint
       FROM lease l WHERE r.id = l.run_id
     RETURNING r.id, r.status),
@@ -168,18 +172,20 @@ BEGIN
     END IF;
   END IF;
 
-  v_alive := p_next > 0 AND EXISTS (
-    SELECT 1 FROM runs_workersession WHERE id = v_session AND state = 'ALIVE' AND NOT draining);
-  IF v_alive AND p_most > 1 AND p_next = 1 AND cardinality(v_buckets) = 1 AND EXISTS (
+  IF p_next > 0 THEN
+    v_code := trackside_code_of(v_session, p_version);
+  END IF;
+  v_takes := cardinality(v_code.pins) = 1 AND cardinality(v_code.lanes) = 1;
+  IF v_takes AND p_most > 1 AND p_next = 1 AND cardinality(v_buckets) = 1 AND EXISTS (
        SELECT 1 FROM runs_queue q WHERE q.id = v_queues[1] AND NOT q.paused AND q.rate_interval IS NULL
           AND coalesce(q.override_total, q.total_limit) IS NULL
           AND coalesce(q.override_limit, q.concurrency_limit) IS NULL) THEN
-    SELECT * INTO v_runs, v_from, v_of FROM trackside_pick(v_buckets[1], v_queues[1], p_most);
+    SELECT * INTO v_runs, v_from, v_of FROM trackside_pick(v_buckets[1], v_queues[1], p_most, v_code.lanes[1]);
   END IF;
-  IF v_runs IS NULL AND v_alive AND p_most > 1
-     AND (cardinality(v_buckets) > 1 OR trackside_has_other(v_buckets)) THEN
+  IF v_runs IS NULL AND v_takes AND p_most > 1
+     AND (cardinality(v_buckets) > 1 OR trackside_has_other(v_buckets, v_code.lanes[1])) THEN
     PERFORM trackside_release(v_buckets, v_queues);
-    SELECT * INTO v_runs, v_from, v_of FROM trackside_pick_across(p_most);
+    SELECT * INTO v_runs, v_from, v_of FROM trackside_pick_across(p_most, v_code.lanes[1]);
   END IF;
 
   IF v_runs IS NOT NULL THEN
@@ -190,6 +196,8 @@ BEGIN
          SET status = 'DEQUEUED', started_at = coalesce(started_at, v_now), reason = '', retry_at = NULL,
              updated_at = v_now
        WHERE id = ANY (v_runs) AND status = 'QUEUED'
+         AND (version = '' OR version = v_code.version OR v_code.version = '')
+         AND (v_code.lacking = '' OR strpos(v_code.lacking, E'\n' || task_id || E'\n') = 0)
          AND (expires_at IS NULL OR expires_at > v_now OR started_at IS NOT NULL)
       RETURNING *),
     lease AS (
@@ -205,7 +213,7 @@ BEGIN
       FROM run r JOIN lease l ON l.run_id = r.id ORDER BY r.sort_key, r.id;
     GET DIAGNOSTICS v_taken = ROW_COUNT;
     IF v_taken < cardinality(v_runs) THEN
-      PERFORM trackside_expire(id) FROM unnest(v_runs) id;
+      PERFORM trackside_refuse(p.id, p.bucket, false) FROM unnest(v_runs, v_from) p (id, bucket);
       PERFORM trackside_release(v_from, v_of);
     END IF;
     IF v_taken > 0 THEN
@@ -216,6 +224,6 @@ BEGIN
   IF v_ended > 1 THEN  -- one run takes the place of several
     PERFORM trackside_release(v_buckets, v_queues);
   END IF;
-  RETURN QUERY SELECT a.* FROM trackside_next(v_buckets[1], v_queues[1], v_session, p_next, p_pid) a
+  RETURN QUERY SELECT a.* FROM trackside_next(v_buckets[1], v_queues[1], v_session, p_next, p_pid, p_version) a
                 WHERE a.run_id IS NOT NULL;
 END $$;

@@ -8,7 +8,7 @@
 -- lost (the lease is gone)
 CREATE OR REPLACE FUNCTION trackside_suspend(
   p_run text, p_token text, p_reason text, p_due double precision, p_one boolean, p_targets json, p_entries json,
-  p_next integer, p_pid integer)
+  p_next integer, p_pid integer, p_version text DEFAULT '')
 RETURNS TABLE (outcome text, work trackside_assigned) LANGUAGE plpgsql AS $$
 DECLARE
   v_lease runs_lease%ROWTYPE;
@@ -57,7 +57,7 @@ BEGIN
     outcome := 'waiting';
   END IF;
 
-  work := trackside_next(v_lease.bucket_id, v_lease.queue_id, v_lease.session_id, p_next, p_pid);
+  work := trackside_next(v_lease.bucket_id, v_lease.queue_id, v_lease.session_id, p_next, p_pid, p_version);
   RETURN NEXT;
 END $$;
 

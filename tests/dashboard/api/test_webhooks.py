@@ -74,6 +74,13 @@ def test_a_delivery_makes_a_run():
     assert told["headers"] == {"x-github-event": "push"}
 
 
+def test_a_delivery_may_be_part_of_its_senders_trace():
+    declare()
+    sender = f"00-{'a' * 32}-{'b' * 16}-01"
+    post(headers=signed(b"{}", traceparent=sender))
+    assert Run.objects.get().traceparent == sender
+
+
 def test_a_delivery_that_comes_again_answers_with_the_first_run():
     declare()
     first, second = post(), post()

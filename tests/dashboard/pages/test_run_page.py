@@ -4,7 +4,8 @@ import pytest
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.models import LogLine, Run, RunTag, Source
+from runs.models import LogLine, Ready, Run, RunTag, Source
+from tests.support import factories
 from tests.support.corpora import needs_corpora, strings
 from tests.support.rows import (
     completed_run,
@@ -199,6 +200,33 @@ def test_naughty_strings_are_shown_as_text(viewer):
     page = viewer.get(f"/runs/{run.id}?tab=logs&end=1").content.decode()
     for mark in ("<script>alert", "<img", "<svg onload", "javascript:alert(1)>", '<a href="jav'):
         assert mark not in page
+
+
+def test_a_run_that_waits_for_a_version_can_be_let_go_on(operator):
+    factories.session(version="v2", tasks=["send"])
+    run = factories.trigger(version="v1")
+    Run.objects.filter(pk=run.pk).update(status="PENDING_VERSION", reason="It waits for v1.")
+    Ready.objects.all().delete()
+    page = operator.get(f"/runs/{run.pk}").content.decode()
+    assert "It waits for v1." in page
+    assert "Go on with another version" in page
+    operator.post(f"/runs/{run.pk}/unlock")
+    assert Run.objects.get(pk=run.pk).status == "QUEUED"
+    timeline = operator.get(f"/runs/{run.pk}?tab=timeline").content.decode()
+    assert "Unlocked from version v1." in timeline
+    assert operator.post(f"/runs/{run.pk}/unlock").status_code == 409
+
+
+def test_a_viewer_may_not_let_it_go_on(viewer):
+    run = factories.trigger(version="v1")
+    assert viewer.post(f"/runs/{run.pk}/unlock").status_code == 403
+
+
+def test_tells_a_version_that_was_asked_for(viewer):
+    run = factories.trigger(version="v1")
+    assert (
+        "v1, asked for by the trigger" in viewer.get(f"/runs/{run.pk}?tab=detail").content.decode()
+    )
 
 
 def test_says_that_old_log_lines_were_removed(viewer):

@@ -44,6 +44,19 @@ def test_says_until_when_it_waits_and_lets_skip(operator):
     assert "Resuming" in page(operator, one.run_id)
 
 
+def test_shows_the_tries_of_a_block(viewer):
+    one = factories.executing_run()
+    due = timezone.now() + timedelta(minutes=5)
+    paused = entry(
+        EntryKind.WAIT, "retry.on_throw 1", status=EntryStatus.PENDING, due_at=due, args="try 1"
+    )
+    over = entry(EntryKind.WAIT, "retry.on_throw 1", ordinal=2, position=2, args="over")
+    factories.suspend(one, due=due, entries=(paused, over))
+    text = page(viewer, one.run_id, "journal")
+    assert text.count("retry.on_throw 1") == 2
+    assert text.count("until <time") == 1
+
+
 def test_a_viewer_may_not_skip(viewer):
     one = waiting_for_time()
     assert viewer.post(f"/runs/{one.run_id}/skip").status_code == 403

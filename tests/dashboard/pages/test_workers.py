@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from runs.lifecycle import fleet, sessions
 from runs.models import SessionState, WorkerSession
 from tests.support.rows import executing_run, make_session
 
@@ -52,3 +53,22 @@ def test_an_unchanged_table_is_not_sent_again(viewer):
     make_session()
     token = viewer.get("/workers").context["token"]
     assert viewer.get("/workers", {"v": token}, headers={"HX-Request": "true"}).status_code == 204
+
+
+def test_lists_the_versions_that_are_run(viewer):
+    page = viewer.get("/workers").content.decode()
+    assert "Versions of the task code" not in page
+    sessions.open_session("trackside", slots=2, version="v1", pid=1)
+    newer = sessions.open_session("trackside", slots=3, version="v2", pid=2)
+    fleet.register(newer.pk, "v2", ["hello", "report"])
+    executing_run()
+    found = viewer.get("/workers").context["versions"]
+    assert [(one.name, one.clusters, one.slots, one.tasks) for one in found] == [
+        ("v2", 1, 3, 2),
+        ("v1", 2, 102, 0),
+    ]
+    assert sum(one.executing for one in found) == 1
+    sessions.drain(newer.pk)
+    text = viewer.get("/workers").content.decode()
+    assert text.index("<code>v1</code>") < text.rindex("<code>v2</code>")
+    assert "Stopping" in text

@@ -326,6 +326,16 @@ def test_any_resolves_with_the_first_and_remembers_which(driver: Driver):
     assert output(run) == [1, 2]
 
 
+def test_what_is_waited_for_has_its_parents_version(driver: Driver):
+    add = adder()
+
+    @task
+    def parent():
+        add.trigger_and_wait([1], version="v1")
+
+    assert "leave version out" in driver.finish(parent).error
+
+
 @pytest.mark.parametrize("sources", [["nonsense"], [5], [None]])
 def test_only_runs_and_tokens_can_be_waited_for(driver: Driver, sources):
     @task

@@ -69,7 +69,7 @@ def weigh(payload: Parcel) -> Parcel:
     return payload
 
 
-reveal_type(weigh.trigger(Parcel(2)))  # engine.sdk.tasks.Handle[written.Parcel]
+reveal_type(weigh.trigger(Parcel(2)))  # engine.sdk.handles.Handle[written.Parcel]
 weigh.trigger(2.5)  # error: Argument 1 to "trigger" of "Task" has incompatible type "float"; expected "Parcel"
 
 
@@ -126,7 +126,7 @@ numbers.trigger({"a": ["1"]})  # error: List item 0 has incompatible type "str";
 reveal_type(untyped)  # engine.sdk.tasks.Task[Any, str]
 untyped.trigger()
 untyped.trigger({"x": 1})
-reveal_type(nothing.trigger())  # engine.sdk.tasks.Handle[bytes | None]
+reveal_type(nothing.trigger())  # engine.sdk.handles.Handle[bytes | None]
 nothing.trigger(1)  # error: No overload variant of "trigger" of "Task" matches argument type "int"
 
 

@@ -52,7 +52,7 @@ DEFINITIONS = [
     ({"queue": 5}, "queue", "its name, or a dict; got 5"),
     ({"queue": ["a"]}, "queue", r"or a dict; got \['a'\]"),
     ({"queue": "ä"}, "queue", "128 letters.*got 'ä'"),
-    ({"queue": {"limit": 1}}, "queue", r"knows name.*not \['limit'\]"),
+    ({"queue": {"limit": 1}}, "queue", "knows name.*not limit"),
     ({"queue": {"concurrency_limit": -1}}, "concurrency_limit", "0 to 100000; got -1"),
     ({"machine": "huge"}, "machine", "one of micro.*got 'huge'"),
     ({"machine": {"cpu": -1, "memory": 1}}, "machine", "number from 0; got -1"),

@@ -151,7 +151,7 @@ def test_the_head_of_a_lane_is_found_by_its_index():
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            f"{explain} SELECT run_id FROM runs_ready WHERE bucket_id = 1 AND lane = 1 "
+            f"{explain} SELECT run_id FROM runs_ready WHERE bucket_id = 1 AND lane = 1 AND pin = '' "
             "AND not_before IS NULL ORDER BY sort_key, run_id LIMIT 1"
         )
         plan = str(cursor.fetchall())

@@ -150,6 +150,15 @@ def test_cancel_stops_every_run_named(runs):
     assert set(Run.objects.values_list("status", "reason")) == {("CANCELED", "oops")}
 
 
+def test_unlock_lets_a_run_go_on_with_any_version(runs):
+    run_id = made(version="v1")
+    assert "version      v1 (asked for)" in runs("show", run_id)
+    assert runs("unlock", run_id) == f"{run_id} pending version\n"
+    assert Run.objects.get(pk=run_id).version == ""
+    with pytest.raises(CommandError, match="locked to no version"):
+        runs("unlock", run_id)
+
+
 def test_replay_makes_a_new_run(runs):
     origin = made(payload='{"x":1}', tags=("a",))
     run = Run.objects.get(pk=runs("replay", origin).strip())
