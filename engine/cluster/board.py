@@ -26,6 +26,7 @@ from engine.leftout import LeftOut
 __all__ = [
     "OUTPUT",
     "TOGETHER",
+    "VERSION",
     "Ask",
     "Board",
     "Cell",

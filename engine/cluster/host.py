@@ -27,7 +27,7 @@ from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.clerk import Clerk, Ended, Journal
 from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
 from engine.cluster.keeping import RunKeeper
-from engine.cluster.lines import LineSender
+from engine.cluster.lines import Patient
 from engine.cluster.place import REASONS, Place
 from engine.cluster.processes import sweep_children
 from engine.execution import routing, sharing
@@ -87,12 +87,6 @@ class SeatControl:
         seat = self.seat
         ours = seat.token == self.token and seat.state == State.RUNNING
         return REASONS.get(Ask(seat.ask), "") if ours and seat.is_asked else ""
-
-
-class Patient(LineSender):
-    """One attempt's log lines. Whoever waits for room here keeps all runs waiting."""
-
-    patience = 0.005
 
 
 class Stepping(Held):

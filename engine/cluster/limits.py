@@ -79,3 +79,16 @@ def grace_of(slot: Seat) -> int:
         Ask.SHUTDOWN: SHUTDOWN_GRACE,
     }.get(Ask(slot.ask), 0.0)
     return int(seconds * SECOND)
+
+
+def next_look(slots: Iterable[Seat], longest: float) -> float:
+    """Seconds until the next of their deadlines, at most `longest`."""
+    now, due = time.monotonic_ns(), [int(longest * SECOND)]
+    for slot in slots:
+        if slot.state == State.RUNNING and slot.deadline:
+            due.append(slot.deadline - now)
+        if slot.is_asked:
+            due.append(slot.asked_at + grace_of(slot) - now)
+        if slot.is_busy or slot.state == State.STARTING:
+            due.append(int(MEMORY_ROUND * SECOND))
+    return max(min(due), 1_000_000) / SECOND

@@ -117,3 +117,13 @@ class LineSender:
     def span(self, record: Record) -> bool:
         """Send a record; nobody waits for room for one whose end will say the same."""
         return self.channel.send(packed(self.run_id, record), self.patience if record.ended else 0)
+
+
+class Patient(LineSender):
+    """One attempt's log lines. Whoever waits for room here keeps all runs waiting."""
+
+    patience = 0.005
+
+    def write(self, level: int, logger: str, message: str, at: float) -> None:
+        if not self.channel.send(self.packed(level, logger, message, at), 0.005):
+            self.dropped += 1

@@ -19,13 +19,11 @@ from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
 from engine.cluster.limits import (
-    MEMORY_ROUND,
-    SECOND,
     Limits,
     ask,
-    grace_of,
     import_memory,
     kill,
+    next_look,
 )
 from engine.cluster.processes import (
     adopt_orphans,
@@ -163,15 +161,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
 
     def pause(self) -> float:
         """Seconds until the next deadline, at most a round."""
-        now, due = time.monotonic_ns(), [int(ROUND * SECOND)]
-        for slot in self.board.taken:
-            if slot.state == State.RUNNING and slot.deadline:
-                due.append(slot.deadline - now)
-            if slot.is_asked:
-                due.append(slot.asked_at + grace_of(slot) - now)
-            if slot.is_busy or slot.state == State.STARTING:
-                due.append(int(MEMORY_ROUND * SECOND))
-        return max(min(due), 1_000_000) / SECOND
+        return next_look(self.board.taken, ROUND)
 
     def bury(self, process: Process) -> None:
         """A worker ended: tell the bookkeeper what it was on, and plan its successor."""

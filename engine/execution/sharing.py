@@ -240,15 +240,14 @@ def carried_out(
     guest_here.set(guest)
     ctx, own = context_of(assignment, task.source.file), OwnThread()
     delivery = SharedDelivery(control, ctx)
-    replay = None
+    replay, lines = None, logs
     if keeper is not None:
         run, attempt, resumed = assignment.run_id, assignment.attempt, assignment.resumed
         replay = Replay(keeper, run, attempt, resumed=resumed, may_block=False)
+        lines = Once(logs, replay) if resumed else logs
     ctx._segments.append(segment_of(logs, replay, nullcontext))
-    if replay is not None and replay.resumed:
-        logs = Once(logs, replay)
     with (
-        routed(logs, conf.get("LOG_LINES_PER_ATTEMPT")) as guest.lines,
+        routed(lines, conf.get("LOG_LINES_PER_ATTEMPT")) as guest.lines,
         executing(ctx),
         own.adopted(),
         SharedCalls(delivery, loop, own, guest) as calls,

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import pytest
 from django.db import OperationalError, connection
 
-from engine.cluster import guests, host
+from engine.cluster import guests
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.clerk import Clerk, Ended
 from engine.cluster.endings import Leaving
 from engine.cluster.host import SeatControl
+from engine.cluster.lines import Patient
 from runs.journal import Pause
 from runs.lifecycle import attempts, sessions, store
 from runs.lifecycle.store import Next
@@ -202,7 +203,7 @@ def test_only_the_run_that_is_meant_hears_why_it_should_stop(board):
 def test_its_lines_never_wait_long():
     waits = []
     channel = SimpleNamespace(send=lambda message, patience: waits.append(patience))
-    lines = host.Patient(channel)
+    lines = Patient(channel)
     lines.begin("run", 1)
     lines.write(20, "stdout", "text", 0.0)
     assert (lines.dropped, max(waits) <= 0.01) == (1, True)
