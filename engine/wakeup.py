@@ -6,7 +6,6 @@ would make all commits of the server take turns). On SQLite every cluster binds 
 beside the database file.
 """
 
-import contextlib
 import logging
 import os
 import queue
@@ -14,7 +13,8 @@ import socket
 import tempfile
 import threading
 import time
-from glob import escape, glob
+from contextlib import suppress
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -101,21 +101,30 @@ def connect() -> psycopg.Connection[Any]:
     return psycopg.connect(**kept, autocommit=True, connect_timeout=5)
 
 
-def socket_pattern() -> str:
-    """Where clusters of this SQLite database listen: a private directory, named by the file."""
-    database = str(Path(str(connection.settings_dict["NAME"])).resolve())
-    name = sha256(database.encode()).hexdigest()[:16]
+def ears() -> str:
+    """The private directory in which clusters of this SQLite database listen, one socket each.
+
+    One for each database: every trigger looks through it, and killed clusters leave theirs behind.
+    """
+    return _ears(str(connection.settings_dict["NAME"]))
+
+
+@lru_cache(16)
+def _ears(database: str) -> str:
+    name = sha256(str(Path(database).resolve()).encode()).hexdigest()[:16]
     return f"{tempfile.gettempdir()}/trackside-{os.getuid()}/{name}"
 
 
 def datagram(message: str) -> None:
     """Send to every listening socket; one nobody reads any more is removed."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        for path in glob(f"{escape(socket_pattern())}-*"):
+    directory = ears()
+    with suppress(FileNotFoundError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        for name in os.listdir(directory):
+            path = f"{directory}/{name}"
             try:
                 sender.sendto(message.encode(), socket.MSG_DONTWAIT, path)
             except ConnectionRefusedError:
-                with contextlib.suppress(OSError):
+                with suppress(OSError):
                     os.unlink(path)
             except OSError:
                 continue
@@ -143,7 +152,7 @@ class Listener:
         if self.connection is not None:
             return self.notices(self.connection)
         received: list[str] = []
-        with contextlib.suppress(BlockingIOError):
+        with suppress(BlockingIOError):
             while self.socket is not None:
                 received.append(self.socket.recv(512).decode(errors="replace"))
         return received
@@ -168,15 +177,17 @@ class Listener:
         if self.connection is not None:
             self.connection.close()
         if self.socket is not None:
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 os.unlink(self.socket.getsockname())
             self.socket.close()
 
 
 def bound_socket() -> socket.socket:
     """A datagram socket only this user can reach."""
-    path = Path(f"{socket_pattern()}-{os.getpid()}")
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    directory = Path(ears())
+    directory.parent.mkdir(mode=0o700, exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    path = directory / str(os.getpid())
     path.unlink(missing_ok=True)
     ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     ear.bind(str(path))

@@ -46,7 +46,7 @@ def nodes(run, now=None):
 
 
 def shape(run, **when):
-    return [(one.name, one.status, one.depth) for one in nodes(run, **when)]
+    return [(one.name, one.state, one.depth) for one in nodes(run, **when)]
 
 
 def later(**parts):
