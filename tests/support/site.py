@@ -158,10 +158,10 @@ class Site:
         return ids
 
     def hold(self, task: str = "hold", **options: Any) -> tuple[str, Path]:
-        """A run that executes until the file is touched; returns when its body has begun."""
+        """A run that executes until the file is touched; returns when its start is on record."""
         until = self.home / f"go-{uuid.uuid4().hex}"
         run_id = self.trigger(task, {"until": str(until)}, **options)
-        eventually(lambda: self.entered(run_id))
+        eventually(lambda: self.entered(run_id) and self.run(run_id).executed_at)
         return run_id, until
 
     def run(self, run_id: str) -> Run:
