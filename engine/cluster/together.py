@@ -1,12 +1,14 @@
 """Short runs that a worker takes together, executes one after the other and records together.
 
-One commit for several runs is what makes short runs fast. Nothing is less certain for it: what was
+One commit for several runs is what makes short runs fast. Little is less certain for it: what was
 executed and what was not stands on the board, so that when the worker ends, the bookkeeper records
 what it did and gives back what it did not start; when a body turns out to be long, the dispatcher
 does the same while it executes. Where a queue has a limit, one run of each of several concurrency
 keys is taken: each holds a slot of its own. Only runs that were never claimed before are executed
 before their start is recorded; that goes for the first run a worker is given as well, so an idle
-cluster enters a body a commit earlier.
+cluster enters a body a commit earlier. Only a whole cluster that is killed at once takes the board
+with it: bodies it entered in its last milliseconds are executed again as if they had not begun, and
+are recorded first then.
 """
 
 import time
