@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MEASUREMENTS = ("throughput", "latency", "backlog", "trigger", "runs_list", "idle")
+MEASUREMENTS = ("throughput", "latency", "backlog", "trigger", "runs_list", "idle", "durable")
 
 
 def main() -> int:
