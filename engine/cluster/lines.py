@@ -123,7 +123,3 @@ class Patient(LineSender):
     """One attempt's log lines. Whoever waits for room here keeps all runs waiting."""
 
     patience = 0.005
-
-    def write(self, level: int, logger: str, message: str, at: float) -> None:
-        if not self.channel.send(self.packed(level, logger, message, at), 0.005):
-            self.dropped += 1
