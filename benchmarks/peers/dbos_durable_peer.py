@@ -12,19 +12,16 @@ Settings tried here on two cores; the fastest is used for each measure:
 
 import json
 import os
-import signal
 import sys
-import threading
 import time
+from functools import partial
 
 import sqlalchemy
 from dbos import DBOS, DBOSClient
+from dbos_engine import DATABASE, QUEUE, VERSION, setup, work
 
-QUEUE = "bench"
-VERSION = "bench"
-DATABASE = os.environ["BENCH_DATABASE"].replace("postgres://", "postgresql://", 1)
-CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY", "10"))
-POLL = float(os.environ.get("BENCH_POLL", "0.02"))
+#: Workflows a process executes at once.
+USUAL = 10
 VARIANT = os.environ.get("BENCH_VARIANT", "")
 
 
@@ -88,31 +85,6 @@ async def children_in_loop(each: int, until: float) -> None:
         await child_async()
 
 
-def launch() -> None:
-    DBOS(
-        config={
-            "name": "bench",
-            "system_database_url": DATABASE,
-            "application_version": VERSION,
-            "executor_id": f"worker-{os.getpid()}",
-            "log_level": "WARNING",
-        }
-    )
-    DBOS.listen_queues([QUEUE])
-    DBOS.launch()
-    DBOS.register_queue(
-        QUEUE,
-        worker_concurrency=CONCURRENCY,
-        polling_interval_sec=POLL,
-        on_conflict="always_update",
-    )
-
-
-def setup() -> None:
-    launch()
-    DBOS.destroy()
-
-
 def load(arguments: str) -> None:
     wanted = json.loads(arguments)
     client = DBOSClient(system_database_url=DATABASE, application_name="bench")
@@ -128,13 +100,7 @@ def load(arguments: str) -> None:
     client.destroy()
 
 
-def work() -> None:
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    launch()
-    stop.wait()
-    os._exit(0)
-
-
 if __name__ == "__main__":
-    {"setup": setup, "load": load, "work": work}[sys.argv[1]](*sys.argv[2:])
+    {"setup": partial(setup, USUAL), "load": load, "work": partial(work, USUAL)}[sys.argv[1]](
+        *sys.argv[2:]
+    )

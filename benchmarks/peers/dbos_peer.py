@@ -8,49 +8,20 @@ Settings tried here on two cores with 10,000 jobs; the fastest is used:
 - jobs are preloaded inside one transaction through the client, its way to enqueue in bulk.
 """
 
-import os
-import signal
 import sys
-import threading
+from functools import partial
 
 import sqlalchemy
 from dbos import DBOS, DBOSClient
+from dbos_engine import DATABASE, QUEUE, VERSION, setup, work
 
-QUEUE = "bench"
-VERSION = "bench"
-DATABASE = os.environ["BENCH_DATABASE"].replace("postgres://", "postgresql://", 1)
-CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY", "100"))
-POLL = float(os.environ.get("BENCH_POLL", "0.02"))
+#: Workflows a process executes at once.
+USUAL = 100
 
 
 @DBOS.workflow(name="noop")
 def noop() -> None:
     pass
-
-
-def launch() -> None:
-    DBOS(
-        config={
-            "name": "bench",
-            "system_database_url": DATABASE,
-            "application_version": VERSION,
-            "executor_id": f"worker-{os.getpid()}",
-            "log_level": "WARNING",
-        }
-    )
-    DBOS.listen_queues([QUEUE])
-    DBOS.launch()
-    DBOS.register_queue(
-        QUEUE,
-        worker_concurrency=CONCURRENCY,
-        polling_interval_sec=POLL,
-        on_conflict="always_update",
-    )
-
-
-def setup() -> None:
-    launch()
-    DBOS.destroy()
 
 
 def preload(count: int) -> None:
@@ -63,13 +34,7 @@ def preload(count: int) -> None:
     client.destroy()
 
 
-def work() -> None:
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    launch()
-    stop.wait()
-    os._exit(0)
-
-
 if __name__ == "__main__":
-    {"setup": setup, "preload": preload, "work": work}[sys.argv[1]](*map(int, sys.argv[2:]))
+    {"setup": partial(setup, USUAL), "preload": preload, "work": partial(work, USUAL)}[sys.argv[1]](
+        *map(int, sys.argv[2:])
+    )
