@@ -126,4 +126,5 @@ def _prepared(project: Project) -> Project:
 
 def task_names() -> Sequence[str]:
     """Ids of the tasks in benchmarks/tasks, as a cluster will register them."""
-    return ["bench-noop", "bench-keyed", "bench-stamp"]
+    names = ("noop", "keyed", "stamp", "steps", "waits", "children")
+    return [f"bench-{name}" for name in names]

@@ -2,8 +2,10 @@
 
 import socket
 import time
+from datetime import UTC, datetime
+from typing import Any
 
-from engine import queue, task
+from engine import queue, step, task, wait
 
 #: Never limited.
 OPEN = queue("bench-open")
@@ -27,3 +29,27 @@ def stamp(payload: dict[str, str]) -> None:
     began = time.monotonic_ns()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as answer:
         answer.sendto(str(began).encode(), payload["address"])
+
+
+@task(id="bench-steps", queue=OPEN)
+def steps(payload: dict[str, Any]) -> None:
+    """Steps that do nothing."""
+    for _ in range(payload["each"]):
+        step("step", nothing)
+
+
+@task(id="bench-waits", queue=OPEN)
+def waits(payload: dict[str, Any]) -> None:
+    """Wait for the moment that all of these runs wait for."""
+    wait.until(datetime.fromtimestamp(payload["until"], UTC))
+
+
+@task(id="bench-children", queue=OPEN)
+def children(payload: dict[str, Any]) -> None:
+    """Children that do nothing, one after the other."""
+    for _ in range(payload["each"]):
+        noop.trigger_and_wait().unwrap()
+
+
+def nothing() -> None:
+    pass
