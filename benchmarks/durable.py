@@ -68,9 +68,7 @@ def main() -> int:
     }
     peers = [PEERS[name] for name in chosen.peers]
     with postgres() as server:
-        reports = [
-            measure(server, works[name], chosen.repeat, peers) for name in chosen.measures
-        ]
+        reports = [measure(server, works[name], chosen.repeat, peers) for name in chosen.measures]
     return publish(reports, chosen.json)
 
 

@@ -67,10 +67,12 @@ def tell_lost(run_id: str) -> None:
 
 def left(here: Place, leaving: Leaving, take: store.Next) -> store.Assignment | None:
     """Write that the run of the last body waits; what is next: another, or the same if it need not."""
-    result = insisting(here, lambda opened: opened.suspend(*leaving, take, os.getpid()))
+    began = None if here.slot.is_begun else here.began or None
+    result = insisting(here, lambda opened: opened.suspend(*leaving, take, os.getpid(), began))
     if result.outcome == "lost":
         tell_lost(leaving.run_id)
     if result.outcome == "ready":
+        here.slot.begun_run = here.slot.run
         give_back(here)
         return here.work and here.work._replace(resumed=True, begun=True)
     signals.runs_ready.send(sender=Run)

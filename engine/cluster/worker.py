@@ -182,11 +182,11 @@ def proceed(here: Place, ending: store.Ending | Leaving, budget: Budget) -> None
             records.recorded(here)
     else:
         records.recorded(here)
-        records.begun(here)
         take = store.Next.NONE if group.works else budget.take(here)
         if isinstance(ending, Leaving):
             begin_with(here, records.left(here, ending, take))
         else:
+            records.begun(here)
             begin_with(here, records.finished(here, ending, take))
     if group.works and (group.is_stale or budget.is_over(here)):
         records.give_back(here)

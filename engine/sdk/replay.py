@@ -21,7 +21,7 @@ from django.utils import timezone
 from engine.runtime import Launch, Launched
 from engine.sdk.blocking import blocking
 from engine.sdk.errors import Suspend
-from runs.journal import Entry, Pause, Remembered, Target
+from runs.journal import Entry, Pause, Remembered, Target, Unborn
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
 
 #: Characters of the arguments kept to show them.
@@ -53,6 +53,9 @@ class Keeper(Protocol):
         self, launches: Sequence[Launch], entries: Callable[[list[Launched]], list[Entry]]
     ) -> list[Launched]:
         """Make runs, and the entries that point to them, in one transaction."""
+
+    def prepare(self, launches: Sequence[Launch]) -> Unborn | None:
+        """The same runs for a `Pause` to make; None where they have to be there before."""
 
     def refuse_circles(self, ids: Sequence[str]) -> None:
         """Raise CannotWaitHere where one of these runs cannot end before this one."""
@@ -168,6 +171,11 @@ class Replay:
     ) -> list[Launched]:
         with self._shield(), blocking():
             return self._keeper.launch(launches, entries)
+
+    def prepare(self, launches: Sequence[Launch]) -> Unborn | None:
+        """The same runs, to be made when this one leaves to wait for them, where that is possible."""
+        with self._shield(), blocking():
+            return self._keeper.prepare(launches)
 
     @contextmanager
     def atomic(self) -> Iterator[Record]:

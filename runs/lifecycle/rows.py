@@ -33,16 +33,30 @@ UNKNOWN = "No cluster has registered this task yet."
 
 
 @dataclass(slots=True)
+class Family:
+    """Parents of new runs, by id."""
+
+    #: What their children take over from each.
+    lineages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: When each joined its queue (microseconds since 1970): its awaited children come then.
+    turns: dict[str, int] = field(default_factory=dict)
+
+    def trim(self, most: int) -> None:
+        """Forget everybody when there are more than `most`."""
+        if len(self.lineages) > most:
+            self.lineages.clear()
+            self.turns.clear()
+
+
+@dataclass(slots=True)
 class Maker:
     """Who triggers, and when; remembers the parents and queues its runs have in common."""
 
     now: datetime
     source: Source
     actor: str
-    parents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    family: Family = field(default_factory=Family)
     queues: dict[str, int] = field(default_factory=dict)
-    #: When each parent joined its queue (microseconds since 1970): its awaited children come then.
-    turns: dict[str, int] = field(default_factory=dict)
     #: A parent was asked to stop before it triggered this.
     is_stopping: bool = False
 
@@ -50,13 +64,14 @@ class Maker:
         """What a child takes over from its parent."""
         if parent_id is None:
             return {}
-        if parent_id not in self.parents:
+        lineages = self.family.lineages
+        if parent_id not in lineages:
             parent = _parent(parent_id)
-            self.parents[parent_id] = _lineage(parent_id, parent)
-            self.turns[parent_id] = parent["sort_key"] + int(parent["priority"] * 1_000_000)
+            lineages[parent_id] = _lineage(parent_id, parent)
+            self.family.turns[parent_id] = parent["sort_key"] + int(parent["priority"] * 1_000_000)
             canceled = parent["status"] == RunStatus.CANCELED or parent["cancel_requested_at"]
             self.is_stopping = self.is_stopping or bool(canceled)
-        return self.parents[parent_id]
+        return lineages[parent_id]
 
     def queue_id(self, name: str, task_id: str) -> int:
         """The queue's id; raises UnknownQueue."""
@@ -103,7 +118,7 @@ class Plan:
         }  # fmt: skip
         if options.awaited and options.parent_id is not None and self.due is None:
             # before runs that were triggered after its parent (features.md PR-4)
-            turn = maker.turns[options.parent_id]
+            turn = maker.family.turns[options.parent_id]
             self.row["sort_key"] = turn - int(self.row["priority"] * 1_000_000)
 
     def _status(self) -> RunStatus:

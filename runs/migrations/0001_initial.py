@@ -232,6 +232,7 @@ class Migration(migrations.Migration):
                 ('bucket_id', models.BigIntegerField()),
                 ('sort_key', models.BigIntegerField()),
                 ('not_before', models.DateTimeField(null=True)),
+                ('resumed', models.BooleanField(db_default=False)),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due')],

@@ -22,6 +22,8 @@ class Ready(models.Model):
     bucket_id = models.BigIntegerField()
     sort_key = models.BigIntegerField()
     not_before = models.DateTimeField(null=True)
+    #: It comes back from a wait, and has not been given back or lost since.
+    resumed = models.BooleanField(db_default=False)
 
     class Meta:
         indexes = [

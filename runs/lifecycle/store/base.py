@@ -257,13 +257,32 @@ class Store(ABC):
 
     @abstractmethod
     def suspend(
-        self, run_id: str, token: str, pause: Pause, take: Next = Next.NONE, pid: int = 0
+        self,
+        run_id: str,
+        token: str,
+        pause: Pause,
+        take: Next = Next.NONE,
+        pid: int = 0,
+        began: int | None = None,
     ) -> Suspended:
-        """EXECUTING to WAITING, fenced by the token; what is there already is not waited for."""
+        """EXECUTING to WAITING, fenced by the token; what is there already is not waited for.
+
+        `began` records the start too, where that is not done yet; see `start`.
+        """
 
     @abstractmethod
-    def record(self, run_id: str, token: str, entries: Sequence[Entry]) -> bool:
-        """Add to the run's journal, the first write of a key stays; False: the lease is lost."""
+    def record(
+        self,
+        run_id: str,
+        token: str,
+        entries: Sequence[Entry],
+        pid: int = 0,
+        began: int | None = None,
+    ) -> bool:
+        """Add to the run's journal, the first write of a key stays; False: the lease is lost.
+
+        `began` records the start too, where that is not done yet; see `start`.
+        """
 
     @abstractmethod
     def remembered(self, run_id: str) -> Remembered:

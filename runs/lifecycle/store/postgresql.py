@@ -22,11 +22,10 @@ from runs.lifecycle.store.base import (
     Store,
     Turn,
 )
-from runs.lifecycle.store.postgresql_waits import PostgresWaits, document
+from runs.lifecycle.store.postgresql_waits import SECOND, PostgresWaits, document, seconds_since
 from runs.lifecycle.store.prepared import Parameter, Prepared
 from runs.models import Run
 
-SECOND = 1_000_000_000
 CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
@@ -47,9 +46,9 @@ INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
 SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
 """
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 4, "turn": 8, "finish": 15}
+CALLS = {"start": 4, "turn": 8, "finish": 15, "suspend": 15, "keep": 18, "remember": 1}
 #: A composite column is spread over columns of its own.
-COLUMNS = {"finish": "won, (work).*"}
+COLUMNS = {"finish": "won, (work).*", "suspend": "outcome, (work).*"}
 
 
 class PostgresStore(PostgresWaits):
@@ -117,8 +116,7 @@ class PostgresStore(PostgresWaits):
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
     ) -> Assignment | None:
-        ago = None if began is None else (time.monotonic_ns() - began) / SECOND
-        found = self.call("start", run_id, token, pid, ago)
+        found = self.call("start", run_id, token, pid, seconds_since(began))
         return Assignment(*found[0]) if found else None
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:

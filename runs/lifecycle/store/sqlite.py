@@ -32,7 +32,7 @@ class SqliteStore(Store):
     def transaction(self) -> Iterator[None]:
         """The caller's transaction if there is one, else one of its own."""
         connection = self.connection
-        if connection.in_atomic_block:
+        if connection.in_atomic_block or not connection.get_autocommit():
             yield
             return
         connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)

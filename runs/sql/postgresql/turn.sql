@@ -51,16 +51,17 @@ RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
   v_ready text[];
+  v_resumed text[];
   v_taken integer;
 BEGIN
   -- MATERIALIZED: planned into the DELETE, the LIMIT might be counted anew for each row it looks at.
   WITH head AS MATERIALIZED (
-    SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
+    SELECT run_id, resumed FROM runs_ready WHERE bucket_id = p_bucket AND not_before IS NULL
      ORDER BY sort_key, run_id LIMIT p_most FOR UPDATE SKIP LOCKED),
   ready AS (
     DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
-    RETURNING r.run_id)
-  SELECT array_agg(run_id) INTO v_ready FROM ready;
+    RETURNING r.run_id, r.resumed)
+  SELECT array_agg(run_id), array_agg(run_id) FILTER (WHERE resumed) INTO v_ready, v_resumed FROM ready;
 
   RETURN QUERY
   WITH run AS (
@@ -78,7 +79,8 @@ BEGIN
          r.concurrency_key::text, r.priority, r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine::text,
          r.version::text, r.created_at, r.started_at, r.parent_id::text, r.root_id::text, r.replayed_from_id::text,
          r.idempotency_key::text, r.idempotency_scope::text, r.metadata, r.waited_attempt = l.attempt, false,
-         r.started_at < v_now
+         -- since its last wait, too
+         r.started_at < v_now AND (v_resumed IS NULL OR r.id <> ALL (v_resumed))
     FROM run r JOIN lease l ON l.run_id = r.id ORDER BY r.sort_key, r.id;
 
   GET DIAGNOSTICS v_taken = ROW_COUNT;
