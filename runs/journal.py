@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     @property
     def key(self) -> tuple[str, str, int]:
         """What a replay finds it by."""
-        return str(self.kind), self.name, self.ordinal
+        return self.kind.value, self.name, self.ordinal
 
     def row(self, run_id: str) -> dict[str, Any]:
         """The columns of `runs_journal`."""

@@ -51,6 +51,8 @@ def recorded(here: Place, take: store.Next = store.Next.NONE) -> list[store.Assi
     done, most = here.group.done, here.pace.most
     if not done:
         return []
+    if take == store.Next.SAME and here.awaited:
+        take = store.Next.HEIR
     turn = insisting(here, lambda opened: opened.turn(done, take, most, os.getpid()))
     here.group.recorded()
     for run_id in turn.lost:

@@ -1,5 +1,6 @@
 """The worker: executes bodies in django-q2's worker loop and writes their outcome itself."""
 
+import gc
 import logging
 import os
 import signal
@@ -67,6 +68,7 @@ def begin(**_: Any) -> None:
         os._exit(MISCONFIGURED)
     records.insisting(here, lambda opened: opened.warm_up())
     here.clean = Snapshot(here.files)
+    gc.freeze()  # what is loaded stays: no collection during a run has to look through it
     become_free(here)
 
 

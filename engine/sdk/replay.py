@@ -88,7 +88,7 @@ class Call:
             status=status,
             started_at=facts.pop("started_at", now),
             args=args[:SHOWN_ARGS],
-            args_hash="" if self.args is None else hashlib.sha256(args.encode()).hexdigest(),
+            args_hash="" if self.args is None else digest(args),
             finished_at=None if status == EntryStatus.PENDING else now,
             **facts,
         )
@@ -135,9 +135,8 @@ class Replay:
         if self.pause is not None:
             raise Suspend
         memory = self._load()
-        self._counts[kind, name] += 1
-        ordinal = self._counts[kind, name]
-        key = (str(kind), name, ordinal)
+        ordinal = self._counts[kind.value, name] = self._counts[kind.value, name] + 1
+        key = (kind.value, name, ordinal)
         entry = self._known.get(key)
         self._reached.add(key)
         if entry is None or entry.position >= self._end:
@@ -160,6 +159,12 @@ class Replay:
             with self._shield(), blocking():
                 known.update(self._keeper.look(asked))
         return {one: known.get(one, Target(one, "")) for one in ids}
+
+    def known(self, call: Call) -> Target | None:
+        """What this call waited for, where the journal says that it has ended."""
+        target = None if call.entry is None else call.entry.target
+        found = None if target is None else self._load().targets.get(target)
+        return None if found is None or found.is_open else found
 
     def refuse_circles(self, ids: Sequence[str]) -> None:
         """Raise CannotWaitHere for a run that waits for this one, or is it."""
@@ -252,9 +257,9 @@ class Replay:
 
     def _compare(self, call: Call, entry: Entry) -> None:
         """A changed argument is a visible warning: the recorded answer stands (DEC-21)."""
-        now = call.made(EntryStatus.DONE)
-        if now.args_hash != entry.args_hash:
-            self._warn(call.name, call.ordinal, f"{call.kind}", entry.args, now.args)
+        args = call.args or ""
+        if digest(args) != entry.args_hash:
+            self._warn(call.name, call.ordinal, f"{call.kind}", entry.args, args[:SHOWN_ARGS])
 
     def _warn(self, name: str, ordinal: int, kind: str, was: str, now: str | None) -> None:
         key = (str(EntryKind.WARNING), f"{kind}:{name}"[:256], ordinal)
@@ -290,6 +295,11 @@ class Replay:
                 self._warn(name, ordinal, kind, "recorded", None)
 
 
+def digest(args: str) -> str:
+    """What the arguments of two calls are compared by."""
+    return hashlib.sha256(args.encode()).hexdigest()
+
+
 def is_in_transaction() -> bool:
     """Whether the body has a transaction open on any of Django's connections."""
     return any(one.in_atomic_block for one in connections.all(initialized_only=True))
@@ -297,7 +307,4 @@ def is_in_transaction() -> bool:
 
 def task_now() -> "asyncio.Task[Any] | None":
     """The asyncio task this code runs in, None outside of an event loop."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
+    return None if asyncio._get_running_loop() is None else asyncio.current_task()

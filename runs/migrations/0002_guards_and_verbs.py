@@ -7,7 +7,7 @@ from django.db import migrations
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 FILES = {
-    "postgresql": ("guards", "insert", "take", "claim", "turn", "finish", "wait", "start", "logs"),
+    "postgresql": ("guards", "insert", "take", "claim", "turn", "finish", "handover", "wait", "start", "logs"),
     "sqlite": ("guards", "wait"),
 }
 

@@ -80,6 +80,8 @@ class Next(IntEnum):
     #: The same bucket first: slot inheritance.
     SAME = 1
     ANY = 2
+    #: The run that waited for the one that ends, then as SAME.
+    HEIR = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +250,7 @@ class Store(ABC):
         same bucket come, if that has no limit, with `begun` false: their starts are recorded with
         their ends. Otherwise one comes, begun.
         """
+        take = Next.SAME if take == Next.HEIR else take
         *others, last = done
         lost = [one.run_id for one in others if not self.finish(completed(*one[:3])).won]
         finished = self.finish(completed(*last[:3]), take, pid)

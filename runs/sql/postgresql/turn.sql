@@ -92,7 +92,7 @@ END $$;
 -- Bodies of one bucket that returned, p_began to p_ended seconds ago, and what their worker does next: one commit.
 -- A run that was asked to cancel becomes CANCELED. First a row with nothing but the id for each run whose lease was
 -- lost and whose end therefore does not count; then the next assignments: up to p_most of the same bucket where it
--- has no limit, else one as trackside_next finds it.
+-- has no limit, else one as trackside_next finds it. p_next 3: the run that waited for the last of them, else as 1.
 CREATE OR REPLACE FUNCTION trackside_turn(
   p_runs text[], p_tokens text[], p_outputs text[], p_began double precision[], p_ended double precision[],
   p_next integer, p_most integer, p_pid integer)
@@ -104,7 +104,12 @@ DECLARE
   v_bucket bigint;
   v_queue bigint;
   v_session text;
+  v_heir text;
 BEGIN
+  IF p_next = 3 THEN
+    v_heir := trackside_heir(p_runs[cardinality(p_runs)], p_tokens[cardinality(p_tokens)], p_pid);
+    p_next := 1;
+  END IF;
   WITH lease AS (
     DELETE FROM runs_lease l
      USING unnest(p_runs, p_tokens, p_outputs, p_began, p_ended) e (id, key, output, began, ended)
@@ -145,6 +150,10 @@ BEGIN
     END IF;
   END IF;
 
+  IF v_heir IS NOT NULL THEN
+    RETURN QUERY SELECT a.* FROM trackside_assignment(v_heir) a;
+    RETURN;
+  END IF;
   IF p_next = 1 AND p_most > 1 AND EXISTS (
        SELECT 1 FROM runs_queue q, runs_workersession s
         WHERE q.id = v_queue AND NOT q.paused AND q.total_limit IS NULL

@@ -23,6 +23,7 @@ DECLARE
   v_canceling boolean;
   v_used bigint;
   v_sort bigint;
+  v_child text;
 BEGIN
   v_open := trackside_hold(p_targets);
   IF p_began IS NOT NULL THEN
@@ -55,11 +56,17 @@ BEGIN
     PERFORM trackside_end(p_run, p_token, 'CANCELED', 'CANCELED', 'canceled', NULL, NULL, NULL, '', 0, false);
     outcome := 'canceled';
   ELSE
-    IF p_made IS NOT NULL THEN
-      PERFORM trackside_insert(p_common, p_runs, p_buckets, p_tags);
-      v_open := v_open || p_made;
-    END IF;
     DELETE FROM runs_lease l WHERE l.run_id = p_run;
+    IF p_made IS NOT NULL THEN
+      v_open := v_open || p_made;
+      IF p_next = 1 AND cardinality(p_made) = 1 THEN
+        v_child := trackside_bear(p_common, p_runs -> 0, p_tags, v_lease.bucket_id, v_lease.queue_id,
+                                  v_lease.session_id, p_pid);
+      END IF;
+      IF v_child IS NULL THEN
+        PERFORM trackside_insert(p_common, p_runs, p_buckets, p_tags);
+      END IF;
+    END IF;
     v_used := extract(epoch FROM v_now - coalesce(v_lease.started_at, v_lease.claimed_at)) * 1000;
     UPDATE runs_run
        SET status = 'WAITING', reason = p_reason, done_token = p_token, updated_at = v_now,
@@ -74,7 +81,11 @@ BEGIN
     outcome := 'waiting';
   END IF;
 
-  work := trackside_next(v_lease.bucket_id, v_lease.queue_id, v_lease.session_id, p_next, p_pid);
+  IF v_child IS NULL THEN
+    work := trackside_next(v_lease.bucket_id, v_lease.queue_id, v_lease.session_id, p_next, p_pid);
+  ELSE
+    SELECT a.* INTO work FROM trackside_assignment(v_child) a;
+  END IF;
   RETURN NEXT;
 END $$;
 
