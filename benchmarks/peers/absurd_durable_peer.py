@@ -42,6 +42,11 @@ def worker() -> Absurd:
     def waits(params: Any, ctx: TaskContext) -> None:
         ctx.sleep_until("wait", params["until"])
 
+    with_children(app)
+    return app
+
+
+def with_children(app: Absurd) -> None:
     @app.register_task("children")
     def children(params: Any, ctx: TaskContext) -> None:
         for number in range(params["each"]):
@@ -58,8 +63,6 @@ def worker() -> Absurd:
     @app.register_task("child")
     def child(params: Any, ctx: TaskContext) -> None:
         ctx.emit_event(params["answer"], None)
-
-    return app
 
 
 def spawned(made: Any) -> str:

@@ -58,9 +58,9 @@ class PostgresStore(PostgresWaits):
     def separate(cls) -> Store:
         return SeparateStore(connections.create_connection("default"))
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
         with self.connection.cursor() as cursor:
-            cursor.execute(sql, params)
+            cursor.execute(statement, params)
             return list(cursor.fetchall())
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
@@ -169,8 +169,8 @@ class SeparateStore(PostgresStore):
             },
         )
 
-    def rows(self, sql: str, params: Sequence[Any]) -> Rows:
-        return self.cursor.execute(sql, params).fetchall()
+    def rows(self, statement: str, params: Sequence[Any] = ()) -> Rows:
+        return self.cursor.execute(statement, params).fetchall()
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
         return self.prepared.rows(verb, *parameters)

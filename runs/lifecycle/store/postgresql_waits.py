@@ -61,7 +61,8 @@ class PostgresWaits(Recollection):
     ) -> bool:
         if len(entries) == 1:
             start = (None if began is None else pid, seconds_since(began))
-            return bool(self.call("keep", run_id, token, *start, *entries[0])[0][0])
+            facts: tuple[Any, ...] = entries[0]
+            return bool(self.call("keep", run_id, token, *start, *facts)[0][0])
         if began is not None and self.start(run_id, token, pid, began) is None:
             return False
         rows = document([entry.row(run_id) for entry in entries])
@@ -71,7 +72,8 @@ class PostgresWaits(Recollection):
         entries: list[Entry] = []
         targets: dict[str, Target] = {}
         for row in self.call("remember", run_id):
-            entries.append(Entry(KINDS[row[0]], *row[1:5], STATUSES[row[5]], *row[6:14]))
+            facts: list[Any] = [KINDS[row[0]], *row[1:5], STATUSES[row[5]], *row[6:14]]
+            entries.append(Entry(*facts))
             if row[11] is not None and row[14] is not None:
                 targets[row[11]] = Target(row[11], *row[14:])
         return Remembered(entries, targets)
