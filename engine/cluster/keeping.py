@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from engine.cluster import recollections
 from engine.cluster.board import Slot
 from engine.launching import item_of
 from engine.runtime import Launch, Launched, installed
@@ -31,6 +32,8 @@ class RunKeeper:
     def __init__(self, work: store.Assignment, slot: Slot, began: int, insist: Insist) -> None:
         self.work, self.slot, self.began, self.insist = work, slot, began, insist
         self.is_begun = work.begun
+        #: What the run remembers, as far as it is certain.
+        self.memory: Remembered | None = None
 
     def begin(self) -> None:
         """Record the start, which short runs do with their end."""
@@ -48,8 +51,26 @@ class RunKeeper:
         if self.slot.deadline and work.resumed:  # all segments of the attempt count (DEC-27)
             used = self.insist(lambda opened: opened.used(work.run_id, work.attempt))
             self.slot.deadline = max(self.slot.deadline - int(used * SECOND), 1)
-        found: Remembered = self.insist(lambda opened: opened.remembered(work.run_id))
-        return found
+        self.memory = self.recalled() or self.insist(lambda opened: opened.remembered(work.run_id))
+        return Remembered([*self.memory.entries], self.memory.targets)
+
+    def recalled(self) -> Remembered | None:
+        """What this process still knows of the run, if nobody else executed it since."""
+        before = recollections.kept.take(self.work.run_id)
+        if before is None or not self.work.resumed:
+            return None
+        token, entries, targets = before
+        asked = before.open_targets
+        found = self.insist(lambda opened: opened.recall(self.work.run_id, token, asked))
+        return None if found is None else Remembered(entries, targets | found)
+
+    def leave(self, entries: Sequence[Entry]) -> None:
+        """The run has left with these entries, and is remembered here in case it comes back here."""
+        if self.memory is not None:
+            run_id, token = self.work.run_id, self.work.token
+            known = [*self.memory.entries, *entries]
+            left = recollections.Recollection(token, known, self.memory.targets)
+            recollections.kept.keep(run_id, left)
 
     def children(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = self.insist(lambda opened: opened.children(self.work.run_id))
@@ -61,6 +82,8 @@ class RunKeeper:
         start = (0, None) if self.is_begun else (self.slot.pid, self.began)
         if not self.insist(lambda opened: opened.record(*lease, entries, *start)):
             raise taken_back()
+        if self.memory is not None:
+            self.memory.entries.extend(entries)
         if not self.is_begun:
             self.note_begun()
 
@@ -96,6 +119,7 @@ class RunKeeper:
         run_id, token = self.work.run_id, self.work.token
         if not self.is_begun:
             self.begin()
+        self.memory = None  # what is written on another connection is not followed here
         try:
             with transaction.atomic():
                 yield lambda *entries: waiting.record(run_id, token, entries)

@@ -77,6 +77,8 @@ def left(here: Place, leaving: Leaving, take: store.Next) -> store.Assignment | 
         here.slot.begun_run = here.slot.run
         give_back(here)
         return here.work and here.work._replace(resumed=True, begun=True)
+    if result.outcome == "waiting" and here.keeper is not None:
+        here.keeper.leave(leaving.pause.entries)
     signals.runs_ready.send(sender=Run)
     return result.next
 

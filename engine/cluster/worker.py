@@ -215,6 +215,7 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending | Leaving
     here.slot.memory = memory_of(work.machine)
     here.slot.entered = here.began = time.monotonic_ns()
     keeper = RunKeeper(work, here.slot, here.began, lambda call: records.insisting(here, call))
+    here.keeper = keeper
     outcome = executor.execute(assignment_of(work), here.lines, here, here.clean, keeper)
     if os.getpid() != here.slot.pid:
         os._exit(0)  # the body forked and its child came back here

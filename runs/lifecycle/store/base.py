@@ -292,6 +292,13 @@ class Store(ABC):
         """The run's journal with all it refers to."""
 
     @abstractmethod
+    def recall(self, run_id: str, token: str, targets: Collection[str]) -> dict[str, Target] | None:
+        """How these stand, for a worker that still knows the run's journal.
+
+        None unless the run left with `token` when it was executed last: its journal has to be read.
+        """
+
+    @abstractmethod
     def children(self, run_id: str) -> list[tuple[str, str]]:
         """Run id and task id of what the current attempt triggered without waiting, in order."""
 

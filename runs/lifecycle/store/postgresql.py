@@ -46,7 +46,15 @@ INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before)
 SELECT made.id, place.id, made.sort_key, made.delay_until FROM made, place
 """
 #: What every run costs, with the number of its parameters.
-CALLS = {"start": 4, "turn": 8, "finish": 15, "suspend": 15, "keep": 18, "remember": 1}
+CALLS = {
+    "start": 4,
+    "turn": 8,
+    "finish": 15,
+    "suspend": 15,
+    "keep": 18,
+    "remember": 1,
+    "recall": 3,
+}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*", "suspend": "outcome, (work).*"}
 

@@ -3,7 +3,7 @@
 import json
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from runs.journal import Entry, Pause, Remembered, Target
@@ -77,6 +77,10 @@ class PostgresWaits(Recollection):
             if row[11] is not None and row[14] is not None:
                 targets[row[11]] = Target(row[11], *row[14:])
         return Remembered(entries, targets)
+
+    def recall(self, run_id: str, token: str, targets: Collection[str]) -> dict[str, Target] | None:
+        rows = self.call("recall", run_id, token, list(targets))
+        return {row[0]: Target(*row) for row in rows if row[0] != run_id} if rows else None
 
     def wake(self, token_id: str) -> None:
         self.rows("SELECT trackside_wake(%s)", (token_id,))

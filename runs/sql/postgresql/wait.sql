@@ -201,3 +201,23 @@ BEGIN
    WHERE j.run_id = p_run
    ORDER BY j.attempt, j.position;
 END $$;
+
+-- How targets stand, after a row for the run itself; nothing unless the run left with this token when it was executed
+-- last. A run does not wait for itself.
+CREATE OR REPLACE FUNCTION trackside_recall(p_run text, p_token text, p_targets text[])
+RETURNS TABLE (id text, status text, output text, error text, task_id text, ended_at timestamptz)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT r.id::text, ''::text, NULL::text, NULL::text, ''::text, NULL::timestamptz
+                 FROM runs_run r WHERE r.id = p_run AND r.done_token = p_token;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT r.id::text, r.status::text, r.output, r.error, r.task_id::text, r.finished_at
+                 FROM runs_run r WHERE r.id = ANY (p_targets);
+  IF EXISTS (SELECT 1 FROM unnest(p_targets) t WHERE t NOT LIKE 'run\_%') THEN
+    RETURN QUERY SELECT w.id::text, w.status::text, w.output, NULL::text, ''::text, w.completed_at
+                   FROM runs_waitpoint w WHERE w.id = ANY (p_targets);
+  END IF;
+END $$;
