@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -68,12 +68,14 @@ class Peer:
     asleep: str
     spans: Mapping[str, str]
     settings: Mapping[str, Mapping[str, str]]
+    #: The name of its script and its requirements, where it has another name.
+    engine: str = ""
     url: str = ""
     measure: str = ""
 
     @property
     def database(self) -> str:
-        return f"durable_{self.name}"
+        return f"durable_{self.name.replace('-', '_')}"
 
     @contextmanager
     def prepared(self, server: Server, measure: str) -> Iterator[None]:
@@ -96,7 +98,8 @@ class Peer:
         run(self.command(*words), self.environment)
 
     def command(self, *words: str) -> list[str]:
-        return [interpreter(self.name), str(PEERS / f"{self.name}_durable_peer.py"), *words]
+        engine = self.engine or self.name
+        return [interpreter(engine), str(PEERS / f"{engine}_durable_peer.py"), *words]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -148,7 +151,11 @@ DBOS = Peer(
         WAITS: DBOS_SPAN.format(recorded="function_name = 'DBOS.sleep'"),
         CHILDREN: DBOS_SPAN.format(recorded="function_name = 'DBOS.getResult'"),
     },
-    settings={STEPS: {}, WAITS: {"BENCH_CONCURRENCY": "10000"}, CHILDREN: {}},
+    settings={
+        STEPS: {},
+        WAITS: {"BENCH_CONCURRENCY": "10000"},
+        CHILDREN: {"BENCH_CONCURRENCY": "2"},
+    },
 )
 ABSURD = Peer(
     "absurd",
@@ -161,6 +168,14 @@ ABSURD = Peer(
         CHILDREN: ABSURD_SPAN.format(recorded="checkpoint_name LIKE '$await%'"),
     },
     settings={STEPS: {}, WAITS: {}, CHILDREN: {}},
+)
+#: For comparison only: eight workers where the others have two.
+MANY_ABSURD = replace(
+    ABSURD,
+    name="absurd-many",
+    label="absurd 0.5.1, 4 workers in each process",
+    settings={measure: {"BENCH_LOOPS": "4"} for measure in (STEPS, WAITS, CHILDREN)},
+    engine="absurd",
 )
 
 
