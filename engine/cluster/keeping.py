@@ -27,7 +27,7 @@ Insist = Callable[[Callable[[store.Store], Any]], Any]
 
 
 class RunKeeper:
-    """See `engine.sdk.durable.Keeper`. Everything is written under the run's lease."""
+    """See `engine.sdk.keeper.Keeper`. Everything is written under the run's lease."""
 
     def __init__(self, work: store.Assignment, slot: Slot, began: int, insist: Insist) -> None:
         self.work, self.slot, self.began, self.insist = work, slot, began, insist

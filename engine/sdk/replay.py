@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from django.db import connections
 from django.utils import timezone
@@ -21,6 +21,7 @@ from django.utils import timezone
 from engine.runtime import Launch, Launched
 from engine.sdk.blocking import blocking
 from engine.sdk.errors import Suspend
+from engine.sdk.keeper import Keeper, Record
 from runs.journal import Entry, Pause, Remembered, Target, Unborn
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
 
@@ -31,37 +32,6 @@ MAX_WARNINGS = 100
 ENDED_WELL = (RunStatus.COMPLETED, TokenStatus.COMPLETED)
 
 Shield = Callable[[], AbstractContextManager[None]]
-Record = Callable[[Entry], None]
-
-
-class Keeper(Protocol):
-    """Where the journal is kept. What it cannot write because the run was taken away, it raises."""
-
-    def remembered(self) -> Remembered:
-        """Everything recorded so far."""
-
-    def children(self) -> list[tuple[str, str]]:
-        """Run id and task id of what this attempt triggered without waiting, in order."""
-
-    def record(self, entries: Sequence[Entry]) -> None:
-        """Add entries."""
-
-    def look(self, ids: Sequence[str]) -> dict[str, Target]:
-        """How runs and tokens stand."""
-
-    def launch(
-        self, launches: Sequence[Launch], entries: Callable[[list[Launched]], list[Entry]]
-    ) -> list[Launched]:
-        """Make runs, and the entries that point to them, in one transaction."""
-
-    def prepare(self, launches: Sequence[Launch]) -> Unborn | None:
-        """The same runs for a `Pause` to make; None where they have to be there before."""
-
-    def refuse_circles(self, ids: Sequence[str]) -> None:
-        """Raise CannotWaitHere where one of these runs cannot end before this one."""
-
-    def atomic(self) -> AbstractContextManager[Record]:
-        """One transaction of Django's default database; what it hands out records in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What a store does, and the values that go in and out."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Self
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from runs.journal import Entry, Pause, Remembered, Target
+from runs.journal import Pause
+from runs.lifecycle.store.remembering import Remembering
 from runs.models import EventKind
 from runs.states import AttemptStatus, RunStatus
 
@@ -190,7 +191,7 @@ class Bucket(NamedTuple):
 Rows = list[tuple[Any, ...]]
 
 
-class Store(ABC):
+class Store(Remembering):
     """The statements every run costs."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
@@ -272,51 +273,6 @@ class Store(ABC):
 
         `began` records the start too, where that is not done yet; see `start`.
         """
-
-    @abstractmethod
-    def record(
-        self,
-        run_id: str,
-        token: str,
-        entries: Sequence[Entry],
-        pid: int = 0,
-        began: int | None = None,
-    ) -> bool:
-        """Add to the run's journal, the first write of a key stays; False: the lease is lost.
-
-        `began` records the start too, where that is not done yet; see `start`.
-        """
-
-    @abstractmethod
-    def remembered(self, run_id: str) -> Remembered:
-        """The run's journal with all it refers to."""
-
-    @abstractmethod
-    def recall(self, run_id: str, token: str, targets: Collection[str]) -> dict[str, Target] | None:
-        """How these stand, for a worker that still knows the run's journal.
-
-        None unless the run left with `token` when it was executed last: its journal has to be read.
-        """
-
-    @abstractmethod
-    def children(self, run_id: str) -> list[tuple[str, str]]:
-        """Run id and task id of what the current attempt triggered without waiting, in order."""
-
-    @abstractmethod
-    def used(self, run_id: str, attempt: int) -> float:
-        """Seconds the attempt executed before its last wait."""
-
-    @abstractmethod
-    def targets(self, ids: Collection[str]) -> dict[str, Target]:
-        """How these runs and tokens stand."""
-
-    @abstractmethod
-    def wake(self, token_id: str) -> None:
-        """A token has ended, in this transaction: the runs that wait for nothing else go on."""
-
-    @abstractmethod
-    def resume(self, run_ids: Sequence[str]) -> None:
-        """WAITING to QUEUED for those of these runs whose ready row the caller has locked."""
 
     @abstractmethod
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
