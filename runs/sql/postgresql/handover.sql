@@ -45,7 +45,7 @@ BEGIN
   RETURN v_new.id;
 END $$;
 
--- The run that waits for this one and for nothing else, and takes over its slot, started at once; NULL where there is
+-- The only run that waits for this one, and that for nothing else, which takes over its slot, started at once; NULL where there is
 -- none, it stands in another bucket, or others come first. The caller ends the run with this lease right afterwards,
 -- and here locks it: nobody can begin to wait for it in between.
 CREATE OR REPLACE FUNCTION trackside_heir(p_run text, p_token text, p_pid integer) RETURNS text LANGUAGE plpgsql AS $$
@@ -67,6 +67,7 @@ BEGIN
     FROM runs_waiter w JOIN runs_ready r ON r.run_id = w.run_id
    WHERE w.target = p_run AND r.bucket_id = v_lease.bucket_id
      AND NOT EXISTS (SELECT 1 FROM runs_waiter o WHERE o.run_id = w.run_id AND o.target <> p_run)
+     AND NOT EXISTS (SELECT 1 FROM runs_waiter o WHERE o.target = p_run AND o.run_id <> w.run_id)
      AND NOT EXISTS (SELECT 1 FROM runs_ready h
                       WHERE h.bucket_id = r.bucket_id AND h.not_before IS NULL AND h.sort_key < r.sort_key)
    ORDER BY r.sort_key, r.run_id LIMIT 1 FOR UPDATE OF r, w SKIP LOCKED;
