@@ -13,7 +13,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from django.utils import timezone
 
@@ -22,8 +22,9 @@ from engine.sdk import spans
 from engine.sdk.asynctasks import task_now
 from engine.sdk.blocking import blocking
 from engine.sdk.errors import Suspend
+from engine.sdk.keeper import Keeper, Record
 from engine.sdk.transactions import is_in_transaction
-from runs.journal import Entry, Pause, Remembered, Target
+from runs.journal import Entry, Pause, Remembered, Target, Unborn
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
 
 #: Characters of the arguments kept to show them.
@@ -33,34 +34,6 @@ MAX_WARNINGS = 100
 ENDED_WELL = (RunStatus.COMPLETED, TokenStatus.COMPLETED)
 
 Shield = Callable[[], AbstractContextManager[None]]
-Record = Callable[[Entry], None]
-
-
-class Keeper(Protocol):
-    """Where the journal is kept. What it cannot write because the run was taken away, it raises."""
-
-    def remembered(self) -> Remembered:
-        """Everything recorded so far."""
-
-    def children(self) -> list[tuple[str, str]]:
-        """Run id and task id of what this attempt triggered without waiting, in order."""
-
-    def record(self, entries: Sequence[Entry]) -> None:
-        """Add entries."""
-
-    def look(self, ids: Sequence[str]) -> dict[str, Target]:
-        """How runs and tokens stand."""
-
-    def launch(
-        self, launches: Sequence[Launch], entries: Callable[[list[Launched]], list[Entry]]
-    ) -> list[Launched]:
-        """Make runs, and the entries that point to them, in one transaction."""
-
-    def refuse_circles(self, ids: Sequence[str]) -> None:
-        """Raise CannotWaitHere where one of these runs cannot end before this one."""
-
-    def atomic(self) -> AbstractContextManager[Record]:
-        """One transaction of Django's default database; what it hands out records in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +61,7 @@ class Call:
             started_at=facts.pop("started_at", now),
             args=args[:SHOWN_ARGS],
             span=spans.innermost_id(),
-            args_hash="" if self.args is None else hashlib.sha256(args.encode()).hexdigest(),
+            args_hash="" if self.args is None else digest(args),
             finished_at=None if status == EntryStatus.PENDING else now,
             **facts,
         )
@@ -140,9 +113,8 @@ class Replay:
         if self.pause is not None:
             raise Suspend
         memory = self._load()
-        self._counts[kind, name] += 1
-        ordinal = self._counts[kind, name]
-        key = (str(kind), name, ordinal)
+        ordinal = self._counts[kind.value, name] = self._counts[kind.value, name] + 1
+        key = (kind.value, name, ordinal)
         entry = self._known.get(key)
         self._reached.add(key)
         if entry is None or entry.position >= self._end:
@@ -175,6 +147,12 @@ class Replay:
                 known.update(self._keeper.look(asked))
         return {one: known.get(one, Target(one, "")) for one in ids}
 
+    def known(self, call: Call) -> Target | None:
+        """What this call waited for, where the journal says that it has ended."""
+        target = None if call.entry is None else call.entry.target
+        found = None if target is None else self._load().targets.get(target)
+        return None if found is None or found.is_open else found
+
     def refuse_circles(self, ids: Sequence[str]) -> None:
         """Raise CannotWaitHere for a run that waits for this one, or is it."""
         with self._shield(), blocking():
@@ -185,6 +163,11 @@ class Replay:
     ) -> list[Launched]:
         with self._shield(), blocking():
             return self._keeper.launch(launches, entries)
+
+    def prepare(self, launches: Sequence[Launch]) -> Unborn | None:
+        """The same runs, to be made when this one leaves to wait for them, where that is possible."""
+        with self._shield(), blocking():
+            return self._keeper.prepare(launches)
 
     @contextmanager
     def atomic(self) -> Iterator[Record]:
@@ -261,9 +244,9 @@ class Replay:
 
     def _compare(self, call: Call, entry: Entry) -> None:
         """A changed argument is a visible warning: the recorded answer stands (DEC-21)."""
-        now = call.made(EntryStatus.DONE)
-        if now.args_hash != entry.args_hash:
-            self._warn(call.name, call.ordinal, f"{call.kind}", entry.args, now.args)
+        args = call.args or ""
+        if digest(args) != entry.args_hash:
+            self._warn(call.name, call.ordinal, f"{call.kind}", entry.args, args[:SHOWN_ARGS])
 
     def _warn(self, name: str, ordinal: int, kind: str, was: str, now: str | None) -> None:
         key = (str(EntryKind.WARNING), f"{kind}:{name}"[:256], ordinal)
@@ -297,3 +280,8 @@ class Replay:
         for kind, name, ordinal in left:
             if kind != EntryKind.WARNING:
                 self._warn(name, ordinal, kind, "recorded", None)
+
+
+def digest(args: str) -> str:
+    """What the arguments of two calls are compared by."""
+    return hashlib.sha256(args.encode()).hexdigest()
