@@ -21,15 +21,24 @@ RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
      AND strpos(p_code.lacking, E'\n' || p_task || E'\n') = 0
 $$;
 
--- Whether other runs of the bucket come before one of this key.
+-- Whether other runs of the bucket that this code may execute come before one of this key.
 CREATE OR REPLACE FUNCTION trackside_is_behind(p_bucket bigint, p_code trackside_code, p_sort bigint) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (
-    SELECT 1 FROM unnest(p_code.lanes) AS l (lane) CROSS JOIN unnest(p_code.pins) AS p (pin)
-     WHERE EXISTS (SELECT 1 FROM runs_ready r
-                    WHERE r.bucket_id = p_bucket AND r.lane = l.lane AND r.pin = p.pin AND r.not_before IS NULL
-                      AND r.sort_key < p_sort))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  v_lane smallint;
+  v_pin text;
+BEGIN
+  FOREACH v_lane IN ARRAY p_code.lanes LOOP
+    FOREACH v_pin IN ARRAY p_code.pins LOOP
+      IF EXISTS (SELECT 1 FROM runs_ready r
+                  WHERE r.bucket_id = p_bucket AND r.lane = v_lane AND r.pin = v_pin AND r.not_before IS NULL
+                    AND r.sort_key < p_sort) THEN
+        RETURN true;
+      END IF;
+    END LOOP;
+  END LOOP;
+  RETURN false;
+END $$;
 
 -- Store a new run of the bucket whose slot it takes over, started at once; its id. NULL, and nothing stored, where it
 -- belongs into another bucket, or others come first. Arguments as of trackside_insert.
@@ -80,7 +89,9 @@ LANGUAGE plpgsql AS $$
 DECLARE
   v_lease runs_lease%ROWTYPE;
   v_code trackside_code;
+  v_waiters text[];
   v_heir text;
+  v_sort bigint;
   v_attempt integer;
   v_now timestamptz := clock_timestamp();
 BEGIN
@@ -96,19 +107,20 @@ BEGIN
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
-  SELECT r.run_id INTO v_heir
-    FROM runs_waiter w JOIN runs_ready r ON r.run_id = w.run_id JOIN runs_run n ON n.id = w.run_id
-   WHERE w.target = p_run AND r.bucket_id = v_lease.bucket_id
-     AND NOT EXISTS (SELECT 1 FROM runs_waiter o WHERE o.run_id = w.run_id AND o.target <> p_run)
-     AND NOT EXISTS (SELECT 1 FROM runs_waiter o WHERE o.target = p_run AND o.run_id <> w.run_id)
-     AND n.status = 'WAITING' AND trackside_executes(v_code, n.task_id, n.lane, n.version)
-     AND NOT trackside_is_behind(r.bucket_id, v_code, r.sort_key)
-   ORDER BY r.sort_key, r.run_id LIMIT 1 FOR UPDATE OF r, w SKIP LOCKED;
-  IF NOT FOUND THEN
+  SELECT array_agg(run_id) INTO v_waiters FROM (SELECT run_id FROM runs_waiter WHERE target = p_run LIMIT 2) w;
+  v_heir := v_waiters[1];
+  IF cardinality(v_waiters) > 1 OR EXISTS (SELECT 1 FROM runs_waiter WHERE run_id = v_heir AND target <> p_run) THEN
+    RETURN NULL;
+  END IF;
+  -- The ready row first, as everybody does who ends a wait.
+  SELECT sort_key INTO v_sort FROM runs_ready WHERE run_id = v_heir AND bucket_id = v_lease.bucket_id
+     FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND OR trackside_is_behind(v_lease.bucket_id, v_code, v_sort) THEN
     RETURN NULL;
   END IF;
   UPDATE runs_run SET status = 'EXECUTING', reason = '', updated_at = v_now
-   WHERE id = v_heir AND status = 'WAITING' RETURNING waited_attempt INTO v_attempt;
+   WHERE id = v_heir AND status = 'WAITING' AND trackside_executes(v_code, task_id, lane, version)
+  RETURNING waited_attempt INTO v_attempt;
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;

@@ -64,7 +64,11 @@ BEGIN
         v_child := trackside_bear(p_common, p_runs -> 0, p_tags, v_lease.bucket_id, v_lease.queue_id,
                                   v_lease.session_id, p_pid, p_version);
       END IF;
-      IF v_child IS NULL THEN
+      IF v_child IS NOT NULL THEN
+        -- Whatever is committed next flushes this too, the child's end at the latest. Should the server die before, the
+        -- run is back before its wait, like after any crash, and makes another child.
+        PERFORM set_config('synchronous_commit', 'off', true);
+      ELSE
         PERFORM trackside_insert(p_common, p_runs, p_buckets, p_tags);
       END IF;
     END IF;
