@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -33,6 +33,8 @@ SHOWN_ARGS = 500
 MAX_WARNINGS = 100
 ENDED_WELL = (RunStatus.COMPLETED, TokenStatus.COMPLETED)
 
+#: What a replay finds an entry by: kind, name, ordinal.
+Key = tuple[str, str, int]
 Shield = Callable[[], AbstractContextManager[None]]
 
 
@@ -100,39 +102,61 @@ class Replay:
         self._thread = threading.get_ident()
         self._task: asyncio.Task[Any] | None = None
         self._memory: Remembered | None = None
-        self._known: dict[tuple[str, str, int], Entry] = {}
+        self._known: dict[Key, Entry] = {}
         self._children: dict[str, deque[str]] | None = None
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._reached: set[tuple[str, str, int]] = set()
+        self._counts: dict[tuple[str, str], int] = {}
+        self._reached: set[Key] = set()
         self._end = self._warnings = self._batches = 0
 
     # -- calls ------------------------------------------------------------------------------------
 
     def call(self, kind: EntryKind, name: str, args: str | None = None) -> Call:
         """The next durable call; `args` are compared with those recorded, None is not."""
+        key, entry = self._next(kind, name)
+        self._reach(key, entry)
+        position = len(self._load().entries) + len(self._reached)
+        call = Call(self, kind, name, key[2], position, args, entry)
+        if entry is not None and entry.args_hash and args is not None:
+            self._compare(call, entry)
+        return call
+
+    def answered(self, kind: EntryKind, name: str, args: Callable[[], str]) -> Target | None:
+        """What the next call waited for, if the body made it before with these very arguments.
+
+        The call is made with that. None leaves it to be made.
+        """
+        if not self.is_repeating:
+            return None
+        key, entry = self._next(kind, name)
+        if entry is None or entry.target is None or not is_of(entry, args()):
+            return None
+        found = self._load().targets.get(entry.target)
+        if found is None or found.is_open:
+            return None
+        self._reach(key, entry)
+        return found
+
+    def _next(self, kind: EntryKind, name: str) -> tuple[Key, Entry | None]:
         if self.pause is not None:
             raise Suspend
-        memory = self._load()
-        ordinal = self._counts[kind.value, name] = self._counts[kind.value, name] + 1
-        key = (kind.value, name, ordinal)
-        entry = self._known.get(key)
+        self._load()
+        word: str = kind._value_
+        key = (word, name, self._counts.get((word, name), 0) + 1)
+        return key, self._known.get(key)
+
+    def _reach(self, key: Key, entry: Entry | None) -> None:
+        self._counts[key[:2]] = key[2]
         self._reached.add(key)
         if entry is None or entry.position >= self._end:
             if self.is_repeating and entry is not None:
                 spans.waited(entry)
             self.is_repeating = False
-        position = len(memory.entries) + len(self._reached)
-        call = Call(self, kind, name, ordinal, position, args, entry)
-        if entry is not None and entry.args_hash and args is not None:
-            self._compare(call, entry)
-        return call
 
     def is_ahead(self, kind: EntryKind, name: str) -> bool:
         """Whether the next call of this name is one the run remembers."""
         if not self.resumed and self.attempt == 1:
             return False  # nothing can be
-        self._load()
-        return (str(kind), name, self._counts[kind, name] + 1) in self._known
+        return self._next(kind, name)[0] in self._known
 
     def record(self, *entries: Entry) -> None:
         with self._shield(), blocking():
@@ -146,12 +170,6 @@ class Replay:
             with self._shield(), blocking():
                 known.update(self._keeper.look(asked))
         return {one: known.get(one, Target(one, "")) for one in ids}
-
-    def known(self, call: Call) -> Target | None:
-        """What this call waited for, where the journal says that it has ended."""
-        target = None if call.entry is None else call.entry.target
-        found = None if target is None else self._load().targets.get(target)
-        return None if found is None or found.is_open else found
 
     def refuse_circles(self, ids: Sequence[str]) -> None:
         """Raise CannotWaitHere for a run that waits for this one, or is it."""
@@ -213,7 +231,7 @@ class Replay:
                 "in the task's own function; wait.all([...]) and batch_trigger_and_wait([...]) wait "
                 "for many at once"
             )
-        if is_in_transaction():
+        if not self.is_repeating and is_in_transaction():  # what is known needs not leave
             return (
                 "was called inside an open database transaction. Move it out of transaction.atomic(), "
                 "or use step(..., atomic=True) for work that belongs into one"
@@ -245,7 +263,7 @@ class Replay:
     def _compare(self, call: Call, entry: Entry) -> None:
         """A changed argument is a visible warning: the recorded answer stands (DEC-21)."""
         args = call.args or ""
-        if digest(args) != entry.args_hash:
+        if not is_of(entry, args):
             self._warn(call.name, call.ordinal, f"{call.kind}", entry.args, args[:SHOWN_ARGS])
 
     def _warn(self, name: str, ordinal: int, kind: str, was: str, now: str | None) -> None:
@@ -282,6 +300,13 @@ class Replay:
                 self._warn(name, ordinal, kind, "recorded", None)
 
 
+def is_of(entry: Entry, args: str) -> bool:
+    """Whether the entry was recorded with these arguments."""
+    if len(args) < SHOWN_ARGS and entry.args_hash:
+        return entry.args == args
+    return entry.args_hash == digest(args)
+
+
 def digest(args: str) -> str:
-    """What the arguments of two calls are compared by."""
+    """What the arguments of two calls are compared by, where they are too long to be kept."""
     return hashlib.sha256(args.encode()).hexdigest()

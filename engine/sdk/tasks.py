@@ -19,14 +19,13 @@ from typing import (
 
 from engine.registry import registry
 from engine.runtime import Launch, LaunchOptions
-from engine.sdk import andwait, values
+from engine.sdk import andwait
 from engine.sdk.andwait import AndWait, TaskItem, numbered
 from engine.sdk.batches import Batches, triggered
 from engine.sdk.bodies import Body, Source, checked_id, described, inspected, source_of
 from engine.sdk.context import Context, current
 from engine.sdk.defaults import Stated, effective, stated
 from engine.sdk.durable import here, launcher
-from engine.sdk.errors import UnsupportedValue
 from engine.sdk.handles import BatchHandle, Handle, handle
 from engine.sdk.hookkinds import NAMES, AnyHook, HookOptions
 from engine.sdk.hooks import Decorators, TaskHooks
@@ -38,8 +37,9 @@ from engine.sdk.results import BatchResult, Result
 from engine.sdk.schemas import PayloadSchema
 from engine.sdk.spans import passed_on
 from engine.sdk.timetables import DeclaredSchedule, as_overlap, as_schedule, payload_schema
+from engine.sdk.values import payload_text
 from engine.sdk.webhooks import as_webhook
-from runs.errors import InvalidOption, InvalidPayload
+from runs.errors import InvalidOption
 from runs.keypaths import key_at
 from runs.retries import RetryPolicy
 from runs.webhooks import Webhook
@@ -320,16 +320,6 @@ def naming(task_id: str) -> Iterator[None]:
         raise
 
 
-def payload_text(payload: object) -> str | None:
-    """The payload as JSON text. Raises InvalidPayload with the path of what has no JSON form."""
-    if payload is None:
-        return None
-    try:
-        return values.dumps(payload)
-    except UnsupportedValue as error:
-        raise InvalidPayload(f"Invalid payload. {error}", path=error.path) from error
-
-
 def inherited(options: LaunchOptions) -> LaunchOptions:
     """The options with what a run passes on to runs it triggers (features.md 9.4)."""
     ctx = current()
@@ -375,7 +365,9 @@ class Tasks:
     ) -> Result[Any]:
         """Make a run of the task with this id and wait for its end; inside a body only."""
         replay = here(f"tasks.trigger_and_wait({task_id!r})")
-        return andwait.one(replay, launch_by_id(task_id, payload, options))
+        return andwait.one(
+            replay, task_id, payload, lambda: launch_by_id(task_id, payload, options)
+        )
 
     def batch_trigger_and_wait(self, items: Iterable[TaskItem]) -> BatchResult[Any]:
         """Make runs of several tasks and wait for all of them; inside a body only.
