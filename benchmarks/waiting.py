@@ -21,6 +21,11 @@ from benchmarks.support.report import (
 RATIO = 0.9
 #: How many times the time of an entry may grow while the journal grows a hundredfold.
 GROWTH = 1.5
+#: A nap that is over when it is reached, on a machine that is busy, leaves no entry.
+RECORDED_AT_LEAST = 0.99
+#: What a run has many of, the kind of its journal's entries, and whether the run stays on its worker for them.
+#: Where it leaves, it comes back to repeat all calls before.
+LONG = (("steps", "step", True), ("naps", "wait", True), ("children", "child", False))
 LIMIT_SECONDS = 600
 
 LEFT = "SELECT count(*) FROM runs_run WHERE finished_at IS NULL AND status <> 'WAITING'"
@@ -47,10 +52,10 @@ def entry(server: Server, measure: str, kind: str, entries: int) -> float:
     """Milliseconds that each of `entries` steps or waits of one run takes."""
     with on_postgres(server, "waiting") as project:
         project.inside("durable.load", measure=measure, runs=1, each=entries)
-        runs = 1 if measure == "steps" else 1 + entries
+        runs = 1 + entries if measure == "children" else 1
         found = spent(server, project, runs) / entries * 1000
         recorded = project.value(RECORDED.format(kind=kind))
-        if recorded != entries:
+        if recorded < entries * RECORDED_AT_LEAST:
             raise SystemExit(f"{entries} {measure} were asked for, {recorded} are on record.")
     progress(f"{entries:,} {measure}: {found:.2f} ms each")
     return found
@@ -93,17 +98,17 @@ def main() -> int:
     options.add_argument("--waiting", type=int, default=100_000)
     options.add_argument("--count", type=int, default=5_000)
     options.add_argument("--repeat", type=int, default=3)
-    options.add_argument("--steps", type=int, nargs="*", default=[100, 1_000, 10_000])
-    options.add_argument("--waits", type=int, nargs="*", default=[100, 1_000])
+    for measure, _, stays in LONG:
+        sizes = [100, 1_000, 10_000] if stays else [100, 1_000]
+        options.add_argument(f"--{measure}", type=int, nargs="*", default=sizes)
     chosen = options.parse_args()
     reports = []
     with postgres() as server:
         if chosen.repeat:
             reports.append(beside(server, chosen.waiting, chosen.count, chosen.repeat))
-        if chosen.steps:
-            reports.append(growth(server, "steps", "step", chosen.steps, GROWTH))
-        if chosen.waits:
-            reports.append(growth(server, "children", "child", chosen.waits, None))
+        for measure, kind, stays in LONG:
+            if sizes := getattr(chosen, measure):
+                reports.append(growth(server, measure, kind, sizes, GROWTH if stays else None))
     return publish(reports, chosen.json)
 
 

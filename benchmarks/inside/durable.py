@@ -15,9 +15,9 @@ LEFT = """
 WITH run AS (
   SELECT id, row_number() OVER (ORDER BY id) AS i, sort_key FROM runs_run WHERE status = 'WAITING'),
 ready AS (
-  INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, resumed)
+  INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, untaken)
   SELECT id, %(bucket)s, sort_key,
-         CASE WHEN i %% 2 = 0 THEN '9999-01-01 00:00:00+00' ELSE now() + interval '1 year' END, true
+         CASE WHEN i %% 2 = 0 THEN '9999-01-01 00:00:00+00' ELSE now() + interval '1 year' END, 0, true
     FROM run),
 token AS (
   INSERT INTO runs_waitpoint (id, status, schema, tags, run_id, created_at, completed_by)
@@ -26,8 +26,8 @@ waiter AS (
   INSERT INTO runs_waiter (target, run_id, one_suffices)
   SELECT 'waitpoint_' || substr(id, 5), id, false FROM run WHERE i %% 2 = 0)
 INSERT INTO runs_journal
-  (run_id, kind, name, ordinal, attempt, position, status, args, args_hash, target, due_at, started_at)
-SELECT id, CASE WHEN i %% 2 = 0 THEN 'for' ELSE 'wait' END, '', 1, 1, 1, 'PENDING', '', '',
+  (run_id, kind, name, ordinal, attempt, position, status, args, args_hash, span, target, due_at, started_at)
+SELECT id, CASE WHEN i %% 2 = 0 THEN 'for' ELSE 'wait' END, '', 1, 1, 1, 'PENDING', '', '', '',
        CASE WHEN i %% 2 = 0 THEN 'waitpoint_' || substr(id, 5) END,
        CASE WHEN i %% 2 = 1 THEN now() + interval '1 year' END, now()
   FROM run"""
