@@ -40,26 +40,27 @@ BEGIN
   RETURN false;
 END $$;
 
--- Store a new run of the bucket whose slot it takes over, started at once; its id. NULL, and nothing stored, where it
--- belongs into another bucket, or others come first. Arguments as of trackside_insert.
+-- Store a new run that takes over a slot, started at once; its id. NULL, and nothing stored, where others come first.
+-- Arguments as of trackside_insert, of one run, and the bucket whose slot it is.
 CREATE OR REPLACE FUNCTION trackside_bear(
-  p_common json, p_run json, p_tags json, p_bucket bigint, p_queue bigint, p_session text, p_pid integer,
-  p_version text)
+  p_common json, p_run json, p_bucket json, p_tags json, p_slot bigint, p_session text, p_pid integer, p_version text)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   v_new runs_run%ROWTYPE;
-  v_code trackside_code := trackside_code_for(p_queue, p_session, p_version);
+  v_bucket bigint;
+  v_queue bigint;
+  v_code trackside_code;
   v_now timestamptz := clock_timestamp();
 BEGIN
+  SELECT id, queue_id INTO v_bucket, v_queue FROM runs_bucket
+   WHERE queue_id = (p_bucket ->> 'queue_id')::bigint AND key_hash = p_bucket ->> 'key_hash' FOR KEY SHARE;
+  v_code := trackside_code_for(v_queue, p_session, p_version);
   IF v_code.version IS NULL THEN
     RETURN NULL;
   END IF;
   v_new := json_populate_record(json_populate_record(NULL::runs_run, p_common), p_run);
   IF v_new.status <> 'QUEUED' OR NOT trackside_executes(v_code, v_new.task_id, v_new.lane, v_new.version)
-     OR NOT EXISTS (
-       SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
-        WHERE b.id = p_bucket AND q.name = v_new.queue AND b.concurrency_key IS NOT DISTINCT FROM v_new.concurrency_key)
-     OR trackside_is_behind(p_bucket, v_code, v_new.sort_key) THEN
+     OR trackside_is_behind(v_bucket, v_code, v_new.sort_key) THEN
     RETURN NULL;
   END IF;
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
@@ -73,17 +74,20 @@ BEGIN
   v_new.version := coalesce(nullif(v_new.version, ''), v_code.version);
   INSERT INTO runs_run VALUES (v_new.*);
   INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid, started_at)
-  VALUES (v_new.id, p_bucket, p_queue, p_session, 1, gen_random_uuid()::text, v_now, p_pid, v_now);
+  VALUES (v_new.id, v_bucket, v_queue, p_session, 1, gen_random_uuid()::text, v_now, p_pid, v_now);
   IF p_tags IS NOT NULL THEN
     INSERT INTO runs_runtag (tag, run_id)
     SELECT tag, run_id FROM json_to_recordset(p_tags) AS t(tag text, run_id text);
+  END IF;
+  IF v_bucket <> p_slot THEN
+    PERFORM trackside_release(ARRAY[p_slot], ARRAY[(SELECT queue_id FROM runs_bucket WHERE id = p_slot)]);
   END IF;
   RETURN v_new.id;
 END $$;
 
 -- The only run that waits for this one, and that for nothing else, which takes over its slot, started at once; NULL
--- where there is none, it stands in another bucket, or others come first. The caller ends the run with this lease right
--- afterwards, and here locks it: nobody can begin to wait for it in between.
+-- where there is none, or others come first. The caller ends the run with this lease right afterwards, and here locks
+-- it: nobody can begin to wait for it in between.
 CREATE OR REPLACE FUNCTION trackside_heir(p_run text, p_token text, p_pid integer, p_version text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -92,15 +96,13 @@ DECLARE
   v_waiters text[];
   v_heir text;
   v_sort bigint;
+  v_bucket bigint;
+  v_queue bigint;
   v_attempt integer;
   v_now timestamptz := clock_timestamp();
 BEGIN
   SELECT * INTO v_lease FROM runs_lease WHERE run_id = p_run AND token = p_token FOR UPDATE;
   IF NOT FOUND THEN
-    RETURN NULL;
-  END IF;
-  v_code := trackside_code_for(v_lease.queue_id, v_lease.session_id, p_version);
-  IF v_code.version IS NULL THEN
     RETURN NULL;
   END IF;
   PERFORM 1 FROM runs_run WHERE id = p_run AND awaited FOR NO KEY UPDATE;
@@ -113,9 +115,10 @@ BEGIN
     RETURN NULL;
   END IF;
   -- The ready row first, as everybody does who ends a wait.
-  SELECT sort_key INTO v_sort FROM runs_ready WHERE run_id = v_heir AND bucket_id = v_lease.bucket_id
-     FOR UPDATE SKIP LOCKED;
-  IF NOT FOUND OR trackside_is_behind(v_lease.bucket_id, v_code, v_sort) THEN
+  SELECT r.sort_key, r.bucket_id, b.queue_id INTO v_sort, v_bucket, v_queue
+    FROM runs_ready r JOIN runs_bucket b ON b.id = r.bucket_id WHERE r.run_id = v_heir FOR UPDATE OF r SKIP LOCKED;
+  v_code := trackside_code_for(v_queue, v_lease.session_id, p_version);
+  IF v_code.version IS NULL OR trackside_is_behind(v_bucket, v_code, v_sort) THEN
     RETURN NULL;
   END IF;
   UPDATE runs_run SET status = 'EXECUTING', reason = '', updated_at = v_now
@@ -127,7 +130,7 @@ BEGIN
   DELETE FROM runs_ready WHERE run_id = v_heir;
   DELETE FROM runs_waiter WHERE run_id = v_heir;
   INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid, started_at)
-  VALUES (v_heir, v_lease.bucket_id, v_lease.queue_id, v_lease.session_id, v_attempt, gen_random_uuid()::text, v_now,
+  VALUES (v_heir, v_bucket, v_queue, v_lease.session_id, v_attempt, gen_random_uuid()::text, v_now,
           p_pid, v_now);
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
   VALUES (v_heir, 'resumed', 'QUEUED', v_attempt, 'system', '', '', v_now),

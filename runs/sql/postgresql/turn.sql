@@ -184,9 +184,7 @@ BEGIN
   END IF;
 
   IF v_heir IS NOT NULL THEN
-    IF v_ended > 1 THEN  -- one run takes the place of several
-      PERFORM trackside_release(v_buckets, v_queues);
-    END IF;
+    PERFORM trackside_release(v_buckets, v_queues);
     RETURN QUERY SELECT a.* FROM trackside_assignment(v_heir) a;
     RETURN;
   END IF;

@@ -61,7 +61,7 @@ BEGIN
     IF p_made IS NOT NULL THEN
       v_open := v_open || p_made;
       IF p_next = 1 AND cardinality(p_made) = 1 THEN
-        v_child := trackside_bear(p_common, p_runs -> 0, p_tags, v_lease.bucket_id, v_lease.queue_id,
+        v_child := trackside_bear(p_common, p_runs -> 0, p_buckets -> 0, p_tags, v_lease.bucket_id,
                                   v_lease.session_id, p_pid, p_version);
       END IF;
       IF v_child IS NOT NULL THEN

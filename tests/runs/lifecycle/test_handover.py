@@ -11,7 +11,7 @@ from runs.debounce import Debounce
 from runs.journal import Entry, Pause
 from runs.lifecycle import TriggerItem, TriggerOptions, attempts, store, triggering
 from runs.lifecycle.store import Done, Next
-from runs.models import Attempt, Journal, Lease, Queue, Ready, Run, RunTag, Source, Waiter
+from runs.models import Attempt, Bucket, Journal, Lease, Queue, Ready, Run, RunTag, Source, Waiter
 from runs.states import EntryKind, EntryStatus
 from tests.support.factories import (
     claim,
@@ -19,8 +19,10 @@ from tests.support.factories import (
     executing_run,
     finish,
     history,
+    queue,
     queued_run,
     session,
+    task,
 )
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +52,16 @@ def left(one, unborn, *, take=Next.NONE, began=None, **facts):
     entries = tuple(map(entry, unborn.ids[:1]))
     pause = Pause(reason="", targets=tuple(unborn.ids), entries=entries, unborn=unborn, **facts)
     return store.current().suspend(*one.lease, pause, take, 1, began)
+
+
+def bucket_of(run):
+    return Ready.objects.get(pk=run.pk).bucket_id
+
+
+def flushes():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        return cursor.fetchone() == ("on",)
 
 
 def turn(work, take=Next.HEIR):
@@ -176,6 +188,71 @@ class TestOnPostgres:
         assert history(work.run_id) == ["triggered", "started"]
         assert [again.run_id for again in turn(work).works] == [one.run_id]
         assert Lease.objects.count() == 1
+
+    @pytest.mark.parametrize(
+        "counting",
+        [
+            {"total_limit": 5},
+            {"override_total": 5},
+            {"override_limit": 5},
+            {"rate_interval": 1, "rate_burst": 5},
+        ],
+    )
+    def test_where_something_is_counted_the_queue_stays_between(self, counting):
+        one = executing_run()
+        unborn = prepared(one)
+        Queue.objects.update(**counting)
+        left(one, unborn, take=Next.SAME)
+        assert history(unborn.ids[0])[:1] == ["triggered"]
+        assert Run.objects.get(pk=unborn.ids[0]).started_at >= one.run.updated_at
+
+    def test_a_slot_passes_between_queues(self):
+        queue("mail", limit=1)
+        task("parent", queue="mail")
+        one = executing_run(task_id="parent")
+        Queue.objects.filter(name="mail").update(concurrency_limit=1)
+        waiting = queued_run(task_id="parent")
+        queued_run(priority=-60)  # of the child's queue, whose bucket is there with that
+        work = left(one, prepared(one), take=Next.SAME).next
+        assert Run.objects.get(pk=work.run_id).parent_id == one.run_id
+        assert (
+            Lease.objects.get().bucket_id
+            == Ready.objects.exclude(bucket_id=bucket_of(waiting)).get().bucket_id
+        )
+        assert not Bucket.objects.filter(full=True).exists()
+
+    @pytest.mark.parametrize("facts", [{"is_async": True}])
+    def test_a_child_for_other_workers_is_left_to_them(self, facts):
+        one = executing_run()
+        task("apart", queue="task/send", **facts)
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL trackside.lane = '0'")
+        options = TriggerOptions(parent_id=one.run_id, awaited=True)
+        unborn = prepared(one, TriggerItem(task_id="apart", options=options))
+        assert left(one, unborn, take=Next.SAME).next is None
+        assert Run.objects.get(pk=unborn.ids[0]).status == "QUEUED"
+
+    def test_a_child_this_code_does_not_have_is_left_to_others(self):
+        by = session(tasks=["send"])
+        session(tasks=["send", "apart"])
+        one = executing_run(by)
+        task("apart", queue="task/send")
+        options = TriggerOptions(parent_id=one.run_id, awaited=True)
+        unborn = prepared(one, TriggerItem(task_id="apart", options=options))
+        assert left(one, unborn, take=Next.SAME).next is None
+
+    def test_a_child_is_locked_to_the_version_of_its_parent(self):
+        one = executing_run()
+        Run.objects.filter(pk=one.run_id).update(version="v7")
+        unborn = prepared(one)
+        assert unborn.runs[0].get("version", unborn.common.get("version")) == "v7"
+
+    def test_a_wait_is_flushed_by_the_end_of_the_child_that_has_its_slot(self):
+        one, other = executing_run(), executing_run()
+        left(other, prepared(other))
+        assert flushes()
+        left(one, prepared(one), take=Next.SAME)
+        assert not flushes()
 
     def test_a_paused_queue_goes_on_with_neither(self):
         one = executing_run()
