@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Required, TypedDict, TypeVar, Unpack, overload
 
 from engine.runtime import Launch, Launched, LaunchOptions
+from engine.sdk.calls import Call
 from engine.sdk.durable import here
 from engine.sdk.options import TriggerOptions
-from engine.sdk.replay import Call, Replay
+from engine.sdk.replay import Replay
 from engine.sdk.results import BatchResult, Result, run_result
 from engine.sdk.values import payload_text
 from runs.errors import InvalidOption, InvalidPayload

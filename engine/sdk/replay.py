@@ -6,13 +6,11 @@ its answer at once (DEC-20, DEC-21).
 """
 
 import asyncio
-import hashlib
 import json
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from django.utils import timezone
@@ -21,59 +19,18 @@ from engine.runtime import Launch, Launched
 from engine.sdk import spans
 from engine.sdk.asynctasks import task_now
 from engine.sdk.blocking import blocking
+from engine.sdk.calls import SHOWN_ARGS, Call, Key, is_of
 from engine.sdk.errors import Suspend
 from engine.sdk.keeper import Keeper, Record
 from engine.sdk.transactions import is_in_transaction
 from runs.journal import Entry, Pause, Remembered, Target, Unborn
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
 
-#: Characters of the arguments kept to show them.
-SHOWN_ARGS = 500
 #: Differences recorded of one attempt.
 MAX_WARNINGS = 100
 ENDED_WELL = (RunStatus.COMPLETED, TokenStatus.COMPLETED)
 
-#: What a replay finds an entry by: kind, name, ordinal.
-Key = tuple[str, str, int]
 Shield = Callable[[], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One durable call of this segment: its place, and what was recorded for it."""
-
-    replay: "Replay"
-    kind: EntryKind
-    name: str
-    ordinal: int
-    position: int
-    args: str | None
-    entry: Entry | None
-
-    def made(self, status: EntryStatus, **facts: Any) -> Entry:
-        """An entry for this call."""
-        now, args = timezone.now(), self.args or ""
-        return Entry(
-            kind=self.kind,
-            name=self.name,
-            ordinal=self.ordinal,
-            attempt=self.replay.attempt,
-            position=self.position,
-            status=status,
-            started_at=facts.pop("started_at", now),
-            args=args[:SHOWN_ARGS],
-            span=spans.innermost_id(),
-            args_hash="" if self.args is None else digest(args),
-            finished_at=None if status == EntryStatus.PENDING else now,
-            **facts,
-        )
-
-    def attached(self) -> tuple[Entry, ...]:
-        """For a wait of an earlier attempt: an entry that makes its end count in this one."""
-        assert self.entry is not None  # only what was recorded is waited for again
-        if self.entry.attempt == self.replay.attempt:
-            return ()
-        return (self.entry._replace(attempt=self.replay.attempt, position=self.position),)
 
 
 class Replay:
@@ -298,15 +255,3 @@ class Replay:
         for kind, name, ordinal in left:
             if kind != EntryKind.WARNING:
                 self._warn(name, ordinal, kind, "recorded", None)
-
-
-def is_of(entry: Entry, args: str) -> bool:
-    """Whether the entry was recorded with these arguments."""
-    if len(args) < SHOWN_ARGS and entry.args_hash:
-        return entry.args == args
-    return entry.args_hash == digest(args)
-
-
-def digest(args: str) -> str:
-    """What the arguments of two calls are compared by, where they are too long to be kept."""
-    return hashlib.sha256(args.encode()).hexdigest()

@@ -10,8 +10,9 @@ from typing import Self
 
 from django.utils import timezone
 
+from engine.sdk.calls import Call
 from engine.sdk.durable import active, inside
-from engine.sdk.replay import Call, Replay
+from engine.sdk.replay import Replay
 from runs.journal import Pause
 from runs.states import EntryKind, EntryStatus
 

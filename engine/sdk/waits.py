@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from django.utils import timezone
 
 from engine.runtime import TokenWish, installed
+from engine.sdk.calls import Call
 from engine.sdk.durable import active, here
 from engine.sdk.handles import Handle
 from engine.sdk.options import tag_tuple
 from engine.sdk.pauses import rest
-from engine.sdk.replay import Call, Replay
+from engine.sdk.replay import Replay
 from engine.sdk.results import First, Over, Result, TokenResult, run_result, token_result
 from engine.sdk.schemas import schema_of
 from engine.sdk.tokens import Token, token_id
