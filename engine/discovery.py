@@ -22,7 +22,7 @@ from engine.declared import declared_task_ids
 from engine.leftout import LeftOut
 from engine.registry import ConflictingTasks, registry
 from engine.sdk.hooks import hooks
-from engine.sdk.tasks import Task
+from engine.sdk.tasks import Task, naming
 from runs import conf
 
 #: Imported before its neighbours: the place for what all tasks of a directory share.
@@ -67,6 +67,7 @@ class Importer:
         self.announce(str(path))
         try:
             load(name or module_name(path), path)
+            check_schemas(path)
         except ConflictingTasks:
             raise
         except BaseException:  # whatever a file raises, it must not end those that import it
@@ -144,6 +145,14 @@ def load(name: str, path: Path) -> None:
     except BaseException:
         del sys.modules[name]
         raise
+
+
+def check_schemas(path: Path) -> None:
+    """A payload's type may name what stands below its task; now everything stands there."""
+    for task in registry:
+        if Path(task.source.file).resolve() == path:
+            with naming(task.id):
+                task.schema.check()
 
 
 def module_name(path: Path) -> str:

@@ -3,9 +3,9 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.sdk.hookkinds import KINDS, TASK_FIRST, AnyHook, Hook, hook_of
+from engine.sdk.hookkinds import KINDS, NAMES, TASK_FIRST, AnyHook, Hook, hook_of
 from runs.errors import InvalidOption
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,6 +77,13 @@ class Decorators:
     def on_error(self, function: F, /) -> F:
         """Deprecated: an attempt failed with `error`, whether or not another follows."""
         return self._added("on_error", function)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Nothing is called so; for who misspells a hook."""
+            known = f" Hooks: {', '.join(NAMES)}." if name.startswith("on") else ""
+            raise AttributeError(f"{type(self).__name__} has no “{name}”.{known}")
 
 
 class TaskHooks:

@@ -92,7 +92,11 @@ def whole_number(name: str, value: object, least: int | None = None) -> int:
 def number(name: str, value: object) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value:
         raise InvalidOption(name, f"{name} must be a number; got {value!r:.60}.")
-    return float(value)
+    return float(max(min(value, HUGE), -HUGE))
+
+
+#: More than any option takes; a whole number may be too large for a float.
+HUGE = 1e300
 
 
 def priority(value: object) -> float:

@@ -127,6 +127,26 @@ def test_a_syntax_error_is_a_broken_file(task_dir):
     assert broken.task_ids == ()
 
 
+def test_types_of_payloads_are_checked_when_the_file_is_whole(task_dir):
+    code = """
+        from pydantic import BaseModel
+
+        class Parcel(BaseModel):
+            rows: list["Row"]
+
+        @task
+        def %s(payload: Parcel): ...
+    """
+    write(task_dir / "lost_type.py", code % "lost")
+    write(task_dir / "late_type.py", code % "late" + "\n        class Row(BaseModel): ...")
+    catalog = discover()
+    assert ids(catalog) == ["late"]
+    (broken,) = catalog.broken
+    assert broken.task_ids == ("lost",)
+    assert "“lost”" in broken.error
+    assert "cannot be validated: name 'Row' is not defined" in broken.error
+
+
 def test_a_file_that_is_left_out_is_broken_and_not_imported(task_dir):
     path = write(task_dir / "deadly_file.py", "@task\ndef dead(): ...\n1 / 0\n")
     write(task_dir / "living_file.py", "@task\ndef alive(): ...\n")
