@@ -100,6 +100,11 @@ def _read(name: str) -> Any:
     return text if text and isinstance(default, str) else value
 
 
+def is_retrying() -> bool:
+    """Whether failed runs are tried again: not in a development environment that switched it off."""
+    return bool(get("RETRY_IN_DEV")) or get("ENVIRONMENT")["kind"] != "dev"
+
+
 def forget(**_: Any) -> None:
     """Read everything anew; for tests, which change settings."""
     _known.clear()
