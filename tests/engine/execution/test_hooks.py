@@ -248,6 +248,62 @@ def test_retries_can_be_switched_off_in_development(settings):
     assert carry_out(made).retry_delay == 1
 
 
+# -- registered by the body -----------------------------------------------------------------------
+
+
+def test_a_hook_of_the_body_is_that_attempts_alone():
+    calls = []
+    hooks.on_success(lambda: calls.append("everybody's"))
+
+    def of_the_attempt(output):
+        calls.append(output)
+
+    @task(id="staged", on_success=lambda: calls.append("the task's"))
+    def staged(payload):
+        for _ in range(2):
+            hooks.on_success(of_the_attempt)
+        hooks.on_complete(lambda result: calls.append(result.ok))
+        return payload
+
+    for payload in ("1", "2"):
+        carry_out(staged, payload)
+    first, second = calls[:4], calls[4:]
+    assert first == ["everybody's", 1, "the task's", True]
+    assert second == ["everybody's", 2, "the task's", True]
+    assert len(list(hooks.of_kind("on_success"))) == 1
+
+
+def test_alone_it_is_called_too():
+    calls = []
+
+    @task(id="staged")
+    def staged(payload):
+        hooks.on_success(lambda output: calls.append(output))
+        return payload
+
+    carry_out(staged, "1")
+    assert calls == [1]
+
+
+def test_a_catch_error_of_the_body_is_asked_last():
+    @task(id="staged", catch_error=lambda: None)
+    def staged():
+        hooks.catch_error(lambda: {"retry_delay": 9})
+        raise ValueError
+
+    assert carry_out(staged).retry_delay == 9
+
+
+def test_a_hook_that_would_come_too_late_is_refused():
+    @task(id="staged")
+    def staged():
+        hooks.on_start_attempt(lambda: None)
+
+    outcome = carry_out(staged)
+    assert "too late" in error_of(outcome)["message"]
+    assert list(hooks.of_kind("on_start_attempt")) == []
+
+
 # -- middleware and locals ------------------------------------------------------------------------
 
 
