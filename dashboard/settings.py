@@ -167,5 +167,6 @@ TRACKSIDE = {
         "kind": KIND,
     },
     "TASK_DIRS": environment.task_dirs(HOME),
+    "TASK_IGNORE": environment.parts("TRACKSIDE_TASK_IGNORE"),
     "WORKERS": WORKERS,
 }

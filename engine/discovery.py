@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -118,9 +119,9 @@ def import_directories(directories: Iterable[Path], importer: Importer) -> Itera
 
 
 def task_files(directory: Path) -> list[Path]:
-    """Python files below `directory`, without tests, private files and hidden folders."""
+    """Python files below `directory`, without tests, private files, hidden folders and TASK_IGNORE."""
     found = (path.relative_to(directory) for path in directory.rglob("*.py"))
-    wanted = [path for path in found if is_task_file(path)]
+    wanted = [path for path in found if is_task_file(path) and not is_ignored(path)]
     return [directory / path for path in sorted(wanted)]
 
 
@@ -128,6 +129,10 @@ def is_task_file(path: Path) -> bool:
     hidden = any(part.startswith(("_", ".")) for part in path.parts)
     test = path.stem.startswith("test_") or path.stem.endswith("_test")
     return not hidden and not test and path != Path(FIRST)
+
+
+def is_ignored(path: Path) -> bool:
+    return any(fnmatch(path.as_posix(), pattern) for pattern in conf.get("TASK_IGNORE"))
 
 
 def load(name: str, path: Path) -> None:

@@ -16,6 +16,8 @@ DEFAULTS: dict[str, Any] = {
     "METADATA_LIMIT": 262_144,
     # directories with task files, beside every app's tasks.py
     "TASK_DIRS": ["tasks"],
+    # patterns of files in them that hold no tasks, as in "scripts/*"
+    "TASK_IGNORE": [],
     # version of the task code; empty means git commit, else a hash of the files
     "VERSION": "",
     # a run whose version nobody runs any more waits for it, instead of going on with the current one
@@ -63,6 +65,10 @@ DEFAULTS: dict[str, Any] = {
     "SCHEDULE_GRACE_SECONDS": 60.0,
     # what `logger` writes: debug, info, warn, error or none, and all above it
     "LOG_LEVEL": "debug",
+    # whether prints of a body are log lines of its run; else they go where the cluster's output goes
+    "CAPTURE_CONSOLE": True,
+    # whether the log lines of runs are written to the cluster's output too
+    "CONSOLE_LOGGING": False,
     # days what is stored is kept; 0 is for ever
     "RUN_RETENTION_DAYS": 0.0,
     "LOG_RETENTION_DAYS": 90.0,

@@ -41,6 +41,11 @@ def words(name: str) -> list[str]:
     return [word for part in text(name).split(",") if (word := part.strip())]
 
 
+def parts(name: str) -> list[str]:
+    """A list as of directories, separated as in PATH."""
+    return [part for part in text(name).split(os.pathsep) if part]
+
+
 def kind() -> str:
     """What this deployment is for; `prod` turns on everything a public server needs."""
     value = text("TRACKSIDE_ENVIRONMENT_KIND", "dev")
@@ -53,7 +58,7 @@ def kind() -> str:
 
 def task_dirs(home: Path) -> list[str]:
     """Directories with task files: those named, else ./tasks, else the samples of a checkout."""
-    named = [part for part in text("TRACKSIDE_TASK_DIRS").split(os.pathsep) if part]
+    named = parts("TRACKSIDE_TASK_DIRS")
     if named:
         return [str(Path(part).expanduser().absolute()) for part in named]
     tasks, samples = home / "tasks", home / "examples" / "tasks"

@@ -45,6 +45,13 @@ def test_passes_over_tests_and_private_files(task_dir, name):
     assert ids(discover()) == []
 
 
+def test_passes_over_what_the_settings_say(task_dir, settings):
+    for name in ("scripts/one.py", "scripts/deep/two.py", "billing_old.py", "kept_file.py"):
+        write(task_dir / name, f"@task(id='{name}')\ndef body(): ...\n")
+    settings.TRACKSIDE = settings.TRACKSIDE | {"TASK_IGNORE": ["scripts/*", "*_old.py"]}
+    assert ids(discover()) == ["kept_file.py"]
+
+
 def test_imports_init_first(task_dir, monkeypatch):
     write(task_dir / "a_first.py", "import os\nassert os.environ['SEEN'] == 'init'\n")
     write(task_dir / "init.py", "import os\nos.environ['SEEN'] = 'init'\n")
