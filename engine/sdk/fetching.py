@@ -16,7 +16,7 @@ from engine.sdk.retries import as_policy
 from engine.sdk.spans import Trace
 from engine.sdk.statuses import bounds, covers
 from engine.sdk.tracer import Span
-from engine.sdk.tries import UsedTries
+from engine.sdk.tries import UsedTries, remember
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import RetryPolicy
@@ -154,25 +154,16 @@ class Request:
         strategy = self._rules.strategy_for(response)
         delay = None if strategy is None else strategy.delay(self._number, response)
         self.response, self._done = response, delay is None or self._number >= MOST_TRIES
-        return self._remembered(None if self._done else delay)
+        return remember(self._used, self._number, None if self._done else delay)
 
     def failed(self, error: httpx.TransportError) -> float:
         """Seconds until the next try; raises the error when there is none."""
         strategy = self._rules.strategy_after(error)
         delay = None if strategy is None else strategy.delay(self._number, None)
         if delay is None or self._number >= MOST_TRIES:
-            self._remembered(None)
+            remember(self._used, self._number, None)
             raise error
-        self._remembered(delay)
-        return delay
-
-    def _remembered(self, delay: float | None) -> float | None:
-        """What the run knows of its tries; leaves the worker for a long pause."""
-        if self._used is not None:
-            if delay is None:
-                self._used.close()
-            else:
-                self._used.keep(self._number, delay)
+        remember(self._used, self._number, delay)
         return delay
 
 

@@ -75,5 +75,15 @@ class UsedTries:
             self._replay.record(call.made(EntryStatus.DONE))
 
 
+def remember(tries: UsedTries | None, used: int, delay: float | None) -> float | None:
+    """Keep the pause that follows so many tries, or that there is none; returns it."""
+    if tries is not None:
+        if delay is None:
+            tries.close()
+        else:
+            tries.keep(used, delay)
+    return delay
+
+
 def because(number: int) -> str:
     return f"Waits for try {number} of a block."
