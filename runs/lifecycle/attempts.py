@@ -130,6 +130,9 @@ CRASH_STATUS = {
     "TASK_PROCESS_SIGKILL_TIMEOUT": RunStatus.SYSTEM_FAILURE,
 }
 OUT_OF_MEMORY = "TASK_PROCESS_OOM_KILLED"
+#: The system ended the process, as it does when the whole machine has no memory left: tried again
+#: like any crash, on a larger machine where the task names one.
+MAYBE_OUT_OF_MEMORY = "TASK_PROCESS_MAYBE_OOM_KILLED"
 #: Never tried again, whatever the policy.
 NOT_RETRIED = {"TASK_PROCESS_SIGKILL_TIMEOUT"}
 
@@ -142,9 +145,9 @@ def crash(run_id: str, token: str, code: str, message: str) -> Ending:
     may_retry = code not in NOT_RETRIED and conf.is_retrying()
     if may_retry and run.crash_count + 1 < conf.get("CRASH_LIMIT"):
         rules, machine = policy(run), None
-        if code == OUT_OF_MEMORY:
+        if code in (OUT_OF_MEMORY, MAYBE_OUT_OF_MEMORY):
             machine = larger_machine(run, rules)
-        else:
+        if code != OUT_OF_MEMORY:
             rules = replace(rules, max_attempts=run.max_attempts)
         delay = rules.delay(run.attempt_number - run.uncounted_attempts)
         if delay is not None and (machine or code != OUT_OF_MEMORY):

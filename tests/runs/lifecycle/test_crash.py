@@ -104,6 +104,15 @@ def test_a_larger_machine_is_tried_once():
     assert tries(one.run_id) == [(1, "CRASHED"), (2, "CRASHED")]
 
 
+def test_what_may_be_a_lack_of_memory_takes_the_larger_machine():
+    maybe = attempts.MAYBE_OUT_OF_MEMORY
+    crashed(one := executing_run(), maybe)
+    assert (one.run.status, one.run.machine) == (RunStatus.QUEUED, "small-1x")
+    task("big", config=json.dumps({"retry": {"out_of_memory_machine": "large-1x"}}))
+    crashed(one := executing_run(task_id="big"), maybe)
+    assert (one.run.status, one.run.machine) == (RunStatus.QUEUED, "large-1x")
+
+
 @pytest.mark.parametrize("code", [EXITED, OUT_OF_MEMORY])
 def test_nothing_is_tried_again_where_development_switched_it_off(settings, code):
     settings.TRACKSIDE = {"RETRY_IN_DEV": False, "ENVIRONMENT": {"name": "Here", "kind": "dev"}}
