@@ -340,6 +340,30 @@ def test_swallowing_the_error_makes_no_success():
     assert error_of(carry_out(failing()))["name"] == "ValueError"
 
 
+def test_an_error_after_next_fails_what_had_succeeded_with_its_hooks():
+    calls = []
+
+    def after(next):  # noqa: A002  the reference's name
+        next()
+        raise OSError("broken")
+
+    @task(
+        id="order",
+        middleware=after,
+        on_success=lambda: calls.append("on_success"),
+        on_complete=lambda result: calls.append(result.ok),
+        on_failure=lambda error: calls.append(str(error)),
+        catch_error=lambda: calls.append("catch_error"),
+        cleanup=lambda: calls.append("cleanup"),
+    )
+    def order(): ...
+
+    outcome = carry_out(order, attempt=3)
+    assert calls == ["on_success", True, "cleanup", "broken", False]
+    assert error_of(outcome)["code"] == "TASK_MIDDLEWARE_ERROR"
+    assert outcome.hooked
+
+
 def test_an_attempt_that_failed_keeps_its_own_error():
     @hooks.middleware
     def rolled_back(call_next):
