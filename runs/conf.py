@@ -80,6 +80,8 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+YES_NO = {"1": True, "true": True, "yes": True, "on": True}
+YES_NO |= {"0": False, "false": False, "no": False, "off": False}
 _known: dict[str, Any] = {}
 
 
@@ -100,10 +102,18 @@ def _read(name: str) -> Any:
     value = getattr(settings, "TRACKSIDE", {}).get(name, default)
     text = os.environ.get(f"TRACKSIDE_{name}")
     if text and isinstance(default, bool):
-        return text.lower() in {"1", "true", "yes", "on"}
+        return YES_NO.get(text.lower(), text)
     if text and isinstance(default, (int, float)):
-        return type(default)(text)
+        return number(text, type(default))
     return text if text and isinstance(default, str) else value
+
+
+def number(text: str, kind: type[int] | type[float]) -> int | float | str:
+    """What the text says; itself where that is no number, for the check that names it."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
 
 
 def is_retrying() -> bool:

@@ -46,10 +46,11 @@ def refuse_unknown(
 
 def meant_by(name: str, known: list[str]) -> str:
     """A guess, as a sentence; empty for none."""
-    snake = to_snake(name)
-    wanted = [word for word in (snake, *MEANT.get(snake, ())) if word in known]
-    near = wanted or get_close_matches(snake, known, 1, 0.75)
-    return f" Do you mean “{near[0]}”?" if near else ""
+    snake = name.lower() if name.isupper() else to_snake(name)
+    words = {word.lower(): word for word in known}
+    wanted = [word for word in (snake, *MEANT.get(snake, ())) if word in words]
+    near = wanted or get_close_matches(snake, words, 1, 0.75)
+    return f" Do you mean “{words[near[0]]}”?" if near else ""
 
 
 def only_known(function: Callable[P, R]) -> Callable[P, R]:
