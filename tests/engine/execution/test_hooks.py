@@ -205,6 +205,21 @@ def test_a_decision_that_is_none_crashes_the_run(decision):
     assert "ValueError" in str(error["causes"])
 
 
+def test_the_final_hooks_see_what_it_raised():
+    seen = []
+
+    def raising():
+        raise OSError("broken")
+
+    made = failing(
+        catch_error=raising,
+        on_failure=lambda error: seen.append(str(error)),
+        on_complete=lambda result: seen.append(str(result.error)),
+    )
+    assert carry_out(made).hooked
+    assert seen == ["broken", "broken"]
+
+
 def test_it_is_not_asked_about_giving_up():
     made = failing(AbortTaskRunError("no"), catch_error=lambda: {"retry_delay": 1})
     assert carry_out(made).retry_delay is None

@@ -334,7 +334,8 @@ TRIGGERS = [
     ({"debounce": {"key": "a"}}, "debounce", "'delay'"),
     ({"debounce": {"key": "a", "delay": -1}}, "debounce", "got '-1'"),
     ({"version": 5}, "version", "text; got 5"),
-    ({"dealy": 5}, "dealy", "no option “dealy”.*delay"),
+    ({"dealy": 5}, "dealy", "no option “dealy”. Do you mean “delay”"),
+    ({"idempotencyKey": "a"}, "idempotencyKey", "Do you mean “idempotency_key”"),
 ]
 
 
