@@ -8,6 +8,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 KINDS = ("dev", "staging", "prod")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _YES_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -52,6 +53,16 @@ def kind() -> str:
     if value not in KINDS:
         raise ImproperlyConfigured(
             f"TRACKSIDE_ENVIRONMENT_KIND must be one of {', '.join(KINDS)}, but it is “{value}”."
+        )
+    return value
+
+
+def log_level() -> str:
+    """From which level on lines are written to the terminal."""
+    value = text("LOG_LEVEL", "WARNING").upper()
+    if value not in LEVELS:
+        raise ImproperlyConfigured(
+            f"LOG_LEVEL must be one of {', '.join(LEVELS)}, but it is “{value}”."
         )
     return value
 
