@@ -37,6 +37,7 @@ from engine.sdk.results import BatchResult, Result
 from engine.sdk.schemas import PayloadSchema
 from engine.sdk.spans import passed_on
 from engine.sdk.timetables import DeclaredSchedule, as_overlap, as_schedule, payload_schema
+from engine.sdk.unknown import refuse_unknown
 from engine.sdk.values import payload_text
 from engine.sdk.webhooks import as_webhook
 from runs.errors import InvalidOption
@@ -157,14 +158,14 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
     def launch(self, payload: Any, options: Mapping[str, Any]) -> Launch:
         """The checked request that a trigger hands to the engine."""
         text = payload_text(payload)
-        parsed = self.schema.parse(text)
         with naming(self.id):
+            parsed = self.schema.parse(text)
             wanted = inherited(checked(options))
-        if self.concurrency_key is not None and "concurrency_key" not in wanted:
-            given = self.concurrency_key
-            key = key_at(given, text) if isinstance(given, str) else given(parsed)
-            if key is not None:
-                wanted["concurrency_key"] = key_text(key)
+            if self.concurrency_key is not None and "concurrency_key" not in wanted:
+                given = self.concurrency_key
+                key = key_at(given, text) if isinstance(given, str) else given(parsed)
+                if key is not None:
+                    wanted["concurrency_key"] = key_text(key)
         return Launch(self.id, text, wanted, validated=True)
 
 
@@ -250,12 +251,8 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         def send_invoice(payload: Invoice, ctx: Context) -> str:
             return mail(payload.customer, payload.total)
     """
-    if unknown := sorted(set(options) - OPTIONS):
-        whose = f" of task {options['id']!r:.80}" if "id" in options else ""
-        raise InvalidOption(
-            unknown[0],
-            f"@task has no option “{unknown[0]}”{whose}. Options: {', '.join(sorted(OPTIONS))}.",
-        )
+    whose = f"Task “{options['id']!s:.80}”: @task" if "id" in options else "@task"
+    refuse_unknown(options, OPTIONS, whose)
     if function is not None:
         return define(function)
     return lambda body: define(body, **options)
@@ -316,7 +313,8 @@ def naming(task_id: str) -> Iterator[None]:
     try:
         yield
     except InvalidOption as error:
-        error.args = (f"Task “{task_id}”: {error}",)
+        if not str(error).startswith(whose := f"Task “{task_id}”"):
+            error.args = (f"{whose}: {error}",)
         raise
 
 
