@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from engine.runtime import Batched, BatchWish, Changes, Launch, Launched, Minted, TokenWish
+from engine.runtime import Batched, BatchWish, Changes, Launch, Launched, Minted, TokenWish, Used
 from engine.scheduling import StoredSchedules
 from engine.sdk.blocking import blocking
 from runs import conf, lifecycle
@@ -13,6 +13,7 @@ from runs.lifecycle import Triggered, TriggerItem, TriggerOptions, batches, toke
 from runs.lifecycle.options import IDEMPOTENCY_TTL
 from runs.models import Source, Waitpoint
 from runs.reads import batches as batch_reads
+from runs.reads import usage
 
 
 class StoredRuns:
@@ -89,6 +90,9 @@ class StoredRuns:
 
     def add_tags(self, run_id: str, tags: Sequence[str]) -> None:
         lifecycle.add_tags(run_id, tags)
+
+    def usage(self, run_id: str, attempt: int) -> Used:
+        return Used(*usage.of(run_id, attempt))
 
 
 def item_of(launch: Launch) -> TriggerItem:
