@@ -16,7 +16,7 @@ from dashboard import presenters
 from dashboard.templatetags.trackside import icon, ticking
 from runs.models import Run
 from runs.reads import trace, trace_nodes
-from runs.reads.trace_nodes import Node
+from runs.reads.trace_nodes import Node, SpanEvent
 
 #: Units of a bar's row, and the least that is still seen.
 WIDTH, LEAST = 1000, 3
@@ -68,6 +68,8 @@ class Row:
     after: str
     took: SafeString | str
     attributes: list[tuple[str, str]]
+    #: When it happened, counted from the row's beginning, what, and what was noted of it.
+    events: list[tuple[str, str, str]]
     run_id: str
 
 
@@ -121,7 +123,7 @@ class Chart:
         word, tone, glyph = STATES[node.state]
         tone = "idle" if node.kind == "queue" else tone
         kind, own_glyph = KINDS.get(node.kind, KINDS["user"])
-        facts = read(node.attributes)
+        facts, events = node.told if node.attributes else ({}, [])
         offset = node.started_at - self.origin
         took = max((node.ended_at or self.now) - node.started_at, timedelta())
         return Row(
@@ -135,6 +137,7 @@ class Chart:
             after=f"+{presenters.duration_text(offset)}" if offset > timedelta() else "",
             took=ticking(node.started_at if node.is_open else None, took),
             attributes=[(name, shown(value)) for name, value in facts.items()][:ATTRIBUTES],
+            events=[happened(one, node) for one in events] if events else [],
             run_id=node.target if node.target.startswith("run_") else "",
         )
 
@@ -180,9 +183,10 @@ def address(node: Node) -> str:
     return f"?tab=trace&span={node.id}"
 
 
-def read(attributes: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(attributes) if attributes else {}
-    return found
+def happened(event: SpanEvent, node: Node) -> tuple[str, str, str]:
+    after = max(event.at - node.started_at, timedelta())
+    facts = ", ".join(f"{name}: {shown(value)}" for name, value in event.attributes.items())
+    return f"+{presenters.duration_text(after)}", event.name, facts
 
 
 def shown(value: object) -> str:

@@ -63,6 +63,25 @@ def test_shows_spans_nested_with_bars_and_words(viewer, few_reads):
     assert tracing.trace_id_of(run.pk) in text
 
 
+def with_event(run):
+    """A span in which something happened 5 ms after it began."""
+    now = timezone.now()
+    at = int(now.timestamp() * 1000 + 5) * 1_000_000
+    told = {"rows": 3, tracing.EVENTS: [[at, "cache <miss>", {"key": "a"}]]}
+    return add(run, "eventful", started_at=now, attributes=json.dumps(told))
+
+
+def test_shows_what_happened_in_a_span(viewer):
+    run = rows.completed_run()
+    with_event(run)
+    text = page(viewer, run)
+    assert "1 event<" in text
+    assert re.search(r"<dt>\+\d ms cache &lt;miss&gt;</dt><dd>key: a</dd>", text)
+    lines = viewer.get(f"/runs/{run.pk}/raw/trace").content.decode().splitlines()
+    (told,) = [one for one in map(json.loads, lines) if one["name"] == "eventful"]
+    assert (told["attributes"], told["events"][0]["name"]) == ({"rows": 3}, "cache <miss>")
+
+
 def test_a_run_that_never_started_says_how_long_it_stands(viewer):
     text = page(viewer, rows.queued_run())
     assert "In the queue" in text
