@@ -8,12 +8,13 @@ from engine.runtime import Batched, BatchWish, Changes, Launch, Launched, Minted
 from engine.scheduling import StoredSchedules
 from engine.sdk.blocking import blocking
 from runs import conf, lifecycle
-from runs.errors import PayloadTooLarge
+from runs.errors import InvalidOption, PayloadTooLarge
 from runs.lifecycle import Triggered, TriggerItem, TriggerOptions, batches, tokens
 from runs.lifecycle.options import IDEMPOTENCY_TTL
 from runs.models import Source, Waitpoint
 from runs.reads import batches as batch_reads
 from runs.reads import usage
+from runs.states import TokenStatus
 
 
 class StoredRuns:
@@ -76,8 +77,13 @@ class StoredRuns:
 
     @blocking()
     def list_tokens(
-        self, status: str | None, tags: tuple[str, ...], limit: int
+        self, status: str | None, tags: tuple[str, ...], limit: Any
     ) -> list[dict[str, Any]]:
+        if status is not None and status not in TokenStatus.values:
+            known = ", ".join(TokenStatus.values)
+            raise InvalidOption("status", f"status is one of {known}; got {status!r:.40}.")
+        if not isinstance(limit, int) or limit < 1:
+            raise InvalidOption("limit", f"limit is a whole number from 1; got {limit!r:.40}.")
         found = Waitpoint.objects.tagged(tags).newest_first()
         if status is not None:
             found = found.filter(status=status)

@@ -30,7 +30,7 @@ def facts(run: Run) -> list[tuple[str, list[Fact]]]:
 
 def _what(run: Run) -> list[Fact]:
     queue = reverse("dashboard:queue", args=[run.queue])
-    same = reverse("dashboard:runs") + "?" + urlencode({"task": run.task_id})
+    same = _list(task=run.task_id)
     return [
         ("Run", run.id, ""),
         ("Task", run.task_id, same),
@@ -38,9 +38,14 @@ def _what(run: Run) -> list[Fact]:
         ("Reason", run.reason or "–", ""),
         ("Queue", run.queue, queue),
         ("Concurrency key", "–" if run.concurrency_key is None else run.concurrency_key, ""),
-        ("Version", _version(run), ""),
-        ("Machine", run.machine, ""),
+        ("Version", _version(run), _list(version=run.version) if run.version else ""),
+        ("Machine", run.machine, _list(machine=run.machine)),
     ]
+
+
+def _list(**asked: str) -> str:
+    """The runs like it."""
+    return reverse("dashboard:runs") + "?" + urlencode(asked)
 
 
 def _version(run: Run) -> str:

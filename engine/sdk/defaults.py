@@ -5,9 +5,8 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from engine.sdk.machines import preset_name
-from engine.sdk.options import duration_limit
 from engine.sdk.retries import as_policy
-from runs import conf
+from runs import conf, durations
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import RetryPolicy
@@ -35,7 +34,7 @@ def stated(
     return Stated(
         None if retry is None else as_policy(retry),
         None if machine is None else preset_name(machine),
-        None if max_duration is None else duration_limit(max_duration),
+        None if max_duration is None else durations.limit(max_duration),
         None if ttl is None else seconds(ttl, "ttl"),
     )
 
@@ -106,6 +105,6 @@ def setting(name: str, check: Callable[[Any], Any]) -> Any:
 SETTINGS: dict[str, Callable[[Any], Any]] = {
     "RETRY": as_policy,
     "MACHINE": preset_name,
-    "MAX_DURATION": duration_limit,
+    "MAX_DURATION": durations.limit,
     "TTL": lambda value: seconds(value, "ttl"),
 }
