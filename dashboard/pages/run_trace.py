@@ -22,6 +22,7 @@ WIDTH, LEAST = 1000, 3
 DEEPEST = 12
 #: Of more rows than these the page does not refresh itself.
 LIVE = 1000
+MAX_SEARCH = 200
 ICON = "trackside.icon"
 
 #: Word, tone and glyph of a row's state.
@@ -65,25 +66,37 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     nodes = found.below(focus) if focus else found.rows
     focused = nodes[0] if nodes is not found.rows else None
     failed = request.GET.get("only") == "failed"
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
     chart = Chart(nodes, now)
     rows = chart.rows
     return {
-        "rows": [row.html for row in rows if not failed or row.tone in ("bad", "warn")],
+        "rows": [
+            row.html
+            for node, row in zip(nodes, rows, strict=True)
+            if (not failed or row.tone in ("bad", "warn")) and has_text(node, search)
+        ],
+        "search": search,
         "only": "failed" if failed else "",
         "failures": sum(row.tone in ("bad", "warn") for row in rows),
         "focused": focused,
         "ticks": chart.ticks,
         "trace": found,
         "after": after,
-        "live_query": carried(focus, failed, after),
+        "live_query": carried(focus, failed, after, search),
         "is_still": len(nodes) > LIVE,
         "shown": len(nodes),
     }
 
 
-def carried(focus: str, failed: bool, after: int) -> str:
+def has_text(node: Node, search: str) -> bool:
+    """Whether its name, its error or what it noted says so; upper and lower case are the same."""
+    wanted = search.lower()
+    return any(wanted in text.lower() for text in (node.name, node.error, node.attributes))
+
+
+def carried(focus: str, failed: bool, after: int, search: str) -> str:
     """The query of this very view, for its live refresh."""
-    asked = {"span": focus, "only": "failed" if failed else "", "after": after or ""}
+    asked = {"span": focus, "only": "failed" if failed else "", "after": after or "", "q": search}
     return urlencode({name: value for name, value in asked.items() if value})
 
 

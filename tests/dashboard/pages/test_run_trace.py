@@ -125,6 +125,16 @@ def test_failures_can_be_seen_alone(viewer):
     assert "(1)" in page(viewer, run)
 
 
+def test_rows_are_found_by_what_they_say(viewer):
+    run = rows.completed_run()
+    add(run, "load rows", attributes='{"url": "https://example.com/A"}')
+    add(run, "store", status="error", error="ValueError: no room")
+    for search in ("LOAD", "example.com/a"):
+        assert names(page(viewer, run, f"&q={search}")) == [(2, "load rows")]
+    assert names(page(viewer, run, "&q=no+room&only=failed")) == [(2, "store")]
+    assert "No row has “&lt;b&gt;”" in page(viewer, run, "&q=<b>")
+
+
 def flood(run, count):
     now = timezone.now()
     Span.objects.bulk_create(
