@@ -6,6 +6,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from engine.sdk.defaults import Stated, effective
 from engine.sdk.logs import least_level
+from engine.sdk.machines import redefined
 from runs.errors import InvalidOption
 
 
@@ -15,6 +16,7 @@ def defaults_are_right(**_: Any) -> list[CheckMessage]:
     try:
         effective(Stated())
         least_level()
+        redefined()
     except InvalidOption as error:
         return [Error(str(error), id="trackside.E001")]
     return []

@@ -1,12 +1,14 @@
 """Settings: one dict `TRACKSIDE` in the Django settings, every key optional.
 
-A number may also come from the environment as `TRACKSIDE_<NAME>`, which wins.
+All but lists may also come from the environment as `TRACKSIDE_<NAME>`, dicts as JSON, which wins.
 """
 
+import json
 import os
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 DEFAULTS: dict[str, Any] = {
@@ -25,6 +27,8 @@ DEFAULTS: dict[str, Any] = {
     "URL": "http://localhost:8000",
     # default machine preset of a task that names none
     "MACHINE": "small-1x",
+    # presets that are other than the table says: {"small-1x": {"cpu": 1, "memory": 2}}
+    "MACHINES": {},
     # defaults of tasks that state none: retry as in @task, seconds (0 is none)
     "RETRY": {},
     "MAX_DURATION": 0.0,
@@ -95,9 +99,20 @@ def _read(name: str) -> Any:
     text = os.environ.get(f"TRACKSIDE_{name}")
     if text and isinstance(default, bool):
         return text.lower() in {"1", "true", "yes", "on"}
+    if text and isinstance(default, dict):
+        return _document(name, text)
     if text and isinstance(default, (int, float)):
         return type(default)(text)
     return text if text and isinstance(default, str) else value
+
+
+def _document(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"TRACKSIDE_{name} must be a JSON object, but it is “{text[:80]}”."
+        ) from None
 
 
 def forget(**_: Any) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import time
+from functools import partial
 from typing import Any
 
 from engine import Context, logger, retry, span, step, task, usage
@@ -39,7 +40,7 @@ def climate(payload: dict[str, Any], ctx: Context) -> dict[str, Any]:
     with logger.trace("averages", icon="Ø", cities=len(CITIES)) as all_of_them:
         for city in payload.get("cities", CITIES):
             with logger.trace(f"average of {city}") as one:
-                loaded = usage.measure(lambda city=city: load(city))
+                loaded = usage.measure(partial(load, city))
                 averages[city] = sum(loaded.result) / len(loaded.result)
                 one.set_attribute("rows", len(loaded.result))
                 one.add_event("loaded", ms=loaded.compute.duration_ms)
