@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.models import LogLine, Ready, Run, RunTag, Source
+from runs.models import Lease, LogLine, Ready, Run, RunTag, Source
 from tests.support import factories
 from tests.support.corpora import needs_corpora, strings
 from tests.support.rows import (
@@ -115,6 +115,17 @@ def test_metadata_is_live_and_leaves_the_rest_of_the_tab_alone(viewer):
     assert 'id="part-metadata" hx-swap-oob="true"' in again
     assert "done" in again
     assert 'id="part-payload"' not in again
+
+
+def test_the_executing_time_is_told_also_while_it_executes(viewer):
+    run, _ = executing_run()
+    Lease.objects.update(started_at=timezone.now() - timedelta(seconds=90))
+    Run.objects.filter(pk=run.pk).update(usage_ms=30_000)
+    assert "2 m so far" in viewer.get(f"/runs/{run.pk}?tab=detail").content.decode()
+    done = completed_run()
+    Run.objects.filter(pk=done.pk).update(usage_ms=1500)
+    assert "<dd>1.5 s</dd>" in viewer.get(f"/runs/{done.pk}?tab=detail").content.decode()
+    assert "<dd>–</dd>" in viewer.get(f"/runs/{queued_run().pk}?tab=detail").content.decode()
 
 
 def test_logs_come_after_the_last_line_known(viewer):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import current, hooks, metadata, tags, task, tasks
+from engine import current, hooks, metadata, tags, task, tasks, wait
 from runs import lifecycle
 
 
@@ -84,6 +84,20 @@ def test_what_an_attempt_notes_the_next_one_finds_and_ctx_stays_as_it_was(tracks
     run = trackside.run(noting, tags="first", metadata={"n": 1})
     assert seen == [(("first",), {"n": 1}, 1), (("first", "second"), {"n": 2}, 2)]
     assert (run.metadata, run.tags) == ({"n": 3}, ["first", "second"])
+
+
+def test_what_is_noted_before_a_wait_is_stored_there_and_once(trackside):
+    @task(id="pausing")
+    def pausing(payload):
+        metadata.increment("n")
+        tags.add("seen")
+        wait("1h")
+        return metadata.get("n")
+
+    run = trackside.run(pausing, until="wait")
+    assert (run.metadata, run.tags) == ({"n": 1}, ["seen"])
+    assert trackside.finish(run).output == 1
+    assert run.metadata == {"n": 1}
 
 
 def test_children_get_neither_tags_nor_metadata(trackside):
