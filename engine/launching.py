@@ -28,7 +28,7 @@ class StoredRuns:
     @blocking()
     def trigger_many(self, launches: Sequence[Launch]) -> list[Launched]:
         """Launches of one call are of one task, so all or none of them are validated."""
-        items = [item_of(launch) for launch in launches]
+        items = items_of(launches)
         validated = all(launch.validated for launch in launches)
         batch_id = items[0].options.batch_id if items else None
         if batch_id is None:
@@ -41,7 +41,7 @@ class StoredRuns:
     @blocking()
     def trigger_batch(self, launches: Sequence[Launch], wish: BatchWish) -> Batched:
         done = batches.trigger(
-            [item_of(launch) for launch in launches],
+            items_of(launches),
             wish.id,
             key=wish.key,
             key_ttl=IDEMPOTENCY_TTL if wish.key_ttl is None else wish.key_ttl,
@@ -101,11 +101,25 @@ class StoredRuns:
         return Used(*usage.of(run_id, attempt))
 
 
+def items_of(launches: Sequence[Launch]) -> list[TriggerItem]:
+    """What to make; an error of one of several names its position."""
+    items = []
+    for index, launch in enumerate(launches):
+        try:
+            items.append(item_of(launch))
+        except PayloadTooLarge as error:
+            error.args = (f"Item {index}: {error}",) if len(launches) > 1 else error.args
+            raise
+    return items
+
+
 def item_of(launch: Launch) -> TriggerItem:
     limit = conf.get("PAYLOAD_LIMIT")
     if launch.payload is not None and len(launch.payload) > limit:
         size = len(launch.payload)
-        raise PayloadTooLarge(f"The payload has {size:,} bytes; the limit is {limit:,}.")
+        raise PayloadTooLarge(
+            f"Task “{launch.task_id}”: the payload has {size:,} bytes; the limit is {limit:,}."
+        )
     return TriggerItem(
         task_id=launch.task_id, payload=launch.payload, options=TriggerOptions(**launch.options)
     )

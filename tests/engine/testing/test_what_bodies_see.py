@@ -7,6 +7,7 @@ import pytest
 
 from engine import current, hooks, metadata, tags, task, tasks, wait
 from runs import lifecycle
+from runs.errors import PayloadTooLarge
 
 
 def test_ctx_says_everything_about_the_run(trackside, settings):
@@ -138,3 +139,20 @@ def test_none_is_a_payload_and_an_output(trackside):
     run = trackside.run(nothing)
     assert (run.row.payload, run.output) == (None, None)
     assert trackside.run(nothing, None).ok
+
+
+def test_too_large_payloads_make_no_run_and_too_large_outputs_fail_once(trackside, settings):
+    settings.TRACKSIDE = {"PAYLOAD_LIMIT": 200, "OUTPUT_LIMIT": 100}
+
+    @task(id="big")
+    def big(payload):
+        return "x" * 100
+
+    with pytest.raises(PayloadTooLarge, match="Task “big”: the payload has 302 bytes; the limit"):
+        big.trigger("y" * 300)
+    with pytest.raises(PayloadTooLarge, match=r"^Item 1: Task “big”"):
+        big.batch_trigger([{"payload": 1}, {"payload": "y" * 300}])
+    assert trackside.runs() == []
+    run = trackside.run(big)
+    assert (run.status, len(run.attempts)) == ("FAILED", 1)
+    assert "larger than the limit of 100 bytes" in str(run.error)
