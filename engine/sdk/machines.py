@@ -31,13 +31,18 @@ TABLE = {
 class Presets(Mapping[str, Machine]):
     """The presets by name, each as the table or the setting MACHINES has it (features.md MA-3)."""
 
+    def __init__(self) -> None:
+        self._own: object = None
+        self._machines: dict[str, Machine] = {}
+
     def __getitem__(self, name: str) -> Machine:
-        cpu, memory = TABLE[name]
         own = conf.get("MACHINES")
-        if not own:
-            return Machine(name, cpu, memory)
-        mine = redefined()
-        return Machine(name, **{"cpu": cpu, "memory": memory} | mine.get(name, {}))
+        if own is not self._own:  # runs ask for it, so it is put together once
+            self._machines, self._own = made(redefined()), own
+        return self._machines[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in TABLE
 
     def __iter__(self) -> Iterator[str]:
         return iter(TABLE)
@@ -47,6 +52,13 @@ class Presets(Mapping[str, Machine]):
 
 
 PRESETS = Presets()
+
+
+def made(mine: dict[str, dict[str, float]]) -> dict[str, Machine]:
+    return {
+        name: Machine(name, **{"cpu": cpu, "memory": memory} | mine.get(name, {}))
+        for name, (cpu, memory) in TABLE.items()
+    }
 
 
 def redefined() -> dict[str, dict[str, float]]:
