@@ -4,6 +4,8 @@ import pytest
 
 from engine import InvalidOption, batch, task
 
+pytestmark = pytest.mark.once
+
 
 async def later():
     yield {"payload": 1}

@@ -9,6 +9,8 @@ from engine import task, usage
 from runs.errors import InvalidOption
 from tests.engine.support import carry_out
 
+pytestmark = pytest.mark.once
+
 
 def test_what_was_used_before_and_this_segment_add_up(fake_runtime):
     seen = []
