@@ -49,12 +49,12 @@ def noted(node: Node, facts: Mapping[str, Any], events: list[SpanEvent]) -> str:
     if not facts and not events:
         return ""
     shown = list(facts.items())[:ATTRIBUTES]
-    counts = f' <i>{len(shown)}<span class="hidden-text"> attributes</span></i>' if shown else ""
+    counts = [f'{len(shown)}<span class="hidden-text"> attributes</span>'] if shown else []
     if events:
-        counts += f" <i>{len(events)} event{'' if len(events) == 1 else 's'}</i>"
+        counts.append(f"{len(events)} event{'' if len(events) == 1 else 's'}")
     terms = [*((name, text_of(value)) for name, value in shown), *map(happened(node), events)]
     rows = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in terms)
-    return f"{counts}</summary><dl>{rows}</dl>"
+    return f" <i>{', '.join(counts)}</i></summary><dl>{rows}</dl>"
 
 
 def happened(node: Node) -> Any:
