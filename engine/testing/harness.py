@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from django.db import connection
@@ -283,9 +283,7 @@ class Trackside:
 
     def _sleep(self, seconds: float | None) -> None:
         """A pause of a body passes without being waited for."""
-        if seconds is None:
-            raise TracksideError("The body waits for its signal, which nothing in this test gives.")
-        self.clock.jump(self.clock.now() + timedelta(seconds=seconds))
+        self.worker.sleep(self.clock, seconds)
 
     def _committed(self) -> None:
         """In a test's transaction nothing is ever committed: do what was to be done after that."""

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.cluster.keeping import RunKeeper
 from engine.execution import executor, interrupts
 from engine.execution.outcomes import Concluded, Failed, Missing, Outcome
 from engine.execution.waiting import wait_ahead
+from engine.testing.clock import Clock
 from engine.testing.problems import TracksideError
 from engine.testing.records import Book, LogLine, Waited
 from engine.testing.stubs import Stub
@@ -33,6 +35,8 @@ class Worker:
         self.executing: store.Assignment | None = None
         #: Why the run that executes should stop, or empty.
         self.stop = ""
+        #: When its max_duration is over, as the clock of the test shows it.
+        self.deadline: datetime | None = None
 
     def work(self) -> bool:
         """Execute the next run until it ends or waits, or call final hooks; False: nothing to do."""
@@ -61,6 +65,7 @@ class Worker:
         slot: Any = SimpleNamespace(pid=os.getpid(), deadline=0, begun_run=b"", run=b"")
         keeper = RunKeeper(work, slot, 0, lambda call: call(store.current()))
         with self.occupied(work):
+            self.deadline = deadline_of(work)
             return executor.execute(assignment_of(work), self, self, keeper=keeper)
 
     @contextmanager
@@ -71,7 +76,7 @@ class Worker:
         try:
             yield
         finally:
-            self.executing, self.stop = None, ""
+            self.executing, self.stop, self.deadline = None, "", None
             signal.setitimer(signal.ITIMER_REAL, *alarm)
 
     def written(
@@ -114,10 +119,30 @@ class Worker:
         line = LogLine(level, logger, message, self.executing.attempt)
         self.book.lines[self.executing.run_id].append(line)
 
+    def sleep(self, clock: Clock, seconds: float | None) -> None:
+        """A pause of the body passes by; one that goes on for longer than it may execute ends it."""
+        due = None if seconds is None else clock.now() + timedelta(seconds=seconds)
+        if self.deadline is not None and (due is None or due >= self.deadline):
+            clock.jump(self.deadline)
+            self.deadline = None
+            self.tell("timeout")
+        elif due is not None:
+            clock.jump(due)
+        else:
+            raise TracksideError("The body waits for its signal, which nothing in this test gives.")
+
     def tell(self, reason: str) -> None:
         """The run that executes hears that it should stop."""
         self.stop = reason
         interrupts.look()
+
+
+def deadline_of(work: store.Assignment) -> datetime | None:
+    """All segments of the attempt count, waits do not."""
+    if work.max_duration is None:
+        return None
+    used = store.current().used(work.run_id, work.attempt) if work.resumed else 0.0
+    return timezone.now() + timedelta(seconds=work.max_duration - used)
 
 
 def waited(pause: Pause) -> Waited:
