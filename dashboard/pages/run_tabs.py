@@ -15,6 +15,7 @@ from dashboard.pages.tracebacks import Failure
 from runs.models import Attempt, Event, Run, WorkerSession
 from runs.reads import attempts
 from runs.reads.attempts import Segment
+from runs.states import AttemptStatus
 
 TABS = (
     ("overview", "Overview"),
@@ -41,6 +42,10 @@ class AttemptCard:
     #: Its pieces between waits, and how long they executed together.
     segments: list[Segment]
     executed: timedelta
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self.attempt.status == AttemptStatus.WAITING)
 
 
 def find(name: str) -> str:
