@@ -52,7 +52,7 @@ def test_shows_spans_nested_with_bars_and_words(viewer, few_reads):
     run = rows.completed_run()
     outer = add(run, "outer", attributes='{"rows": 3, "trackside.icon": "Ø"}')
     add(run, "inner", outer, status="error", error="ValueError: <b>no</b>")
-    with few_reads(16):
+    with few_reads(10):
         text = page(viewer, run)
     assert names(text) == [(0, "hello"), (1, "Attempt 1"), (2, "outer"), (3, "inner")]
     assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in text
@@ -149,7 +149,7 @@ def flood(run, count):
 def test_a_flood_is_paged_with_a_statement(viewer, few_reads):
     run, _ = rows.executing_run()
     flood(run, 1500)
-    with few_reads(16):
+    with few_reads(11):
         text = page(viewer, run)
     assert len(names(text)) == 1002
     assert "Only the first 1,000 spans are shown." in text
