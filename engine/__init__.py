@@ -52,6 +52,7 @@ from engine.sdk.tasks import Task, batch, task, tasks
 from engine.sdk.timetables import ScheduledPayload, schedule
 from engine.sdk.tokens import Token
 from engine.sdk.tracer import Span
+from engine.sdk.usage import CurrentUsage, Measured, usage
 from engine.sdk.waits import wait
 from engine.sdk.webhooks import webhook
 from runs.errors import InvalidOption, InvalidPayload
@@ -65,6 +66,7 @@ __all__ = [
     "BatchResult",
     "CannotWaitHere",
     "Context",
+    "CurrentUsage",
     "Delivery",
     "DuplicateTaskIds",
     "DuplicateWebhooks",
@@ -76,6 +78,7 @@ __all__ = [
     "InvalidPayload",
     "InvalidTask",
     "LocalKey",
+    "Measured",
     "OutOfMemoryError",
     "RateLimit",
     "Result",
@@ -115,6 +118,7 @@ __all__ = [
     "tags",
     "task",
     "tasks",
+    "usage",
     "wait",
     "wait_until",
     "webhook",

@@ -192,6 +192,18 @@ class Changes:
         return Changes(self.own + later.own, self.parent + later.parent, self.root + later.root)
 
 
+class Used(NamedTuple):
+    """Executing milliseconds of a run and of one of its attempts before the segment that executes.
+
+    `since` is when that one began, as far as it is on record.
+    """
+
+    total_ms: int
+    attempt_ms: int
+    is_executing: bool = False
+    since: datetime | None = None
+
+
 class Runtime(Protocol):
     """What the SDK needs from the engine."""
 
@@ -230,6 +242,9 @@ class Runtime(Protocol):
 
     def add_tags(self, run_id: str, tags: Sequence[str]) -> None:
         """Add tags to a run, all or none."""
+
+    def usage(self, run_id: str, attempt: int) -> Used:
+        """What a run has executed, and of it one attempt."""
 
 
 class NotReady(RuntimeError):

@@ -8,6 +8,7 @@ from runs.errors import InvalidOption
 UNITS = {"w": 604800, "d": 86400, "hr": 3600, "h": 3600, "m": 60, "s": 1}
 PART = re.compile(r"(\d+)(hr|[wdhms])", re.ASCII)
 LONGEST = 100 * 366 * 86400
+LEAST_LIMIT = 5.0
 
 
 def seconds(value: object, option: str) -> float:
@@ -24,6 +25,15 @@ def seconds(value: object, option: str) -> float:
             f"got {str(value)[:60]!r}.",
         )
     return found
+
+
+def limit(value: object, option: str = "max_duration") -> float:
+    """Seconds a run may execute: at least LEAST_LIMIT, shorter ones are lengthened; 0 is no limit.
+
+    A limit that was scaled down by mistake would end runs before they begin (features.md MD-2).
+    """
+    wanted = seconds(value, option)
+    return max(wanted, LEAST_LIMIT) if wanted else 0.0
 
 
 def _number(value: object) -> float | None:

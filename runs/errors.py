@@ -4,6 +4,7 @@ RunsError
 ├── InvalidPayload          the payload is not JSON we accept, or not what the task's schema asks
 │   └── PayloadTooLarge
 ├── InvalidOption           a trigger, replay or queue option is out of its range
+│   └── RunClosed           the run ended too long ago for its metadata to change
 ├── UnknownQueue            no queue of that name; names the known ones
 ├── NotFound                no such run, queue or task
 └── IllegalTransition       the run already moved on; carries where it stands now
@@ -34,6 +35,13 @@ class InvalidOption(RunsError):
     def __init__(self, option: str, message: str) -> None:
         super().__init__(message)
         self.option = option
+
+
+class RunClosed(InvalidOption):
+    """The run ended too long ago for its metadata to change (features.md ME-12)."""
+
+    def __init__(self) -> None:
+        super().__init__("metadata", "Cannot update metadata for a completed run.")
 
 
 class UnknownQueue(InvalidOption):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Required, TypedDict, TypeVar, Un
 from engine.runtime import Launch, Launched, LaunchOptions
 from engine.sdk.calls import Call
 from engine.sdk.durable import here
+from engine.sdk.items import several
 from engine.sdk.options import TriggerOptions
 from engine.sdk.replay import Replay
 from engine.sdk.results import BatchResult, Result, run_result
@@ -179,7 +180,7 @@ def numbered(
 ) -> list[Launch]:
     """One launch for each item; an error names the item's position."""
     launches = []
-    for index, item in enumerate(items):
+    for index, item in enumerate(several(items)):
         if not isinstance(item, Mapping) or set(item) - {"payload", "options"}:
             raise InvalidOption(
                 "items", f'Item {index} must be {{"payload": ..., "options": {{...}}}}.'
@@ -197,7 +198,7 @@ def mixed(
 ) -> list[Launch]:
     """One launch for each item of a batch over several tasks."""
     tasks, bare = [], []
-    for index, item in enumerate(items):
+    for index, item in enumerate(several(items)):
         task = item.get("task") if isinstance(item, Mapping) else None
         if not isinstance(task, (str, AndWait)):
             raise InvalidOption(

@@ -11,6 +11,7 @@ from typing import Any
 from engine.sdk import opentelemetry
 from engine.sdk.cancellation import CancelSignal
 from engine.sdk.deliveries import Delivery, delivery_of
+from engine.sdk.meters import Meter
 from engine.sdk.notes import Notes
 from engine.sdk.tracer import Segment, Tracer, current_span
 from runs import tracing
@@ -149,6 +150,10 @@ class Context:
     @cached_property
     def _notes(self) -> Notes:
         return Notes(self.run.id, self.run.metadata)
+
+    @cached_property
+    def _meter(self) -> Meter:
+        return Meter(self.run.id, self.attempt.number, self.attempt.started_at)
 
     def _close(self) -> None:
         """The body has ended: what it noted is stored."""

@@ -13,7 +13,7 @@ from engine.sdk.idempotency import IdempotencyKey, bound
 from engine.sdk.machines import preset_name
 from engine.sdk.queues import Queue, clean_name
 from engine.sdk.unknown import refuse_unknown
-from runs import limits
+from runs import durations, limits
 from runs.debounce import LEADING, Debounce
 from runs.durations import seconds
 from runs.errors import InvalidOption
@@ -112,16 +112,6 @@ def text(name: str, value: object) -> str:
     return value
 
 
-def duration_limit(value: object) -> float:
-    """A max_duration: at least 5 seconds, shorter ones are lengthened (MD-2); 0 is no limit."""
-    wanted = seconds(value, "max_duration")
-    return max(wanted, MIN_DURATION) if wanted else 0.0
-
-
-#: The shortest max_duration; a scaled-down value would end runs before they begin.
-MIN_DURATION = 5.0
-
-
 def key_text(value: object) -> str:
     """A concurrency key: text, or a number as text (CK-3)."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -194,7 +184,7 @@ CHECKS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "concurrency_key": lambda value: {"concurrency_key": key_text(value)},
     "priority": lambda value: {"priority": priority(value)},
     "max_attempts": lambda value: {"max_attempts": whole_number("max_attempts", value, 1)},
-    "max_duration": lambda value: {"max_duration": duration_limit(value)},
+    "max_duration": lambda value: {"max_duration": durations.limit(value)},
     "machine": lambda value: {"machine": preset_name(value)},
     "version": lambda value: {"version": text("version", value)},
     "debounce": lambda value: {"debounce": _debounce(value)},

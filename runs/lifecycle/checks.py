@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from runs import conf, payloads, tracing
 from runs.debounce import LEAST, LONGEST, MODES, Debounce
-from runs.errors import InvalidOption, InvalidPayload
+from runs.errors import InvalidOption, InvalidPayload, PayloadTooLarge
 from runs.lifecycle.options import TriggerItem, TriggerOptions
 from runs.limits import MOST_PRIORITY
 from runs.limits import tags as tags
@@ -77,6 +77,10 @@ def _metadata(metadata: str | None) -> None:
         return
     try:
         payloads.clean(metadata, limit=conf.get("METADATA_LIMIT"))
+    except PayloadTooLarge as error:
+        limit = conf.get("METADATA_LIMIT")
+        problem = f"metadata has {len(metadata):,} bytes; the limit is {limit:,}."
+        raise InvalidOption("metadata", problem) from error
     except InvalidPayload as error:
         raise InvalidOption("metadata", f"metadata: {error}") from error
     if not metadata.lstrip().startswith("{"):
