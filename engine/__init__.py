@@ -37,7 +37,7 @@ from engine.sdk.errors import (
 from engine.sdk.handles import BatchHandle, Handle
 from engine.sdk.hookkinds import ErrorDecision, HookOptions, RunResult, Wait
 from engine.sdk.hooks import hooks
-from engine.sdk.idempotency import idempotency_key
+from engine.sdk.idempotency import idempotency_key, idempotency_keys
 from engine.sdk.locals import LocalKey, locals  # noqa: A004  the reference's name
 from engine.sdk.logs import logger
 from engine.sdk.metadata import metadata, tags
@@ -45,6 +45,7 @@ from engine.sdk.opening import wait_until
 from engine.sdk.queues import queue
 from engine.sdk.results import BatchResult, First, Result, RunError, TokenResult
 from engine.sdk.retries import retry
+from engine.sdk.running import runs
 from engine.sdk.schedules import schedules
 from engine.sdk.spans import span
 from engine.sdk.steps import step
@@ -103,11 +104,13 @@ __all__ = [
     "defaults",
     "hooks",
     "idempotency_key",
+    "idempotency_keys",
     "locals",
     "logger",
     "metadata",
     "queue",
     "retry",
+    "runs",
     "schedule",
     "schedules",
     "span",

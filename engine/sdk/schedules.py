@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from engine.runtime import Schedule, ScheduleOptions, SchedulePage, installed
 from engine.sdk.bodies import checked_id
-from engine.sdk.context import current
+from engine.sdk.context import asking
 from engine.sdk.options import text, whole_number
 from engine.sdk.tasks import Decorator, Task, task
 from engine.sdk.timetables import (
@@ -84,7 +84,7 @@ class Schedules:
             overlap=overlap,
             catch_up=catch_up,
         )
-        return installed().schedules.create(key, options, _actor())
+        return installed().schedules.create(key, options, asking())
 
     def retrieve(self, schedule_id: str) -> Schedule:
         """The schedule of that id. Raises NotFound."""
@@ -118,19 +118,19 @@ class Schedules:
         }
         changes = {name: value for name, value in given.items() if not isinstance(value, Keep)}
         wanted = _checked(**changes)
-        return installed().schedules.update(text("schedule_id", schedule_id), wanted, _actor())
+        return installed().schedules.update(text("schedule_id", schedule_id), wanted, asking())
 
     def activate(self, schedule_id: str) -> Schedule:
         """Let it fire from now on."""
-        return installed().schedules.activate(text("schedule_id", schedule_id), _actor())
+        return installed().schedules.activate(text("schedule_id", schedule_id), asking())
 
     def deactivate(self, schedule_id: str) -> Schedule:
         """Let it fire no more; runs it has made stay."""
-        return installed().schedules.deactivate(text("schedule_id", schedule_id), _actor())
+        return installed().schedules.deactivate(text("schedule_id", schedule_id), asking())
 
     def delete(self, schedule_id: str) -> None:
         """Remove it; runs it has made stay."""
-        installed().schedules.delete(text("schedule_id", schedule_id), _actor())
+        installed().schedules.delete(text("schedule_id", schedule_id), asking())
 
     def timezones(self, *, exclude_utc: bool = False) -> tuple[str, ...]:
         """The names a schedule's time zone may have."""
@@ -163,11 +163,6 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     "overlap": lambda value: "" if value is None else as_overlap(value),
     "catch_up": lambda value: one_of("catch_up", value, CATCH_UPS),
 }
-
-
-def _actor() -> str:
-    ctx = current()
-    return "code" if ctx is None else f"run:{ctx.run.id}"
 
 
 schedules = Schedules()
