@@ -24,8 +24,10 @@ from runs.lifecycle.queues import (
     override_limit,
     override_limits,
     pause,
+    pause_all,
     reset_limit,
     resume,
+    resume_all,
     set_limits,
 )
 from runs.lifecycle.replaying import KEEP, Keep, replay
@@ -57,6 +59,7 @@ __all__ = [
     "override_limit",
     "override_limits",
     "pause",
+    "pause_all",
     "promote_due",
     "prune_batches",
     "prune_buckets",
@@ -70,6 +73,7 @@ __all__ = [
     "replay",
     "reset_limit",
     "resume",
+    "resume_all",
     "set_limits",
     "settle_held",
     "time_out_due",

@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
                 ('paused_reason', models.TextField(blank=True, default='')),
                 ('paused_by', models.CharField(blank=True, default='', max_length=200)),
                 ('paused_at', models.DateTimeField(blank=True, null=True)),
+                ('all_paused_at', models.DateTimeField(editable=False, null=True)),
                 ('full', models.BooleanField(default=False, editable=False)),
                 ('rate_interval', models.BigIntegerField(editable=False, null=True)),
                 ('rate_burst', models.IntegerField(db_default=1, default=1, editable=False)),

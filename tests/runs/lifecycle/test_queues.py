@@ -8,7 +8,7 @@ from runs import lifecycle
 from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import queues
 from runs.models import AuditLog, Queue
-from tests.support.factories import queue
+from tests.support.factories import claim, queue, session, trigger
 
 pytestmark = pytest.mark.django_db
 LONG = "user:" + "a" * 150
@@ -112,3 +112,41 @@ def test_an_override_given_anew_is_not_ended(mail):
     assert not queues._expire_override(mail.pk)
     assert not queues._expire_override(0)
     assert Queue.objects.get(name="mail").limit == 1
+
+
+def test_all_queues_pause_and_go_on_but_those_paused_before():
+    runs = [trigger(), trigger(queue="mail"), trigger(queue=queue("slow").name)]
+    lifecycle.pause("slow", actor="user:ada", reason="slow indeed")
+    assert lifecycle.pause_all(actor="user:bob", reason="incident") == 2
+    assert lifecycle.pause_all(actor="user:bob") == 0
+    assert claim(session(), 4) == []
+    made = Queue.objects.create(name="later")
+    assert (made.paused, made.paused_by, made.paused_reason) == (True, "user:bob", "incident")
+    many = Queue.objects.bulk_create([Queue(name="one"), Queue(name="two")])
+    assert all(row.paused for row in many)
+    assert lifecycle.resume_all(actor="user:ada") == 5
+    assert lifecycle.resume_all(actor="user:ada") == 0
+    assert [one.run_id for one in claim(session(), 4)] == [run.pk for run in runs[:2]]
+    left = Queue.objects.get(paused=True)
+    assert (left.name, left.paused_reason) == ("slow", "slow indeed")
+    assert not Queue.objects.create(name="last").paused
+    assert list(AuditLog.objects.values_list("action", flat=True)) == [
+        "queue.resume_all",
+        "queue.pause_all",
+        "queue.pause",
+    ]
+
+
+def test_one_queue_may_go_on_while_all_are_paused():
+    trigger(queue="mail")
+    queue("slow")
+    lifecycle.pause_all(actor="user:ada")
+    lifecycle.resume("mail", actor="user:ada")
+    lifecycle.pause("mail", actor="user:ada", reason="after all")
+    lifecycle.resume_all(actor="user:ada")
+    assert Queue.objects.get(paused=True).paused_reason == "after all"
+
+
+def test_new_queues_of_a_project_that_runs_cost_one_look(django_assert_num_queries):
+    with django_assert_num_queries(2):
+        Queue.objects.bulk_create([Queue(name="one"), Queue(name="two")])
