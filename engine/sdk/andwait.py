@@ -154,17 +154,26 @@ def numbered(
 ) -> list[Launch]:
     """One launch for each item; an error names the item's position."""
     launches = []
-    for index, item in enumerate(items):
-        if not isinstance(item, Mapping) or set(item) - {"payload", "options"}:
+    for index, item in enumerate(listed(items)):
+        options = (item.get("options") or {}) if isinstance(item, Mapping) else None
+        if not isinstance(options, Mapping) or set(item) - {"payload", "options"}:
             raise InvalidOption(
-                "items", f'Item {index} must be {{"payload": ..., "options": {{...}}}}.'
+                "items",
+                f'Item {index} must be {{"payload": ..., "options": {{...}}}}; got {item!r:.60}.',
             )
         try:
-            launches.append(launch(item.get("payload"), item.get("options") or {}))
+            launches.append(launch(item.get("payload"), options))
         except (InvalidPayload, InvalidOption) as error:
             error.args = (f"Item {index}: {error}",)
             raise
     return launches
+
+
+def listed(items: object) -> Iterable[Any]:
+    """The items, if they are several: a list, a tuple, a generator."""
+    if isinstance(items, Iterable) and not isinstance(items, (str, bytes, Mapping)):
+        return items
+    raise InvalidOption("items", f"A batch takes a list of items; got {items!r:.60}.")
 
 
 def mixed(
@@ -172,11 +181,12 @@ def mixed(
 ) -> list[Launch]:
     """One launch for each item of a batch over several tasks."""
     tasks, bare = [], []
-    for index, item in enumerate(items):
+    for index, item in enumerate(listed(items)):
         task = item.get("task") if isinstance(item, Mapping) else None
         if not isinstance(task, (str, AndWait)):
             raise InvalidOption(
-                "items", f'Item {index} must be {{"task": a task or its id, "payload": ...}}.'
+                "items",
+                f'Item {index} must be {{"task": a task or its id, "payload": ...}}; got {item!r:.60}.',
             )
         tasks.append(task if isinstance(task, str) else task.id)
         bare.append({name: value for name, value in item.items() if name != "task"})

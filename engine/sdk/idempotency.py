@@ -31,7 +31,9 @@ def idempotency_key(key: str | Iterable[str], *, scope: Scope = "run") -> Idempo
         charge.trigger(order, idempotency_key=idempotency_key(order["id"], scope="global"))
     """
     if scope not in SCOPES:
-        raise InvalidOption("idempotency_key", f"scope is one of {', '.join(SCOPES)}.")
+        raise InvalidOption(
+            "idempotency_key", f"scope is one of {', '.join(SCOPES)}; got {scope!r:.40}."
+        )
     parts = [key] if isinstance(key, str) else list(key)
     ctx = current()
     if ctx is None or scope == "global":
@@ -119,10 +121,13 @@ def _binding(ctx: Context, scope: Scope) -> list[str]:
 
 def _joined(parts: Sequence[object]) -> str:
     if not parts or not all(isinstance(part, str) and part for part in parts):
-        raise InvalidOption("idempotency_key", "idempotency_key needs text that is not empty.")
+        raise InvalidOption(
+            "idempotency_key", f"idempotency_key needs texts that are not empty; got {parts!r:.60}."
+        )
     if len(joined := "-".join(map(str, parts))) > MAX_LENGTH:
         raise InvalidOption(
-            "idempotency_key", f"idempotency_key has at most {MAX_LENGTH} characters."
+            "idempotency_key",
+            f"idempotency_key has at most {MAX_LENGTH} characters; got {len(joined):,}.",
         )
     return joined
 

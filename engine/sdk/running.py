@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from engine.runtime import installed
 from engine.sdk.context import asking
 from engine.sdk.handles import Handle, handle
-from engine.sdk.options import CHECKS, Duration, TriggerOptions, checked, text
+from engine.sdk.options import CHECKS, Duration, TriggerOptions, checked, flag, text
 from engine.sdk.queues import Queue
 from engine.sdk.schedules import KEEP, Keep
 from engine.sdk.tasks import Task, payload_text
@@ -28,7 +28,7 @@ class Runs:
 
     def cancel(self, run: AnyRun, *, reason: str = "", keep_children: bool = False) -> None:
         """Stop a run and what it triggered; one that has ended stays as it is. Raises NotFound."""
-        keep = _flag("keep_children", keep_children)
+        keep = flag("keep_children", keep_children)
         installed().desk.cancel(_id(run), text("reason", reason), keep, asking())
 
     def edit(
@@ -117,12 +117,6 @@ def _names(name: str, value: object) -> list[str]:
     if isinstance(names, (list, tuple, set, frozenset)) and all(isinstance(n, str) for n in names):
         return sorted(names)
     raise InvalidOption(name, f"{name} is text or a list of texts; got {value!r:.60}.")
-
-
-def _flag(name: str, value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise InvalidOption(name, f"{name} is True or False; got {value!r:.60}.")
 
 
 runs = Runs()

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs import payloads, signals
-from runs.errors import RunsError
+from runs.errors import InvalidOption, RunsError
 from runs.ids import new_ids
 from runs.keypaths import key_at
 from runs.lifecycle import canceling, checks, debouncing, definitions, keys, overlapping, store
@@ -105,19 +105,38 @@ class Planner:
         asked = item.task_id, item.options
         plan = self._known.get(asked)
         if plan is None:
-            checks.item(item)
+            _check(item)
         if facts.schema and not self._validated:
             payloads.check(facts.schema, "null" if item.payload is None else item.payload)
         if plan is None:
-            plan = self._known[asked] = Plan(item, facts, self.maker)
+            plan = self._known[asked] = self._plan(item, facts)
             self.has_lanes = self.has_lanes or plan.lane is not None
         return plan
+
+    def _plan(self, item: TriggerItem, facts: definitions.TaskFacts) -> Plan:
+        try:
+            return Plan(item, facts, self.maker)
+        except InvalidOption as error:
+            raise named(error, item.task_id) from None
 
     def _facts_of(self, task_id: str) -> definitions.TaskFacts:
         if task_id not in self._facts:
             checks.task_id(task_id)
             self._facts[task_id] = definitions.task(task_id)
         return self._facts[task_id]
+
+
+def _check(item: TriggerItem) -> None:
+    try:
+        checks.item(item)
+    except InvalidOption as error:
+        raise named(error, item.task_id) from error.__cause__
+
+
+def named(error: InvalidOption, task_id: str) -> InvalidOption:
+    """The error says which task it is about."""
+    error.args = (f"Task “{task_id}”: {error}",)
+    return error
 
 
 def keyed(item: TriggerItem, path: str) -> TriggerItem:
