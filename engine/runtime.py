@@ -71,6 +71,7 @@ class ScheduleOptions(TypedDict, total=False):
     external_id: str | None
     overlap: str
     catch_up: str
+    window: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,10 @@ class Generator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A stored schedule. `next_run` is None while it is not active; an empty `overlap` is the task's."""
+    """A stored schedule. `next_run` is None while it is not active; an empty `overlap` is the task's.
+
+    With a `window` it fires at `next_run_effective_at`, at or after `next_run`.
+    """
 
     id: str
     type: str
@@ -96,7 +100,9 @@ class Schedule:
     external_id: str | None
     overlap: str
     catch_up: str
+    window: str = ""
     next_run: datetime | None
+    next_run_effective_at: datetime | None = None
     last_run: datetime | None
 
 

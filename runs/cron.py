@@ -114,6 +114,15 @@ class Cron:
                 return list(found)
             span *= 4
 
+    def nominal(self, at: datetime) -> datetime:
+        """The time its expression names, for one of its moments."""
+        return at
+
+    @property
+    def plain(self) -> "Cron":
+        """The clock of the expression alone."""
+        return self
+
     @property
     def is_fixed(self) -> bool:
         """Whether it names times of day, rather than a rhythm."""

@@ -14,6 +14,7 @@ from engine.sdk.timetables import (
     DeclaredSchedule,
     Overlap,
     as_overlap,
+    as_window,
     one_of,
 )
 from runs import cron as crons
@@ -69,6 +70,7 @@ class Schedules:
         external_id: str | None = None,
         overlap: Overlap | None = None,
         catch_up: CatchUp = "skip",
+        window: str | None = None,
     ) -> Schedule:
         """Make a schedule; a second call with the same deduplication key changes the first one's.
 
@@ -83,6 +85,7 @@ class Schedules:
             external_id=external_id,
             overlap=overlap,
             catch_up=catch_up,
+            window=window,
         )
         return installed().schedules.create(key, options, asking())
 
@@ -106,6 +109,7 @@ class Schedules:
         external_id: str | Keep | None = KEEP,
         overlap: Overlap | Keep | None = KEEP,
         catch_up: CatchUp | Keep = KEEP,
+        window: str | Keep | None = KEEP,
     ) -> Schedule:
         """Change what is given, leave the rest. Schedules in code are refused."""
         given = {
@@ -115,6 +119,7 @@ class Schedules:
             "external_id": external_id,
             "overlap": overlap,
             "catch_up": catch_up,
+            "window": window,
         }
         changes = {name: value for name, value in given.items() if not isinstance(value, Keep)}
         wanted = _checked(**changes)
@@ -162,6 +167,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     "external_id": _external_id,
     "overlap": lambda value: "" if value is None else as_overlap(value),
     "catch_up": lambda value: one_of("catch_up", value, CATCH_UPS),
+    "window": as_window,
 }
 
 

@@ -131,7 +131,7 @@ class Sheet:
         )
         self.wanted.append(Wanted(row, tick, item, row.last_at))
         self.making[row.pk] += 1
-        row.last_at = at
+        row.last_at = row.clock.nominal(at)
 
     def write(self) -> None:
         """Make the runs, store ticks and schedules."""

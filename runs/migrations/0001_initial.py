@@ -331,6 +331,7 @@ class Migration(migrations.Migration):
                 ('external_id', models.CharField(max_length=255, null=True)),
                 ('overlap', models.CharField(blank=True, choices=[('allow', 'Allow: runs may overlap'), ('skip', 'Skip: the fire is left out'), ('queue_one', 'Queue one: one fire waits for the run to end'), ('cancel_previous', 'Cancel previous: the run is stopped, then the fire runs')], default='', max_length=16)),
                 ('catch_up', models.CharField(choices=[('skip', 'Skip: they are left out'), ('latest', 'Latest: the last of them is made up for'), ('all', 'All: each of them is made up for')], default='skip', max_length=8)),
+                ('window', models.CharField(blank=True, default='', max_length=16)),
                 ('next_at', models.DateTimeField(null=True)),
                 ('last_at', models.DateTimeField(null=True)),
                 ('last_run_id', runs.models.fields.IdField(max_length=30, null=True)),

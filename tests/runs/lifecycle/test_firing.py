@@ -285,6 +285,25 @@ def hourly(clock, made, *hours):
         lifecycle.fire_due()
 
 
+def test_a_window_moves_the_fire_and_not_what_the_run_is_told(clock):
+    made = schedule("0 11 * * *", window="50%")
+    comes = made.next_at
+    named = comes.replace(hour=11, minute=0, second=0)
+    assert named < comes < named + timedelta(hours=12)
+    clock(f"{named:%H:%M:%S}")
+    fire_all()
+    assert runs_of(made) == []
+    clock(f"{comes:%H:%M:%S}")
+    fire_all()
+    (run,) = runs_of(made)
+    payload = json.loads(run.payload)
+    assert payload["timestamp"] == f"{named:%Y-%m-%dT%H:%M:%S}.000Z"
+    assert payload["upcoming"][0] == f"{named + timedelta(days=1):%Y-%m-%dT%H:%M:%S}.000Z"
+    made.refresh_from_db()
+    assert (made.last_at, made.next_at) == (named, comes + timedelta(days=1))
+    assert account(made) == [(f"{comes:%H:%M}", "fired")]
+
+
 def test_allow_lets_runs_overlap(clock):
     made = schedule(overlap="allow")
     hourly(clock, made, 10, 11)
