@@ -32,7 +32,7 @@ def test_reads(text, found):
 
 @pytest.mark.parametrize("text", ["0m", "0%", "101%", "25h", "-5m", "half", "5", "%", "1" * 20])
 def test_refuses_with_what_is_allowed(text):
-    with pytest.raises(InvalidOption, match="30m.*50%.*got") as refusal:
+    with pytest.raises(InvalidOption, match=r"30m.*50%.*got") as refusal:
         window(text)
     assert refusal.value.option == "window"
 
