@@ -7,8 +7,9 @@ from django.utils import timezone
 from runs import lifecycle
 from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import queues
-from runs.models import AuditLog, Queue
-from tests.support.factories import claim, queue, session, trigger
+from runs.models import AuditLog, Queue, Ready
+from runs.states import RunStatus
+from tests.support.factories import claim, executing_run, queue, session, suspend, task, trigger
 
 pytestmark = pytest.mark.django_db
 LONG = "user:" + "a" * 150
@@ -150,3 +151,31 @@ def test_one_queue_may_go_on_while_all_are_paused():
 def test_new_queues_of_a_project_that_runs_cost_one_look(django_assert_num_queries):
     with django_assert_num_queries(2):
         Queue.objects.bulk_create([Queue(name="one"), Queue(name="two")])
+
+
+def test_tasks_share_the_limit_of_their_queue():
+    queue("one", limit=1)
+    task("a", queue="one")
+    task("b", queue="one")
+    runs = [trigger("a"), trigger("b")]
+    assert [one.run_id for one in claim(session(), 4)] == [runs[0].pk]
+
+
+def test_a_key_has_the_whole_limit_of_a_task_s_own_queue():
+    task("send")
+    Queue.objects.filter(name="task/send").update(concurrency_limit=1)
+    for key in ("a", "a", "b"):
+        trigger("send", concurrency_key=key)
+    assert len(claim(session(), 4)) == 2
+
+
+def test_a_run_whose_wait_is_over_does_not_start_in_a_paused_queue():
+    one = executing_run(queue="mail")
+    suspend(one)
+    by = session()
+    lifecycle.pause("mail", actor="user:ada")
+    Ready.objects.update(not_before=timezone.now())
+    lifecycle.promote_due()
+    assert (claim(by), one.run.status) == ([], RunStatus.QUEUED)
+    lifecycle.resume("mail", actor="user:ada")
+    assert [back.run_id for back in claim(by)] == [one.run_id]
