@@ -37,7 +37,7 @@ from engine.sdk.errors import (
 from engine.sdk.handles import BatchHandle, Handle
 from engine.sdk.hookkinds import ErrorDecision, HookOptions, RunResult, Wait
 from engine.sdk.hooks import hooks
-from engine.sdk.idempotency import idempotency_key, idempotency_keys
+from engine.sdk.idempotency import IdempotencyKey, idempotency_key, idempotency_keys
 from engine.sdk.locals import LocalKey, locals  # noqa: A004  the reference's name
 from engine.sdk.logs import logger
 from engine.sdk.metadata import metadata, tags
@@ -55,7 +55,7 @@ from engine.sdk.tokens import Token
 from engine.sdk.tracer import Span
 from engine.sdk.waits import wait
 from engine.sdk.webhooks import webhook
-from runs.errors import InvalidOption, InvalidPayload
+from runs.errors import IllegalTransition, InvalidOption, InvalidPayload, NotFound
 from runs.rates import RateLimit
 from runs.retries import RetryPolicy
 
@@ -73,10 +73,13 @@ __all__ = [
     "First",
     "Handle",
     "HookOptions",
+    "IdempotencyKey",
+    "IllegalTransition",
     "InvalidOption",
     "InvalidPayload",
     "InvalidTask",
     "LocalKey",
+    "NotFound",
     "OutOfMemoryError",
     "RateLimit",
     "Result",
