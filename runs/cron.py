@@ -200,7 +200,9 @@ def _pattern(text: str) -> str:
             raise InvalidOption("cron", f"cron knows {', '.join(MACROS)}; not {text[:60]!r}.")
         return MACROS[text.lower()]
     if not 0 < len(text) <= LONGEST or not text.isascii():
-        raise InvalidOption("cron", f"cron is 1 to {LONGEST} plain characters, {EXAMPLE}.")
+        raise InvalidOption(
+            "cron", f"cron is 1 to {LONGEST} plain characters, {EXAMPLE}; got {text[:60]!r}."
+        )
     if (count := len(text.split())) != FIELDS:
         seconds = " Seconds are not allowed." if count > FIELDS else ""
         raise InvalidOption(

@@ -7,7 +7,7 @@ from engine.runtime import Schedule, ScheduleOptions, SchedulePage, installed
 from engine.sdk.bodies import checked_id
 from engine.sdk.context import asking
 from engine.sdk.options import text, whole_number
-from engine.sdk.tasks import Decorator, Task, task
+from engine.sdk.tasks import Decorator, Task, naming, task
 from engine.sdk.timetables import (
     CATCH_UPS,
     CatchUp,
@@ -77,17 +77,18 @@ class Schedules:
         The task must be registered and take a schedule's payload. Raises InvalidOption otherwise, and
         for an expression that cannot be read or never fires.
         """
-        key = text("deduplication_key", deduplication_key)
-        options = _checked(
-            task=task,
-            cron=cron,
-            timezone=timezone,
-            external_id=external_id,
-            overlap=overlap,
-            catch_up=catch_up,
-            window=window,
-        )
-        return installed().schedules.create(key, options, asking())
+        with naming(_task_id(task)):
+            key = text("deduplication_key", deduplication_key)
+            options = _checked(
+                task=task,
+                cron=cron,
+                timezone=timezone,
+                external_id=external_id,
+                overlap=overlap,
+                catch_up=catch_up,
+                window=window,
+            )
+            return installed().schedules.create(key, options, asking())
 
     def retrieve(self, schedule_id: str) -> Schedule:
         """The schedule of that id. Raises NotFound."""

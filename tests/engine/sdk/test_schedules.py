@@ -172,6 +172,16 @@ def test_creating_says_everything(book):
     ]
 
 
+def test_a_refusal_says_whose_schedule_it_is_about(book):
+    wrong: Any = "never"
+    with pytest.raises(
+        InvalidOption, match=r"^Task “report”: overlap is one of.*got 'never'"
+    ) as one:
+        schedules.create(task=declared(), cron="@daily", deduplication_key="k", overlap=wrong)
+    assert one.value.option == "overlap"
+    assert book.calls == []
+
+
 def test_an_update_names_only_what_changes(book):
     with executing(make_context()):
         schedules.update("sched_1", cron="@daily", external_id=None, window=None)
