@@ -13,6 +13,7 @@ from runs.errors import (
     InvalidPayload,
     NotFound,
     PayloadTooLarge,
+    QueueFull,
     UnknownQueue,
 )
 from runs.reads.deadline import TooSlow
@@ -43,6 +44,7 @@ STATUSES: list[tuple[type[Exception], int]] = [
     (RequestDataTooBig, 413),
     (InvalidPayload, 400),
     (UnknownQueue, 422),
+    (QueueFull, 422),
     (InvalidOption, 400),
     (NotFound, 404),
     (IllegalTransition, 409),

@@ -8,11 +8,20 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from runs import payloads, signals
+from runs import conf, payloads, signals
 from runs.errors import InvalidOption, RunsError
 from runs.ids import new_ids
 from runs.keypaths import key_at
-from runs.lifecycle import canceling, checks, debouncing, definitions, keys, overlapping, store
+from runs.lifecycle import (
+    canceling,
+    checks,
+    crowding,
+    debouncing,
+    definitions,
+    keys,
+    overlapping,
+    store,
+)
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.rows import Maker, Plan
 from runs.models import Run, Source
@@ -214,6 +223,8 @@ def _winners(made: list[New], maker: Maker) -> list[tuple[str, bool]]:
 def _store(made: list[New], maker: Maker) -> None:
     if not made:
         return
+    if most := conf.get("QUEUE_SIZE_LIMIT"):
+        crowding.check((one.plan for one in made), most)
     parents = ((one.run_id, one.item.options.parent_id) for one in made)
     children = [(run_id, parent) for run_id, parent in parents if parent is not None]
     if len(made) <= CHUNK and not maker.is_stopping:

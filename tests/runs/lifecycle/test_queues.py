@@ -5,9 +5,9 @@ import pytest
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.errors import InvalidOption, NotFound
+from runs.errors import InvalidOption, NotFound, QueueFull
 from runs.lifecycle import queues
-from runs.models import AuditLog, Queue, Ready
+from runs.models import AuditLog, Queue, Ready, Source
 from runs.states import RunStatus
 from tests.support.factories import claim, executing_run, queue, session, suspend, task, trigger
 
@@ -179,3 +179,27 @@ def test_a_run_whose_wait_is_over_does_not_start_in_a_paused_queue():
     assert (claim(by), one.run.status) == ([], RunStatus.QUEUED)
     lifecycle.resume("mail", actor="user:ada")
     assert [back.run_id for back in claim(by)] == [one.run_id]
+
+
+def crowd(count, **options):
+    wanted = lifecycle.TriggerOptions(**{"queue": "mail"} | options)
+    items = [lifecycle.TriggerItem(task_id="send", options=wanted)] * count
+    return lifecycle.trigger_many(items, source=Source.SDK)
+
+
+def test_a_queue_has_room_for_so_many(settings):
+    settings.TRACKSIDE = settings.TRACKSIDE | {"QUEUE_SIZE_LIMIT": 3}
+    task("send")
+    crowd(2, concurrency_key="a")
+    with pytest.raises(
+        QueueFull, match=r"“mail” has room for 1 more runs and not for 2.*at most 3"
+    ):
+        crowd(2, concurrency_key="b")
+    crowd(1, idempotency_key="k")
+    crowd(5, delay=60.0)
+    crowd(3, queue=queue("slow").name)
+    assert crowd(1, idempotency_key="k")[0].is_cached
+    with pytest.raises(QueueFull):
+        crowd(1)
+    assert len(claim(session(), 1)) == 1
+    crowd(1)
