@@ -1,6 +1,6 @@
 """Emptying queues: all runs of a selection that were never started are canceled (DEC-45)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -77,22 +77,32 @@ def purge(runs: RunQuerySet, *, actor: str, reason: str = "", asked: object = No
 
     One that a cluster claims meanwhile runs. Their idempotency keys stay taken, their `on_cancel` hooks
     run, and who waits for them is told, as after any cancel. `asked` is what the audit log says of the
-    choice; there the purge is one entry. Each 500 are canceled together, or none of them.
+    choice; there the purge is one entry. They are canceled some hundreds at a time, each such lot or none of it.
     """
     checks.text("reason", reason)
     reason = reason or "Its queue was purged."
     left = purgeable(runs).filter(created_at__lte=timezone.now()).order_by("pk")
     done, last = 0, ""
-    while ids := list(left.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
-        last = ids[-1]
-        with transaction.atomic():
-            done += _cancel(ids, actor, reason)
+    while found := list(left.filter(pk__gt=last).values_list("pk", "awaited")[:BATCH]):
+        last = found[-1][0]
+        done += sum(_cancel(ids, actor, reason) for ids in _groups(found))
     if done:
         audit.record(actor, "run.purge", "", reason=reason, count=done, asked=asked)
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
     return done
 
 
+def _groups(found: Sequence[tuple[str, bool]]) -> Iterator[list[str]]:
+    """What is canceled in one transaction each.
+
+    An end wakes who waits for it, in the order of their ids. Two ends in one transaction would break
+    that order, and might meet with another end that wakes the same two.
+    """
+    yield [run_id for run_id, awaited in found if not awaited]
+    yield from ([run_id] for run_id, awaited in found if awaited)
+
+
+@transaction.atomic
 def _cancel(ids: Sequence[str], actor: str, reason: str) -> int:
     """Ready rows before runs, as claims lock them; what somebody else has locked is on its way."""
     rows = Ready.objects.filter(pk__in=ids).order_by("pk").select_for_update(**skip_locked())

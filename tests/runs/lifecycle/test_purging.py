@@ -19,6 +19,7 @@ from tests.support.factories import (
     parked_run,
     queue,
     session,
+    suspend,
     task,
     trigger,
     waiting_run,
@@ -120,6 +121,17 @@ def test_who_waits_for_them_goes_on():
     assert not Waiter.objects.exists()
     task("other")
     assert Run.objects.get(pk=first.pk).status == RunStatus.EXECUTING
+
+
+def test_parents_of_purged_children_go_on(monkeypatch):
+    parents = [executing_run() for _ in range(2)]
+    children = [trigger("leaf", parent_id=one.run_id, awaited=True) for one in parents]
+    for one, child in zip(parents, children, strict=True):
+        suspend(one, targets=(child.pk,))
+        assert one.run.status == RunStatus.WAITING
+    trigger("leaf")
+    assert purge(task=["leaf"]) == 3
+    assert [one.run.status for one in parents] == [RunStatus.QUEUED] * 2
 
 
 def test_those_triggered_later_stay():
