@@ -20,7 +20,7 @@ from runs.models import NEVER, Bucket, EventKind, Ready, Run
 from runs.states import PENDING, RunStatus
 
 PARKED = RunStatus.PENDING_VERSION
-STARTED = "It has been started once."
+STARTED = "it has been started once"
 #: What the history tells of a change with its old and its new value.
 TOLD = ("priority", "queue", "concurrency_key", "delay_until")
 
@@ -180,7 +180,7 @@ class Change:
         if not isinstance(wanted.delay, Keep):
             due = due_at(wanted.delay, self.now)
             columns["delay_until"] = due
-            if due is not None or run.delay_until is not None:
+            if due is not None or (run.delay_until or self.now) > self.now:
                 turn = int((due or self.now).timestamp() * 1_000_000)
         columns["sort_key"] = turn - int(columns.get("priority", run.priority) * 1_000_000)
         return columns

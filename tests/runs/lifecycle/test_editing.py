@@ -14,14 +14,16 @@ from runs.errors import (
     PayloadTooLarge,
     UnknownQueue,
 )
-from runs.lifecycle import Edit
+from runs.lifecycle import Edit, attempts
 from runs.models import NEVER, AuditLog, Bucket, Event, Ready, Run
 from runs.states import RunStatus
 from tests.support.factories import (
+    ERROR,
     claim,
     delayed_run,
     ended_run,
     executing_run,
+    finish,
     history,
     parked_run,
     queue,
@@ -93,6 +95,17 @@ def test_a_delay_is_moved_and_counts_for_the_order(time_machine):
     time_machine.move_to("2030-01-01T01:00:00Z", tick=False)
     lifecycle.promote_due()
     assert order() == [soon.pk, late.pk]
+
+
+def test_a_delay_that_is_over_costs_no_place(time_machine):
+    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+    delayed = delayed_run(delay=60.0)
+    time_machine.move_to("2030-01-01T00:01:00Z", tick=False)
+    lifecycle.promote_due()
+    later = trigger()
+    time_machine.move_to("2030-01-01T00:02:00Z", tick=False)
+    edit(delayed, delay=None)
+    assert order() == [delayed.pk, later.pk]
 
 
 def test_a_payload_is_replaced_and_checked():
@@ -186,6 +199,10 @@ def test_only_before_it_starts():
     for run in (executing_run().run, ended_run(), waiting_run()):
         with pytest.raises(IllegalTransition, match="edited"):
             edit(run, priority=1.0)
+    one = executing_run()
+    finish(attempts.retry(*one.lease, ERROR, 0.0))
+    with pytest.raises(IllegalTransition, match=r"QUEUED.*edited: it has been started once\.$"):
+        edit(one.run, priority=1.0)
     with pytest.raises(NotFound):
         lifecycle.edit("run_nope", Edit(priority=1.0), actor="user:ada")
 
