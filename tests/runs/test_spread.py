@@ -11,6 +11,7 @@ from runs.cron import parse
 from runs.errors import InvalidOption
 from runs.spread import Window, spread, window
 
+pytestmark = pytest.mark.once
 START = datetime(2026, 3, 28, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
