@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from runs import lifecycle
@@ -151,3 +152,14 @@ def test_claims_and_a_purge_agree():
     assert Run.objects.filter(status=RunStatus.DEQUEUED).count() == len(claimed)
     left = Run.objects.filter(status=RunStatus.QUEUED).count()
     assert Ready.objects.count() == left
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="writers are serial on SQLite")
+def test_a_run_whose_place_somebody_has_locked_is_left_to_them():
+    """A claim has its ready row, and not yet the run."""
+    trigger()
+    with transaction.atomic():
+        list(Ready.objects.select_for_update())
+        assert together([lambda: purge(task=["send"])]) == [0]
+    assert purge(task=["send"]) == 1
