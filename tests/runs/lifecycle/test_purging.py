@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction  # noqa: F401  a mark names it
 from django.utils import timezone
 
 from runs import lifecycle
