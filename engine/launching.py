@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from engine.desk import StoredDesk
 from engine.runtime import Batched, BatchWish, Changes, Launch, Launched, Minted, TokenWish, Used
 from engine.scheduling import StoredSchedules
 from engine.sdk.blocking import blocking
@@ -21,6 +22,7 @@ class StoredRuns:
     """Makes runs in the database, in the caller's transaction if there is one (DEC-14)."""
 
     schedules = StoredSchedules()
+    desk = StoredDesk()
 
     def trigger(self, launch: Launch) -> Launched:
         return self.trigger_many([launch])[0]

@@ -64,6 +64,8 @@ DEFAULTS: dict[str, Any] = {
     "TOGETHER_RUNS": 16,
     # a run whose cluster was lost this often is CRASHED (poison pill)
     "CRASH_LIMIT": 3,
+    # runs that may stand queued in one queue; 0 is without end
+    "QUEUE_SIZE_LIMIT": 0,
     # a schedule's fire that comes later than this counts as missed
     "SCHEDULE_GRACE_SECONDS": 60.0,
     # what `logger` writes: debug, info, warn, error or none, and all above it

@@ -21,7 +21,7 @@ def seconds(value: object, option: str) -> float:
     if found is None or not 0 <= found <= LONGEST:
         raise InvalidOption(
             option,
-            f"{option} must be seconds, a timedelta or text like “1h30m”, at most 100 years; "
+            f"{option} must be seconds, a timedelta or text like “1h30m”, from 0 to 100 years; "
             f"got {str(value)[:60]!r}.",
         )
     return found
@@ -40,7 +40,7 @@ def _number(value: object) -> float | None:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value) if value <= LONGEST else None
+        return float(max(min(value, LONGEST + 1), -1))  # no float holds every int; NaN stays NaN
     if isinstance(value, str) and len(value) <= 100 and PART.sub("", value) == "" and value:
         return float(sum(int(count) * UNITS[unit] for count, unit in PART.findall(value)))
     return None

@@ -6,6 +6,7 @@ RunsError
 ├── InvalidOption           a trigger, replay or queue option is out of its range
 │   └── RunClosed           the run ended too long ago for its metadata to change
 ├── UnknownQueue            no queue of that name; names the known ones
+├── QueueFull               no room for more runs
 ├── NotFound                no such run, queue or task
 └── IllegalTransition       the run already moved on; carries where it stands now
 """
@@ -51,6 +52,18 @@ class UnknownQueue(InvalidOption):
         names = ", ".join(known[:20]) or "none yet"
         super().__init__("queue", f"There is no queue named “{name}”. Known queues: {names}.")
         self.name, self.known = name, known
+
+
+class QueueFull(InvalidOption):
+    """More runs than a queue has room for (`QUEUE_SIZE_LIMIT`)."""
+
+    def __init__(self, name: str, count: int, room: int, most: int) -> None:
+        super().__init__(
+            "queue",
+            f"Queue “{name}” has room for {room:,} more runs and not for {count:,}: at most {most:,} "
+            "stand in it (QUEUE_SIZE_LIMIT). Try again later, or purge it.",
+        )
+        self.name, self.room = name, room
 
 
 class NotFound(RunsError):

@@ -13,6 +13,7 @@ from runs.errors import (
     InvalidPayload,
     NotFound,
     PayloadTooLarge,
+    QueueFull,
     RunClosed,
     UnknownQueue,
 )
@@ -45,6 +46,7 @@ STATUSES: list[tuple[type[Exception], int]] = [
     (InvalidPayload, 400),
     (UnknownQueue, 422),
     (RunClosed, 422),
+    (QueueFull, 422),
     (InvalidOption, 400),
     (NotFound, 404),
     (IllegalTransition, 409),

@@ -181,12 +181,14 @@ def numbered(
     """One launch for each item; an error names the item's position."""
     launches = []
     for index, item in enumerate(several(items)):
-        if not isinstance(item, Mapping) or set(item) - {"payload", "options"}:
+        options = (item.get("options") or {}) if isinstance(item, Mapping) else None
+        if not isinstance(options, Mapping) or set(item) - {"payload", "options"}:
             raise InvalidOption(
-                "items", f'Item {index} must be {{"payload": ..., "options": {{...}}}}.'
+                "items",
+                f'Item {index} must be {{"payload": ..., "options": {{...}}}}; got {item!r:.60}.',
             )
         try:
-            launches.append(launch(item.get("payload"), item.get("options") or {}))
+            launches.append(launch(item.get("payload"), options))
         except (InvalidPayload, InvalidOption) as error:
             error.args = (f"Item {index}: {error}",)
             raise
@@ -202,7 +204,8 @@ def mixed(
         task = item.get("task") if isinstance(item, Mapping) else None
         if not isinstance(task, (str, AndWait)):
             raise InvalidOption(
-                "items", f'Item {index} must be {{"task": a task or its id, "payload": ...}}.'
+                "items",
+                f'Item {index} must be {{"task": a task or its id, "payload": ...}}; got {item!r:.60}.',
             )
         tasks.append(task if isinstance(task, str) else task.id)
         bare.append({name: value for name, value in item.items() if name != "task"})

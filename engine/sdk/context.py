@@ -182,6 +182,12 @@ def current() -> Context | None:
     return found
 
 
+def asking() -> str:
+    """Who asks, as histories and the audit log name code."""
+    ctx = current()
+    return "code" if ctx is None else f"run:{ctx.run.id}"
+
+
 @contextmanager
 def executing(context: Context) -> Iterator[None]:
     """Make `context` the current one; for the engine and for tests."""

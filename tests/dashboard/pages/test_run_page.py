@@ -5,6 +5,7 @@ import pytest
 from django.utils import timezone
 
 from runs import lifecycle
+from runs.debounce import Debounce
 from runs.models import Lease, LogLine, Ready, Run, RunTag, Source
 from tests.support import factories
 from tests.support.corpora import needs_corpora, strings
@@ -51,6 +52,18 @@ def test_shows_own_frames_and_folds_the_rest(viewer):
     assert "tasks/mail.py:18" in page
     assert "/lib/http.py:7" not in page
     assert "1 frame of libraries" in page
+
+
+def test_shows_key_debounce_and_what_was_edited(viewer):
+    asked = Debounce("shop-7", 60.0, "trailing", 300.0)
+    run = factories.trigger(idempotency_key="order-7", debounce=asked)
+    lifecycle.edit(run.pk, lifecycle.Edit(priority=9.0), actor="user:ada", reason="she calls")
+    page = viewer.get(f"/runs/{run.pk}?tab=detail").content.decode()
+    assert "“shop-7”, 60 s, trailing, at most 300 s in all" in page
+    assert "order-7" in page
+    history = viewer.get(f"/runs/{run.pk}?tab=timeline").content.decode()
+    assert "<b>Edited</b>" in history
+    assert "she calls" in history
 
 
 def test_says_why_it_does_not_run(viewer):

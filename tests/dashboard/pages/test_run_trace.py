@@ -8,7 +8,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from runs import tracing
+from runs import lifecycle, tracing
+from runs.lifecycle import attempts, store
 from runs.models import LogLine, Span
 from tests.support import rows
 
@@ -96,6 +97,15 @@ def test_says_what_is_open_and_what_was_cut_off(viewer):
     add(done, "the fatal call", took=None, status="open")
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
         assert text_of_state(page(viewer, done), "the fatal call") == "Cut off"
+
+
+def test_what_was_open_when_its_run_was_canceled_is_canceled(viewer):
+    stopped, token = rows.executing_run("stopped")
+    add(stopped, "half way", took=None, status="open")
+    lifecycle.cancel(stopped.pk, actor="user:ada")
+    store.current().finish(attempts.acknowledge_cancel(stopped.pk, token))
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        assert text_of_state(page(viewer, stopped), "half way") == "Canceled"
 
 
 def text_of_state(text, name):
