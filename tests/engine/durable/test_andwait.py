@@ -382,6 +382,26 @@ def test_only_runs_and_tokens_can_be_waited_for(driver: Driver, sources):
     assert "InvalidOption" in driver.finish(parent).error
 
 
+@pytest.mark.parametrize("sources", [None, 5, "run_1", {"token": 1}])
+@pytest.mark.parametrize("wait_for", [wait.all, wait.any])
+def test_what_is_no_list_cannot_be_waited_for(driver: Driver, wait_for, sources):
+    @task
+    def parent():
+        wait_for(sources)
+
+    error = json.loads(driver.finish(parent).error)
+    assert error["name"] == "InvalidOption"
+    assert "takes a list of handles of trigger() and wait tokens" in error["message"]
+
+
+def test_any_of_nothing_is_refused(driver: Driver):
+    @task
+    def parent():
+        wait.any([])
+
+    assert "InvalidOption" in driver.finish(parent).error
+
+
 def test_a_batch_is_one_load_and_one_write_whatever_its_size(driver: Driver):
     """Linear: statements of a segment do not grow with the children."""
     add = adder()
