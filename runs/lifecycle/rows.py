@@ -180,13 +180,14 @@ class Plan:
         priority = facts.priority if options.priority is None else options.priority
         ttl = (facts.ttl if options.ttl is None else options.ttl) or None
         queued = self.status == RunStatus.QUEUED
+        turn = self.due or options.turn or now
         return {
             "status": self.status.value,
             "reason": self.reason,
             "queue": self.queue,
             "concurrency_key": options.concurrency_key,
             "priority": priority,
-            "sort_key": int(((self.due or now).timestamp() - priority) * 1_000_000),
+            "sort_key": int((turn.timestamp() - priority) * 1_000_000),
             "ttl": ttl,
             "created_at": now,
             "queued_at": now if queued else None,
