@@ -237,6 +237,17 @@ class Store(Remembering):
             lost.append(last.run_id)
         return Turn([finished.next] if finished.next else [], lost)
 
+    def turn_over(self, done: Sequence[Done], session_id: str, most: int, pid: int) -> Turn:
+        """COMPLETED, and up to `most` runs for the session as `claim_started` takes them; one commit.
+
+        A session that is lost gets none.
+        """
+        lost = self.turn(done, Next.NONE, 1, pid).lost
+        try:
+            return Turn(self.claim_started(session_id, most, pid) if most else [], lost)
+        except SessionLost:
+            return Turn([], lost)
+
     @abstractmethod
     def suspend(
         self,

@@ -57,6 +57,7 @@ CALLS = {
     "assignment": 1,
     "start": 5,
     "turn": 9,
+    "turn_over": 9,
     "finish": 16,
     "claim_started": 4,
     "held_by": 2,
@@ -152,13 +153,11 @@ class PostgresStore(PostgresWaits):
         return Assignment(*found[0]) if found else None
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
-        ids, tokens, outputs, began, ended = map(list, zip(*done, strict=True))
-        now = time.monotonic_ns()
-        ago = [[(now - moment) / SECOND for moment in moments] for moments in (began, ended)]
-        facts = (int(take), most, pid, self.version)
-        rows = self.call("turn", ids, tokens, outputs, *ago, *facts)
-        works = [Assignment(*row) for row in rows if row[1] is not None]
-        return Turn(works, [row[0] for row in rows if row[1] is None])
+        return turned(self.call("turn", *columns(done), int(take), most, pid, self.version))
+
+    def turn_over(self, done: Sequence[Done], session_id: str, most: int, pid: int) -> Turn:
+        facts = (session_id, most, pid, self.version)
+        return turned(self.call("turn_over", *columns(done), *facts))
 
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
         won, *assignment = self.call(
@@ -213,6 +212,22 @@ class SeparateStore(PostgresStore):
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
         return self.prepared.rows(verb, *parameters)
+
+
+def columns(done: Sequence[Done]) -> list[Parameter]:
+    """Bodies that returned, as arrays; the moments as seconds ago."""
+    now = time.monotonic_ns()
+    *facts, began, ended = map(list, zip(*done, strict=True))
+    return [
+        *facts,
+        *([(now - moment) / SECOND for moment in moments] for moments in (began, ended)),
+    ]
+
+
+def turned(rows: Sequence[Sequence[Any]]) -> Turn:
+    """Runs that were taken, and ids alone of those that had been taken back."""
+    works = [Assignment(*row) for row in rows if row[1] is not None]
+    return Turn(works, [row[0] for row in rows if row[1] is None])
 
 
 @lru_cache(256)

@@ -216,6 +216,10 @@ class SqliteStore(SqliteTables):
                     self.start(one.run_id, one.token, pid, one.began)
             return super().turn(done, take, most, pid)
 
+    def turn_over(self, done: Sequence[Done], session_id: str, most: int, pid: int) -> Turn:
+        with self.transaction():
+            return super().turn_over(done, session_id, most, pid)
+
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
         with self.transaction():
             lease = self.end(ending)

@@ -100,12 +100,15 @@ BEGIN
   END LOOP;
 END $$;
 
--- The same for a worker that executes many at once: started, by p_pid.
+-- The same for a worker that executes many at once: started, by p_pid. What follows in a bucket that nothing limits and
+-- nobody else competes with is taken at once.
 CREATE OR REPLACE FUNCTION trackside_claim_started(p_session text, p_slots integer, p_pid integer, p_version text)
 RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
 DECLARE
   v_run text;
   v_code trackside_code;
+  v_left integer := p_slots;
+  v_taken integer;
 BEGIN
   PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
   IF NOT FOUND THEN
@@ -113,12 +116,88 @@ BEGIN
     RETURN;
   END IF;
   v_code := trackside_code_of(p_session, p_version);
-  FOR i IN 1..p_slots LOOP
-    EXIT WHEN v_code.version IS NULL;
+  WHILE v_left > 0 AND v_code.version IS NOT NULL LOOP
     v_run := trackside_claim_one(p_session, true, p_pid, v_code);
     EXIT WHEN v_run IS NULL;
     RETURN QUERY SELECT a.* FROM trackside_assignment(v_run) a;
+    v_left := v_left - 1;
+    IF v_left > 0 AND v_left = p_slots - 1 THEN
+      RETURN QUERY SELECT a.* FROM runs_lease l
+        CROSS JOIN LATERAL trackside_claim_rest(l.bucket_id, l.queue_id, p_session, v_left, p_pid, v_code) a
+        WHERE l.run_id = v_run;
+      GET DIAGNOSTICS v_taken = ROW_COUNT;
+      v_left := v_left - v_taken;
+    END IF;
   END LOOP;
+END $$;
+
+-- Up to p_most more runs of a bucket, started in a few statements for all; none where its queue has a limit or a rate,
+-- or another bucket waits for its turn.
+CREATE OR REPLACE FUNCTION trackside_claim_rest(p_bucket bigint, p_queue bigint, p_session text, p_most integer,
+                                                p_pid integer, p_code trackside_code)
+RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_runs text[];
+  v_taken integer;
+BEGIN
+  IF cardinality(p_code.pins) > 1 OR cardinality(p_code.lanes) > 1 OR NOT EXISTS (
+       SELECT 1 FROM runs_queue q WHERE q.id = p_queue AND NOT q.paused AND q.rate_interval IS NULL
+          AND coalesce(q.override_total, q.total_limit) IS NULL
+          AND coalesce(q.override_limit, q.concurrency_limit) IS NULL) OR EXISTS (
+       SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
+        WHERE NOT b."full" AND NOT q.paused AND NOT q."full" AND b.id <> p_bucket
+          AND (SELECT 1 FROM runs_ready r WHERE r.bucket_id = b.id AND r.lane = p_code.lanes[1] AND r.pin = ''
+                AND r.not_before IS NULL LIMIT 1) IS NOT NULL) THEN
+    RETURN;
+  END IF;
+  SELECT runs INTO v_runs FROM trackside_pick(p_bucket, p_queue, p_most, p_code.lanes[1]);
+  IF v_runs IS NULL THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH run AS (
+    UPDATE runs_run
+       SET status = 'EXECUTING', attempt_number = attempt_number + 1, started_at = coalesce(started_at, v_now),
+           executed_at = coalesce(executed_at, v_now), reason = '', retry_at = NULL, updated_at = v_now,
+           version = coalesce(nullif(version, ''), p_code.version)
+     WHERE id = ANY (v_runs) AND status = 'QUEUED'
+       AND (version = '' OR version = p_code.version OR p_code.version = '')
+       AND (p_code.lacking = '' OR strpos(p_code.lacking, E'\n' || task_id || E'\n') = 0)
+       AND (expires_at IS NULL OR expires_at > v_now OR started_at IS NOT NULL)
+    RETURNING *),
+  lease AS (
+    INSERT INTO runs_lease (run_id, bucket_id, queue_id, session_id, attempt, token, claimed_at, pid, started_at)
+    SELECT id, p_bucket, p_queue, p_session, attempt_number, gen_random_uuid()::text, v_now, p_pid, v_now FROM run
+    RETURNING run_id, token, attempt),
+  event AS (
+    INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
+    SELECT id, 'started', 'EXECUTING', attempt_number, 'session:' || p_session, '', '', v_now FROM run)
+  SELECT r.id::text, r.task_id::text, l.token::text, l.attempt, r.payload, r.tags, r.is_test, r.queue::text,
+         r.concurrency_key::text, r.priority, r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine::text,
+         r.version::text, r.created_at, r.started_at, r.parent_id::text, r.root_id::text, r.replayed_from_id::text,
+         r.idempotency_key::text, r.idempotency_scope::text, r.metadata, r.traceparent::text, r.tracestate,
+         r.batch_id::text, r.waited_attempt = l.attempt, true, r.started_at < v_now
+    FROM run r JOIN lease l ON l.run_id = r.id ORDER BY r.sort_key, r.id;
+  GET DIAGNOSTICS v_taken = ROW_COUNT;
+  IF v_taken < cardinality(v_runs) THEN
+    PERFORM trackside_refuse(id, p_bucket, false) FROM unnest(v_runs) AS id;
+  END IF;
+END $$;
+
+-- Bodies that returned, as trackside_turn records them, and up to p_most runs for the session as
+-- trackside_claim_started takes them: one commit. First a row with nothing but the id for each run whose lease was lost.
+CREATE OR REPLACE FUNCTION trackside_turn_over(
+  p_runs text[], p_tokens text[], p_outputs text[], p_began double precision[], p_ended double precision[],
+  p_session text, p_most integer, p_pid integer, p_version text)
+RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN QUERY SELECT a.* FROM trackside_turn(p_runs, p_tokens, p_outputs, p_began, p_ended, 0, 1, p_pid, p_version) a;
+  IF p_most > 0 THEN
+    RETURN QUERY SELECT a.* FROM trackside_claim_started(p_session, p_most, p_pid, p_version) a
+                  WHERE a.run_id IS NOT NULL;
+  END IF;
 END $$;
 
 -- What a process holds, in the order it was started.
