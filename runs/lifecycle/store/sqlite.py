@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from runs.lifecycle.store import statements as sql
+from runs.lifecycle.store import yielding
 from runs.lifecycle.store.base import (
     Assignment,
     Claim,
@@ -115,6 +116,9 @@ class SqliteStore(SqliteTables):
         opens_at = pace.opens(arrival, now)
         if opens_at > now:
             self.rows(sql.BUCKET_CLOSED, (pace.bounded(arrival, now), opens_at, bucket))
+            return None
+        asked = yielding.question(bucket, self.lanes, now - opens_at)
+        if asked is not None and self.rows(yielding.CAME_FIRST, asked):
             return None
         claim = self.take(bucket, queue, **facts)
         if claim is not None:

@@ -62,7 +62,8 @@ BEGIN
     IF v_interval IS NOT NULL THEN
       v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid, p_code, true);
       v_resumed := v_run IS NOT NULL;
-      CONTINUE WHEN NOT v_resumed AND NOT trackside_is_open(v_bucket, v_interval, v_burst);
+      CONTINUE WHEN NOT v_resumed AND (NOT trackside_is_open(v_bucket, v_interval, v_burst)
+                                       OR trackside_is_others(v_bucket, v_interval, v_burst, p_code));
     END IF;
     IF NOT v_resumed THEN
       v_run := trackside_take(v_bucket, v_queue, p_session, p_start, p_pid, p_code);

@@ -1,5 +1,6 @@
 """Runs of `async def` tasks stand in a lane of their own: who takes them, and that limits count both."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.utils import timezone
 from runs import lifecycle
 from runs.lifecycle import attempts, sessions, store
 from runs.lifecycle.store import Next, SessionLost
-from runs.models import Lane, Ready, Run, Task
+from runs.models import Bucket, Lane, Ready, Run, Task
 from tests.support import factories
 from tests.support.factories import (
     executing_run,
@@ -103,6 +104,39 @@ def test_both_lanes_count_for_a_limit(keep_to):
         trigger(name)
     assert len(taken(keep_to(Lane.SHARED), by)) == 2
     assert taken(keep_to(Lane.ALONE), by) == []
+
+
+def opens_now():
+    """The rate lets one more start, from this moment on."""
+    Bucket.objects.update(arrival=time.time_ns() // 1000, opens_at=None, full=False)
+
+
+def test_a_rate_lets_both_lanes_start_in_the_order_of_their_runs(keep_to):
+    queue("mixed", rate="10/1h")
+    factories.task("plain", queue="mixed")
+    factories.task("async", queue="mixed", is_async=True)
+    by = session()
+    ids = [trigger(name).pk for name in ("plain", "async", "plain", "async")]
+    assert taken(keep_to(Lane.ALONE), by) == ids[:1]
+    turns = [(Lane.ALONE, Lane.SHARED), (Lane.SHARED, Lane.ALONE), (Lane.ALONE, Lane.SHARED)]
+    for (first, second), run_id in zip(turns, ids[1:], strict=True):
+        opens_now()
+        assert taken(keep_to(first), by) == []
+        opens_now()
+        assert taken(keep_to(second), by) == [run_id]
+
+
+def test_nobody_waits_for_workers_of_the_other_lane_that_do_not_come(keep_to):
+    queue("mixed", rate="10/1h")
+    factories.task("plain", queue="mixed")
+    factories.task("async", queue="mixed", is_async=True)
+    by = session()
+    ids = [trigger(name).pk for name in ("plain", "async", "plain")]
+    opened = keep_to(Lane.ALONE)
+    assert taken(opened, by) == ids[:1]
+    factories.passes(361)
+    lifecycle.promote_due()
+    assert taken(opened, by) == ids[2:]
 
 
 def test_a_run_comes_back_to_its_lane(mixed):
