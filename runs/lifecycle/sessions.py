@@ -145,7 +145,10 @@ def _take_back(lease: Lease) -> bool:
     lease.token = token
     if WorkerSession.objects.filter(pk=lease.session_id, state=SessionState.GONE).exists():
         return _release(lease, STOPPED)
-    return _finish(attempts.lose(lease))
+    won = _finish(attempts.lose(lease))
+    if won and lease.started_at is not None:
+        signals.run_lost.send(sender=Lease, run_id=lease.run_id)
+    return won
 
 
 def _dead_here() -> list[str]:
