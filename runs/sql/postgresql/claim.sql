@@ -188,15 +188,34 @@ BEGIN
 END $$;
 
 -- Bodies that returned, as trackside_turn records them, and up to p_most runs for the session as
--- trackside_claim_started takes them: one commit. First a row with nothing but the id for each run whose lease was lost.
+-- trackside_claim_started takes them, those that follow in the bucket of the first without a look for another where
+-- there is none: one commit. First a row with nothing but the id for each run whose lease was lost.
 CREATE OR REPLACE FUNCTION trackside_turn_over(
   p_runs text[], p_tokens text[], p_outputs text[], p_began double precision[], p_ended double precision[],
   p_session text, p_most integer, p_pid integer, p_version text)
 RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
+DECLARE
+  v_bucket bigint;
+  v_queue bigint;
+  v_code trackside_code;
+  v_taken integer := 0;
 BEGIN
+  SELECT bucket_id, queue_id INTO v_bucket, v_queue FROM runs_lease WHERE run_id = p_runs[1] AND token = p_tokens[1];
   RETURN QUERY SELECT a.* FROM trackside_turn(p_runs, p_tokens, p_outputs, p_began, p_ended, 0, 1, p_pid, p_version) a;
-  IF p_most > 0 THEN
-    RETURN QUERY SELECT a.* FROM trackside_claim_started(p_session, p_most, p_pid, p_version) a
+  IF p_most = 0 THEN
+    RETURN;
+  END IF;
+  PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  v_code := trackside_code_of(p_session, p_version);
+  IF v_bucket IS NOT NULL AND v_code.version IS NOT NULL THEN
+    RETURN QUERY SELECT a.* FROM trackside_claim_rest(v_bucket, v_queue, p_session, p_most, p_pid, v_code) a;
+    GET DIAGNOSTICS v_taken = ROW_COUNT;
+  END IF;
+  IF v_taken < p_most THEN
+    RETURN QUERY SELECT a.* FROM trackside_claim_started(p_session, p_most - v_taken, p_pid, p_version) a
                   WHERE a.run_id IS NOT NULL;
   END IF;
 END $$;
