@@ -4,7 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-MEASUREMENTS = ("throughput", "latency", "backlog", "trigger", "runs_list", "idle", "durable")
+MEASUREMENTS = (
+    "throughput",
+    "durable",
+    "latency",
+    "backlog",
+    "waiting",
+    "trigger",
+    "runs_list",
+    "idle",
+)
 
 
 def main() -> int:

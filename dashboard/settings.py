@@ -139,12 +139,16 @@ USE_TZ = True
 # One language: with several, Django asks for the reader's own at every number on a page.
 USE_I18N = False
 
+TERMINAL = environment.log_level()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": environment.text("LOG_LEVEL", "WARNING").upper()},
+    # of the handler too: workers lower the root's level to hear what runs log
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "level": TERMINAL}
+    },
+    "root": {"handlers": ["console"], "level": TERMINAL},
 }
 
 Q_CLUSTER = {
@@ -167,5 +171,6 @@ TRACKSIDE = {
         "kind": KIND,
     },
     "TASK_DIRS": environment.task_dirs(HOME),
+    "TASK_IGNORE": environment.parts("TRACKSIDE_TASK_IGNORE"),
     "WORKERS": WORKERS,
 }

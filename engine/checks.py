@@ -1,12 +1,25 @@
 """What Django checks before a command runs."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from engine.sdk.defaults import Stated, effective
+from engine.sdk.defaults import SETTINGS, Stated, effective
 from engine.sdk.logs import least_level
+from engine.sdk.unknown import refuse_unknown
+from runs import conf
 from runs.errors import InvalidOption
+
+#: With 0 of these nothing would work, or nothing else would be done.
+POSITIVE = {
+    *("PAYLOAD_LIMIT", "OUTPUT_LIMIT", "METADATA_LIMIT", "HEARTBEAT_SECONDS", "LEASE_SECONDS"),
+    *("SWEEP_SECONDS", "POLL_SECONDS", "CRASH_LIMIT", "RECYCLE_RUNS"),
+}
+#: Of any setting that is a number.
+MOST = 1e18
+KINDS = ("dev", "staging", "prod")
 
 
 @register
@@ -18,3 +31,49 @@ def defaults_are_right(**_: Any) -> list[CheckMessage]:
     except InvalidOption as error:
         return [Error(str(error), id="trackside.E001")]
     return []
+
+
+@register
+def settings_are_right(**_: Any) -> list[CheckMessage]:
+    """Every setting there is may have its value, and there are no others."""
+    return [Error(problem, id="trackside.E002") for problem in problems()]
+
+
+def problems() -> Iterator[str]:
+    """One sentence for each setting that cannot be right."""
+    given = getattr(settings, "TRACKSIDE", {})
+    if not isinstance(given, dict):
+        yield f"TRACKSIDE in the settings is a dict; it is {given!r:.60}."
+        return
+    try:
+        refuse_unknown(given, conf.DEFAULTS, "TRACKSIDE in the settings")
+    except InvalidOption as error:
+        yield str(error)
+    for name, default in conf.DEFAULTS.items():
+        value = conf.get(name)
+        if name not in SETTINGS and (allowed := wanted(name, default, value)):
+            yield f'TRACKSIDE["{name}"], or TRACKSIDE_{name}, is {allowed}; got {value!r:.60}.'
+
+
+def wanted(name: str, default: object, value: object) -> str:
+    """What the setting may be, where the value is something else; empty where it is right."""
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "True or False (1 or 0 in the environment)"
+    if isinstance(default, (int, float)):
+        return wanted_number(name, default, value)
+    if isinstance(default, list):
+        fits = isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+        return "" if fits else "a list of texts"
+    if name == "ENVIRONMENT":
+        fits = isinstance(value, dict) and value.get("kind") in KINDS and "name" in value
+        return "" if fits else f'{{"name": ..., "kind": one of {", ".join(KINDS)}}}'
+    return "" if isinstance(value, type(default)) else "text"
+
+
+def wanted_number(name: str, default: float, value: object) -> str:
+    kinds = (int,) if isinstance(default, int) else (int, float)
+    is_number = isinstance(value, kinds) and not isinstance(value, bool)
+    least = "more than 0" if name in POSITIVE else "at least 0"
+    if is_number and 0 <= value <= MOST and (value or name not in POSITIVE):  # type: ignore[operator]
+        return ""
+    return f"a whole number, {least}" if isinstance(default, int) else f"a number, {least}"

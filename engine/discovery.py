@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from engine.declared import declared_task_ids
 from engine.leftout import LeftOut
 from engine.registry import ConflictingTasks, registry
 from engine.sdk.hooks import hooks
-from engine.sdk.tasks import Task
+from engine.sdk.tasks import Task, naming
 from runs import conf
 
 #: Imported before its neighbours: the place for what all tasks of a directory share.
@@ -67,6 +68,7 @@ class Importer:
         self.announce(str(path))
         try:
             load(name or module_name(path), path)
+            check_schemas(path)
         except ConflictingTasks:
             raise
         except BaseException:  # whatever a file raises, it must not end those that import it
@@ -117,9 +119,9 @@ def import_directories(directories: Iterable[Path], importer: Importer) -> Itera
 
 
 def task_files(directory: Path) -> list[Path]:
-    """Python files below `directory`, without tests, private files and hidden folders."""
+    """Python files below `directory`, without tests, private files, hidden folders and TASK_IGNORE."""
     found = (path.relative_to(directory) for path in directory.rglob("*.py"))
-    wanted = [path for path in found if is_task_file(path)]
+    wanted = [path for path in found if is_task_file(path) and not is_ignored(path)]
     return [directory / path for path in sorted(wanted)]
 
 
@@ -127,6 +129,10 @@ def is_task_file(path: Path) -> bool:
     hidden = any(part.startswith(("_", ".")) for part in path.parts)
     test = path.stem.startswith("test_") or path.stem.endswith("_test")
     return not hidden and not test and path != Path(FIRST)
+
+
+def is_ignored(path: Path) -> bool:
+    return any(fnmatch(path.as_posix(), pattern) for pattern in conf.get("TASK_IGNORE"))
 
 
 def load(name: str, path: Path) -> None:
@@ -144,6 +150,14 @@ def load(name: str, path: Path) -> None:
     except BaseException:
         del sys.modules[name]
         raise
+
+
+def check_schemas(path: Path) -> None:
+    """A payload's type may name what stands below its task; now everything stands there."""
+    for task in registry:
+        if Path(task.source.file).resolve() == path:
+            with naming(task.id):
+                task.schema.check()
 
 
 def module_name(path: Path) -> str:

@@ -16,6 +16,8 @@ DEFAULTS: dict[str, Any] = {
     "METADATA_LIMIT": 262_144,
     # directories with task files, beside every app's tasks.py
     "TASK_DIRS": ["tasks"],
+    # patterns of files in them that hold no tasks, as in "scripts/*"
+    "TASK_IGNORE": [],
     # version of the task code; empty means git commit, else a hash of the files
     "VERSION": "",
     # a run whose version nobody runs any more waits for it, instead of going on with the current one
@@ -63,6 +65,10 @@ DEFAULTS: dict[str, Any] = {
     "SCHEDULE_GRACE_SECONDS": 60.0,
     # what `logger` writes: debug, info, warn, error or none, and all above it
     "LOG_LEVEL": "debug",
+    # whether prints of a body are log lines of its run; else they go where the cluster's output goes
+    "CAPTURE_CONSOLE": True,
+    # whether the log lines of runs are written to the cluster's output too
+    "CONSOLE_LOGGING": False,
     # days what is stored is kept; 0 is for ever
     "RUN_RETENTION_DAYS": 0.0,
     "LOG_RETENTION_DAYS": 90.0,
@@ -74,6 +80,8 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+YES_NO = {"1": True, "true": True, "yes": True, "on": True}
+YES_NO |= {"0": False, "false": False, "no": False, "off": False}
 _known: dict[str, Any] = {}
 
 
@@ -94,10 +102,23 @@ def _read(name: str) -> Any:
     value = getattr(settings, "TRACKSIDE", {}).get(name, default)
     text = os.environ.get(f"TRACKSIDE_{name}")
     if text and isinstance(default, bool):
-        return text.lower() in {"1", "true", "yes", "on"}
+        return YES_NO.get(text.lower(), text)
     if text and isinstance(default, (int, float)):
-        return type(default)(text)
+        return number(text, type(default))
     return text if text and isinstance(default, str) else value
+
+
+def number(text: str, kind: type[int] | type[float]) -> int | float | str:
+    """What the text says; itself where that is no number, for the check that names it."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def is_retrying() -> bool:
+    """Whether failed runs are tried again: not in a development environment that switched it off."""
+    return bool(get("RETRY_IN_DEV")) or get("ENVIRONMENT")["kind"] != "dev"
 
 
 def forget(**_: Any) -> None:

@@ -30,7 +30,7 @@ def _number(value: object) -> float | None:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if value <= LONGEST else None
     if isinstance(value, str) and len(value) <= 100 and PART.sub("", value) == "" and value:
         return float(sum(int(count) * UNITS[unit] for count, unit in PART.findall(value)))
     return None

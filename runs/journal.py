@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     @property
     def key(self) -> tuple[str, str, int]:
         """What a replay finds it by."""
-        return str(self.kind), self.name, self.ordinal
+        return self.kind.value, self.name, self.ordinal
 
     def row(self, run_id: str) -> dict[str, Any]:
         """The columns of `runs_journal`."""
@@ -62,12 +62,25 @@ class Remembered(NamedTuple):
     targets: dict[str, Target]
 
 
+class Unborn(NamedTuple):
+    """Runs that are stored together with the wait for their ends.
+
+    The other fields are what `Store.insert` takes.
+    """
+
+    ids: list[str]
+    common: dict[str, Any]
+    runs: list[dict[str, Any]]
+    buckets: list[Any]
+    tags: list[dict[str, Any]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """Why and until when a run leaves its worker.
 
     It comes back at `due`, and before that when all of `targets` ended, or one of them where that
-    suffices. `entries` are recorded in the same transaction.
+    suffices. `entries` are recorded in the same transaction, and the `unborn` of the targets made.
     """
 
     reason: str
@@ -75,3 +88,10 @@ class Pause:
     targets: tuple[str, ...] = ()
     one_suffices: bool = False
     entries: tuple[Entry, ...] = field(default=())
+    unborn: Unborn | None = None
+
+    @property
+    def met(self) -> list[str]:
+        """The targets that are there already."""
+        unborn = () if self.unborn is None else self.unborn.ids
+        return list(dict.fromkeys(target for target in self.targets if target not in unborn))

@@ -44,6 +44,13 @@ def waits(payload: dict[str, Any]) -> None:
     wait.until(datetime.fromtimestamp(payload["until"], UTC))
 
 
+@task(id="bench-naps", queue=OPEN)
+def naps(payload: dict[str, Any]) -> None:
+    """Waits too short to leave the worker for."""
+    for _ in range(payload["each"]):
+        wait(0.001)
+
+
 @task(id="bench-children", queue=OPEN)
 def children(payload: dict[str, Any]) -> None:
     """Children that do nothing, one after the other."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 KINDS = ("dev", "staging", "prod")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _YES_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -41,6 +42,11 @@ def words(name: str) -> list[str]:
     return [word for part in text(name).split(",") if (word := part.strip())]
 
 
+def parts(name: str) -> list[str]:
+    """A list as of directories, separated as in PATH."""
+    return [part for part in text(name).split(os.pathsep) if part]
+
+
 def kind() -> str:
     """What this deployment is for; `prod` turns on everything a public server needs."""
     value = text("TRACKSIDE_ENVIRONMENT_KIND", "dev")
@@ -51,9 +57,19 @@ def kind() -> str:
     return value
 
 
+def log_level() -> str:
+    """From which level on lines are written to the terminal."""
+    value = text("LOG_LEVEL", "WARNING").upper()
+    if value not in LEVELS:
+        raise ImproperlyConfigured(
+            f"LOG_LEVEL must be one of {', '.join(LEVELS)}, but it is “{value}”."
+        )
+    return value
+
+
 def task_dirs(home: Path) -> list[str]:
     """Directories with task files: those named, else ./tasks, else the samples of a checkout."""
-    named = [part for part in text("TRACKSIDE_TASK_DIRS").split(os.pathsep) if part]
+    named = parts("TRACKSIDE_TASK_DIRS")
     if named:
         return [str(Path(part).expanduser().absolute()) for part in named]
     tasks, samples = home / "tasks", home / "examples" / "tasks"

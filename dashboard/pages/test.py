@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, presenters, webhooks
-from dashboard.pages import schema_help, shell
+from dashboard.pages import inferred, schema_help, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.replay import EDITABLE
 from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
@@ -113,13 +113,15 @@ def _context(
     request: HttpRequest, task: Task, recent: list[Run], form: TriggerForm
 ) -> dict[str, Any]:
     workers = list(alive(timezone.now()))
+    seen, seen_in = ("", 0) if task.schema else inferred.schema_of(run.id for run in recent)
     return {
         "task": task,
         "tasks": Task.objects.values_list("id", flat=True)[:OFFERED],
         "form": form,
         "place": error_place(form),
         "recent": [(run, presenters.look(run)) for run in recent],
-        "fields": schema_help.fields(task.schema),
+        "fields": schema_help.fields(task.schema or seen),
+        "seen_in": seen_in,
         "webhook": _webhook(task),
         "key": json.loads(task.config).get("concurrency_key", ""),
         "has_computed_key": json.loads(task.config).get("computed_key", False),

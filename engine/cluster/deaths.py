@@ -86,7 +86,10 @@ def ending_of(death: Death) -> store.Ending:
     return end(death.run_id, death.token, code_of(death), reason)
 
 
+#: Where a program passes on that its child was killed.
+EXITED_KILLED = 128 + signal.SIGKILL
 SIGNAL_CODES = {
+    signal.SIGKILL: attempts.MAYBE_OUT_OF_MEMORY,
     signal.SIGTERM: "TASK_PROCESS_SIGTERM",
     signal.SIGSEGV: "TASK_PROCESS_SIGSEGV",
 }
@@ -100,6 +103,8 @@ def code_of(death: Death) -> str:
         return "TASK_RUN_STALLED_EXECUTING"
     if death.exitcode is not None and death.exitcode < 0:
         return SIGNAL_CODES.get(signal.Signals(-death.exitcode), "TASK_RUN_CRASHED")
+    if death.exitcode == EXITED_KILLED:
+        return attempts.MAYBE_OUT_OF_MEMORY
     return "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
 
 

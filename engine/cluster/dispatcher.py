@@ -126,7 +126,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
 
     def owed(self, slots: int) -> list[Claim]:
         """Final hooks that are due, for half of the free workers at most: runs go on beside them."""
-        taken = finalhooks.take((slots + 1) // 2)
+        taken = finalhooks.take((slots + 1) // 2, self.board.version)
         self.board.head.owed = len(taken)
         return taken
 
@@ -168,7 +168,7 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         due_in = seconds_until(due)
         self.due_at = time.monotonic() + due_in
         self.due_in = max(min(CONTENDED if promoted else due_in, self.fire()), 0.001)
-        hooks_in = seconds_until(finalhooks.next_due())
+        hooks_in = seconds_until(finalhooks.next_due(self.board.version))
         self.board.head.owed = hooks_in <= 0
         if hooks_in > 0:
             self.due_in = min(self.due_in, hooks_in)

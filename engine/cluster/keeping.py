@@ -1,54 +1,93 @@
 """The journal of the run a worker executes: read and written on the worker's own connection."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
 
+from engine.cluster import recollections
 from engine.cluster.board import Seat
+from engine.launching import item_of
 from engine.runtime import Launch, Launched, installed
 from engine.sdk.errors import CannotWaitHere, TaskRunInterrupted
 from runs.errors import InvalidOption
-from runs.journal import Entry, Remembered, Target
-from runs.lifecycle import store, waiting
+from runs.journal import Entry, Remembered, Target, Unborn
+from runs.lifecycle import store, triggering, waiting
+from runs.lifecycle.rows import Family
+from runs.models import Source
 
 SECOND = 1_000_000_000
+#: Parents whose lineage is kept.
+MANY = 1000
+#: Of the runs this process executed: a run that waits for one child after the other is asked once.
+family = Family()
+family_lock = threading.Lock()
 #: Calls until the database answers.
 Insist = Callable[[Callable[[store.Store], Any]], Any]
 
 
 class RunKeeper:
-    """See `engine.sdk.durable.Keeper`. Everything is written under the run's lease."""
+    """See `engine.sdk.keeper.Keeper`. Everything is written under the run's lease."""
 
     def __init__(self, work: store.Assignment, slot: Seat, began: int, insist: Insist) -> None:
         self.work, self.slot, self.began, self.insist = work, slot, began, insist
+        self.is_begun = work.begun
+        #: What the run remembers, as far as it is certain.
+        self.memory: Remembered | None = None
 
     def begin(self) -> None:
         """Record the start, which short runs do with their end."""
         run_id, token, pid = self.work.run_id, self.work.token, self.slot.pid
         if self.insist(lambda opened: opened.start(run_id, token, pid, self.began)) is None:
             raise taken_back()
+        self.note_begun()
+
+    def note_begun(self) -> None:
+        self.is_begun = True
         self.slot.begun_run = self.slot.run
 
     def remembered(self) -> Remembered:
         work = self.work
-        if not work.begun:
-            self.begin()
         if self.slot.deadline and work.resumed:  # all segments of the attempt count (DEC-27)
             used = self.insist(lambda opened: opened.used(work.run_id, work.attempt))
             self.slot.deadline = max(self.slot.deadline - int(used * SECOND), 1)
-        found: Remembered = self.insist(lambda opened: opened.remembered(work.run_id))
-        return found
+        self.memory = self.recalled() or self.insist(lambda opened: opened.remembered(work.run_id))
+        return Remembered([*self.memory.entries], self.memory.targets)
+
+    def recalled(self) -> Remembered | None:
+        """What this process still knows of the run, if nobody else executed it since."""
+        before = recollections.kept.take(self.work.run_id)
+        if before is None or not self.work.resumed:
+            return None
+        token, entries, targets = before
+        asked = before.open_targets
+        found = self.insist(lambda opened: opened.recall(self.work.run_id, token, asked))
+        return None if found is None else Remembered(entries, targets | found)
+
+    def leave(self, entries: Sequence[Entry]) -> None:
+        """The run has left with these entries, and is remembered here in case it comes back here."""
+        if self.memory is not None:
+            run_id, token = self.work.run_id, self.work.token
+            known = [*self.memory.entries, *entries]
+            left = recollections.Recollection(token, known, self.memory.targets)
+            recollections.kept.keep(run_id, left)
 
     def children(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = self.insist(lambda opened: opened.children(self.work.run_id))
         return found
 
     def record(self, entries: Sequence[Entry]) -> None:
-        work = self.work
-        if not self.insist(lambda opened: opened.record(work.run_id, work.token, entries)):
+        """The first time together with the start, which short runs record with their end."""
+        lease = self.work.run_id, self.work.token
+        start = (0, None) if self.is_begun else (self.slot.pid, self.began)
+        if not self.insist(lambda opened: opened.record(*lease, entries, *start)):
             raise taken_back()
+        if self.memory is not None:
+            self.memory.entries.extend(entries)
+        if not self.is_begun:
+            self.note_begun()
 
     def look(self, ids: Sequence[str]) -> dict[str, Target]:
         found: dict[str, Target] = self.insist(lambda opened: opened.targets(ids))
@@ -64,6 +103,15 @@ class RunKeeper:
             record(*entries(made))
         return made
 
+    def prepare(self, launches: Sequence[Launch]) -> Unborn | None:
+        validated = all(launch.validated for launch in launches)
+        items = [item_of(launch) for launch in launches]
+        with family_lock:
+            family.trim(MANY)
+            if self.work.version:  # known here before the run's start is recorded
+                family.versions[self.work.run_id] = self.work.version
+            return triggering.prepare(items, source=Source.SDK, validated=validated, family=family)
+
     def refuse_circles(self, ids: Sequence[str]) -> None:
         try:
             waiting.refuse_circles(self.work.run_id, ids)
@@ -74,6 +122,9 @@ class RunKeeper:
     def atomic(self) -> Iterator[Callable[..., None]]:
         """Undone as a whole when the lease is lost by the time it is recorded."""
         run_id, token = self.work.run_id, self.work.token
+        if not self.is_begun:
+            self.begin()
+        self.memory = None  # what is written on another connection is not followed here
         try:
             with transaction.atomic():
                 yield lambda *entries: waiting.record(run_id, token, entries)

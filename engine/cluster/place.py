@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.cluster.board import Ask, Board, Slot, State
 from engine.cluster.channels import Channel
+from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.together import Group, Pace
 from engine.execution.hygiene import Snapshot
@@ -30,6 +31,7 @@ class Place:
     clean: Snapshot | None = None
     #: What it executes or executed last, and CLOCK_MONOTONIC nanoseconds of its body.
     work: store.Assignment | None = None
+    keeper: RunKeeper | None = None
     began: int = 0
     ended: int = 0
     #: The lane of the runs it takes; None for all.

@@ -58,14 +58,24 @@ def recorded(here: Place, take: store.Next = store.Next.NONE) -> list[store.Assi
     done, most = here.group.done, here.pace.most
     if not done:
         return []
+    if take == store.Next.SAME and here.awaited:
+        take = store.Next.HEIR
+    alone = len(done) == 1
     turn = insisting(here, lambda opened: opened.turn(done, take, most, os.getpid()))
     here.group.recorded()
     for run_id in turn.lost:
         tell_lost(run_id)
     if here.awaited:
         here.awaited = False
-        signals.runs_ready.send(sender=Run)
+        if not (alone and has_heir(here, turn.works)):
+            signals.runs_ready.send(sender=Run)
     return turn.works
+
+
+def has_heir(here: Place, works: list[store.Assignment]) -> bool:
+    """Whether the run that waited for the last one goes on here already: nobody need look for it."""
+    parent = here.work and here.work.parent_id
+    return len(works) == 1 and works[0].begun and works[0].run_id == parent
 
 
 def tell_lost(run_id: str) -> None:
@@ -74,13 +84,19 @@ def tell_lost(run_id: str) -> None:
 
 def left(here: Place, leaving: Leaving, take: store.Next) -> store.Assignment | None:
     """Write that the run of the last body waits; what is next: another, or the same if it need not."""
-    result = insisting(here, lambda opened: opened.suspend(*leaving, take, os.getpid()))
+    began = None if here.slot.is_begun else here.began or None
+    result = insisting(here, lambda opened: opened.suspend(*leaving, take, os.getpid(), began))
     if result.outcome == "lost":
         tell_lost(leaving.run_id)
     if result.outcome == "ready":
+        here.slot.begun_run = here.slot.run
         give_back(here)
         return here.work and here.work._replace(resumed=True, begun=True)
-    signals.runs_ready.send(sender=Run)
+    if result.outcome == "waiting" and here.keeper is not None:
+        here.keeper.leave(leaving.pause.entries)
+    unborn = leaving.pause.unborn
+    if unborn is None or result.next is None or [result.next.run_id] != unborn.ids:
+        signals.runs_ready.send(sender=Run)
     return result.next
 
 

@@ -1,5 +1,6 @@
 """The worker: executes bodies in django-q2's worker loop and writes their outcome itself."""
 
+import gc
 import logging
 import os
 import signal
@@ -74,6 +75,7 @@ def set_out(here: Place, name: str) -> None:
     here.lane = guests.lane_beside(here.board)
     records.insisting(here, lambda opened: opened.warm_up())
     here.clean = Snapshot(here.files)
+    gc.freeze()  # what is loaded stays: no collection during a run has to look through it
 
 
 def become_free(here: Place) -> None:
@@ -196,11 +198,11 @@ def proceed(here: Place, ending: store.Ending | Leaving, budget: Budget) -> None
             records.recorded(here)
     else:
         records.recorded(here)
-        records.begun(here)
         take = store.Next.NONE if group.works else budget.take(here)
         if isinstance(ending, Leaving):
             begin_with(here, records.left(here, ending, take))
         else:
+            records.begun(here)
             begin_with(here, records.finished(here, ending, take))
     if group.works and (group.is_stale or budget.is_over(here)):
         records.give_back(here)
@@ -227,6 +229,7 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending | Leaving
     here.slot.memory = memory_of(work.machine)
     here.slot.entered = here.began = time.monotonic_ns()
     keeper = RunKeeper(work, here.slot, here.began, lambda call: records.insisting(here, call))
+    here.keeper = keeper
     outcome = executor.execute(assignment_of(work), here.lines, here, here.clean, keeper)
     if os.getpid() != here.slot.pid:
         os._exit(0)  # the body forked and its child came back here

@@ -171,7 +171,7 @@ class Attempt:
             return self._fail(error, BAD_OUTPUT)
         if self._replay is not None:
             self._replay.finish()
-        problem = self._succeeded(result) if self._hooks.chain.by_kind else None
+        problem = self._succeeded(result) if self._hooks.are_there else None
         if problem is not None:
             return self._fail(problem, kind_of(problem))
         self._outcome = Succeeded(output)
@@ -238,7 +238,7 @@ class Attempt:
         if not verdict.kind.caught:
             return verdict
         policy, offered = self._task.retry, verdict.offered()
-        for hook in self._hooks.chain["catch_error"]:
+        for hook in self._hooks.of("catch_error"):
             try:
                 decision = self._calls.hook(
                     hook, {**self._hooks.values, **offered, "retry": policy}

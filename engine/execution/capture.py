@@ -10,9 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import TracebackType
 from typing import Protocol, Self, TextIO
+
+from engine.sdk.context import current
+from runs import conf
 
 MAX_MESSAGE = 16_384
 #: Characters kept of one attempt, whatever the number of lines.
@@ -38,7 +41,7 @@ class Lines:
 
     def __init__(self, sink: LogSink, limit: int, shield: Shield = nullcontext) -> None:
         self._sink, self._left, self._room, self._shield = sink, limit, MAX_ATTEMPT, shield
-        self._dropped = 0
+        self._dropped, self._tell = 0, aloud if conf.get("CONSOLE_LOGGING") else None
         self.lock = threading.RLock()
 
     def write(self, level: int, logger: str, message: str, at: float | None = None) -> None:
@@ -67,10 +70,33 @@ class Lines:
         text = storable(shortened(message))
         self._left -= 1
         self._room -= len(text)
+        if self._tell is not None:
+            self._tell(level, logger, text)
         try:
             self._sink.write(level, storable(logger[:MAX_LOGGER_NAME]), text, at)
         except Exception:  # the body may have closed the sink's socket; its result still counts
             self._dropped += 1
+
+
+def aloud(level: int, logger: str, text: str) -> None:
+    """Write a line to the output of the cluster as well."""
+    ctx, output = current(), sys.__stdout__
+    whose = f"{ctx.run.id} ({ctx.task.id})" if ctx else "-"
+    with suppress(OSError, ValueError, AttributeError):  # nobody may be there to read it
+        output.write(f"{whose} {logging.getLevelName(level)} {logger}: {text}\n")  # type: ignore[union-attr]
+        output.flush()  # type: ignore[union-attr]
+
+
+def streams(lines: Lines, stdout: TextIO, stderr: TextIO) -> tuple["LineStream", "LineStream"]:
+    """What stands in for both while an attempt's code is executed."""
+    both = (
+        LineStream(lines, logging.INFO, "stdout", stdout),
+        LineStream(lines, logging.WARNING, "stderr", stderr),
+    )
+    if not conf.get("CAPTURE_CONSOLE"):
+        for stream in both:
+            stream.finish()
+    return both
 
 
 def shortened(message: str) -> str:
@@ -228,10 +254,7 @@ class Capture:
             root.level,
             logging.root.manager.disable,
         )
-        self._streams = [
-            LineStream(self._lines, logging.INFO, "stdout", sys.stdout),
-            LineStream(self._lines, logging.WARNING, "stderr", sys.stderr),
-        ]
+        self._streams = streams(self._lines, sys.stdout, sys.stderr)
         sys.stdout, sys.stderr = self._streams
         root.addHandler(_handler.serve(self._lines))
         if root.level > logging.INFO:

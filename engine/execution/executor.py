@@ -15,7 +15,8 @@ from engine.execution.interrupts import Control, listening
 from engine.execution.outcomes import Concluded, Missing, Outcome
 from engine.registry import registry
 from engine.sdk.context import Context, executing
-from engine.sdk.replay import Keeper, Replay, Shield
+from engine.sdk.keeper import Keeper
+from engine.sdk.replay import Replay, Shield
 from engine.sdk.tasks import Task
 from engine.sdk.tracer import Segment
 from runs import conf

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.execution.calls import Calls
 from engine.sdk.context import Context
-from engine.sdk.hookkinds import Hook
+from engine.sdk.hookkinds import TASK_FIRST, Hook
 from engine.sdk.hooks import chain
 from engine.sdk.tasks import Task
 
@@ -18,7 +18,7 @@ class Hooked:
     """Calls hooks in their order, with what they may ask for. Swallows what the order swallows."""
 
     def __init__(self, task: Task[Any, Any], ctx: Context, calls: Calls) -> None:
-        self.chain, self._calls = chain(task.own_hooks), calls
+        self.chain, self._calls, self._late = chain(task.own_hooks), calls, ctx._hooks
         self.values: dict[str, Any] = {
             "ctx": ctx,
             "task": task.id,
@@ -27,6 +27,21 @@ class Hooked:
         }
         #: Until the attempt has begun there is nothing to clean up.
         self._cleaned = True
+
+    @property
+    def are_there(self) -> bool:
+        """Whether there is anything to call."""
+        return bool(self.chain.by_kind or self._late)
+
+    def of(self, kind: str) -> tuple[Hook, ...]:
+        """The hooks of a kind; those the body registered come after the other global ones."""
+        known = self.chain[kind]
+        if not self._late:
+            return known
+        late = tuple(hook for hook in self._late if hook.kind == kind)
+        ends_with_own = bool(known) and known[-1].scope == "task" and kind not in TASK_FIRST
+        at = len(known) - ends_with_own
+        return known[:at] + late + known[at:]
 
     def surrounding(self, inner: Callable[[], None]) -> None:
         """Run `inner` inside all middleware."""
@@ -54,7 +69,7 @@ class Hooked:
 
     def each(self, kind: str, *, until_one_fails: bool = False, **facts: Any) -> None:
         """Call the hooks of a kind; what one raises is logged, and changes nothing."""
-        for hook in self.chain[kind]:
+        for hook in self.of(kind):
             try:
                 self._calls.hook(hook, {**self.values, **facts})
             except BaseException as error:
@@ -64,7 +79,7 @@ class Hooked:
 
     def cleanup(self) -> BaseException | None:
         """Once in an attempt; what the first one raised that did."""
-        hooks, self._cleaned = () if self._cleaned else self.chain["cleanup"], True
+        hooks, self._cleaned = () if self._cleaned else self.of("cleanup"), True
         for hook in hooks:
             try:
                 self._calls.hook(hook, self.values)

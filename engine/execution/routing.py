@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TextIO
 
-from engine.execution.capture import LineHandler, Lines, LineStream, LogSink
+from engine.execution.capture import LineHandler, Lines, LineStream, LogSink, streams
 
 
 class Route(NamedTuple):
@@ -86,11 +86,8 @@ def share() -> None:
 def routed(sink: LogSink, limit: int) -> Iterator[Lines]:
     """While entered, what this context prints and logs belongs to one attempt."""
     lines = Lines(sink, limit)
-    route = Route(
-        LineStream(lines, logging.INFO, "stdout", _original(sys.stdout)),
-        LineStream(lines, logging.WARNING, "stderr", _original(sys.stderr)),
-        LineHandler().serve(lines),
-    )
+    both = streams(lines, _original(sys.stdout), _original(sys.stderr))
+    route = Route(*both, LineHandler().serve(lines))
     token = _route.set(route)
     try:
         yield lines

@@ -30,7 +30,8 @@ from engine.registry import registry
 from engine.sdk.context import executing
 from engine.sdk.errors import STOPS
 from engine.sdk.hookkinds import Hook
-from engine.sdk.replay import Keeper, Replay
+from engine.sdk.keeper import Keeper
+from engine.sdk.replay import Replay
 from runs import conf
 
 #: Seconds that what a body left running gets to end when it is canceled.

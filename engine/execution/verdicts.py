@@ -104,20 +104,15 @@ def verdict_on(
     error: BaseException, kind: Kind, policy: RetryPolicy, assignment: Assignment
 ) -> Verdict:
     """What the policy says of a failure."""
-    attempts = min(max(assignment.max_attempts, 1), HARD_CAP) if is_retrying() else 1
+    attempts = min(max(assignment.max_attempts, 1), HARD_CAP) if conf.is_retrying() else 1
     left, machine = assignment.tries < attempts, larger_machine(kind, policy, assignment)
     delay = None
     if kind.retried and policy.allows(error):
         delay = replace(policy, max_attempts=attempts).delay(assignment.tries)
-    elif machine and is_retrying():
+    elif machine and conf.is_retrying():
         delay = policy.delay(assignment.tries)
-    caught = kind.caught and is_retrying()
+    caught = kind.caught and conf.is_retrying()
     return Verdict(error, replace(kind, caught=caught), delay, machine, left, assignment)
-
-
-def is_retrying() -> bool:
-    """Not in a development environment that switched retries off (CFG-4)."""
-    return bool(conf.get("RETRY_IN_DEV")) or conf.get("ENVIRONMENT")["kind"] != "dev"
 
 
 #: What `catch_error` may return.

@@ -1,16 +1,18 @@
 """Triggering runs and waiting for their end (features.md 9.1, 9.3)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Required, TypedDict, TypeVar, Unpack, overload
 
 from engine.runtime import Launch, Launched, LaunchOptions
+from engine.sdk.calls import Call
 from engine.sdk.durable import here
 from engine.sdk.options import TriggerOptions
-from engine.sdk.replay import Call, Replay
+from engine.sdk.replay import Replay
 from engine.sdk.results import BatchResult, Result, run_result
+from engine.sdk.values import payload_text
 from runs.errors import InvalidOption, InvalidPayload
-from runs.journal import Entry, Pause, Target
+from runs.journal import Entry, Pause, Target, Unborn
 from runs.states import EntryKind, EntryStatus, RunStatus
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class AndWait(Generic[P, R]):
             thumbnail = resize.trigger_and_wait({"url": url, "width": 300}).unwrap()
         """
         replay = here(f"{self.id}.trigger_and_wait()")
-        return one(replay, self.launch(payload, options))
+        return one(replay, self.id, payload, lambda: self.launch(payload, options))
 
     def batch_trigger_and_wait(self, items: "Iterable[BatchItem[P]]") -> BatchResult[R]:
         """Make many runs of this task and wait until all of them ended; results in input order.
@@ -66,10 +68,14 @@ class AndWait(Generic[P, R]):
         return many(replay, numbered(self.launch, items))
 
 
-def one(replay: Replay, launch: Launch) -> Result[Any]:
-    """A run and its end."""
-    call = child_call(replay, launch)
-    return ended(replay, [call], placed(replay, [call], [launch], None))[0]
+def one(replay: Replay, task_id: str, payload: Any, launch: Callable[[], Launch]) -> Result[Any]:
+    """A run and its end; what the body repeats is not checked again."""
+    known = replay.answered(EntryKind.CHILD, task_id, lambda: payload_text(payload) or "")
+    if known is not None:
+        return run_result(known.id, task_id, known)
+    wanted = launch()
+    call = child_call(replay, wanted)
+    return placed(replay, [call], [wanted], None).ended(replay)[0]
 
 
 def many(replay: Replay, launches: Sequence[Launch]) -> BatchResult[Any]:
@@ -78,8 +84,7 @@ def many(replay: Replay, launches: Sequence[Launch]) -> BatchResult[Any]:
         raise InvalidOption("items", f"A batch has at most {MAX_BATCH} items; got {len(launches)}.")
     batch_id = replay.batch_id()
     calls = [child_call(replay, launch) for launch in launches]
-    targets = placed(replay, calls, launches, batch_id)
-    return BatchResult(batch_id, ended(replay, calls, targets))
+    return BatchResult(batch_id, placed(replay, calls, launches, batch_id).ended(replay))
 
 
 def child_call(replay: Replay, launch: Launch) -> Call:
@@ -90,20 +95,57 @@ def child_call(replay: Replay, launch: Launch) -> Call:
     return replay.call(EntryKind.CHILD, launch.task_id, launch.payload or "")
 
 
+@dataclass(frozen=True, slots=True)
+class Children:
+    """Calls and how their runs stand. The `unborn` are made when the run leaves, with `entries`."""
+
+    calls: Sequence[Call]
+    targets: Sequence[Target]
+    unborn: Unborn | None = None
+    entries: Sequence[Entry] = ()
+
+    def ended(self, replay: Replay) -> list[Result[Any]]:
+        """The results when all have ended; until then the run leaves."""
+        left = [found for found in self.targets if found.is_open]
+        if left:
+            attached = [entry for call in self.calls if call.entry for entry in call.attached()]
+            replay.suspend(
+                Pause(
+                    reason=why(left, [call.name for call in self.calls]),
+                    targets=tuple(dict.fromkeys(found.id for found in left)),
+                    entries=(*attached, *self.entries),
+                    unborn=self.unborn,
+                )
+            )
+        pairs = zip(self.calls, self.targets, strict=True)
+        return [run_result(found.id, call.name, found) for call, found in pairs]
+
+
 def placed(
     replay: Replay, calls: Sequence[Call], launches: Sequence[Launch], batch_id: str | None
-) -> list[Target]:
-    """The run of each call: the one it made before, or one made now, all in one transaction."""
+) -> Children:
+    """The run of each call: the one it made before, or a new one; all of those in one transaction."""
     missing = [place for place, call in enumerate(calls) if call.entry is None]
-    new: dict[int, Launched] = {}
-    if missing:
-        wanted = [awaited(launches[place], batch_id) for place in missing]
+    wanted = [awaited(launches[place], batch_id) for place in missing]
 
-        def entries(made: list[Launched]) -> list[Entry]:
-            runs = zip(missing, made, strict=True)
-            return [pending(calls[place], run.run_id) for place, run in runs]
+    def entries(made: Iterable[str]) -> list[Entry]:
+        return [pending(calls[place], run) for place, run in zip(missing, made, strict=True)]
 
-        new = dict(zip(missing, replay.launch(wanted, entries), strict=True))
+    unborn = replay.prepare(wanted) if missing else None
+    if unborn is not None:
+        new = [Launched(run_id) for run_id in unborn.ids]
+    else:
+        new = (
+            replay.launch(wanted, lambda made: entries(run.run_id for run in made))
+            if wanted
+            else []
+        )
+    targets = looked(replay, calls, dict(zip(missing, new, strict=True)))
+    return Children(calls, targets, unborn, entries(unborn.ids) if unborn else ())
+
+
+def looked(replay: Replay, calls: Sequence[Call], new: Mapping[int, Launched]) -> list[Target]:
+    """How the runs of these calls stand; the new ones are queued."""
     ids = [
         new[place].run_id if place in new else str(call.entry and call.entry.target)
         for place, call in enumerate(calls)
@@ -122,23 +164,6 @@ def awaited(launch: Launch, batch_id: str | None) -> Launch:
 
 def pending(call: Call, target: str) -> Entry:
     return call.made(EntryStatus.PENDING, target=target)
-
-
-def ended(replay: Replay, calls: Sequence[Call], targets: Sequence[Target]) -> list[Result[Any]]:
-    """The results when all have ended; until then the run leaves."""
-    left = [found for found in targets if found.is_open]
-    if left:
-        attached = [entry for call in calls if call.entry for entry in call.attached()]
-        replay.suspend(
-            Pause(
-                reason=why(left, [call.name for call in calls]),
-                targets=tuple(dict.fromkeys(found.id for found in left)),
-                entries=tuple(attached),
-            )
-        )
-    return [
-        run_result(found.id, call.name, found) for call, found in zip(calls, targets, strict=True)
-    ]
 
 
 def why(left: Sequence[Target], names: Sequence[str]) -> str:

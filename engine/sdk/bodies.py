@@ -52,6 +52,8 @@ class Body:
 
 def inspected(function: Callable[..., Any]) -> tuple[Body, Any]:
     """The body of a function, and its payload's annotation (None without one)."""
+    if isinstance(function, str):
+        raise InvalidTask("body", f"An id is given by its name: @task(id={function!r:.80}).")
     if not inspect.isfunction(inspect.unwrap(function)):
         raise InvalidTask("body", f"@task needs a function, not {function!r:.100}.")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

@@ -111,6 +111,8 @@ class Context:
     _locals: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     #: What the attempt stays open for.
     _open: list[Any] = field(default_factory=list, repr=False, compare=False)
+    #: Hooks that were registered while it executes.
+    _hooks: list[Any] = field(default_factory=list, repr=False, compare=False)
     #: Where its spans go; one at most.
     _segments: list[Segment] = field(default_factory=list, repr=False, compare=False)
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from engine.sdk.machines import preset_name
+from engine.sdk.machines import memory_of, preset_name
 from engine.sdk.options import duration_limit
 from engine.sdk.retries import as_policy
+from engine.sdk.unknown import only_known
 from runs import conf
 from runs.durations import seconds
 from runs.errors import InvalidOption
@@ -32,17 +33,32 @@ def stated(
     ttl: Duration | None = None,
 ) -> Stated:
     """The options, checked."""
+    policy = None if retry is None else as_policy(retry)
+    preset = None if machine is None else preset_name(machine)
+    if policy is not None and preset is not None:
+        check_larger(policy.out_of_memory_machine, preset)
     return Stated(
-        None if retry is None else as_policy(retry),
-        None if machine is None else preset_name(machine),
+        policy,
+        preset,
         None if max_duration is None else duration_limit(max_duration),
         None if ttl is None else seconds(ttl, "ttl"),
     )
 
 
+def check_larger(out_of_memory: str, machine: str) -> None:
+    """Who runs out of memory needs more of it."""
+    if out_of_memory and memory_of(out_of_memory) <= memory_of(machine):
+        raise InvalidOption(
+            "retry.out_of_memory",
+            f"retry.out_of_memory names {out_of_memory}, which has no more memory than the task's "
+            f"machine {machine}.",
+        )
+
+
 _project = Stated()
 
 
+@only_known
 def defaults(
     *,
     retry: RetryPolicy | Mapping[str, Any] | None = None,

@@ -6,9 +6,10 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from engine.runtime import Launch, Launched, installed
+from engine.sdk.calls import Call
 from engine.sdk.context import current
 from engine.sdk.errors import CannotWaitHere
-from engine.sdk.replay import Call, Replay
+from engine.sdk.replay import Replay
 
 _active: ContextVar[Replay | None] = ContextVar("trackside_replay", default=None)
 _executing: list[Replay] = []

@@ -16,6 +16,7 @@ from engine.sdk.retries import as_policy
 from engine.sdk.spans import Trace
 from engine.sdk.statuses import bounds, covers
 from engine.sdk.tracer import Span
+from engine.sdk.tries import UsedTries, remember
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import RetryPolicy
@@ -110,13 +111,15 @@ class Request:
             rest["timeout"] = seconds(rest["timeout"], "timeout")
         self._arguments = {"method": "GET", **rest, "url": url}
         self._number, self._done = 0, False
+        self._used = UsedTries.here("retry.fetch")
 
     def client(self, kind: Callable[[], Any]) -> Any:
         """The author's client, left open, or one of our own."""
         return kind() if self._client is None else nullcontext(self._client)
 
     def tries(self) -> Iterator[dict[str, str]]:
-        """The headers of each try, until one is the last."""
+        """The headers of each try, until one is the last; those before a long pause count."""
+        self._number = 0 if self._used is None else self._used.so_far()
         while not self._done:
             self._number += 1
             yield {COUNT_HEADER: str(self._number - 1)} if self._number > 1 else {}
@@ -151,14 +154,16 @@ class Request:
         strategy = self._rules.strategy_for(response)
         delay = None if strategy is None else strategy.delay(self._number, response)
         self.response, self._done = response, delay is None or self._number >= MOST_TRIES
-        return None if self._done else delay
+        return remember(self._used, self._number, None if self._done else delay)
 
     def failed(self, error: httpx.TransportError) -> float:
         """Seconds until the next try; raises the error when there is none."""
         strategy = self._rules.strategy_after(error)
         delay = None if strategy is None else strategy.delay(self._number, None)
         if delay is None or self._number >= MOST_TRIES:
+            remember(self._used, self._number, None)
             raise error
+        remember(self._used, self._number, delay)
         return delay
 
 

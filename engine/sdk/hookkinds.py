@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import NoneType
 from typing import Any, Literal, TypedDict
 
 from runs.errors import InvalidOption
@@ -133,6 +134,8 @@ def hook_of(
         raise InvalidOption(
             kind, f"{kind} is a generator, whose code would never run: {function!r:.80}."
         )
+    if not isinstance(name, (str, NoneType)):
+        raise InvalidOption("name", f"The name of a hook is text; got {name!r:.80}.")
     kind = ALIASES.get(kind, kind)
     called = name or str(getattr(function, "__qualname__", type(function).__name__))
     return Hook(kind, function, called, scope, wanted(kind, called, function), is_async(function))
@@ -142,7 +145,7 @@ def wanted(kind: str, called: str, function: AnyHook) -> tuple[str, ...]:
     """The names of the parameters to fill; all there are for a function that takes `**kwargs`."""
     offered = (*COMMON, *KINDS[kind])
     names = []
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in parameters(kind, called, function):
         if parameter.kind is parameter.VAR_KEYWORD:
             return offered
         if parameter.name in offered and parameter.kind is not parameter.POSITIONAL_ONLY:
@@ -160,6 +163,16 @@ def wanted(kind: str, called: str, function: AnyHook) -> tuple[str, ...]:
             kind, f"The middleware {called} must ask for “next”, or “call_next”, and call it."
         )
     return tuple(names)
+
+
+def parameters(kind: str, called: str, function: AnyHook) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:  # some of C's do not say
+        raise InvalidOption(
+            kind,
+            f"Nobody can tell what the {kind} hook {called} asks for: give it a def of its own.",
+        ) from error
 
 
 def is_async(function: AnyHook) -> bool:

@@ -3,11 +3,14 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.sdk.hookkinds import KINDS, TASK_FIRST, AnyHook, Hook, hook_of
+from engine.sdk.context import current
+from engine.sdk.hookkinds import KINDS, NAMES, TASK_FIRST, AnyHook, Hook, hook_of
 from runs.errors import InvalidOption
 
+#: What is called before any body could register it.
+BEFORE = {"middleware", "init", "on_start", "on_start_attempt", "on_resume"}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -78,6 +81,13 @@ class Decorators:
         """Deprecated: an attempt failed with `error`, whether or not another follows."""
         return self._added("on_error", function)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Nothing is called so; for who misspells a hook."""
+            known = f" Hooks: {', '.join(NAMES)}." if name.startswith("on") else ""
+            raise AttributeError(f"{type(self).__name__} has no “{name}”.{known}")
+
 
 class TaskHooks:
     """The hooks of one task: one of each kind."""
@@ -109,7 +119,7 @@ class Hooks(Decorators):
     """Hooks of all tasks. `init.py` of a task directory is the place for them.
 
     A hook is registered once, however often its function is given; with `name=`, the last one of
-    that name stays.
+    that name stays. One that is registered while a run executes is that attempt's alone.
 
     Example:
         @hooks.on_failure
@@ -121,15 +131,18 @@ class Hooks(Decorators):
         self._hooks: list[Hook] = []
 
     def add_hook(self, kind: str, function: AnyHook, name: str | None = None) -> None:
-        hook = hook_of(kind, function, "global", name)
-        for index, known in enumerate(self._hooks):
-            same = known.function is function or (name is not None and known.name == name)
-            if known.kind == hook.kind and same:
-                self._hooks[index] = hook
-                break
+        hook, ctx = hook_of(kind, function, "global", name), current()
+        if ctx is None:
+            put(hook, self._hooks, name)
+            forget_chains()
+        elif hook.kind in BEFORE:
+            raise InvalidOption(
+                kind,
+                f"The {hook} is registered while a run executes, which is too late for it: do it where "
+                "its file is imported, best in init.py.",
+            )
         else:
-            self._hooks.append(hook)
-        forget_chains()
+            put(hook, ctx._hooks, name)
 
     def of_kind(self, kind: str) -> Iterator[Hook]:
         return (hook for hook in self._hooks if hook.kind == kind)
@@ -138,6 +151,16 @@ class Hooks(Decorators):
         """Drop the hooks a file registered, or all; for files that fail to import, and for tests."""
         self._hooks = [h for h in self._hooks if file is not None and file_of(h.function) != file]
         forget_chains()
+
+
+def put(hook: Hook, among: list[Hook], name: str | None) -> None:
+    """Add it, or replace the one with its function or its name."""
+    for index, known in enumerate(among):
+        same = known.function is hook.function or (name is not None and known.name == name)
+        if known.kind == hook.kind and same:
+            among[index] = hook
+            return
+    among.append(hook)
 
 
 def file_of(function: AnyHook) -> str:

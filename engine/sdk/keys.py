@@ -1,9 +1,24 @@
 """Where a run's concurrency key comes from when its trigger states none."""
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from runs.errors import InvalidOption
 from runs.keypaths import parse
+
+
+def takes_one(function: Callable[..., Any]) -> bool:
+    """Whether it can be called with a payload and answers at once, as far as can be told."""
+    if inspect.iscoroutinefunction(function):
+        return False
+    try:
+        inspect.signature(function).bind(None)
+    except ValueError:  # some of C's do not say
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def checked_key(key: Any, *, by_itself: bool = False) -> Any:
@@ -16,6 +31,11 @@ def checked_key(key: Any, *, by_itself: bool = False) -> Any:
         return None
     if not callable(key):
         parse(str(key))
+    elif not takes_one(key):
+        raise InvalidOption(
+            "concurrency_key",
+            f"The function of a concurrency_key takes the payload and returns the key; got {key!r:.100}.",
+        )
     elif by_itself:
         raise InvalidOption(
             "concurrency_key",

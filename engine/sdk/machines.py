@@ -38,6 +38,8 @@ def memory_of(name: str) -> int:
     return int(PRESETS[name].memory * GIGABYTE)
 
 
+#: Of what a machine that is a dict may ask for.
+MOST = 1_000_000
 #: What a machine that is a dict may name.
 FORMS: list[set[object]] = [{"preset"}, {"cpu"}, {"memory"}, {"cpu", "memory"}]
 
@@ -69,6 +71,6 @@ def _smallest(wanted: Mapping[str, object]) -> str:
 
 def _amount(wanted: Mapping[str, object], name: str) -> float:
     value = wanted.get(name, 0)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MOST:
         return float(value)
     raise InvalidOption("machine", f"machine.{name} must be a number from 0; got {value!r:.80}.")

@@ -12,6 +12,7 @@ from engine.sdk.errors import UnsupportedValue
 from engine.sdk.idempotency import IdempotencyKey, bound
 from engine.sdk.machines import preset_name
 from engine.sdk.queues import Queue, clean_name
+from engine.sdk.unknown import refuse_unknown
 from runs import limits
 from runs.debounce import LEADING, Debounce
 from runs.durations import seconds
@@ -64,9 +65,7 @@ def checked(given: Mapping[str, Any]) -> LaunchOptions:
     options: dict[str, Any] = {}
     for name, value in given.items():
         if name not in CHECKS:
-            raise InvalidOption(
-                name, f"There is no option “{name}”. Options: {', '.join(sorted(CHECKS))}."
-            )
+            refuse_unknown([name], CHECKS, "A trigger")
         if value is not None:
             options |= CHECKS[name](value)
     return cast("LaunchOptions", options)
@@ -92,7 +91,11 @@ def whole_number(name: str, value: object, least: int | None = None) -> int:
 def number(name: str, value: object) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value:
         raise InvalidOption(name, f"{name} must be a number; got {value!r:.60}.")
-    return float(value)
+    return float(max(min(value, HUGE), -HUGE))
+
+
+#: More than any option takes; a whole number may be too large for a float.
+HUGE = 1e300
 
 
 def priority(value: object) -> float:

@@ -17,8 +17,7 @@ def pause(delay: float) -> None:
 
 async def apause(delay: float) -> None:
     """`pause` for coroutines, which are canceled when the run is told to stop."""
-    if not passed_by(delay):
-        await asyncio.sleep(delay)
+    await asyncio.sleep(0 if passed_by(delay) else delay)
 
 
 def rest(delay: float) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.sdk.unknown import only_known, refuse_unknown
 from runs.errors import InvalidOption
 from runs.rates import RateLimit, as_rate
 
@@ -29,6 +30,7 @@ class Queue:
     declared: bool = True
 
 
+@only_known
 def queue(
     name: str,
     *,
@@ -71,9 +73,7 @@ def as_queue(value: Queue | Mapping[str, Any] | str | None, task_id: str) -> Que
             "queue", f"queue is queue(...), its name, or a dict; got {value!r:.80}."
         )
     options = dict(value or {})
-    if unknown := sorted(set(options) - set(OPTIONS)):
-        known = ", ".join(OPTIONS)
-        raise InvalidOption("queue", f"queue knows {known}; not {', '.join(map(str, unknown))}.")
+    refuse_unknown(options, OPTIONS, "queue", "queue")
     own = own_name(task_id)
     return queue(options.pop("name", None) or own, **options)
 

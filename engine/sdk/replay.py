@@ -6,14 +6,12 @@ its answer at once (DEC-20, DEC-21).
 """
 
 import asyncio
-import hashlib
 import json
 import threading
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from django.utils import timezone
 
@@ -21,84 +19,18 @@ from engine.runtime import Launch, Launched
 from engine.sdk import spans
 from engine.sdk.asynctasks import task_now
 from engine.sdk.blocking import blocking
+from engine.sdk.calls import SHOWN_ARGS, Call, Key, is_of
 from engine.sdk.errors import Suspend
+from engine.sdk.keeper import Keeper, Record
 from engine.sdk.transactions import is_in_transaction
-from runs.journal import Entry, Pause, Remembered, Target
+from runs.journal import Entry, Pause, Remembered, Target, Unborn
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
 
-#: Characters of the arguments kept to show them.
-SHOWN_ARGS = 500
 #: Differences recorded of one attempt.
 MAX_WARNINGS = 100
 ENDED_WELL = (RunStatus.COMPLETED, TokenStatus.COMPLETED)
 
 Shield = Callable[[], AbstractContextManager[None]]
-Record = Callable[[Entry], None]
-
-
-class Keeper(Protocol):
-    """Where the journal is kept. What it cannot write because the run was taken away, it raises."""
-
-    def remembered(self) -> Remembered:
-        """Everything recorded so far."""
-
-    def children(self) -> list[tuple[str, str]]:
-        """Run id and task id of what this attempt triggered without waiting, in order."""
-
-    def record(self, entries: Sequence[Entry]) -> None:
-        """Add entries."""
-
-    def look(self, ids: Sequence[str]) -> dict[str, Target]:
-        """How runs and tokens stand."""
-
-    def launch(
-        self, launches: Sequence[Launch], entries: Callable[[list[Launched]], list[Entry]]
-    ) -> list[Launched]:
-        """Make runs, and the entries that point to them, in one transaction."""
-
-    def refuse_circles(self, ids: Sequence[str]) -> None:
-        """Raise CannotWaitHere where one of these runs cannot end before this one."""
-
-    def atomic(self) -> AbstractContextManager[Record]:
-        """One transaction of Django's default database; what it hands out records in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One durable call of this segment: its place, and what was recorded for it."""
-
-    replay: "Replay"
-    kind: EntryKind
-    name: str
-    ordinal: int
-    position: int
-    args: str | None
-    entry: Entry | None
-
-    def made(self, status: EntryStatus, **facts: Any) -> Entry:
-        """An entry for this call."""
-        now, args = timezone.now(), self.args or ""
-        return Entry(
-            kind=self.kind,
-            name=self.name,
-            ordinal=self.ordinal,
-            attempt=self.replay.attempt,
-            position=self.position,
-            status=status,
-            started_at=facts.pop("started_at", now),
-            args=args[:SHOWN_ARGS],
-            span=spans.innermost_id(),
-            args_hash="" if self.args is None else hashlib.sha256(args.encode()).hexdigest(),
-            finished_at=None if status == EntryStatus.PENDING else now,
-            **facts,
-        )
-
-    def attached(self) -> tuple[Entry, ...]:
-        """For a wait of an earlier attempt: an entry that makes its end count in this one."""
-        assert self.entry is not None  # only what was recorded is waited for again
-        if self.entry.attempt == self.replay.attempt:
-            return ()
-        return (self.entry._replace(attempt=self.replay.attempt, position=self.position),)
 
 
 class Replay:
@@ -127,40 +59,61 @@ class Replay:
         self._thread = threading.get_ident()
         self._task: asyncio.Task[Any] | None = None
         self._memory: Remembered | None = None
-        self._known: dict[tuple[str, str, int], Entry] = {}
+        self._known: dict[Key, Entry] = {}
         self._children: dict[str, deque[str]] | None = None
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._reached: set[tuple[str, str, int]] = set()
+        self._counts: dict[tuple[str, str], int] = {}
+        self._reached: set[Key] = set()
         self._end = self._warnings = self._batches = 0
 
     # -- calls ------------------------------------------------------------------------------------
 
     def call(self, kind: EntryKind, name: str, args: str | None = None) -> Call:
         """The next durable call; `args` are compared with those recorded, None is not."""
+        key, entry = self._next(kind, name)
+        self._reach(key, entry)
+        position = len(self._load().entries) + len(self._reached)
+        call = Call(self, kind, name, key[2], position, args, entry)
+        if entry is not None and entry.args_hash and args is not None:
+            self._compare(call, entry)
+        return call
+
+    def answered(self, kind: EntryKind, name: str, args: Callable[[], str]) -> Target | None:
+        """What the next call waited for, if the body made it before with these very arguments.
+
+        The call is made with that. None leaves it to be made.
+        """
+        if not self.is_repeating:
+            return None
+        key, entry = self._next(kind, name)
+        if entry is None or entry.target is None or not is_of(entry, args()):
+            return None
+        found = self._load().targets.get(entry.target)
+        if found is None or found.is_open:
+            return None
+        self._reach(key, entry)
+        return found
+
+    def _next(self, kind: EntryKind, name: str) -> tuple[Key, Entry | None]:
         if self.pause is not None:
             raise Suspend
-        memory = self._load()
-        self._counts[kind, name] += 1
-        ordinal = self._counts[kind, name]
-        key = (str(kind), name, ordinal)
-        entry = self._known.get(key)
+        self._load()
+        word: str = kind._value_
+        key = (word, name, self._counts.get((word, name), 0) + 1)
+        return key, self._known.get(key)
+
+    def _reach(self, key: Key, entry: Entry | None) -> None:
+        self._counts[key[:2]] = key[2]
         self._reached.add(key)
         if entry is None or entry.position >= self._end:
             if self.is_repeating and entry is not None:
                 spans.waited(entry)
             self.is_repeating = False
-        position = len(memory.entries) + len(self._reached)
-        call = Call(self, kind, name, ordinal, position, args, entry)
-        if entry is not None and entry.args_hash and args is not None:
-            self._compare(call, entry)
-        return call
 
     def is_ahead(self, kind: EntryKind, name: str) -> bool:
         """Whether the next call of this name is one the run remembers."""
         if not self.resumed and self.attempt == 1:
             return False  # nothing can be
-        self._load()
-        return (str(kind), name, self._counts[kind, name] + 1) in self._known
+        return self._next(kind, name)[0] in self._known
 
     def record(self, *entries: Entry) -> None:
         with self._shield(), blocking():
@@ -185,6 +138,11 @@ class Replay:
     ) -> list[Launched]:
         with self._shield(), blocking():
             return self._keeper.launch(launches, entries)
+
+    def prepare(self, launches: Sequence[Launch]) -> Unborn | None:
+        """The same runs, to be made when this one leaves to wait for them, where that is possible."""
+        with self._shield(), blocking():
+            return self._keeper.prepare(launches)
 
     @contextmanager
     def atomic(self) -> Iterator[Record]:
@@ -230,7 +188,7 @@ class Replay:
                 "in the task's own function; wait.all([...]) and batch_trigger_and_wait([...]) wait "
                 "for many at once"
             )
-        if is_in_transaction():
+        if not self.is_repeating and is_in_transaction():  # what is known needs not leave
             return (
                 "was called inside an open database transaction. Move it out of transaction.atomic(), "
                 "or use step(..., atomic=True) for work that belongs into one"
@@ -261,9 +219,9 @@ class Replay:
 
     def _compare(self, call: Call, entry: Entry) -> None:
         """A changed argument is a visible warning: the recorded answer stands (DEC-21)."""
-        now = call.made(EntryStatus.DONE)
-        if now.args_hash != entry.args_hash:
-            self._warn(call.name, call.ordinal, f"{call.kind}", entry.args, now.args)
+        args = call.args or ""
+        if not is_of(entry, args):
+            self._warn(call.name, call.ordinal, f"{call.kind}", entry.args, args[:SHOWN_ARGS])
 
     def _warn(self, name: str, ordinal: int, kind: str, was: str, now: str | None) -> None:
         key = (str(EntryKind.WARNING), f"{kind}:{name}"[:256], ordinal)

@@ -12,7 +12,8 @@ from engine.sdk.pauses import apause, pause
 from engine.sdk.spans import opened
 from engine.sdk.tracer import Entered, Span
 from engine.sdk.tries import UsedTries
-from runs.durations import seconds
+from engine.sdk.unknown import refuse_unknown
+from runs.durations import LONGEST, seconds
 from runs.errors import InvalidOption
 from runs.retries import ALIASES, Kind, RetryPolicy
 
@@ -27,6 +28,8 @@ NAMES = (
     *("max_attempts", "factor", "min_timeout", "max_timeout", "randomize"),
     *("out_of_memory", "only", "never"),
 )
+#: A hundred years.
+MOST_MS = LONGEST * 1000
 
 
 class RetryOptions(TypedDict, total=False):
@@ -67,16 +70,15 @@ class Retry:
             name: seconds(value, f"retry.{name}") if name.endswith("_timeout") else value
             for name, value in options.items()
         }
-        if unknown := sorted(set(given) - set(NAMES)):
-            raise InvalidOption(
-                "retry", f"retry knows {', '.join(NAMES)}; not {', '.join(unknown)}."
-            )
+        refuse_unknown(given, NAMES, "retry", "retry")
         if not isinstance(given.setdefault("randomize", True), bool):
             raise InvalidOption(
                 "retry.randomize",
                 f"retry.randomize is True or False; got {given['randomize']!r:.80}.",
             )
-        return RetryPolicy(out_of_memory_machine=_larger_machine(out_of_memory), **given)
+        policy = RetryPolicy(out_of_memory_machine=_larger_machine(out_of_memory), **given)
+        _check_order(policy, "max_timeout" in given)
+        return policy
 
     def on_throw(self, function: Callable[..., T], **options: Unpack[RetryOptions]) -> T:
         """Call `function` until it does not raise; of an `async` function, `await` the answer.
@@ -121,6 +123,10 @@ class Tries:
     """One call of `on_throw`."""
 
     def __init__(self, function: Callable[..., Any], policy: RetryPolicy) -> None:
+        if not callable(function):
+            raise InvalidOption(
+                "function", f"retry.on_throw takes a function to call; got {function!r:.80}."
+            )
         self._function, self._policy, self._number = function, policy, 0
         self._wants, self._used = _wanted(function), UsedTries.here()
         name = str(getattr(function, "__name__", type(function).__name__))
@@ -206,14 +212,34 @@ def as_policy(value: RetryPolicy | Mapping[str, Any] | None) -> RetryPolicy:
         return RetryPolicy()
     if not isinstance(value, Mapping):
         raise InvalidOption("retry", f"retry is retry(...) or a dict; got {value!r:.80}.")
+    refuse_unknown(value, (*NAMES, *ALIASES), "retry", "retry")
+    for name, ours in ALIASES.items():
+        if name in value and ours in value:
+            raise InvalidOption(f"retry.{name}", f"retry has both {ours} and {name}: state one.")
     options = {ALIASES.get(name, name): _in_seconds(name, given) for name, given in value.items()}
-    if unknown := sorted(set(options) - set(NAMES)):
-        raise InvalidOption("retry", f"retry knows {', '.join(NAMES)}; not {', '.join(unknown)}.")
     return retry(**cast("Any", options))
 
 
 def _in_seconds(name: str, given: Any) -> Any:
-    return seconds(given, f"retry.{name}") / 1000 if name in ALIASES else given
+    if name not in ALIASES:
+        return given
+    if not isinstance(given, (int, float)) or isinstance(given, bool) or not 0 <= given <= MOST_MS:
+        raise InvalidOption(
+            f"retry.{name}", f"retry.{name} is a number of milliseconds from 0; got {given!r:.60}."
+        )
+    return given / 1000
+
+
+def _check_order(policy: RetryPolicy, stated: bool) -> None:
+    """Refuse a first pause that the longest one would cut."""
+    least, most = policy.min_timeout, policy.max_timeout
+    if least > most:
+        default = "" if stated else ", its default"
+        raise InvalidOption(
+            "retry.min_timeout",
+            f"retry.min_timeout of {least:g} seconds is longer than retry.max_timeout ({most:g}"
+            f"{default}): no pause could be so long.",
+        )
 
 
 def _larger_machine(out_of_memory: object) -> str:

@@ -13,6 +13,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from engine.sdk.errors import InvalidTask
+from engine.sdk.keys import takes_one
 from runs import payloads
 from runs.errors import InvalidOption, InvalidPayload
 
@@ -29,6 +30,9 @@ class PayloadSchema(Protocol):
     def json_schema(self) -> str:
         """JSON Schema text for the Task row, or empty when anything goes."""
 
+    def check(self) -> None:
+        """Raise InvalidTask for what can only be told when all code is there."""
+
 
 class AnyPayload:
     """A task without a schema: whatever JSON came."""
@@ -39,22 +43,37 @@ class AnyPayload:
     def json_schema(self) -> str:
         return ""
 
+    def check(self) -> None:
+        """Nothing can be wrong."""
+
 
 class TypedPayload:
     """A type that pydantic can validate: a model, dataclass, TypedDict, `list[int]`, ..."""
 
     def __init__(self, kind: Any) -> None:
+        self._kind = kind
         self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
-        # a default is not asked for, so that a schema nobody can draw still validates
-        self._schema = self._drawn()
+        self._schema: str | None = None
 
     def parse(self, payload: str | None) -> Any:
         try:
             return self._adapter.validate_json("null" if payload is None else payload)
         except ValidationError as error:
             raise invalid(error) from None  # its text shows the input, which may be secret
+        except PydanticUserError as error:  # a name in it stands for nothing
+            raise unusable(self._kind, error) from error
+
+    def check(self) -> None:
+        if not self._adapter.pydantic_complete:
+            try:
+                self._adapter.rebuild(raise_errors=True)
+            except (PydanticUserError, NameError) as error:
+                raise unusable(self._kind, error) from error
 
     def json_schema(self) -> str:
+        """Drawn when it is asked for: a name in it may stand for what is defined below the task."""
+        if self._schema is None:
+            self._schema = self._drawn()
         return self._schema
 
     def _drawn(self) -> str:
@@ -84,6 +103,9 @@ class StatedPayload:
     def json_schema(self) -> str:
         return self._schema
 
+    def check(self) -> None:
+        """It was, when it was made."""
+
 
 def schema_of(stated: Any, annotation: Any) -> PayloadSchema:
     """The schema of a task: stated, else derived from the payload's annotation, else none."""
@@ -93,16 +115,33 @@ def schema_of(stated: Any, annotation: Any) -> PayloadSchema:
     if kind is None or kind is Any or kind is object:
         return AnyPayload()
     if inspect.isroutine(kind):  # a parser, as the reference takes them (TSK-2)
+        check_parser(kind)
         kind = Annotated[Any, AfterValidator(kind)]
     try:
         return TypedPayload(known(kind))
     except (PydanticUserError, NameError, TypeError) as error:
-        problem = error.message if isinstance(error, PydanticUserError) else f"{error}."
-        raise InvalidTask(
+        raise unusable(kind, error) from error
+
+
+def unusable(kind: Any, error: Exception) -> InvalidTask:
+    """What pydantic cannot make a schema of. Its text goes on about pydantic's own insides."""
+    told = error.message if isinstance(error, PydanticUserError) else str(error)
+    problem = told.partition("\n")[0].partition(". Set `arbitrary_types_allowed")[0].rstrip(".")
+    return InvalidTask(
+        "schema",
+        f"The payload's type {kind!r:.200} cannot be validated: {problem}. Use a pydantic model, a "
+        "dataclass, a TypedDict or a plain JSON type, or state schema=.",
+    )
+
+
+def check_parser(function: Any) -> None:
+    """Raise InvalidOption for a function that cannot be a schema."""
+    if inspect.iscoroutinefunction(function) or not takes_one(function):
+        raise InvalidOption(
             "schema",
-            f"The payload's type {kind!r:.200} cannot be validated: {problem} Use a pydantic model, "
-            "a dataclass, a TypedDict or a plain JSON type, or state schema=.",
-        ) from error
+            f"A function that is the schema takes the payload and returns what the body gets, at "
+            f"once; got {function!r:.100}.",
+        )
 
 
 def known(kind: Any) -> Any:

@@ -6,7 +6,8 @@ def bounds(part: str) -> tuple[int, ...]:
     low, _, high = part.partition("-") if "-" in part else (part, "", part)
     low, high = low.replace("x", "0"), high.replace("x", "9")
     if len(low) == len(high) == 3 and low.isdecimal() and high.isdecimal():
-        return int(low), int(high)
+        least, most = int(low), int(high)
+        return (least, most) if 100 <= least <= most < 600 else ()
     return ()
 
 

@@ -10,9 +10,9 @@ from typing import Any, TypeVar, overload
 from django.utils import timezone
 
 from engine.sdk import values
+from engine.sdk.calls import Call
 from engine.sdk.durable import here, inside
 from engine.sdk.errors import CannotWaitHere, StepFailed, UnsupportedValue
-from engine.sdk.replay import Call
 from engine.sdk.results import restored, returned_type
 from engine.sdk.spans import Trace
 from runs import conf

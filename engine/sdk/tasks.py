@@ -19,14 +19,13 @@ from typing import (
 
 from engine.registry import registry
 from engine.runtime import Launch, LaunchOptions
-from engine.sdk import andwait, values
+from engine.sdk import andwait
 from engine.sdk.andwait import AndWait, TaskItem, numbered
 from engine.sdk.batches import Batches, triggered
 from engine.sdk.bodies import Body, Source, checked_id, described, inspected, source_of
 from engine.sdk.context import Context, current
 from engine.sdk.defaults import Stated, effective, stated
 from engine.sdk.durable import here, launcher
-from engine.sdk.errors import UnsupportedValue
 from engine.sdk.handles import BatchHandle, Handle, handle
 from engine.sdk.hookkinds import NAMES, AnyHook, HookOptions
 from engine.sdk.hooks import Decorators, TaskHooks
@@ -38,8 +37,10 @@ from engine.sdk.results import BatchResult, Result
 from engine.sdk.schemas import PayloadSchema
 from engine.sdk.spans import passed_on
 from engine.sdk.timetables import DeclaredSchedule, as_overlap, as_schedule, payload_schema
+from engine.sdk.unknown import refuse_unknown
+from engine.sdk.values import payload_text
 from engine.sdk.webhooks import as_webhook
-from runs.errors import InvalidOption, InvalidPayload
+from runs.errors import InvalidOption
 from runs.keypaths import key_at
 from runs.retries import RetryPolicy
 from runs.webhooks import Webhook
@@ -157,14 +158,14 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
     def launch(self, payload: Any, options: Mapping[str, Any]) -> Launch:
         """The checked request that a trigger hands to the engine."""
         text = payload_text(payload)
-        parsed = self.schema.parse(text)
         with naming(self.id):
+            parsed = self.schema.parse(text)
             wanted = inherited(checked(options))
-        if self.concurrency_key is not None and "concurrency_key" not in wanted:
-            given = self.concurrency_key
-            key = key_at(given, text) if isinstance(given, str) else given(parsed)
-            if key is not None:
-                wanted["concurrency_key"] = key_text(key)
+            if self.concurrency_key is not None and "concurrency_key" not in wanted:
+                given = self.concurrency_key
+                key = key_at(given, text) if isinstance(given, str) else given(parsed)
+                if key is not None:
+                    wanted["concurrency_key"] = key_text(key)
         return Launch(self.id, text, wanted, validated=True)
 
 
@@ -250,12 +251,8 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         def send_invoice(payload: Invoice, ctx: Context) -> str:
             return mail(payload.customer, payload.total)
     """
-    if unknown := sorted(set(options) - OPTIONS):
-        whose = f" of task {options['id']!r:.80}" if "id" in options else ""
-        raise InvalidOption(
-            unknown[0],
-            f"@task has no option “{unknown[0]}”{whose}. Options: {', '.join(sorted(OPTIONS))}.",
-        )
+    whose = f"Task “{options['id']!s:.80}”: @task" if "id" in options else "@task"
+    refuse_unknown(options, OPTIONS, whose)
     if function is not None:
         return define(function)
     return lambda body: define(body, **options)
@@ -316,18 +313,9 @@ def naming(task_id: str) -> Iterator[None]:
     try:
         yield
     except InvalidOption as error:
-        error.args = (f"Task “{task_id}”: {error}",)
+        if not str(error).startswith(whose := f"Task “{task_id}”"):
+            error.args = (f"{whose}: {error}",)
         raise
-
-
-def payload_text(payload: object) -> str | None:
-    """The payload as JSON text. Raises InvalidPayload with the path of what has no JSON form."""
-    if payload is None:
-        return None
-    try:
-        return values.dumps(payload)
-    except UnsupportedValue as error:
-        raise InvalidPayload(f"Invalid payload. {error}", path=error.path) from error
 
 
 def inherited(options: LaunchOptions) -> LaunchOptions:
@@ -375,7 +363,9 @@ class Tasks:
     ) -> Result[Any]:
         """Make a run of the task with this id and wait for its end; inside a body only."""
         replay = here(f"tasks.trigger_and_wait({task_id!r})")
-        return andwait.one(replay, launch_by_id(task_id, payload, options))
+        return andwait.one(
+            replay, task_id, payload, lambda: launch_by_id(task_id, payload, options)
+        )
 
     def batch_trigger_and_wait(self, items: Iterable[TaskItem]) -> BatchResult[Any]:
         """Make runs of several tasks and wait for all of them; inside a body only.

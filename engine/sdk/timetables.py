@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from engine.sdk.schemas import PayloadSchema, schema_of
+from engine.sdk.unknown import only_known, refuse_unknown
 from runs import cron as crons
 from runs.errors import InvalidOption, InvalidPayload
 
@@ -74,6 +75,7 @@ class DeclaredSchedule:
         return bool(self.cron) and (not self.environments or kind in self.environments)
 
 
+@only_known
 def schedule(
     cron: str,
     *,
@@ -109,8 +111,7 @@ def as_schedule(value: object) -> DeclaredSchedule | None:
         return schedule(value)
     if not isinstance(value, Mapping):
         raise InvalidOption("schedule", f"schedule is schedule(...) or text; got {value!r:.60}.")
-    if unknown := sorted(set(value) - set(NAMES)):
-        raise InvalidOption("schedule", f"schedule knows {', '.join(NAMES)}; not {unknown}.")
+    refuse_unknown(value, NAMES, "schedule", "schedule")
     options = dict(value)
     if ("cron" in options) == ("pattern" in options):
         raise InvalidOption("schedule", "schedule needs “cron” (or “pattern”, its other name).")

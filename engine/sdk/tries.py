@@ -1,6 +1,6 @@
 """The tries of a block, remembered by its run: how many are used up, and when the next is due.
 
-Each `retry.on_throw` of a body has a name in the journal. Under it stand the pauses between its tries,
+Each `retry.on_throw` and `retry.fetch` of a body has a name in the journal. Under it stand the pauses between its tries,
 and after the last try a mark that they are over: what comes after that begins anew.
 """
 
@@ -10,8 +10,9 @@ from typing import Self
 
 from django.utils import timezone
 
+from engine.sdk.calls import Call
 from engine.sdk.durable import active, inside
-from engine.sdk.replay import Call, Replay
+from engine.sdk.replay import Replay
 from runs.journal import Pause
 from runs.states import EntryKind, EntryStatus
 
@@ -22,20 +23,20 @@ SHORT, LONG = 1.0, 5.0
 
 
 class UsedTries:
-    """What one `on_throw` of a body has used up."""
+    """What one `on_throw` or `fetch` of a body has used up."""
 
-    def __init__(self, replay: Replay, number: int) -> None:
-        self._replay, self._name = replay, f"{NAME} {number}"
+    def __init__(self, replay: Replay, name: str) -> None:
+        self._replay, self._name = replay, name
         self._is_open = False
 
     @classmethod
-    def here(cls) -> Self | None:
+    def here(cls, what: str = NAME) -> Self | None:
         """For a block in the body of a run; None where nothing is remembered, as inside a step."""
         run = active()
         if run is None or inside.get() is not None or run.misplaced():
             return None
         run.blocks += 1
-        return cls(run, run.blocks)
+        return cls(run, f"{what} {run.blocks}")
 
     def so_far(self) -> int:
         """How many tries were made before; leaves the worker if the next is not due yet."""
@@ -73,6 +74,16 @@ class UsedTries:
             self._is_open = False
             call = replace(self._replay.call(EntryKind.WAIT, self._name), args=OVER)
             self._replay.record(call.made(EntryStatus.DONE))
+
+
+def remember(tries: UsedTries | None, used: int, delay: float | None) -> float | None:
+    """Keep the pause that follows so many tries, or that there is none; returns it."""
+    if tries is not None:
+        if delay is None:
+            tries.close()
+        else:
+            tries.keep(used, delay)
+    return delay
 
 
 def because(number: int) -> str:

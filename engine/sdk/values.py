@@ -30,6 +30,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from engine.sdk.errors import UnsupportedValue
+from runs.errors import InvalidPayload
 
 MAX_DEPTH = 64
 MAX_DIGITS = 1000
@@ -43,6 +44,16 @@ SHOWN_KEY = 60
 Place = tuple["Place", object] | None
 Conversion = Callable[["Converter", Any, Place, int], Any]
 encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def payload_text(payload: object) -> str | None:
+    """The payload as JSON text. Raises InvalidPayload with the path of what has no JSON form."""
+    if payload is None:
+        return None
+    try:
+        return dumps(payload)
+    except UnsupportedValue as error:
+        raise InvalidPayload(f"Invalid payload. {error}", path=error.path) from error
 
 
 def dumps(value: object, limit: int | None = None) -> str:

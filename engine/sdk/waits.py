@@ -8,15 +8,16 @@ from typing import Any, TypeVar
 from django.utils import timezone
 
 from engine.runtime import TokenWish, installed
+from engine.sdk.calls import Call
 from engine.sdk.durable import active, here
 from engine.sdk.handles import Handle
 from engine.sdk.options import tag_tuple
 from engine.sdk.pauses import rest
-from engine.sdk.replay import Call, Replay
+from engine.sdk.replay import Replay
 from engine.sdk.results import First, Over, Result, TokenResult, run_result, token_result
 from engine.sdk.schemas import schema_of
-from engine.sdk.tasks import payload_text
 from engine.sdk.tokens import Token, token_id
+from engine.sdk.values import payload_text
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.journal import Entry, Pause, Target

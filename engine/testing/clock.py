@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from engine.sdk.blocking import blocking
 from engine.testing.problems import TracksideError
 from runs.durations import seconds
 
@@ -74,7 +75,7 @@ class Clock:
         """PostgreSQL's functions ask its own clock."""
         if connection.vendor != "postgresql":
             return
-        with connection.cursor() as cursor:
+        with blocking(), connection.cursor() as cursor:  # an async body's pause jumps too
             cursor.execute(REPLACE % (self._ahead // MICROSECOND))
             if not self._path:
                 cursor.execute("SHOW search_path")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from django.db import connection
@@ -241,7 +241,7 @@ class Trackside:
     def worker(self) -> Worker:
         """Opened when it is first needed, with the test's database."""
         if self._worker is None:
-            self._worker = Worker(self._book, self._stubs)
+            self._worker = Worker(self._book, self._stubs, self.clock)
         return self._worker
 
     def _record(self, run_id: str) -> RecordedRun[Any]:
@@ -283,9 +283,8 @@ class Trackside:
 
     def _sleep(self, seconds: float | None) -> None:
         """A pause of a body passes without being waited for."""
-        if seconds is None:
+        if not self.worker.limit.pass_by(seconds):
             raise TracksideError("The body waits for its signal, which nothing in this test gives.")
-        self.clock.jump(self.clock.now() + timedelta(seconds=seconds))
 
     def _committed(self) -> None:
         """In a test's transaction nothing is ever committed: do what was to be done after that."""

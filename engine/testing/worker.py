@@ -15,9 +15,11 @@ from engine.cluster.keeping import RunKeeper
 from engine.execution import executor, interrupts
 from engine.execution.outcomes import Concluded, Failed, Missing, Outcome
 from engine.execution.waiting import wait_ahead
+from engine.testing.clock import Clock
 from engine.testing.problems import TracksideError
 from engine.testing.records import Book, LogLine, Waited
 from engine.testing.stubs import Stub
+from engine.testing.timelimit import TimeLimit
 from runs.journal import Pause
 from runs.lifecycle import finalhooks, sessions, store
 
@@ -27,8 +29,9 @@ VERSION = "test"
 class Worker:
     """Executes what is claimable, one segment at a time."""
 
-    def __init__(self, book: Book, stubs: dict[str, Stub]) -> None:
+    def __init__(self, book: Book, stubs: dict[str, Stub], clock: Clock) -> None:
         self.book, self.stubs = book, stubs
+        self.limit = TimeLimit(clock, lambda: self.tell("timeout"))
         self.session = sessions.open_session("tests", slots=1, version=VERSION, pid=os.getpid())
         self.executing: store.Assignment | None = None
         #: Why the run that executes should stop, or empty.
@@ -60,7 +63,7 @@ class Worker:
     def execute(self, work: store.Assignment) -> Outcome:
         slot: Any = SimpleNamespace(pid=os.getpid(), deadline=0, begun_run=b"", run=b"")
         keeper = RunKeeper(work, slot, 0, lambda call: call(store.current()))
-        with self.occupied(work):
+        with self.occupied(work), self.limit.on(work):
             return executor.execute(assignment_of(work), self, self, keeper=keeper)
 
     @contextmanager

@@ -17,6 +17,7 @@ from engine import (
     RunResult,
     ScheduledPayload,
     Wait,
+    hooks,
     logger,
     schedules,
     task,
@@ -252,8 +253,6 @@ def task_with_catch_error() -> None:
 
 # -- cancellation ---------------------------------------------------------------------------------
 
-CHUNKS = LocalKey[list[str]]("chunks")
-
 
 async def stream(prompt: Prompt) -> AsyncIterator[str]:
     """Stands for the answer of a model."""
@@ -265,15 +264,15 @@ async def stream(prompt: Prompt) -> AsyncIterator[str]:
 @task(id="interruptible-chat")
 async def interruptible_chat(payload: Prompt) -> str:
     """Cancel it while it answers: what came so far is kept."""
-    chunks = CHUNKS.set([])
+    chunks = list[str]()
+
+    @hooks.on_cancel
+    async def save_chunks() -> None:
+        logger.info("saving", chunks=chunks)
+
     async for chunk in stream(payload):
         chunks.append(chunk)
     return " ".join(chunks)
-
-
-@interruptible_chat.on_cancel
-async def save_chunks() -> None:
-    logger.info("saving", chunks=CHUNKS.get_or_raise())
 
 
 def with_its_result(run: RunResult) -> None:

@@ -130,6 +130,9 @@ CRASH_STATUS = {
     "TASK_PROCESS_SIGKILL_TIMEOUT": RunStatus.SYSTEM_FAILURE,
 }
 OUT_OF_MEMORY = "TASK_PROCESS_OOM_KILLED"
+#: The system ended the process, as it does when the whole machine has no memory left: tried again
+#: like any crash, on a larger machine where the task names one.
+MAYBE_OUT_OF_MEMORY = "TASK_PROCESS_MAYBE_OOM_KILLED"
 #: Never tried again, whatever the policy.
 NOT_RETRIED = {"TASK_PROCESS_SIGKILL_TIMEOUT"}
 
@@ -139,10 +142,13 @@ def crash(run_id: str, token: str, code: str, message: str) -> Ending:
     run, error = Run.objects.light().get(pk=run_id), internal_error(code, message)
     if run.status == RunStatus.DEQUEUED:
         return release(run_id, token, message, started=False)
-    if run.crash_count + 1 < conf.get("CRASH_LIMIT") and code not in NOT_RETRIED:
+    may_retry = code not in NOT_RETRIED and conf.is_retrying()
+    if may_retry and run.crash_count + 1 < conf.get("CRASH_LIMIT"):
         rules, machine = policy(run), None
-        if code == OUT_OF_MEMORY:
+        if code in (OUT_OF_MEMORY, MAYBE_OUT_OF_MEMORY):
             machine = larger_machine(run, rules)
+        if code != OUT_OF_MEMORY:
+            rules = replace(rules, max_attempts=run.max_attempts)
         delay = rules.delay(run.attempt_number - run.uncounted_attempts)
         if delay is not None and (machine or code != OUT_OF_MEMORY):
             return retry(run_id, token, error, delay, crashed=True, machine=machine)
@@ -156,10 +162,10 @@ def larger_machine(run: Run, rules: RetryPolicy) -> str | None:
 
 
 def policy(run: Run) -> RetryPolicy:
-    """The retry policy of the run's task with the run's own number of attempts."""
+    """The retry policy of the run's task; out of memory, its number of attempts holds too (OOM-2)."""
     config = Task.objects.filter(pk=run.task_id).values_list("config", flat=True).first()
     retry_config: dict[str, Any] = json.loads(config or "{}").get("retry") or {}
-    return RetryPolicy.from_json(retry_config | {"max_attempts": run.max_attempts})
+    return RetryPolicy.from_json(retry_config)
 
 
 def lose(lease: Lease) -> Ending:

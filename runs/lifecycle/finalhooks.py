@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Min, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from runs import conf
+from runs.lifecycle.fleet import Fleet
 from runs.lifecycle.store import Assignment, Claim
 from runs.lifecycle.transition import note, skip_locked
-from runs.models import EventKind, FinalHooks, Run
+from runs.models import EventKind, FinalHooks, Run, WorkerSession
 
 #: Whoever dies with the hooks in its hands leaves them to others so many times.
 MOST_TRIES = 5
@@ -29,18 +30,41 @@ SLACK = 15.0
 OTHER_VERSION, OTHER_VERSION_WITHIN = 60.0, timedelta(days=1)
 
 
-def next_due() -> datetime | None:
-    """When the next final hooks are due; None when none are owed."""
-    due: datetime | None = FinalHooks.objects.aggregate(due=Min("due_at"))["due"]
+def next_due(version: str = "") -> datetime | None:
+    """When the next final hooks are due that this version of the code may call; None for none."""
+    due = earliest(FinalHooks.objects.all())
+    if due is None or due > timezone.now():
+        return due
+    return earliest(callable_by(version))
+
+
+def earliest(rows: QuerySet[FinalHooks]) -> datetime | None:
+    due: datetime | None = rows.aggregate(due=Min("due_at"))["due"]
     return due
 
 
-def take(most: int) -> list[Claim]:
-    """Final hooks of up to `most` runs, for as long as calling them may take."""
+def callable_by(version: str) -> QuerySet[FinalHooks]:
+    """Those of all runs but of the ones whose own version another cluster runs (DEC-31)."""
+    rows, elsewhere = FinalHooks.objects.all(), Q()
+    for other in Fleet.now().sessions if version else ():
+        if other.version != version:
+            elsewhere |= Q(version=other.version) & ~Q(task_id__in=other.lacking.split("\n"))
+    return (
+        rows.exclude(Exists(Run.objects.filter(elsewhere, pk=OuterRef("pk"))))
+        if elsewhere
+        else rows
+    )
+
+
+def take(most: int, version: str = "") -> list[Claim]:
+    """Final hooks of up to `most` runs, for as long as calling them may take.
+
+    A run's hooks are called by its own version of the code while a cluster runs that, else by any.
+    """
     now = timezone.now()
     patience = conf.get("FINAL_HOOKS_SECONDS") + conf.get("TIMEOUT_GRACE_SECONDS") + SLACK
     with transaction.atomic():
-        due = FinalHooks.objects.filter(due_at__lte=now).order_by("due_at")
+        due = callable_by(version).filter(due_at__lte=now).order_by("due_at")
         rows = list(due.select_for_update(**skip_locked())[:most])
         for row in rows:
             row.due_at = now + timedelta(seconds=patience)
@@ -73,8 +97,18 @@ def done(run_id: str, token: str, session_id: str, called: Sequence[str], proble
     """The hooks were called; False when another worker has taken them meanwhile."""
     if not _taken(run_id, token).delete()[0]:
         return False
-    _tell(run_id, EventKind.HOOKS_RAN, session_id, problems, {"hooks": list(called)})
+    said = " ".join(filter(None, [_by_whom(run_id, session_id), problems]))
+    _tell(run_id, EventKind.HOOKS_RAN, session_id, said, {"hooks": list(called)})
     return True
+
+
+def _by_whom(run_id: str, session_id: str) -> str:
+    """What to say of code that is not the run's own."""
+    own = Run.objects.filter(pk=run_id).values_list("version", flat=True).first()
+    here = WorkerSession.objects.filter(pk=session_id).values_list("version", flat=True).first()
+    if not own or not here or own == here:
+        return ""
+    return f"Version {here} called them instead of {own}."
 
 
 @transaction.atomic

@@ -36,18 +36,33 @@ UNKNOWN = "No cluster has registered this task yet."
 
 
 @dataclass(slots=True)
+class Family:
+    """Parents of new runs, by id."""
+
+    #: What their children take over from each.
+    lineages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: When each joined its queue (microseconds since 1970): its awaited children come then.
+    turns: dict[str, int] = field(default_factory=dict)
+    #: The version each is locked to: its awaited children are too.
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def trim(self, most: int) -> None:
+        """Forget everybody when there are more than `most`."""
+        if len(self.lineages) > most:
+            self.lineages.clear()
+            self.turns.clear()
+            self.versions.clear()
+
+
+@dataclass(slots=True)
 class Maker:
     """Who triggers, and when; remembers the parents and queues its runs have in common."""
 
     now: datetime
     source: Source
     actor: str
-    parents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    family: Family = field(default_factory=Family)
     queues: dict[str, int] = field(default_factory=dict)
-    #: When each parent joined its queue (microseconds since 1970): its awaited children come then.
-    turns: dict[str, int] = field(default_factory=dict)
-    #: The version each parent is locked to: its awaited children are too.
-    versions: dict[str, str] = field(default_factory=dict)
     #: A parent was asked to stop before it triggered this.
     is_stopping: bool = False
 
@@ -55,14 +70,15 @@ class Maker:
         """What a child takes over from its parent."""
         if parent_id is None:
             return {}
-        if parent_id not in self.parents:
+        lineages = self.family.lineages
+        if parent_id not in lineages:
             parent = _parent(parent_id)
-            self.parents[parent_id] = _lineage(parent_id, parent)
-            self.versions[parent_id] = parent["version"]
-            self.turns[parent_id] = parent["sort_key"] + int(parent["priority"] * 1_000_000)
+            lineages[parent_id] = _lineage(parent_id, parent)
+            self.family.turns[parent_id] = parent["sort_key"] + int(parent["priority"] * 1_000_000)
+            self.family.versions.setdefault(parent_id, parent["version"])
             canceled = parent["status"] == RunStatus.CANCELED or parent["cancel_requested_at"]
             self.is_stopping = self.is_stopping or bool(canceled)
-        return self.parents[parent_id]
+        return lineages[parent_id]
 
     def queue_id(self, name: str, task_id: str) -> int:
         """The queue's id; raises UnknownQueue."""
@@ -120,9 +136,9 @@ class Plan:
 
     def _join(self, parent_id: str, maker: Maker) -> None:
         """Its parent waits for it: on the same version, and before runs triggered after the parent."""
-        self.row["version"] = self.options.version or maker.versions[parent_id]
+        self.row["version"] = self.options.version or maker.family.versions[parent_id]
         if self.due is None:  # features.md PR-4
-            turn = maker.turns[parent_id]
+            turn = maker.family.turns[parent_id]
             self.row["sort_key"] = turn - int(self.row["priority"] * 1_000_000)
 
     def _status(self) -> RunStatus:

@@ -11,14 +11,17 @@ from django.utils import timezone
 from runs import payloads, signals
 from runs.errors import RunsError
 from runs.ids import new_ids
+from runs.journal import Unborn
 from runs.keypaths import key_at
 from runs.lifecycle import canceling, checks, debouncing, definitions, keys, overlapping, store
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
-from runs.lifecycle.rows import Maker, Plan
+from runs.lifecycle.rows import Family, Maker, Plan
 from runs.models import Run, Source
 
 #: Rows in one statement.
 CHUNK = 1000
+Rows = list[dict[str, Any]]
+Parts = tuple[dict[str, Any], Rows, list[store.Bucket], Rows]
 
 
 def trigger(
@@ -67,6 +70,37 @@ def _trigger_freely(made: "list[New]", maker: Maker) -> list[Triggered]:
         return [Triggered(one.run_id) for one in made]
     with transaction.atomic():
         return _trigger_once(made, maker)
+
+
+def prepare(
+    items: Sequence[TriggerItem],
+    *,
+    source: Source,
+    validated: bool = False,
+    family: Family | None = None,
+) -> Unborn | None:
+    """Runs that somebody else stores, checked and planned as `trigger_many` does.
+
+    None for those whose making takes more than their rows: `trigger_many` makes them. What was read
+    of their parents stays in `family`.
+    """
+    if len(items) > CHUNK or any(map(_takes_more, items)):
+        return None
+    maker = Maker(timezone.now(), source, "", family or Family())
+    planner = Planner(maker, validated)
+    plans = planner.plans(items)
+    if planner.has_lanes or maker.is_stopping:
+        return None
+    made = list(map(New, new_ids("run", len(items)), items, plans))
+    return Unborn([one.run_id for one in made], *_parts(made))
+
+
+def _takes_more(item: TriggerItem) -> bool:
+    """Whether other rows are looked at or made with this run."""
+    options = item.options
+    return any(
+        one is not None for one in (options.idempotency_key, options.debounce, options.batch_id)
+    )
 
 
 class New(NamedTuple):
@@ -211,14 +245,19 @@ def _store(made: list[New], maker: Maker) -> None:
 
 
 def _insert(made: list[New]) -> None:
-    """One statement: columns all have in common are handed over once."""
+    """One statement."""
+    store.current().insert(*_parts(made))
+
+
+def _parts(made: list[New]) -> Parts:
+    """What `Store.insert` takes: columns all have in common are handed over once."""
     plans = list({id(one.plan): one.plan for one in made}.values())
     common, differing = _common([plan.row for plan in plans])
     own = {id(plan): {name: plan.row[name] for name in differing} for plan in plans}
     rows = [own[id(one.plan)] | {"id": one.run_id, "payload": one.item.payload} for one in made]
     buckets = {plan.bucket for plan in plans if plan.bucket is not None}
     tags = [{"tag": tag, "run_id": one.run_id} for one in made for tag in one.plan.tags]
-    store.current().insert(common, rows, sorted(buckets, key=lambda one: one.place), tags)
+    return common, rows, sorted(buckets, key=lambda one: one.place), tags
 
 
 def _common(rows: list[dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:

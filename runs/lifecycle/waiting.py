@@ -73,6 +73,9 @@ def skip(run_id: str, *, actor: str) -> None:
         )
         if ready is None or run.status != RunStatus.WAITING or not waits.update(due_at=now):
             raise IllegalTransition(run_id, run.status, "resumed: it does not wait for a time")
+        Run.objects.filter(pk=run_id).update(
+            done_token=""
+        )  # who knows its journal knows it no more
         store.current().resume([run_id])
         audit.record(actor, "run.skip_wait", run_id)
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))

@@ -237,6 +237,7 @@ class Migration(migrations.Migration):
                 ('resumed', models.BooleanField(db_default=False, default=False)),
                 ('lane', models.SmallIntegerField(choices=[(0, 'Alone'), (1, 'Shared')], default=0)),
                 ('pin', models.CharField(blank=True, db_default='', default='', max_length=64)),
+                ('untaken', models.BooleanField(db_default=False, default=False)),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'lane', 'pin', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('lane', 1), ('not_before__isnull', True)), fields=['bucket_id', 'pin', 'sort_key', 'run_id'], name='ready_shared'), models.Index(condition=models.Q(('pin__gt', '')), fields=['pin', 'bucket_id', 'lane', 'sort_key', 'run_id'], name='ready_pinned'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due'), models.Index(condition=models.Q(('not_before__isnull', True), ('resumed', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_resumed')],

@@ -8,7 +8,7 @@ from django.db import migrations
 SQL = Path(__file__).resolve().parent.parent / "sql"
 FILES = {
     "postgresql": (
-        *("guards", "insert", "take", "rate", "claim", "turn", "finish", "wait", "start", "months"),
+        *("guards", "insert", "take", "rate", "claim", "turn", "finish", "handover", "wait", "start", "months"),
     ),
     "sqlite": ("guards", "wait"),
 }

@@ -39,6 +39,8 @@ class Ready(models.Model):
     #: As the run has it.
     lane = models.SmallIntegerField(choices=Lane.choices, default=Lane.ALONE)
     pin = models.CharField(max_length=64, blank=True, default="", db_default="")
+    #: It left for a wait and nobody has taken it since: it was not lost.
+    untaken = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [

@@ -45,6 +45,13 @@ def test_passes_over_tests_and_private_files(task_dir, name):
     assert ids(discover()) == []
 
 
+def test_passes_over_what_the_settings_say(task_dir, settings):
+    for name in ("scripts/one.py", "scripts/deep/two.py", "billing_old.py", "kept_file.py"):
+        write(task_dir / name, f"@task(id='{name}')\ndef body(): ...\n")
+    settings.TRACKSIDE = settings.TRACKSIDE | {"TASK_IGNORE": ["scripts/*", "*_old.py"]}
+    assert ids(discover()) == ["kept_file.py"]
+
+
 def test_imports_init_first(task_dir, monkeypatch):
     write(task_dir / "a_first.py", "import os\nassert os.environ['SEEN'] == 'init'\n")
     write(task_dir / "init.py", "import os\nos.environ['SEEN'] = 'init'\n")
@@ -125,6 +132,26 @@ def test_a_syntax_error_is_a_broken_file(task_dir):
     (broken,) = discover().broken
     assert "SyntaxError" in broken.error
     assert broken.task_ids == ()
+
+
+def test_types_of_payloads_are_checked_when_the_file_is_whole(task_dir):
+    code = """
+        from pydantic import BaseModel
+
+        class Parcel(BaseModel):
+            rows: list["Row"]
+
+        @task
+        def %s(payload: Parcel): ...
+    """
+    write(task_dir / "lost_type.py", code % "lost")
+    write(task_dir / "late_type.py", code % "late" + "\n        class Row(BaseModel): ...")
+    catalog = discover()
+    assert ids(catalog) == ["late"]
+    (broken,) = catalog.broken
+    assert broken.task_ids == ("lost",)
+    assert "“lost”" in broken.error
+    assert "cannot be validated: name 'Row' is not defined" in broken.error
 
 
 def test_a_file_that_is_left_out_is_broken_and_not_imported(task_dir):

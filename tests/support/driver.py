@@ -60,8 +60,8 @@ class Driver:
         return self.segments[-1][1]
 
     def execute(self, work: store.Assignment) -> Any:
-        keeper = RunKeeper(work, self.slot, 0, lambda call: call(store.current()))
-        return execute(assignment_of(work), self.logs, Calm(), keeper=keeper)
+        self.keeper = RunKeeper(work, self.slot, 0, lambda call: call(store.current()))
+        return execute(assignment_of(work), self.logs, Calm(), keeper=self.keeper)
 
     def write(self, work: store.Assignment, ending: Any) -> store.Assignment | None:
         """Record the outcome; the same run again where its wait is over already."""
@@ -69,6 +69,8 @@ class Driver:
             store.current().finish(ending, store.Next.NONE, 1)
             return None
         done = store.current().suspend(*ending, store.Next.NONE, 1)
+        if done.outcome == "waiting":
+            self.keeper.leave(ending.pause.entries)
         return work._replace(resumed=True, begun=True) if done.outcome == "ready" else None
 
     def until_idle(self) -> None:

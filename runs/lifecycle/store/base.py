@@ -1,7 +1,7 @@
 """What a store does, and the values that go in and out."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, Self
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from runs.journal import Entry, Pause, Remembered, Target
+from runs.journal import Pause
 from runs.lifecycle.store.endings import Ending, completed
+from runs.lifecycle.store.remembering import Remembering
 from runs.models import Lane
 
 
@@ -83,6 +84,8 @@ class Next(IntEnum):
     #: The same bucket first: slot inheritance.
     SAME = 1
     ANY = 2
+    #: The run that waited for the one that ends, then as SAME.
+    HEIR = 3
 
 
 class Done(NamedTuple):
@@ -138,7 +141,7 @@ class Bucket(NamedTuple):
 Rows = list[tuple[Any, ...]]
 
 
-class Store(ABC):
+class Store(Remembering):
     """The statements every run costs.
 
     `version` is that of the code which executes what is recorded here; runs are locked to that of
@@ -226,6 +229,7 @@ class Store(ABC):
         `begun` false: their starts are recorded with their ends. They are of the same bucket if that
         has no limit, else one of each of several. Otherwise one comes, begun.
         """
+        take = Next.SAME if take == Next.HEIR else take
         *others, last = done
         lost = [one.run_id for one in others if not self.finish(completed(*one[:3])).won]
         finished = self.finish(completed(*last[:3]), take, pid)
@@ -235,37 +239,18 @@ class Store(ABC):
 
     @abstractmethod
     def suspend(
-        self, run_id: str, token: str, pause: Pause, take: Next = Next.NONE, pid: int = 0
+        self,
+        run_id: str,
+        token: str,
+        pause: Pause,
+        take: Next = Next.NONE,
+        pid: int = 0,
+        began: int | None = None,
     ) -> Suspended:
-        """EXECUTING to WAITING, fenced by the token; what is there already is not waited for."""
+        """EXECUTING to WAITING, fenced by the token; what is there already is not waited for.
 
-    @abstractmethod
-    def record(self, run_id: str, token: str, entries: Sequence[Entry]) -> bool:
-        """Add to the run's journal, the first write of a key stays; False: the lease is lost."""
-
-    @abstractmethod
-    def remembered(self, run_id: str) -> Remembered:
-        """The run's journal with all it refers to."""
-
-    @abstractmethod
-    def children(self, run_id: str) -> list[tuple[str, str]]:
-        """Run id and task id of what the current attempt triggered without waiting, in order."""
-
-    @abstractmethod
-    def used(self, run_id: str, attempt: int) -> float:
-        """Seconds the attempt executed before its last wait."""
-
-    @abstractmethod
-    def targets(self, ids: Collection[str]) -> dict[str, Target]:
-        """How these runs and tokens stand."""
-
-    @abstractmethod
-    def wake(self, token_id: str) -> None:
-        """A token has ended, in this transaction: the runs that wait for nothing else go on."""
-
-    @abstractmethod
-    def resume(self, run_ids: Sequence[str]) -> None:
-        """WAITING to QUEUED for those of these runs whose ready row the caller has locked."""
+        `began` records the start too, where that is not done yet; see `start`.
+        """
 
     @abstractmethod
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:

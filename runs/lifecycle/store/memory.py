@@ -20,6 +20,7 @@ SELECT id, task_id FROM runs_run
    AND id NOT IN (SELECT target FROM runs_journal WHERE run_id = %s AND kind = 'child')
  ORDER BY id
 """
+LEFT_LAST = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 TARGETS = """
 SELECT id, status, output, error, task_id, finished_at FROM runs_run WHERE id IN ({places})
@@ -45,6 +46,9 @@ class Recollection(Store):
         entries = [entry(row) for row in self.rows(ENTRIES, (run_id,))]
         found = self.targets({one.target for one in entries if one.target is not None})
         return Remembered(entries, found)
+
+    def recall(self, run_id: str, token: str, targets: Collection[str]) -> dict[str, Target] | None:
+        return self.targets(targets) if self.rows(LEFT_LAST, (run_id, token)) else None
 
     def children(self, run_id: str) -> list[tuple[str, str]]:
         return [(row[0], row[1]) for row in self.rows(CHILDREN, (run_id, run_id, run_id))]

@@ -22,11 +22,10 @@ from runs.lifecycle.store.base import (
     Turn,
 )
 from runs.lifecycle.store.endings import Ending
-from runs.lifecycle.store.postgresql_waits import PostgresWaits, document
+from runs.lifecycle.store.postgresql_waits import SECOND, PostgresWaits, document, seconds_since
 from runs.lifecycle.store.prepared import Parameter, Prepared
 from runs.models import Lane, Run
 
-SECOND = 1_000_000_000
 CLAIMABLE = """
 SELECT EXISTS (
   SELECT 1 FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
@@ -61,9 +60,13 @@ CALLS = {
     "finish": 16,
     "claim_started": 4,
     "held_by": 2,
+    "suspend": 16,
+    "keep": 20,
+    "remember": 1,
+    "recall": 3,
 }
 #: A composite column is spread over columns of its own.
-COLUMNS = {"finish": "won, (work).*"}
+COLUMNS = {"finish": "won, (work).*", "suspend": "outcome, (work).*"}
 
 
 class PostgresStore(PostgresWaits):
@@ -145,8 +148,7 @@ class PostgresStore(PostgresWaits):
     def start(
         self, run_id: str, token: str, pid: int, began: int | None = None
     ) -> Assignment | None:
-        ago = None if began is None else (time.monotonic_ns() - began) / SECOND
-        found = self.call("start", run_id, token, pid, ago, self.version)
+        found = self.call("start", run_id, token, pid, seconds_since(began), self.version)
         return Assignment(*found[0]) if found else None
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:

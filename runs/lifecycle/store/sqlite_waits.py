@@ -39,17 +39,25 @@ class WaitingSqliteStore(SqliteStore, Recollection):
         return [self.assignment(row[0]) for row in self.rows(sql.HELD_BY, (session_id, pid))]
 
     def suspend(
-        self, run_id: str, token: str, pause: Pause, take: Next = Next.NONE, pid: int = 0
+        self,
+        run_id: str,
+        token: str,
+        pause: Pause,
+        take: Next = Next.NONE,
+        pid: int = 0,
+        began: int | None = None,
     ) -> Suspended:
         with self.transaction():
+            if began is not None:
+                self.start(run_id, token, pid, began)
             lease = self.rows(sql.WHOLE_LEASE, (run_id, token))
             if not lease:
                 won = self.rows(sql.HAS_WON, (run_id, token))
                 return Suspended("waiting" if won else "lost")
-            self.remember(run_id, pause.entries)
             bucket, queue, session_id, attempt, started = lease[0]
+            self.settle(run_id, pause)
             at, open_targets = sql.now(), self.held_targets(pause.targets)
-            if is_over(pause, open_targets, at):
+            if pause.unborn is None and is_over(pause, open_targets, at):
                 self.count_segment(run_id, attempt, started, at)
                 self.rows(sql.NEXT_SEGMENT, (at, run_id))
                 return Suspended("ready")
@@ -68,6 +76,14 @@ class WaitingSqliteStore(SqliteStore, Recollection):
                 return Suspended(outcome)
             claim = self.claim_one(session_id, code, start=True, pid=pid)
             return Suspended(outcome, None if claim is None else self.assignment(claim.run_id))
+
+    def settle(self, run_id: str, pause: Pause) -> None:
+        """Record the entries and make the runs that come with a wait; a run that is to stop makes none."""
+        if pause.unborn is None:
+            self.remember(run_id, pause.entries)
+        elif not self.rows(sql.IS_CANCELING, (run_id,)):
+            self.remember(run_id, pause.entries)
+            self.insert(*pause.unborn[1:])
 
     def held_targets(self, ids: Sequence[str]) -> list[str]:
         """Those that have not ended, marked as awaited."""
@@ -102,8 +118,17 @@ class WaitingSqliteStore(SqliteStore, Recollection):
             statement = f"INSERT OR IGNORE INTO runs_journal ({names}) VALUES ({places})"
             self.many(statement, [tuple(map(sql.plain, row.values())) for row in rows])
 
-    def record(self, run_id: str, token: str, entries: Sequence[Entry]) -> bool:
+    def record(
+        self,
+        run_id: str,
+        token: str,
+        entries: Sequence[Entry],
+        pid: int = 0,
+        began: int | None = None,
+    ) -> bool:
         with self.transaction():
+            if began is not None:
+                self.start(run_id, token, pid, began)
             if not self.rows(sql.WHOLE_LEASE, (run_id, token)):
                 return False
             self.remember(run_id, entries)

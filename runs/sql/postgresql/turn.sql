@@ -46,9 +46,11 @@ LANGUAGE sql STABLE AS $$
    ORDER BY r.sort_key, r.id
 $$;
 
--- Take up to p_most runs of one bucket without a limit or a rate out of their queue. NULLs when there are none.
-CREATE OR REPLACE FUNCTION trackside_pick(p_bucket bigint, p_queue bigint, p_most integer, p_lane smallint,
-                                          OUT runs text[], OUT buckets bigint[], OUT queues bigint[])
+-- Take up to p_most runs of one bucket without a limit or a rate out of their queue; `untaken` are those of them that
+-- nobody took since they left for a wait. NULLs when there are none.
+DROP FUNCTION IF EXISTS trackside_pick;
+CREATE FUNCTION trackside_pick(p_bucket bigint, p_queue bigint, p_most integer, p_lane smallint,
+                               OUT runs text[], OUT buckets bigint[], OUT queues bigint[], OUT untaken text[])
 LANGUAGE sql AS $$
   -- MATERIALIZED: planned into the DELETE, the LIMIT might be counted anew for each row it looks at.
   WITH head AS MATERIALIZED (
@@ -56,15 +58,17 @@ LANGUAGE sql AS $$
      ORDER BY sort_key, run_id LIMIT p_most FOR UPDATE SKIP LOCKED),
   ready AS (
     DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
-    RETURNING r.run_id)
-  SELECT array_agg(run_id), array_agg(p_bucket), array_agg(p_queue) FROM ready
+    RETURNING r.run_id, r.untaken)
+  SELECT array_agg(run_id), array_agg(p_bucket), array_agg(p_queue), array_agg(run_id) FILTER (WHERE untaken) FROM ready
 $$;
 
 -- The same, one of each of up to p_most buckets that have room, the least recently served first. As in a claim,
 -- buckets are locked before their leases are counted, each in a snapshot of its own, and nothing waits for a lock.
-CREATE OR REPLACE FUNCTION trackside_pick_across(p_most integer, p_lane smallint, OUT runs text[], OUT buckets bigint[],
-                                                 OUT queues bigint[])
+DROP FUNCTION IF EXISTS trackside_pick_across;
+CREATE FUNCTION trackside_pick_across(p_most integer, p_lane smallint, OUT runs text[], OUT buckets bigint[],
+                                      OUT queues bigint[], OUT untaken text[])
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
   v_locked bigint[];
 BEGIN
@@ -89,14 +93,15 @@ BEGIN
      WHERE most IS NULL OR held < most),
   ready AS (
     DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
-    RETURNING head.*),
+    RETURNING head.*, r.untaken),
   served AS (
     UPDATE runs_bucket b
        SET served = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
            "full" = coalesce(room.held + (EXISTS (SELECT 1 FROM head WHERE head.id = b.id))::integer >= room.most,
                              false)
       FROM room WHERE room.id = b.id)
-  SELECT array_agg(run_id), array_agg(id), array_agg(queue_id) INTO runs, buckets, queues FROM ready;
+  SELECT array_agg(run_id), array_agg(id), array_agg(queue_id), array_agg(run_id) FILTER (WHERE ready.untaken)
+    INTO runs, buckets, queues, untaken FROM ready;
 END $$;
 
 -- Whether a bucket other than these may have a run to take across.
@@ -113,7 +118,7 @@ $$;
 -- next: one commit. What is pinned to its version is left to trackside_next. A run that was asked to cancel becomes
 -- CANCELED. First a row with nothing but the id for each run whose lease was lost and whose end therefore does not
 -- count; then the next assignments: up to p_most of the same bucket where it has no limit, or one from each of
--- p_most buckets, else one as trackside_next finds it.
+-- p_most buckets, else one as trackside_next finds it. p_next 3: the run that waited for the last one, else as 1.
 CREATE OR REPLACE FUNCTION trackside_turn(
   p_runs text[], p_tokens text[], p_outputs text[], p_began double precision[], p_ended double precision[],
   p_next integer, p_most integer, p_pid integer, p_version text DEFAULT '')
@@ -130,8 +135,14 @@ DECLARE
   v_runs text[];
   v_from bigint[];
   v_of bigint[];
+  v_untaken text[];
   v_taken integer;
+  v_heir text;
 BEGIN
+  IF p_next = 3 THEN
+    v_heir := trackside_heir(p_runs[cardinality(p_runs)], p_tokens[cardinality(p_tokens)], p_pid, p_version);
+    p_next := 1;
+  END IF;
   WITH lease AS (
     DELETE FROM runs_lease l
      USING unnest(p_runs, p_tokens, p_outputs, p_began, p_ended) e (id, key, output, began, ended)
@@ -172,6 +183,11 @@ BEGIN
     END IF;
   END IF;
 
+  IF v_heir IS NOT NULL THEN
+    PERFORM trackside_release(v_buckets, v_queues);
+    RETURN QUERY SELECT a.* FROM trackside_assignment(v_heir) a;
+    RETURN;
+  END IF;
   IF p_next > 0 THEN
     v_code := trackside_code_of(v_session, p_version);
   END IF;
@@ -180,12 +196,12 @@ BEGIN
        SELECT 1 FROM runs_queue q WHERE q.id = v_queues[1] AND NOT q.paused AND q.rate_interval IS NULL
           AND coalesce(q.override_total, q.total_limit) IS NULL
           AND coalesce(q.override_limit, q.concurrency_limit) IS NULL) THEN
-    SELECT * INTO v_runs, v_from, v_of FROM trackside_pick(v_buckets[1], v_queues[1], p_most, v_code.lanes[1]);
+    SELECT * INTO v_runs, v_from, v_of, v_untaken FROM trackside_pick(v_buckets[1], v_queues[1], p_most, v_code.lanes[1]);
   END IF;
   IF v_runs IS NULL AND v_takes AND p_most > 1
      AND (cardinality(v_buckets) > 1 OR trackside_has_other(v_buckets, v_code.lanes[1])) THEN
     PERFORM trackside_release(v_buckets, v_queues);
-    SELECT * INTO v_runs, v_from, v_of FROM trackside_pick_across(p_most, v_code.lanes[1]);
+    SELECT * INTO v_runs, v_from, v_of, v_untaken FROM trackside_pick_across(p_most, v_code.lanes[1]);
   END IF;
 
   IF v_runs IS NOT NULL THEN
@@ -209,7 +225,8 @@ BEGIN
            r.concurrency_key::text, r.priority, r.max_attempts, r.uncounted_attempts, r.max_duration, r.machine::text,
            r.version::text, r.created_at, r.started_at, r.parent_id::text, r.root_id::text, r.replayed_from_id::text,
            r.idempotency_key::text, r.idempotency_scope::text, r.metadata, r.traceparent::text, r.tracestate,
-           r.batch_id::text, r.waited_attempt = l.attempt, false, r.started_at < v_now
+           r.batch_id::text, r.waited_attempt = l.attempt, false,
+           r.started_at < v_now AND (v_untaken IS NULL OR r.id <> ALL (v_untaken))
       FROM run r JOIN lease l ON l.run_id = r.id ORDER BY r.sort_key, r.id;
     GET DIAGNOSTICS v_taken = ROW_COUNT;
     IF v_taken < cardinality(v_runs) THEN

@@ -49,3 +49,21 @@ def test_refuses_a_directory_nothing_can_be_written_into(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ImproperlyConfigured, match="cannot write to the directory"):
         environment.writable(tmp_path / "file" / "var")
+
+
+def test_a_level_of_the_terminal_that_is_none_is_refused(monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "info")
+    assert environment.log_level() == "INFO"
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(ImproperlyConfigured, match=r"one of DEBUG, INFO.*“LOUD”"):
+        environment.log_level()
+
+
+def test_the_terminal_shows_what_it_is_told_to_whatever_runs_log(settings):
+    logging = settings.LOGGING
+    assert logging["handlers"]["console"]["level"] == logging["root"]["level"]
+
+
+def test_patterns_of_files_to_pass_over(monkeypatch):
+    monkeypatch.setenv("TRACKSIDE_TASK_IGNORE", os.pathsep.join(["scripts/*", "*_old.py"]))
+    assert environment.parts("TRACKSIDE_TASK_IGNORE") == ["scripts/*", "*_old.py"]

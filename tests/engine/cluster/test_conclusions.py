@@ -13,12 +13,12 @@ from engine.cluster.dispatcher import DispatchBroker
 from engine.discovery import Catalog
 from engine.registry import registry
 from runs import lifecycle
-from runs.lifecycle import attempts, finalhooks
-from runs.models import Event, FinalHooks, Task
+from runs.lifecycle import attempts, finalhooks, sessions
+from runs.models import Event, FinalHooks, Run, Task
 from runs.states import RunStatus
 from tests.engine.cluster.test_bookkeeper import books  # noqa: F401  a fixture
 from tests.engine.cluster.test_worker import Left, here  # noqa: F401  a fixture
-from tests.support.factories import executing_run, finish, trigger
+from tests.support.factories import executing_run, finish, session, trigger
 
 pytestmark = pytest.mark.django_db
 ERROR = attempts.internal_error("TASK_PROCESS_OOM_KILLED", "It used too much memory.")
@@ -173,6 +173,21 @@ def test_the_dispatcher_hands_them_to_a_free_worker(broker, seen):
     assert SignedPackage.loads(package)["func"] is conclusions.conclude
     assert broker.look() == []
     assert not broker.board.head.owed
+
+
+def test_it_leaves_those_of_another_living_version_alone(broker, seen):
+    Run.objects.filter(pk=crashed_run().pk).update(version="its own")
+    broker.board.head.version = b"newer"
+    broker.board.slots[2].state = State.FREE
+    broker.board.slots[2].version = broker.board.head.version
+    its_own = session(version="its own")
+    for _ in range(2):
+        broker.board.head.owed = 1
+        assert broker.look() == []
+    assert not broker.board.head.owed, "it does not spin"
+    sessions.close(its_own.pk)
+    broker.look()
+    assert len(broker.look()) == 1
 
 
 def test_a_busy_cluster_does_not_spin_while_hooks_are_owed(broker, seen):

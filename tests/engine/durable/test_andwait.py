@@ -13,6 +13,7 @@ from engine import SubtaskUnwrapError, batch, current, task, tasks, wait
 from engine.sdk.durable import active
 from engine.sdk.idempotency import idempotency_key
 from runs import lifecycle
+from runs.errors import InvalidPayload
 from runs.models import Batch, Bucket, Journal, Queue, Ready, Run, Waiter
 from tests.support.driver import Driver
 
@@ -98,6 +99,42 @@ def test_every_end_of_a_child_resumes_its_parent(driver: Driver, how):
     driver.until_idle()
     words = {"canceled": "CANCELED", "expired": "EXPIRED", "gone": "DELETED"}
     assert output(run) == [False, words[how]]
+
+
+def test_a_call_that_was_refused_is_not_taken_for_the_next_one(driver: Driver):
+    add = adder()
+
+    @task
+    def parent():
+        totals: list[object] = []
+        for numbers in ([1], "no list", [2], [4]):
+            try:
+                totals.append(add.trigger_and_wait(numbers).unwrap().value)  # type: ignore[arg-type]
+            except InvalidPayload:
+                totals.append("refused")
+        return totals
+
+    assert output(driver.finish(parent)) == [1, "refused", 2, 4]
+    assert calls == [[1], [2], [4]]
+
+
+@pytest.mark.parametrize("first", [["x"], ["x" * 700]])
+def test_a_payload_that_changed_meanwhile_is_told(driver: Driver, first):
+    @task(id="echo")
+    def echo(payload: list[str]) -> list[str]:
+        return payload
+
+    words = iter([first, ["y"]])
+
+    @task
+    def parent():
+        said = echo.trigger_and_wait(next(words)).unwrap()
+        wait(3600)
+        return said
+
+    run = driver.finish(parent)
+    assert run.status == "WAITING"
+    assert Journal.objects.get(kind="warning").name == "child:echo"
 
 
 def test_a_failed_child_is_triggered_again_by_the_next_attempt(driver: Driver):

@@ -4,12 +4,15 @@ import io
 import logging
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 
 from engine import logger
 from engine.execution.capture import MAX_MESSAGE, Capture
-from tests.engine.support import Sink
+from engine.execution.routing import routed
+from engine.sdk.context import executing
+from tests.engine.support import Sink, make_context, routes
 
 
 @pytest.fixture
@@ -32,6 +35,49 @@ def test_prints_become_lines(sink):
         (30, "stderr", "oops"),
         (20, "stdout", "three"),
     ]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_lines_may_go_to_the_clusters_output_too(sink, settings, monkeypatch, shared):
+    settings.TRACKSIDE = {"CONSOLE_LOGGING": True}
+    monkeypatch.setattr(sys, "__stdout__", output := io.StringIO())
+    with executing(make_context()), capturing(sink, shared):
+        logger.warning("careful")
+    assert output.getvalue() == "run_1 (a-task) WARNING trackside.task: careful\n"
+    assert sink.messages == ["careful"]
+
+
+def test_a_closed_output_does_no_harm(sink, settings, monkeypatch):
+    settings.TRACKSIDE = {"CONSOLE_LOGGING": True}
+    for output in (None, io.StringIO()):
+        monkeypatch.setattr(sys, "__stdout__", output)
+        if output is not None:
+            output.close()
+        with captured(sink):
+            print("one")
+    assert sink.messages == ["one", "one"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_prints_may_be_left_alone(sink, settings, monkeypatch, shared):
+    settings.TRACKSIDE = {"CAPTURE_CONSOLE": False}
+    monkeypatch.setattr(sys, "stdout", output := io.StringIO())
+    with capturing(sink, shared):
+        print("printed")
+        logger.info("logged")
+    assert output.getvalue() == "printed\n"
+    assert sink.messages == ["logged"]
+
+
+@contextmanager
+def capturing(sink, shared):
+    """As a worker does, or as the process that many share."""
+    if not shared:
+        with captured(sink):
+            yield
+    else:
+        with routes(), routed(sink, 100):
+            yield
 
 
 def test_lines_come_live(sink):

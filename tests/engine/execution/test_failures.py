@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from engine.execution.failures import MAX_TEXT, describe, is_authors
+from engine.execution.failures import MAX_LINE, MAX_TEXT, describe, is_authors
 
 
 def raised(error, cause=None):
@@ -102,6 +102,14 @@ def test_a_huge_message_is_cut(letter):
     error = described(raised(ValueError(letter * 10_000_000), raised(ValueError(letter * 5000))))
     assert len(error["message"]) == 1000
     assert error["message"].endswith("…")
+
+
+def test_a_long_line_of_code_is_cut(tmp_path):
+    path = tmp_path / "long.py"
+    path.write_text(f"raise ValueError('no')  # {'x' * 5000}")
+    with pytest.raises(ValueError, match="no") as caught:
+        exec(compile(path.read_text(), str(path), "exec"), {})
+    assert len(described(caught.value)["frames"][-1]["text"]) == MAX_LINE
 
 
 @pytest.mark.parametrize("error", [MuteError(), OddError()])

@@ -205,6 +205,21 @@ def test_a_decision_that_is_none_crashes_the_run(decision):
     assert "ValueError" in str(error["causes"])
 
 
+def test_the_final_hooks_see_what_it_raised():
+    seen = []
+
+    def raising():
+        raise OSError("broken")
+
+    made = failing(
+        catch_error=raising,
+        on_failure=lambda error: seen.append(str(error)),
+        on_complete=lambda result: seen.append(str(result.error)),
+    )
+    assert carry_out(made).hooked
+    assert seen == ["broken", "broken"]
+
+
 def test_it_is_not_asked_about_giving_up():
     made = failing(AbortTaskRunError("no"), catch_error=lambda: {"retry_delay": 1})
     assert carry_out(made).retry_delay is None
@@ -248,6 +263,62 @@ def test_retries_can_be_switched_off_in_development(settings):
     assert carry_out(made).retry_delay == 1
 
 
+# -- registered by the body -----------------------------------------------------------------------
+
+
+def test_a_hook_of_the_body_is_that_attempts_alone():
+    calls = []
+    hooks.on_success(lambda: calls.append("everybody's"))
+
+    def of_the_attempt(output):
+        calls.append(output)
+
+    @task(id="staged", on_success=lambda: calls.append("the task's"))
+    def staged(payload):
+        for _ in range(2):
+            hooks.on_success(of_the_attempt)
+        hooks.on_complete(lambda result: calls.append(result.ok))
+        return payload
+
+    for payload in ("1", "2"):
+        carry_out(staged, payload)
+    first, second = calls[:4], calls[4:]
+    assert first == ["everybody's", 1, "the task's", True]
+    assert second == ["everybody's", 2, "the task's", True]
+    assert len(list(hooks.of_kind("on_success"))) == 1
+
+
+def test_alone_it_is_called_too():
+    calls = []
+
+    @task(id="staged")
+    def staged(payload):
+        hooks.on_success(lambda output: calls.append(output))
+        return payload
+
+    carry_out(staged, "1")
+    assert calls == [1]
+
+
+def test_a_catch_error_of_the_body_is_asked_last():
+    @task(id="staged", catch_error=lambda: None)
+    def staged():
+        hooks.catch_error(lambda: {"retry_delay": 9})
+        raise ValueError
+
+    assert carry_out(staged).retry_delay == 9
+
+
+def test_a_hook_that_would_come_too_late_is_refused():
+    @task(id="staged")
+    def staged():
+        hooks.on_start_attempt(lambda: None)
+
+    outcome = carry_out(staged)
+    assert "too late" in error_of(outcome)["message"]
+    assert list(hooks.of_kind("on_start_attempt")) == []
+
+
 # -- middleware and locals ------------------------------------------------------------------------
 
 
@@ -282,6 +353,30 @@ def test_swallowing_the_error_makes_no_success():
             call_next()
 
     assert error_of(carry_out(failing()))["name"] == "ValueError"
+
+
+def test_an_error_after_next_fails_what_had_succeeded_with_its_hooks():
+    calls = []
+
+    def after(next):  # noqa: A002  the reference's name
+        next()
+        raise OSError("broken")
+
+    @task(
+        id="order",
+        middleware=after,
+        on_success=lambda: calls.append("on_success"),
+        on_complete=lambda result: calls.append(result.ok),
+        on_failure=lambda error: calls.append(str(error)),
+        catch_error=lambda: calls.append("catch_error"),
+        cleanup=lambda: calls.append("cleanup"),
+    )
+    def order(): ...
+
+    outcome = carry_out(order, attempt=3)
+    assert calls == ["on_success", True, "cleanup", "broken", False]
+    assert error_of(outcome)["code"] == "TASK_MIDDLEWARE_ERROR"
+    assert outcome.hooked
 
 
 def test_an_attempt_that_failed_keeps_its_own_error():

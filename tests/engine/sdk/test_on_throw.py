@@ -122,6 +122,6 @@ def test_in_an_async_body():
 def test_wrong_options_are_refused_before_the_first_try():
     with pytest.raises(InvalidOption):
         retry.on_throw(flaky := Flaky(0), max_attempts=0)
-    with pytest.raises(InvalidOption, match="not tries"):
+    with pytest.raises(InvalidOption, match="no option “tries”"):
         retry.on_throw(flaky, tries=3)  # type: ignore[call-arg]
     assert flaky.called == 0

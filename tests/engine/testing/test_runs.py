@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from engine import (
     AbortTaskRunError,
     InvalidPayload,
+    LocalKey,
     OutOfMemoryError,
     current,
     hooks,
@@ -22,6 +23,7 @@ from engine import (
     tags,
     task,
     tasks,
+    wait,
 )
 from engine.registry import registry
 from engine.testing import TracksideError
@@ -149,6 +151,34 @@ def test_a_larger_machine_is_tried(trackside):
         return ctx.machine.name
 
     assert trackside.run(hungry).output == "large-1x"
+
+
+def test_the_body_gets_what_the_schema_makes_of_the_payload_and_the_run_keeps_it_raw(trackside):
+    class Prompt(BaseModel):
+        words: int = 20
+
+    @task
+    def write(payload: Prompt):
+        return payload.words + 1
+
+    run = trackside.run("write", {"unknown": 1})
+    assert (run.output, run.row.payload) == (21, '{"unknown":1}')
+
+
+def test_locals_begin_anew_when_the_body_does(trackside):
+    place, seen = LocalKey[str]("place"), []
+
+    def around(next):  # noqa: A002  the hook's parameter
+        place.set("middleware")
+        next()
+
+    @task(middleware=around, on_start_attempt=lambda: place.set("hook"))
+    def body():
+        seen.append(place.get())
+        wait(hours=1)
+
+    assert trackside.run(body).ok
+    assert seen == ["hook", "middleware"]
 
 
 def test_an_invalid_payload_makes_no_run(trackside):

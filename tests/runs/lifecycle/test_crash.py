@@ -20,6 +20,7 @@ from tests.support.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+OUT_OF_MEMORY = attempts.OUT_OF_MEMORY
 EXITED = "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"
 
 
@@ -88,6 +89,37 @@ def test_some_are_not_tried_again(code):
     one = executing_run(max_attempts=9)
     crashed(one, code)
     assert one.run.is_final
+
+
+def test_a_larger_machine_is_tried_once():
+    rules = {"out_of_memory_machine": "large-1x", "min_timeout": 0, "max_attempts": 5}
+    task(config=json.dumps({"retry": rules}))
+    one = executing_run(max_attempts=1)  # the task's own number counts here
+    crashed(one, OUT_OF_MEMORY)
+    assert (one.run.status, one.run.machine) == (RunStatus.QUEUED, "large-1x")
+    again = claim(session())[0]
+    store.current().start(*again.lease, 1)
+    crashed(again, OUT_OF_MEMORY)
+    assert (again.run.status, again.run.machine) == (RunStatus.CRASHED, "large-1x")
+    assert tries(one.run_id) == [(1, "CRASHED"), (2, "CRASHED")]
+
+
+def test_what_may_be_a_lack_of_memory_takes_the_larger_machine():
+    maybe = attempts.MAYBE_OUT_OF_MEMORY
+    crashed(one := executing_run(), maybe)
+    assert (one.run.status, one.run.machine) == (RunStatus.QUEUED, "small-1x")
+    task("big", config=json.dumps({"retry": {"out_of_memory_machine": "large-1x"}}))
+    crashed(one := executing_run(task_id="big"), maybe)
+    assert (one.run.status, one.run.machine) == (RunStatus.QUEUED, "large-1x")
+
+
+@pytest.mark.parametrize("code", [EXITED, OUT_OF_MEMORY])
+def test_nothing_is_tried_again_where_development_switched_it_off(settings, code):
+    settings.TRACKSIDE = {"RETRY_IN_DEV": False, "ENVIRONMENT": {"name": "Here", "kind": "dev"}}
+    task(config=json.dumps({"retry": {"out_of_memory_machine": "large-1x"}}))
+    one = executing_run(max_attempts=9)
+    crashed(one, code)
+    assert one.run.status == RunStatus.CRASHED
 
 
 def test_before_the_start_it_is_only_handed_back():

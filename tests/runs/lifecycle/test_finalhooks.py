@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs import conf, lifecycle, signals
-from runs.lifecycle import attempts, finalhooks, sessions
+from runs.lifecycle import attempts, finalhooks, fleet, sessions
 from runs.lifecycle.store import Next
 from runs.models import Event, FinalHooks, Lease, Run, SessionState, WorkerSession
 from runs.states import FINAL, RunStatus
@@ -241,3 +241,67 @@ def test_those_of_a_deleted_run_are_forgotten(ended):
     Run.objects.filter(pk=ended.pk).delete()
     assert finalhooks.ended_run(claim.run_id, claim.token) is None
     assert owed() == set()
+
+
+# -- versions -------------------------------------------------------------------------------------
+
+
+def locked_run(version):
+    """A run of that version that crashed."""
+    hooked()
+    one = executing_run()
+    crash(one)
+    Run.objects.filter(pk=one.run_id).update(version=version)
+    return one.run_id
+
+
+def taken(version):
+    return [claim.run_id for claim in finalhooks.take(5, version)]
+
+
+def test_the_runs_own_version_calls_them_while_somebody_runs_it():
+    run_id = locked_run("old")
+    session(version="new", tasks=["send"])
+    session(version="old", tasks=["send"])
+    assert (taken("new"), finalhooks.next_due("new")) == ([], None)
+    assert finalhooks.next_due("old") <= timezone.now()
+    assert taken("old") == [run_id]
+
+
+@pytest.mark.parametrize("end", [sessions.close, sessions.drain])
+def test_another_version_calls_them_when_their_own_is_gone(end):
+    run_id = locked_run("old")
+    old = session(version="old", tasks=["send"])
+    new = session(version="new", tasks=["send"])
+    assert taken("new") == []
+    end(old.pk)
+    (claim,) = finalhooks.take(5, "new")
+    finalhooks.done(run_id, claim.token, new.pk, ["on_failure"], "It said no.")
+    event = Event.objects.filter(run_id=run_id).last()
+    assert event.reason == "Version new called them instead of old. It said no."
+
+
+def test_any_version_calls_those_of_runs_that_never_started():
+    hooked()
+    run = expired_run()
+    for version in ("old", "new"):
+        session(version=version, tasks=["send"])
+    assert taken("new") == [run.pk]
+
+
+def test_a_version_without_the_task_is_not_waited_for():
+    run_id = locked_run("old")
+    session(version="old", tasks=["other"])
+    session(version="new", tasks=["send"])
+    fleet.compare()
+    assert taken("new") == [run_id]
+
+
+def test_hooks_that_are_not_due_cost_no_look_at_the_clusters(django_assert_num_queries):
+    locked_run("old")
+    FinalHooks.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    with django_assert_num_queries(1):
+        finalhooks.next_due("new")
+    FinalHooks.objects.all().delete()
+    with django_assert_num_queries(1):
+        assert finalhooks.next_due("new") is None

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from runs import lifecycle
 from runs.journal import Entry
-from runs.lifecycle import TriggerOptions, attempts, store, tokens, trigger
+from runs.lifecycle import TriggerOptions, attempts, store, tokens, trigger, waiting
 from runs.lifecycle.store import Next
 from runs.models import NEVER, Event, Journal, Lease, Ready, Run, Source, Waiter
 from runs.states import FINAL, EntryKind, EntryStatus
@@ -321,3 +321,30 @@ def test_the_time_out_against_the_completion(round_):
     assert one.run.status == "QUEUED"
     assert Event.objects.filter(run_id=one.run_id, kind="resumed").count() == 1
     assert Run.objects.count() == 1
+
+
+class TestRecall:
+    """A worker that knows a run's journal asks only for what may have changed."""
+
+    def test_whoever_left_last_learns_how_the_targets_stand(self):
+        by = session()
+        one = executing_run(by)
+        child = child_of(one)
+        suspend(one, targets=(child,))
+        complete(take(by))
+        found = store.current().recall(one.run_id, one.token, [child])
+        assert found is not None
+        assert found[child].status == "COMPLETED"
+        assert store.current().recall(one.run_id, one.token, []) == {}
+
+    def test_a_run_that_was_elsewhere_meanwhile_is_read_again(self):
+        by = session()
+        one, later = executing_run(by), timezone.now() + timedelta(hours=1)
+        wait = entry(status=EntryStatus.PENDING)._replace(kind=EntryKind.WAIT, due_at=later)
+        suspend(one, due=later, entries=(wait,))
+        waiting.skip(one.run_id, actor="user:ada")
+        assert store.current().recall(one.run_id, one.token, []) is None
+        again = take(by)
+        suspend(again, due=later)
+        assert store.current().recall(one.run_id, one.token, []) is None
+        assert store.current().recall(one.run_id, again.token, []) == {}
