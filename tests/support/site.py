@@ -110,6 +110,7 @@ class Site:
         """Start a cluster and wait until its workers are ready for runs."""
         cluster = self.launch(workers, tasks, **environment)
         eventually(lambda: self.is_ready(cluster, workers), within=30)
+        assert cluster.pid in self.marked()
         definitions.forget()
         return cluster
 
