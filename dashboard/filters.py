@@ -23,6 +23,8 @@ class RunFilter:
     replayed_from: str = ""
     schedule: str = ""
     batch: str = ""
+    machine: str = ""
+    version: str = ""
     start: datetime | None = None
     end: datetime | None = None
 
@@ -46,6 +48,8 @@ class RunFilter:
             "replayed_from_id": (self.replayed_from,) if self.replayed_from else (),
             "schedule_id": (self.schedule,) if self.schedule else (),
             "batch_id": (self.batch,) if self.batch else (),
+            "machine": (self.machine,) if self.machine else (),
+            "version": (self.version,) if self.version else (),
         }
         return {column: values for column, values in columns.items() if values}
 

@@ -37,7 +37,7 @@ from engine.sdk.errors import (
 from engine.sdk.handles import BatchHandle, Handle
 from engine.sdk.hookkinds import ErrorDecision, HookOptions, RunResult, Wait
 from engine.sdk.hooks import hooks
-from engine.sdk.idempotency import idempotency_key
+from engine.sdk.idempotency import IdempotencyKey, idempotency_key, idempotency_keys
 from engine.sdk.locals import LocalKey, locals  # noqa: A004  the reference's name
 from engine.sdk.logs import logger
 from engine.sdk.metadata import metadata, tags
@@ -45,6 +45,7 @@ from engine.sdk.opening import wait_until
 from engine.sdk.queues import queue
 from engine.sdk.results import BatchResult, First, Result, RunError, TokenResult
 from engine.sdk.retries import retry
+from engine.sdk.running import runs
 from engine.sdk.schedules import schedules
 from engine.sdk.spans import span
 from engine.sdk.steps import step
@@ -52,9 +53,10 @@ from engine.sdk.tasks import Task, batch, task, tasks
 from engine.sdk.timetables import ScheduledPayload, schedule
 from engine.sdk.tokens import Token
 from engine.sdk.tracer import Span
+from engine.sdk.usage import CurrentUsage, Measured, usage
 from engine.sdk.waits import wait
 from engine.sdk.webhooks import webhook
-from runs.errors import InvalidOption, InvalidPayload
+from runs.errors import IllegalTransition, InvalidOption, InvalidPayload, NotFound
 from runs.rates import RateLimit
 from runs.retries import RetryPolicy
 
@@ -65,6 +67,7 @@ __all__ = [
     "BatchResult",
     "CannotWaitHere",
     "Context",
+    "CurrentUsage",
     "Delivery",
     "DuplicateTaskIds",
     "DuplicateWebhooks",
@@ -72,10 +75,14 @@ __all__ = [
     "First",
     "Handle",
     "HookOptions",
+    "IdempotencyKey",
+    "IllegalTransition",
     "InvalidOption",
     "InvalidPayload",
     "InvalidTask",
     "LocalKey",
+    "Measured",
+    "NotFound",
     "OutOfMemoryError",
     "RateLimit",
     "Result",
@@ -103,11 +110,13 @@ __all__ = [
     "defaults",
     "hooks",
     "idempotency_key",
+    "idempotency_keys",
     "locals",
     "logger",
     "metadata",
     "queue",
     "retry",
+    "runs",
     "schedule",
     "schedules",
     "span",
@@ -115,6 +124,7 @@ __all__ = [
     "tags",
     "task",
     "tasks",
+    "usage",
     "wait",
     "wait_until",
     "webhook",

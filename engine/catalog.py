@@ -183,6 +183,7 @@ def declare_schedules(tasks: Iterable[Definition[Any, Any]], vanished: Iterable[
             timezone=task.schedule.timezone,
             overlap=task.schedule.overlap,
             catch_up=task.schedule.catch_up,
+            window=task.schedule.window,
         )
         for task in tasks
         if task.schedule is not None and task.schedule.holds_in(kind)

@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from engine.sdk.defaults import SETTINGS, Stated, effective
 from engine.sdk.logs import least_level
+from engine.sdk.machines import redefined
 from engine.sdk.unknown import refuse_unknown
 from runs import conf
 from runs.errors import InvalidOption
@@ -28,6 +29,7 @@ def defaults_are_right(**_: Any) -> list[CheckMessage]:
     try:
         effective(Stated())
         least_level()
+        redefined()
     except InvalidOption as error:
         return [Error(str(error), id="trackside.E001")]
     return []
@@ -67,7 +69,8 @@ def wanted(name: str, default: object, value: object) -> str:
     if name == "ENVIRONMENT":
         fits = isinstance(value, dict) and value.get("kind") in KINDS and "name" in value
         return "" if fits else f'{{"name": ..., "kind": one of {", ".join(KINDS)}}}'
-    return "" if isinstance(value, type(default)) else "text"
+    kind = "a dict (a JSON object in the environment)" if isinstance(default, dict) else "text"
+    return "" if isinstance(value, type(default)) else kind
 
 
 def wanted_number(name: str, default: float, value: object) -> str:

@@ -4,21 +4,25 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from engine.runtime import Batched, BatchWish, Changes, Launch, Launched, Minted, TokenWish
+from engine.desk import StoredDesk
+from engine.runtime import Batched, BatchWish, Changes, Launch, Launched, Minted, TokenWish, Used
 from engine.scheduling import StoredSchedules
 from engine.sdk.blocking import blocking
 from runs import conf, lifecycle
-from runs.errors import PayloadTooLarge
+from runs.errors import InvalidOption, PayloadTooLarge
 from runs.lifecycle import Triggered, TriggerItem, TriggerOptions, batches, tokens
 from runs.lifecycle.options import IDEMPOTENCY_TTL
 from runs.models import Source, Waitpoint
 from runs.reads import batches as batch_reads
+from runs.reads import usage
+from runs.states import TokenStatus
 
 
 class StoredRuns:
     """Makes runs in the database, in the caller's transaction if there is one (DEC-14)."""
 
     schedules = StoredSchedules()
+    desk = StoredDesk()
 
     def trigger(self, launch: Launch) -> Launched:
         return self.trigger_many([launch])[0]
@@ -26,7 +30,7 @@ class StoredRuns:
     @blocking()
     def trigger_many(self, launches: Sequence[Launch]) -> list[Launched]:
         """Launches of one call are of one task, so all or none of them are validated."""
-        items = [item_of(launch) for launch in launches]
+        items = items_of(launches)
         validated = all(launch.validated for launch in launches)
         batch_id = items[0].options.batch_id if items else None
         if batch_id is None:
@@ -39,7 +43,7 @@ class StoredRuns:
     @blocking()
     def trigger_batch(self, launches: Sequence[Launch], wish: BatchWish) -> Batched:
         done = batches.trigger(
-            [item_of(launch) for launch in launches],
+            items_of(launches),
             wish.id,
             key=wish.key,
             key_ttl=IDEMPOTENCY_TTL if wish.key_ttl is None else wish.key_ttl,
@@ -75,8 +79,13 @@ class StoredRuns:
 
     @blocking()
     def list_tokens(
-        self, status: str | None, tags: tuple[str, ...], limit: int
+        self, status: str | None, tags: tuple[str, ...], limit: Any
     ) -> list[dict[str, Any]]:
+        if status is not None and status not in TokenStatus.values:
+            known = ", ".join(TokenStatus.values)
+            raise InvalidOption("status", f"status is one of {known}; got {status!r:.40}.")
+        if not isinstance(limit, int) or limit < 1:
+            raise InvalidOption("limit", f"limit is a whole number from 1; got {limit!r:.40}.")
         found = Waitpoint.objects.tagged(tags).newest_first()
         if status is not None:
             found = found.filter(status=status)
@@ -90,12 +99,29 @@ class StoredRuns:
     def add_tags(self, run_id: str, tags: Sequence[str]) -> None:
         lifecycle.add_tags(run_id, tags)
 
+    def usage(self, run_id: str, attempt: int) -> Used:
+        return Used(*usage.of(run_id, attempt))
+
+
+def items_of(launches: Sequence[Launch]) -> list[TriggerItem]:
+    """What to make; an error of one of several names its position."""
+    items = []
+    for index, launch in enumerate(launches):
+        try:
+            items.append(item_of(launch))
+        except PayloadTooLarge as error:
+            error.args = (f"Item {index}: {error}",) if len(launches) > 1 else error.args
+            raise
+    return items
+
 
 def item_of(launch: Launch) -> TriggerItem:
     limit = conf.get("PAYLOAD_LIMIT")
     if launch.payload is not None and len(launch.payload) > limit:
         size = len(launch.payload)
-        raise PayloadTooLarge(f"The payload has {size:,} bytes; the limit is {limit:,}.")
+        raise PayloadTooLarge(
+            f"Task “{launch.task_id}”: the payload has {size:,} bytes; the limit is {limit:,}."
+        )
     return TriggerItem(
         task_id=launch.task_id, payload=launch.payload, options=TriggerOptions(**launch.options)
     )

@@ -4,7 +4,7 @@ The SDK imports without Django's app registry, so it talks to this Protocol. `En
 installs the implementation over `runs.lifecycle`; tests install a fake.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypedDict
@@ -71,6 +71,7 @@ class ScheduleOptions(TypedDict, total=False):
     external_id: str | None
     overlap: str
     catch_up: str
+    window: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,10 @@ class Generator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A stored schedule. `next_run` is None while it is not active; an empty `overlap` is the task's."""
+    """A stored schedule. `next_run` is None while it is not active; an empty `overlap` is the task's.
+
+    With a `window` it fires at `next_run_effective_at`, at or after `next_run`.
+    """
 
     id: str
     type: str
@@ -96,7 +100,9 @@ class Schedule:
     external_id: str | None
     overlap: str
     catch_up: str
+    window: str = ""
     next_run: datetime | None
+    next_run_effective_at: datetime | None = None
     last_run: datetime | None
 
 
@@ -136,6 +142,25 @@ class ScheduleBook(Protocol):
 
     def delete(self, schedule_id: str, actor: str) -> None:
         """Remove it."""
+
+
+class RunDesk(Protocol):
+    """What is done to runs that are there. `actor` is who asks, for history and audit log."""
+
+    def cancel(self, run_id: str, reason: str, keep_children: bool, actor: str) -> None:
+        """Stop a run; one that has ended stays as it is."""
+
+    def edit(self, run_id: str, changes: Mapping[str, Any], reason: str, actor: str) -> None:
+        """Change priority, queue, delay or payload (JSON text) of a run that was never started."""
+
+    def purge(self, selection: Mapping[str, Any], reason: str, actor: str) -> int:
+        """Cancel what was never started of a selection. Returns how many."""
+
+    def replay(self, run_id: str, changes: Mapping[str, Any], actor: str) -> tuple[str, Launched]:
+        """Make a run like another; `changes` are options of a launch, and maybe "payload". Its task too."""
+
+    def reset_key(self, task_id: str, key: str, actor: str) -> bool:
+        """Forget an idempotency key; whether there was one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,12 +217,28 @@ class Changes:
         return Changes(self.own + later.own, self.parent + later.parent, self.root + later.root)
 
 
+class Used(NamedTuple):
+    """Executing milliseconds of a run and of one of its attempts before the segment that executes.
+
+    `since` is when that one began, as far as it is on record.
+    """
+
+    total_ms: int
+    attempt_ms: int
+    is_executing: bool = False
+    since: datetime | None = None
+
+
 class Runtime(Protocol):
     """What the SDK needs from the engine."""
 
     @property
     def schedules(self) -> ScheduleBook:
         """The schedules of this deployment."""
+
+    @property
+    def desk(self) -> RunDesk:
+        """Where to ask for changes of runs."""
 
     def trigger(self, launch: Launch) -> Launched:
         """Make one run, in the caller's transaction if there is one."""
@@ -230,6 +271,9 @@ class Runtime(Protocol):
 
     def add_tags(self, run_id: str, tags: Sequence[str]) -> None:
         """Add tags to a run, all or none."""
+
+    def usage(self, run_id: str, attempt: int) -> Used:
+        """What a run has executed, and of it one attempt."""
 
 
 class NotReady(RuntimeError):

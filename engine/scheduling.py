@@ -58,7 +58,9 @@ def stored(row: Row) -> Schedule:
         external_id=row.external_id,
         overlap=row.overlap,
         catch_up=row.catch_up,
-        next_run=row.next_at,
+        window=row.window,
+        next_run=None if row.next_at is None else row.clock.nominal(row.next_at),
+        next_run_effective_at=row.next_at,
         last_run=row.last_at,
     )
 

@@ -1,8 +1,9 @@
 """Settings: one dict `TRACKSIDE` in the Django settings, every key optional.
 
-A number may also come from the environment as `TRACKSIDE_<NAME>`, which wins.
+All but lists may also come from the environment as `TRACKSIDE_<NAME>`, dicts as JSON, which wins.
 """
 
+import json
 import os
 from typing import Any
 
@@ -27,6 +28,8 @@ DEFAULTS: dict[str, Any] = {
     "URL": "http://localhost:8000",
     # default machine preset of a task that names none
     "MACHINE": "small-1x",
+    # presets that are other than the table says: {"small-1x": {"cpu": 1, "memory": 2}}
+    "MACHINES": {},
     # defaults of tasks that state none: retry as in @task, seconds (0 is none)
     "RETRY": {},
     "MAX_DURATION": 0.0,
@@ -61,6 +64,8 @@ DEFAULTS: dict[str, Any] = {
     "TOGETHER_RUNS": 16,
     # a run whose cluster was lost this often is CRASHED (poison pill)
     "CRASH_LIMIT": 3,
+    # runs that may stand queued in one queue; 0 is without end
+    "QUEUE_SIZE_LIMIT": 0,
     # a schedule's fire that comes later than this counts as missed
     "SCHEDULE_GRACE_SECONDS": 60.0,
     # what `logger` writes: debug, info, warn, error or none, and all above it
@@ -103,6 +108,8 @@ def _read(name: str) -> Any:
     text = os.environ.get(f"TRACKSIDE_{name}")
     if text and isinstance(default, bool):
         return YES_NO.get(text.lower(), text)
+    if text and isinstance(default, dict):
+        return document(text)
     if text and isinstance(default, (int, float)):
         return number(text, type(default))
     return text if text and isinstance(default, str) else value
@@ -119,6 +126,14 @@ def number(text: str, kind: type[int] | type[float]) -> int | float | str:
 def is_retrying() -> bool:
     """Whether failed runs are tried again: not in a development environment that switched it off."""
     return bool(get("RETRY_IN_DEV")) or get("ENVIRONMENT")["kind"] != "dev"
+
+
+def document(text: str) -> Any:
+    """What the text says as JSON; itself where it is none, for the check that names it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def forget(**_: Any) -> None:

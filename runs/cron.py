@@ -114,6 +114,15 @@ class Cron:
                 return list(found)
             span *= 4
 
+    def nominal(self, at: datetime) -> datetime:
+        """The time its expression names, for one of its moments."""
+        return at
+
+    @property
+    def plain(self) -> "Cron":
+        """The clock of the expression alone."""
+        return self
+
     @property
     def is_fixed(self) -> bool:
         """Whether it names times of day, rather than a rhythm."""
@@ -191,7 +200,9 @@ def _pattern(text: str) -> str:
             raise InvalidOption("cron", f"cron knows {', '.join(MACROS)}; not {text[:60]!r}.")
         return MACROS[text.lower()]
     if not 0 < len(text) <= LONGEST or not text.isascii():
-        raise InvalidOption("cron", f"cron is 1 to {LONGEST} plain characters, {EXAMPLE}.")
+        raise InvalidOption(
+            "cron", f"cron is 1 to {LONGEST} plain characters, {EXAMPLE}; got {text[:60]!r}."
+        )
     if (count := len(text.split())) != FIELDS:
         seconds = " Seconds are not allowed." if count > FIELDS else ""
         raise InvalidOption(

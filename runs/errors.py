@@ -4,7 +4,9 @@ RunsError
 ├── InvalidPayload          the payload is not JSON we accept, or not what the task's schema asks
 │   └── PayloadTooLarge
 ├── InvalidOption           a trigger, replay or queue option is out of its range
+│   └── RunClosed           the run ended too long ago for its metadata to change
 ├── UnknownQueue            no queue of that name; names the known ones
+├── QueueFull               no room for more runs
 ├── NotFound                no such run, queue or task
 └── IllegalTransition       the run already moved on; carries where it stands now
 """
@@ -36,6 +38,13 @@ class InvalidOption(RunsError):
         self.option = option
 
 
+class RunClosed(InvalidOption):
+    """The run ended too long ago for its metadata to change (features.md ME-12)."""
+
+    def __init__(self) -> None:
+        super().__init__("metadata", "Cannot update metadata for a completed run.")
+
+
 class UnknownQueue(InvalidOption):
     """No queue of that name exists (DEC-15)."""
 
@@ -43,6 +52,18 @@ class UnknownQueue(InvalidOption):
         names = ", ".join(known[:20]) or "none yet"
         super().__init__("queue", f"There is no queue named “{name}”. Known queues: {names}.")
         self.name, self.known = name, known
+
+
+class QueueFull(InvalidOption):
+    """More runs than a queue has room for (`QUEUE_SIZE_LIMIT`)."""
+
+    def __init__(self, name: str, count: int, room: int, most: int) -> None:
+        super().__init__(
+            "queue",
+            f"Queue “{name}” has room for {room:,} more runs and not for {count:,}: at most {most:,} "
+            "stand in it (QUEUE_SIZE_LIMIT). Try again later, or purge it.",
+        )
+        self.name, self.room = name, room
 
 
 class NotFound(RunsError):

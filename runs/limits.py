@@ -14,9 +14,11 @@ def text(name: str, value: str | None, longest: int | None = None) -> None:
     if value is None:
         return
     if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise InvalidOption(name, f"{name} contains a character that cannot be stored.")
+        raise InvalidOption(
+            name, f"{name} contains a character that cannot be stored; got {value[:40]!r}."
+        )
     if longest is not None and len(value) > longest:
-        raise InvalidOption(name, f"{name} has at most {longest:,} characters.")
+        raise InvalidOption(name, f"{name} has at most {longest:,} characters; got {len(value):,}.")
 
 
 def tags(wanted: Sequence[str] | None, whose: str = "A run") -> None:
@@ -28,4 +30,4 @@ def tags(wanted: Sequence[str] | None, whose: str = "A run") -> None:
     for tag in wanted:
         text("tags", tag)
         if not 1 <= len(tag) <= 128:
-            raise InvalidOption("tags", "A tag has 1 to 128 characters.")
+            raise InvalidOption("tags", f"A tag has 1 to 128 characters; got {len(tag)}.")

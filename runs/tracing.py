@@ -15,6 +15,10 @@ STATE_CHARACTERS, STATE_MEMBERS = 512, 32
 STATE = re.compile(r"[\x20-\x7e\t]*")
 #: The last bit of the flags: whoever started the trace records it.
 SAMPLED = 1
+#: Where a span's events stand among its attributes: a list of [nanoseconds since 1970, name, attributes].
+EVENTS = "trackside.events"
+#: Its value says how many were left out.
+LEFT_OUT_EVENTS = "trackside.dropped_events"
 
 
 class TraceContext(NamedTuple):

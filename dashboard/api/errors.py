@@ -13,6 +13,8 @@ from runs.errors import (
     InvalidPayload,
     NotFound,
     PayloadTooLarge,
+    QueueFull,
+    RunClosed,
     UnknownQueue,
 )
 from runs.reads.deadline import TooSlow
@@ -43,6 +45,8 @@ STATUSES: list[tuple[type[Exception], int]] = [
     (RequestDataTooBig, 413),
     (InvalidPayload, 400),
     (UnknownQueue, 422),
+    (RunClosed, 422),
+    (QueueFull, 422),
     (InvalidOption, 400),
     (NotFound, 404),
     (IllegalTransition, 409),

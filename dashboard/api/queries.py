@@ -54,7 +54,7 @@ def values(query: QueryDict, known: Collection[str] = KNOWN) -> dict[str, str]:
 
 def runs(asked: dict[str, str]) -> RunQuerySet:
     """The runs that match, without payload and output."""
-    start, end = _window(asked)
+    start, end = window(asked, timezone.now() - WINDOW)
     named: dict[str, Any] = {field: _list(name, asked) for name, field in FIELDS.items()}
     found = RunFilter(**named, test=_flag(asked), start=start, end=end).runs()
     for name, column in COLUMNS.items():
@@ -83,9 +83,12 @@ def _flag(asked: dict[str, str]) -> bool | None:
     return None if text is None else text == "true"
 
 
-def _window(asked: dict[str, str]) -> tuple[datetime | None, datetime | None]:
+def window(
+    asked: dict[str, str], default: datetime | None = None
+) -> tuple[datetime | None, datetime | None]:
+    """From and to; without any filter from `default` on."""
     if not TIMES & asked.keys():
-        return timezone.now() - WINDOW, None
+        return default, None
     start = _time("filter[createdAt][from]", asked, _moment)
     end = _time("filter[createdAt][to]", asked, _moment)
     period = _time("filter[createdAt][period]", asked, _ago)

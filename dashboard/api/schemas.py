@@ -71,7 +71,7 @@ def _sentence(error: ValidationError, where: str) -> str:
     return f"{path}: {first['msg']}."
 
 
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
@@ -85,7 +85,7 @@ class QueueName(Body):
 
 
 class KeyOptions(Body):
-    key: Annotated[list[Text], BeforeValidator(_listed)]
+    key: Annotated[list[Text], BeforeValidator(listed)]
     scope: str = "global"
 
 
@@ -111,7 +111,7 @@ class Options(Body):
     idempotency_key_options: KeyOptions | None = None
     delay: Text | None = None
     ttl: int | float | Text | None = None
-    tags: Annotated[list[Text] | None, BeforeValidator(_listed)] = None
+    tags: Annotated[list[Text] | None, BeforeValidator(listed)] = None
     max_attempts: int | None = Field(None, ge=1, le=1000)
     metadata: dict[str, Any] | str | None = None
     max_duration: int | float | None = None
@@ -133,7 +133,7 @@ class NewToken(Body):
     """What a wait token may be made with."""
 
     timeout: int | float | Text | None = None
-    tags: Annotated[list[Text] | None, BeforeValidator(_listed)] = None
+    tags: Annotated[list[Text] | None, BeforeValidator(listed)] = None
     idempotency_key: Annotated[Text, Field(min_length=1, max_length=2048)] | None = None
     idempotency_key_ttl: str | None = Field(None, alias="idempotencyKeyTTL")
 
@@ -155,7 +155,9 @@ def options(values: dict[str, Any], where: str = "") -> TriggerOptions:
         metadata=_metadata(body.metadata),
         priority=body.priority,
         max_attempts=body.max_attempts,
-        max_duration=body.max_duration,
+        max_duration=None
+        if body.max_duration is None
+        else durations.limit(body.max_duration, "maxDuration"),
         machine=body.machine,
         version=body.lock_to_version,
         debounce=_debounce(body.debounce),

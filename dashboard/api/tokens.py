@@ -15,11 +15,12 @@ from runs.errors import InvalidOption
 from runs.lifecycle import tokens
 from runs.lifecycle.options import MAX_TAGS
 from runs.models import Waitpoint
+from runs.reads.windows import floor_id
 from runs.states import TokenStatus
 
 TOKEN_ID = re.compile(r"waitpoint_[0-9a-z]{1,26}", re.ASCII)
 STATUS, KEY, TAGS = "filter[status]", "filter[idempotencyKey]", "filter[tags]"
-PARAMETERS = {STATUS, KEY, TAGS, "page[size]", "page[after]", "page[before]"}
+PARAMETERS = {STATUS, KEY, TAGS, *queries.TIMES, "page[size]", "page[after]", "page[before]"}
 TIMED_OUT = json.dumps(
     {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": "Nobody completed the token in time."}
 )
@@ -53,6 +54,11 @@ def index(request: ApiRequest) -> dict[str, Any]:
         found = found.filter(status__in=_statuses(asked[STATUS]))
     if KEY in asked:
         found = found.filter(idempotency_key=asked[KEY])
+    start, end = queries.window(asked)
+    if start is not None:
+        found = found.filter(id__gte=floor_id("waitpoint", start))
+    if end is not None:
+        found = found.filter(id__lt=floor_id("waitpoint", end))
     return pagination.paged(found, page, _listed)
 
 

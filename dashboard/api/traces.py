@@ -1,6 +1,5 @@
 """The trace of a run: as a tree, and as a flat list, in the reference's shapes (features.md LG-8)."""
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,8 +61,8 @@ def spanned(node: Node, run: Run, now: datetime) -> dict[str, Any]:
             "taskSlug": run.task_id,
             "kind": node.kind,
             "startTime": node.started_at.isoformat(),
-            "properties": properties(node),
-            "events": exceptions(node),
+            "properties": node.told[0],
+            "events": events_of(node),
             "queueName": run.queue,
             "machinePreset": run.machine,
             **states(node, now),
@@ -82,8 +81,8 @@ def flat(node: Node, run: Run, now: datetime) -> dict[str, Any]:
         "kind": "CLIENT" if node.kind == "http" else "INTERNAL",
         "attemptNumber": node.attempt or None,
         "taskSlug": run.task_id,
-        "events": exceptions(node),
-        "properties": properties(node),
+        "events": events_of(node),
+        "properties": node.told[0],
         "style": {"icon": node.kind, "variant": "PRIMARY" if node.kind == "run" else None},
         **states(node, now),
     }
@@ -100,18 +99,17 @@ def states(node: Node, now: datetime) -> dict[str, Any]:
     }
 
 
-def properties(node: Node) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(node.attributes) if node.attributes else {}
-    return found
-
-
-def exceptions(node: Node) -> list[dict[str, Any]]:
-    if not node.error:
-        return []
-    time = (node.ended_at or node.started_at).isoformat()
-    return [
-        {"name": "exception", "time": time, "properties": {"exception": {"message": node.error}}}
+def events_of(node: Node) -> list[dict[str, Any]]:
+    """What happened in it, and last what it failed with."""
+    found = [
+        {"name": one.name, "time": one.at.isoformat(), "properties": one.attributes}
+        for one in node.told[1]
     ]
+    if node.error:
+        time = (node.ended_at or node.started_at).isoformat()
+        failed = {"exception": {"message": node.error}}
+        found.append({"name": "exception", "time": time, "properties": failed})
+    return found
 
 
 def nanoseconds(moment: datetime) -> int:

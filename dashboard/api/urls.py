@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from dashboard.api import batches, runs, tasks, tokens, traces, webhooks
+from dashboard.api import annotations, batches, runs, tasks, tokens, traces, webhooks
 from dashboard.api.endpoint import unknown
 
 app_name = "api"
@@ -30,6 +30,8 @@ urlpatterns = [
     path("api/v1/runs/<str:run_id>", runs.retrieve, name="run_v1"),
     path("api/v2/runs/<str:run_id>/cancel", runs.cancel, name="cancel"),
     path("api/v1/runs/<str:run_id>/replay", runs.replay, name="replay"),
+    path("api/v1/runs/<str:run_id>/metadata", annotations.metadata, name="metadata"),
+    path("api/v1/runs/<str:run_id>/tags", annotations.tags, name="tags"),
     path("api/v1/runs/<str:run_id>/trace", traces.trace, name="trace"),
     path("api/v3/runs/<str:run_id>/trace", traces.trace, name="trace_v3"),
     path("api/v1/runs/<str:run_id>/events", traces.events, name="events"),

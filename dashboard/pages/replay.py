@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, presenters
-from dashboard.pages import documents, shell
+from dashboard.pages import choices, documents, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_page import find
 from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
@@ -88,5 +88,5 @@ def _context(
         "original": documents.show(original) if original is not None else None,
         "is_fixed": _is_fixed(original),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
-        "queues": Queue.objects.values_list("name", flat=True)[:200],
+        **choices.names(),
     }

@@ -5,12 +5,14 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from dashboard import presenters
 from dashboard.templatetags.trackside import moment, who
 from runs.debounce import Debounce
 from runs.models import Batch, Run, Schedule
+from runs.reads import usage
 
 #: (term, value, address or empty)
 Fact = tuple[str, str | SafeString, str]
@@ -28,7 +30,7 @@ def facts(run: Run) -> list[tuple[str, list[Fact]]]:
 
 def _what(run: Run) -> list[Fact]:
     queue = reverse("dashboard:queue", args=[run.queue])
-    same = reverse("dashboard:runs") + "?" + urlencode({"task": run.task_id})
+    same = _list(task=run.task_id)
     return [
         ("Run", run.id, ""),
         ("Task", run.task_id, same),
@@ -36,9 +38,14 @@ def _what(run: Run) -> list[Fact]:
         ("Reason", run.reason or "–", ""),
         ("Queue", run.queue, queue),
         ("Concurrency key", "–" if run.concurrency_key is None else run.concurrency_key, ""),
-        ("Version", _version(run), ""),
-        ("Machine", run.machine, ""),
+        ("Version", _version(run), _list(version=run.version) if run.version else ""),
+        ("Machine", run.machine, _list(machine=run.machine)),
     ]
+
+
+def _list(**asked: str) -> str:
+    """The runs like it."""
+    return reverse("dashboard:runs") + "?" + urlencode(asked)
 
 
 def _version(run: Run) -> str:
@@ -54,9 +61,17 @@ def _limits(run: Run) -> list[Fact]:
         ("Lost clusters", str(run.crash_count), ""),
         ("Maximum duration", _span(run.max_duration, "no limit"), ""),
         ("Time to live", _span(run.ttl, "for ever"), ""),
-        ("Executing time", _span(run.usage_ms / 1000 if run.usage_ms else None, "–"), ""),
+        ("Executing time", _executed(run), ""),
         ("Test run", "yes" if run.is_test else "no", ""),
     ]
+
+
+def _executed(run: Run) -> str:
+    """Waits and pauses between attempts are not part of it."""
+    if run.executed_at is None and not run.usage_ms:
+        return "–"
+    text = presenters.duration_text(usage.executed(run, timezone.now()))
+    return text if run.is_final else f"{text} so far"
 
 
 def _debounce(run: Run) -> list[Fact]:

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from dashboard.pages import cursors, live, run_rows, shell
+from dashboard.pages import choices, cursors, live, run_rows, shell
 from dashboard.pages.page import page
 from dashboard.pages.run_query import PERIODS, SIZES, RunQuery
 from dashboard.presenters import LOOKS
-from runs.models import Queue, Run, Task
+from runs.lifecycle.checks import MACHINES
+from runs.models import Run, Task
 from runs.reads.counts import WIDE_CAP, by_status
 from runs.reads.deadline import TooSlow, deadline
 from runs.reads.windows import floor_id
@@ -20,8 +20,6 @@ from runs.states import FINAL
 PATIENCE = 2.0
 COUNTS_PATIENCE = 0.5
 NEW_CAP = 100
-CHOICES = 200
-REMEMBERED = 15
 
 
 @page()
@@ -113,17 +111,6 @@ def _choices() -> dict[str, Any]:
         "looks": LOOKS.items(),
         "periods": [(name, words) for name, (words, _) in PERIODS.items()],
         "sizes": SIZES,
-        **_names(),
+        **choices.names(),
+        "machines": MACHINES,
     }
-
-
-def _names() -> dict[str, list[str]]:
-    """What may be picked instead of typed; looked up at most every REMEMBERED seconds."""
-    known: dict[str, list[str]] | None = cache.get("dashboard.choices")
-    if known is None:
-        known = {
-            "tasks": list(Task.objects.values_list("id", flat=True)[:CHOICES]),
-            "queues": list(Queue.objects.values_list("name", flat=True)[:CHOICES]),
-        }
-        cache.set("dashboard.choices", known, REMEMBERED)
-    return known

@@ -13,8 +13,8 @@ from dashboard import permissions, presenters
 from dashboard.pages import live, run_tabs, shell
 from dashboard.pages.page import page, see_other
 from runs import lifecycle
-from runs.models import Event, LogLine, Run
-from runs.reads import trace, waits
+from runs.models import Run
+from runs.reads import newest, trace, waits
 from runs.reads.gates import Gate, ahead, gates
 
 #: Seconds between two looks: while it executes, and while it stands somewhere.
@@ -103,9 +103,5 @@ def is_live(run: Run, tab: str, now: datetime) -> bool:
 
 def _token(run: Run, shut: list[Gate], place: object, tab: str, is_live: bool) -> str:
     """Grows with everything the page shows: the row, its events and lines, what stands before it."""
-    event = Event.objects.filter(run_id=run.id).order_by("-id").values_list("id", flat=True).first()
-    line = (
-        LogLine.objects.filter(run_id=run.id).order_by("-id").values_list("id", flat=True).first()
-    )
-    span = trace.last_span(run.id) if tab == "trace" else None
-    return live.token(run.updated_at, run.status, event, line, span, shut, place, is_live)
+    rows = newest.of(run.pk, with_spans=tab == "trace")
+    return live.token(run.updated_at, run.status, rows, shut, place, is_live)

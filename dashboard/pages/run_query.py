@@ -35,6 +35,8 @@ SINGLE = {
     "origin": "replays of",
     "schedule": "schedule",
     "batch": "batch",
+    "machine": "machine",
+    "version": "version",
 }
 TESTS = {"1": "only", "0": "without"}
 MAX_VALUES, MAX_LENGTH = 20, 300
@@ -63,6 +65,8 @@ class RunQuery:
     origin: str = ""
     schedule: str = ""
     batch: str = ""
+    machine: str = ""
+    version: str = ""
     period: str = DEFAULT_PERIOD
     start: datetime | None = None
     end: datetime | None = None
@@ -84,6 +88,8 @@ class RunQuery:
             origin=_text(data.get("origin", "")),
             schedule=_text(data.get("schedule", "")),
             batch=_text(data.get("batch", "")),
+            machine=_text(data.get("machine", "")),
+            version=_text(data.get("version", "")),
             period=period if period in PERIODS else DEFAULT_PERIOD,
             start=start,
             end=end,
@@ -104,6 +110,8 @@ class RunQuery:
             replayed_from=self.origin,
             schedule=self.schedule,
             batch=self.batch,
+            machine=self.machine,
+            version=self.version,
             start=start,
             end=end,
         )
@@ -138,10 +146,8 @@ class RunQuery:
     @property
     def is_narrowed(self) -> bool:
         """Whether anything but the window is asked for."""
-        return bool(
-            self.status or self.task or self.queue or self.tag or self.run or self.test
-            or self.parent or self.origin or self.schedule or self.batch
-        )  # fmt: skip
+        several = self.status or self.task or self.queue or self.tag or self.run
+        return bool(several or any(getattr(self, name) for name in SINGLE))
 
     def cleared(self) -> "RunQuery":
         """The same window without filters."""

@@ -1,23 +1,21 @@
 """What each tab of the run page needs from the database, and nothing else."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard import presenters
-from dashboard.pages import documents, run_facts, run_journal, run_trace, tracebacks
+from dashboard.pages import documents, run_facts, run_journal, run_logs, run_trace, tracebacks
 from dashboard.pages.tracebacks import Failure
-from runs import conf
-from runs.models import Attempt, Event, LogLine, Run, WorkerSession
+from runs.models import Attempt, Event, Run, WorkerSession
 from runs.reads import attempts
 from runs.reads.attempts import Segment
+from runs.states import AttemptStatus
 
 TABS = (
     ("overview", "Overview"),
@@ -28,11 +26,8 @@ TABS = (
     ("timeline", "Timeline"),
     ("detail", "Detail"),
 )
-LINES = 500
 EVENTS = 500
 RELATIVES = 50
-SPAN = re.compile("[0-9a-f]{16}")
-LEVELS = ((10, "debug"), (20, "info"), (30, "warning"), (40, "error"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +42,10 @@ class AttemptCard:
     #: Its pieces between waits, and how long they executed together.
     segments: list[Segment]
     executed: timedelta
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self.attempt.status == AttemptStatus.WAITING)
 
 
 def find(name: str) -> str:
@@ -101,42 +100,6 @@ def _data(run: Run, request: HttpRequest) -> dict[str, Any]:
     return {"documents": parts, "formatted": formatted}
 
 
-def _logs(run: Run, request: HttpRequest) -> dict[str, Any]:
-    lines = LogLine.objects.filter(run_id=run.id).order_by("id")
-    level = request.GET.get("level", "")
-    if level in dict(_level_choices()):
-        lines = lines.filter(level__gte=int(level))
-    span = request.GET.get("span", "")
-    if SPAN.fullmatch(span):
-        lines = lines.filter(span_id=span)
-    since = request.GET.get("since", "")
-    after = int(since) if since.isascii() and since.isdecimal() and len(since) < 19 else None
-    if after is None and request.GET.get("end"):
-        found = list(lines.reverse()[:LINES])[::-1]
-    else:
-        found = list((lines.filter(id__gt=after) if after else lines)[: LINES + 1])
-    more = len(found) > LINES
-    found = found[:LINES]
-    return {
-        "lines": found,
-        "more": more,
-        "last_line": found[-1].id if found else after or 0,
-        "since": after,
-        "level": level,
-        "levels": _level_choices(),
-        "span": span,
-        "live_query": urlencode({"span": span}) if span else "",
-        "removed_after": _retention(run) if not found else 0,
-    }
-
-
-def _retention(run: Run) -> float:
-    """After how many days the lines of a run this old were removed; 0 if they were not."""
-    days = float(conf.get("LOG_RETENTION_DAYS"))
-    old = timezone.now() - timedelta(days=days)
-    return days if days and run.finished_at is not None and run.finished_at < old else 0
-
-
 def _timeline(run: Run, request: HttpRequest) -> dict[str, Any]:
     events = list(Event.objects.filter(run_id=run.id).order_by("id")[:EVENTS])
     first = events[0].at if events else run.created_at
@@ -171,15 +134,11 @@ def _linked_run(event: Event) -> str:
     return str(data.get("run_id", "")) if isinstance(data, dict) else ""
 
 
-def _level_choices() -> list[tuple[str, str]]:
-    return [(str(number), word) for number, word in LEVELS]
-
-
 _READERS: dict[str, Callable[[Run, HttpRequest], dict[str, Any]]] = {
     "overview": _overview,
     "trace": run_trace.context,
     "data": _data,
-    "logs": _logs,
+    "logs": run_logs.context,
     "journal": run_journal.context,
     "timeline": _timeline,
     "detail": _detail,

@@ -1,18 +1,16 @@
 """The Trace tab: every row has its bar, its words and its numbers, so the chart is a table too."""
 
-import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from dashboard import presenters
+from dashboard.pages import trace_rows
 from dashboard.templatetags.trackside import icon, ticking
 from runs.models import Run
 from runs.reads import trace, trace_nodes
@@ -24,8 +22,7 @@ WIDTH, LEAST = 1000, 3
 DEEPEST = 12
 #: Of more rows than these the page does not refresh itself.
 LIVE = 1000
-ATTRIBUTES = 40
-VALUE = 500
+MAX_SEARCH = 200
 ICON = "trackside.icon"
 
 #: Word, tone and glyph of a row's state.
@@ -53,22 +50,11 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the tree on screen. There may be a thousand: what is put together is put here."""
+class Row(NamedTuple):
+    """One row of the tree on screen. There may be a thousand, which templates take too long for."""
 
-    node: Node
-    #: The beginning of the row's tag, and what stands before its name.
-    opening: SafeString
-    sign: SafeString
-    href: str
-    word: str
     tone: str
-    lane: SafeString
-    after: str
-    took: SafeString | str
-    attributes: list[tuple[str, str]]
-    run_id: str
+    html: SafeString
 
 
 def context(run: Run, request: HttpRequest) -> dict[str, Any]:
@@ -80,25 +66,37 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     nodes = found.below(focus) if focus else found.rows
     focused = nodes[0] if nodes is not found.rows else None
     failed = request.GET.get("only") == "failed"
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
     chart = Chart(nodes, now)
     rows = chart.rows
     return {
-        "rows": [row for row in rows if row.tone in ("bad", "warn")] if failed else rows,
+        "rows": [
+            row.html
+            for node, row in zip(nodes, rows, strict=True)
+            if (not failed or row.tone in ("bad", "warn")) and has_text(node, search)
+        ],
+        "search": search,
         "only": "failed" if failed else "",
         "failures": sum(row.tone in ("bad", "warn") for row in rows),
         "focused": focused,
         "ticks": chart.ticks,
         "trace": found,
         "after": after,
-        "live_query": carried(focus, failed, after),
+        "live_query": carried(focus, failed, after, search),
         "is_still": len(nodes) > LIVE,
         "shown": len(nodes),
     }
 
 
-def carried(focus: str, failed: bool, after: int) -> str:
+def has_text(node: Node, search: str) -> bool:
+    """Whether its name, its error or what it noted says so; upper and lower case are the same."""
+    wanted = search.lower()
+    return any(wanted in text.lower() for text in (node.name, node.error, node.attributes))
+
+
+def carried(focus: str, failed: bool, after: int, search: str) -> str:
     """The query of this very view, for its live refresh."""
-    asked = {"span": focus, "only": "failed" if failed else "", "after": after or ""}
+    asked = {"span": focus, "only": "failed" if failed else "", "after": after or "", "q": search}
     return urlencode({name: value for name, value in asked.items() if value})
 
 
@@ -121,33 +119,33 @@ class Chart:
         word, tone, glyph = STATES[node.state]
         tone = "idle" if node.kind == "queue" else tone
         kind, own_glyph = KINDS.get(node.kind, KINDS["user"])
-        facts = read(node.attributes)
+        facts, events = node.told if node.attributes else ({}, [])
         offset = node.started_at - self.origin
         took = max((node.ended_at or self.now) - node.started_at, timedelta())
+        sign = signed(own_glyph if node.state == trace_nodes.OK else glyph, kind, facts)
         return Row(
-            node=node,
-            opening=self.opening(node, tone),
-            sign=signed(own_glyph if node.state == trace_nodes.OK else glyph, kind, facts),
-            href=address(node),
-            word=word,
-            tone=tone,
-            lane=self.lane(node),
-            after=f"+{presenters.duration_text(offset)}" if offset > timedelta() else "",
-            took=ticking(node.started_at if node.is_open else None, took),
-            attributes=[(name, shown(value)) for name, value in facts.items()][:ATTRIBUTES],
-            run_id=node.target if node.target.startswith("run_") else "",
+            tone,
+            trace_rows.drawn(
+                node,
+                classes=self.classes(node, tone),
+                title=trace_rows.titled(node, sign, word),
+                noted=trace_rows.noted(node, facts, events),
+                lane=self.lane(node),
+                after=f"+{presenters.duration_text(offset)}" if offset > timedelta() else "",
+                took=ticking(node.started_at if node.is_open else None, took),
+            ),
         )
 
-    def opening(self, node: Node, tone: str) -> SafeString:
-        """Ids, kinds and tones are our own words."""
+    def classes(self, node: Node, tone: str) -> str:
+        """Kinds and tones are our own words."""
         depth = min(node.depth - self.above, DEEPEST)
         goes_on = " goes-on" if node.is_open else ""
-        return SafeString(f'<tr id="S{node.id}" class="t-{tone} d{depth} k-{node.kind}{goes_on}">')
+        return f"t-{tone} d{depth} k-{node.kind}{goes_on}"
 
-    def lane(self, node: Node) -> SafeString:
+    def lane(self, node: Node) -> str:
         """The bar, for eyes alone: the numbers stand beside it."""
         x, width = self.bar(node)
-        return SafeString(
+        return (
             '<svg viewBox="0 0 1000 16" preserveAspectRatio="none" aria-hidden="true">'
             f'<rect x="{x}" y="3" width="{width}" height="10"/></svg>'
         )
@@ -169,22 +167,3 @@ def signed(glyph: str, kind: str, facts: dict[str, Any]) -> SafeString:
     own = facts.pop(ICON, "")
     sign = f'<span aria-hidden="true">{escape(own)} </span>' if own else ""
     return SafeString(f'{icon(glyph)}<span class="hidden-text">{kind}: </span>{sign}')
-
-
-def address(node: Node) -> str:
-    """Where its name leads: to the run or token it is about, else to itself alone."""
-    if node.target.startswith("run_"):
-        return reverse("dashboard:run", args=[node.target]) + "?tab=trace"
-    if node.target:
-        return reverse("dashboard:waitpoint", args=[node.target])
-    return f"?tab=trace&span={node.id}"
-
-
-def read(attributes: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(attributes) if attributes else {}
-    return found
-
-
-def shown(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= VALUE else f"{text[:VALUE]}…"

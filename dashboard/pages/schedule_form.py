@@ -15,6 +15,7 @@ from dashboard.pages import schedule_rows, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.schedules import find, refusal
 from runs import cron as crons
+from runs import spread
 from runs.errors import InvalidOption
 from runs.lifecycle import schedules
 from runs.lifecycle.schedules import LONGEST_KEY, Timetable
@@ -52,6 +53,13 @@ class ScheduleForm(forms.Form):
         choices=CatchUp.choices,
         help_text="Missed is what nobody could make at its time, because no cluster was running.",
     )
+    window = forms.CharField(
+        label="Window",
+        required=False,
+        max_length=spread.LONGEST,
+        widget=forms.TextInput(attrs=TEXT | {"placeholder": "30m or 50%"}),
+        help_text="Spreads fires: each comes at a place of its own within so long after its time.",
+    )
     external_id = forms.CharField(
         label="External id",
         required=False,
@@ -76,6 +84,7 @@ class ScheduleForm(forms.Form):
             external_id=data["external_id"] or None,
             overlap=data["overlap"],
             catch_up=data["catch_up"],
+            window=data["window"],
         )
 
     def refuse(self, error: InvalidOption) -> None:
@@ -130,7 +139,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @page(act=permissions.ADMINISTER)
 def edit(request: HttpRequest, schedule_id: str) -> HttpResponse:
     row = find(schedule_id)
-    names = ("task_id", "cron", "timezone", "overlap", "catch_up", "external_id")
+    names = ("task_id", "cron", "timezone", "overlap", "catch_up", "window", "external_id")
     form = ScheduleForm(request.POST or None, initial={name: getattr(row, name) for name in names})
     del form.fields["deduplication_key"]
     return _answer(request, form, row)

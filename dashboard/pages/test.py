@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, presenters, webhooks
-from dashboard.pages import inferred, schema_help, shell
+from dashboard.pages import choices, inferred, schema_help, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.replay import EDITABLE
 from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
@@ -19,7 +19,7 @@ from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import Triggered
 from runs.lifecycle.requests import once
-from runs.models import Queue, Run, Source, Task
+from runs.models import Run, Source, Task
 from runs.reads.sessions import alive
 from runs.webhooks import Webhook
 
@@ -116,7 +116,6 @@ def _context(
     seen, seen_in = ("", 0) if task.schema else inferred.schema_of(run.id for run in recent)
     return {
         "task": task,
-        "tasks": Task.objects.values_list("id", flat=True)[:OFFERED],
         "form": form,
         "place": error_place(form),
         "recent": [(run, presenters.look(run)) for run in recent],
@@ -129,7 +128,7 @@ def _context(
         "slots": sum(worker.slots for worker in workers),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
         "overlap": overlap(task),
-        "queues": Queue.objects.values_list("name", flat=True)[:OFFERED],
+        **choices.names(),
     }
 
 

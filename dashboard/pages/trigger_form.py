@@ -20,7 +20,7 @@ from runs.lifecycle.options import TriggerOptions
 
 OPTIONS = (
     "queue", "tags", "concurrency_key", "delay", "priority", "max_attempts", "max_duration", "ttl",
-    "machine", "idempotency_key", "idempotency_ttl",
+    "machine", "version", "idempotency_key", "idempotency_ttl",
 )  # fmt: skip
 
 
@@ -55,7 +55,10 @@ class TriggerForm(forms.Form):
         required=False, max_length=128, widget=forms.TextInput(attrs={"list": "queues"})
     )
     tags = forms.CharField(
-        required=False, max_length=2000, help_text="At most 10, separated by commas."
+        required=False,
+        max_length=2000,
+        widget=forms.TextInput(attrs={"list": "tags", "autocomplete": "off"}),
+        help_text="At most 10, separated by commas.",
     )
     concurrency_key = forms.CharField(
         required=False, max_length=1000, help_text="Runs with the same key share the queue's limit."
@@ -66,7 +69,9 @@ class TriggerForm(forms.Form):
     priority = forms.FloatField(required=False, help_text="Seconds of head start in its queue.")
     max_attempts = forms.IntegerField(required=False, min_value=1, max_value=2_000_000_000)
     max_duration = forms.CharField(
-        required=False, max_length=100, help_text="Executing time, like “5m”."
+        required=False,
+        max_length=100,
+        help_text="Executing time, like “5m”; at least 5 s, 0 for no limit.",
     )
     ttl = forms.CharField(
         label="Time to live",
@@ -76,6 +81,12 @@ class TriggerForm(forms.Form):
     )
     machine = forms.ChoiceField(
         required=False, choices=[("", "Task's default"), *((name, name) for name in MACHINES)]
+    )
+    version = forms.CharField(
+        required=False,
+        max_length=64,
+        widget=forms.TextInput(attrs={"list": "versions", "autocomplete": "off"}),
+        help_text="Of the task's code; the run waits where nobody runs it. The current one if empty.",
     )
     idempotency_key = forms.CharField(
         required=False, max_length=2000, help_text="A second run with the same key is not made."
@@ -96,7 +107,8 @@ class TriggerForm(forms.Form):
         return tuple(part for part in parts if part) or None
 
     def clean_max_duration(self) -> float | None:
-        return _seconds(self.cleaned_data["max_duration"], "max_duration")
+        wanted = _seconds(self.cleaned_data["max_duration"], "max_duration")
+        return None if wanted is None else durations.limit(wanted)
 
     def clean_ttl(self) -> float | None:
         return _seconds(self.cleaned_data["ttl"], "ttl")

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections import deque
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from importlib import import_module
@@ -26,6 +27,8 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 #: Spans that wait for the next flush; of more the oldest go.
 MOST = 10_000
+#: What a collector is told of a span whose process died.
+CUT_OFF = "Its process ended before it did."
 ENDINGS = {
     AttemptStatus.COMPLETED: OK,
     AttemptStatus.CANCELED: CANCELED,
@@ -94,9 +97,8 @@ class Exporter:
 
     def flush(self) -> None:
         while self.dead:
-            lost = lost_attempt(self.dead[0])
-            if lost is not None:
-                self.take(self.dead[0], lost)
+            for record in list(lost_records(self.dead[0])):
+                self.take(self.dead[0], record)
             self.dead.pop(0)
         while self.waiting:
             run_id, record = self.waiting[0]
@@ -120,6 +122,30 @@ def since_beginning(run_id: str, record: Record) -> Record:
         rows = Span.objects.filter(run_id=run_id, span_id=record.span_id).order_by("id")
         began = rows.values_list("started_at", flat=True).first()
     return record if began is None else record._replace(started=nanoseconds(began))
+
+
+def lost_records(run_id: str) -> Iterator[Record]:
+    """What nobody told the end of: spans that were open in a process that died, and their attempt."""
+    attempt = lost_attempt(run_id)
+    if attempt is None:
+        return
+    yield attempt
+    rows = Span.objects.filter(run_id=run_id, attempt=attempt.attempt)
+    ended = rows.exclude(ended_at=None).values("span_id")
+    began = {row.span_id: row for row in rows.exclude(span_id__in=ended).order_by("-id")[:MOST]}
+    for row in began.values():
+        yield attempt._replace(
+            span_id=row.span_id,
+            parent_id=row.parent_id,
+            kind=row.kind,
+            name=row.name,
+            status=ERROR,
+            started=nanoseconds(row.started_at),
+            ended=max(attempt.ended or 0, nanoseconds(row.started_at)),
+            error=CUT_OFF,
+            attributes=row.attributes,
+            is_older=False,
+        )
 
 
 def lost_attempt(run_id: str) -> Record | None:

@@ -25,6 +25,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.span import TraceState
 
 from engine.sdk.spanrecords import CANCELED, ERROR, Record
+from runs import tracing
 
 log = logging.getLogger("trackside")
 
@@ -60,13 +61,16 @@ class Otlp:
     def export(self, run_id: str, record: Record) -> None:
         """Queue one span."""
         self.ids.trace_id, self.ids.span_id = int(record.trace_id, 16), int(record.span_id, 16)
+        attributes, events = told(record)
         span = self.tracer.start_span(
             record.name,
             context=parent_of(record),
             kind=KINDS.get(record.kind, SpanKind.INTERNAL),
-            attributes={**attributes_of(record), "trackside.run.id": run_id},
+            attributes={**attributes, "trackside.run.id": run_id},
             start_time=record.started,
         )
+        for at, name, attributes in events:
+            span.add_event(name, without_null(attributes), timestamp=at)
         if record.status == ERROR:
             span.set_status(Status(StatusCode.ERROR, record.error or None))
         elif record.status == CANCELED:
@@ -111,10 +115,14 @@ def parent_of(record: Record) -> Context:
     return set_span_in_context(NonRecordingSpan(found), Context())
 
 
-def attributes_of(record: Record) -> dict[str, Any]:
-    """Its attributes; OpenTelemetry has no null."""
+def told(record: Record) -> tuple[dict[str, Any], list[Any]]:
+    """Its attributes and its events."""
     found: dict[str, Any] = json.loads(record.attributes) if record.attributes else {}
-    return {name: value for name, value in found.items() if value is not None} | {
-        "trackside.kind": record.kind,
-        "trackside.attempt.number": record.attempt,
-    }
+    events = found.pop(tracing.EVENTS, [])
+    more = {"trackside.kind": record.kind, "trackside.attempt.number": record.attempt}
+    return without_null(found) | more, events
+
+
+def without_null(attributes: dict[str, Any]) -> dict[str, Any]:
+    """OpenTelemetry has no null."""
+    return {name: value for name, value in attributes.items() if value is not None}

@@ -64,7 +64,7 @@ class SpanBook:
             self.exporter.flush()
 
     def died(self, run_id: str) -> None:
-        """A worker died on a run; who exports would miss its attempt."""
+        """A worker died on a run; who exports would miss its attempt, and what was open in it."""
         if self.exporter is not None:
             self.exporter.died(run_id)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Required, TypedDict, TypeVar, Un
 from engine.runtime import Launch, Launched, LaunchOptions
 from engine.sdk.calls import Call
 from engine.sdk.durable import here
+from engine.sdk.items import several
 from engine.sdk.options import TriggerOptions
 from engine.sdk.replay import Replay
 from engine.sdk.results import BatchResult, Result, run_result
@@ -179,13 +180,15 @@ def numbered(
 ) -> list[Launch]:
     """One launch for each item; an error names the item's position."""
     launches = []
-    for index, item in enumerate(items):
-        if not isinstance(item, Mapping) or set(item) - {"payload", "options"}:
+    for index, item in enumerate(several(items)):
+        options = (item.get("options") or {}) if isinstance(item, Mapping) else None
+        if not isinstance(options, Mapping) or set(item) - {"payload", "options"}:
             raise InvalidOption(
-                "items", f'Item {index} must be {{"payload": ..., "options": {{...}}}}.'
+                "items",
+                f'Item {index} must be {{"payload": ..., "options": {{...}}}}; got {item!r:.60}.',
             )
         try:
-            launches.append(launch(item.get("payload"), item.get("options") or {}))
+            launches.append(launch(item.get("payload"), options))
         except (InvalidPayload, InvalidOption) as error:
             error.args = (f"Item {index}: {error}",)
             raise
@@ -197,11 +200,12 @@ def mixed(
 ) -> list[Launch]:
     """One launch for each item of a batch over several tasks."""
     tasks, bare = [], []
-    for index, item in enumerate(items):
+    for index, item in enumerate(several(items)):
         task = item.get("task") if isinstance(item, Mapping) else None
         if not isinstance(task, (str, AndWait)):
             raise InvalidOption(
-                "items", f'Item {index} must be {{"task": a task or its id, "payload": ...}}.'
+                "items",
+                f'Item {index} must be {{"task": a task or its id, "payload": ...}}; got {item!r:.60}.',
             )
         tasks.append(task if isinstance(task, str) else task.id)
         bare.append({name: value for name, value in item.items() if name != "task"})

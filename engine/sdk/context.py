@@ -11,6 +11,7 @@ from typing import Any
 from engine.sdk import opentelemetry
 from engine.sdk.cancellation import CancelSignal
 from engine.sdk.deliveries import Delivery, delivery_of
+from engine.sdk.meters import Meter
 from engine.sdk.notes import Notes
 from engine.sdk.tracer import Segment, Tracer, current_span
 from runs import tracing
@@ -150,6 +151,10 @@ class Context:
     def _notes(self) -> Notes:
         return Notes(self.run.id, self.run.metadata)
 
+    @cached_property
+    def _meter(self) -> Meter:
+        return Meter(self.run.id, self.attempt.number, self.attempt.started_at)
+
     def _close(self) -> None:
         """The body has ended: what it noted is stored."""
         if "_notes" in self.__dict__:
@@ -175,6 +180,12 @@ def current() -> Context | None:
     if found is None and len(_executing) == 1:
         return _executing[0]
     return found
+
+
+def asking() -> str:
+    """Who asks, as histories and the audit log name code."""
+    ctx = current()
+    return "code" if ctx is None else f"run:{ctx.run.id}"
 
 
 @contextmanager

@@ -5,10 +5,9 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from engine.sdk.machines import memory_of, preset_name
-from engine.sdk.options import duration_limit
 from engine.sdk.retries import as_policy
 from engine.sdk.unknown import only_known
-from runs import conf
+from runs import conf, durations
 from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.retries import RetryPolicy
@@ -40,7 +39,7 @@ def stated(
     return Stated(
         policy,
         preset,
-        None if max_duration is None else duration_limit(max_duration),
+        None if max_duration is None else durations.limit(max_duration),
         None if ttl is None else seconds(ttl, "ttl"),
     )
 
@@ -122,6 +121,6 @@ def setting(name: str, check: Callable[[Any], Any]) -> Any:
 SETTINGS: dict[str, Callable[[Any], Any]] = {
     "RETRY": as_policy,
     "MACHINE": preset_name,
-    "MAX_DURATION": duration_limit,
+    "MAX_DURATION": durations.limit,
     "TTL": lambda value: seconds(value, "ttl"),
 }

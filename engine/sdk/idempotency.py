@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from engine.sdk.context import Context, current
+from engine.runtime import installed
+from engine.sdk.context import Context, asking, current
 from runs.errors import InvalidOption
 
 Scope = Literal["run", "attempt", "global"]
@@ -30,7 +31,9 @@ def idempotency_key(key: str | Iterable[str], *, scope: Scope = "run") -> Idempo
         charge.trigger(order, idempotency_key=idempotency_key(order["id"], scope="global"))
     """
     if scope not in SCOPES:
-        raise InvalidOption("idempotency_key", f"scope is one of {', '.join(SCOPES)}.")
+        raise InvalidOption(
+            "idempotency_key", f"scope is one of {', '.join(SCOPES)}; got {scope!r:.40}."
+        )
     parts = [key] if isinstance(key, str) else list(key)
     ctx = current()
     if ctx is None or scope == "global":
@@ -38,14 +41,75 @@ def idempotency_key(key: str | Iterable[str], *, scope: Scope = "run") -> Idempo
     return IdempotencyKey(_joined([*parts, *_binding(ctx, scope)]), scope)
 
 
+class HasId(Protocol):
+    """A task, as far as keys are concerned."""
+
+    @property
+    def id(self) -> str: ...
+
+
+class IdempotencyKeys:
+    """Keys as the reference spells them, and how to forget one.
+
+    Example:
+        idempotency_keys.reset("charge", order["id"])
+    """
+
+    def create(self, key: str | Iterable[str], *, scope: Scope = "run") -> IdempotencyKey:
+        """The same as `idempotency_key`."""
+        return idempotency_key(key, scope=scope)
+
+    def reset(
+        self,
+        task: "HasId | str",
+        key: "str | Sequence[str] | IdempotencyKey",
+        *,
+        scope: Scope | None = None,
+        run_id: str | None = None,
+        attempt: int | None = None,
+    ) -> bool:
+        """Forget a key of a task: the next trigger with it makes a run. Whether anything had it.
+
+        A plain key means what it means at a trigger here: this run's inside a run, else global. The
+        key of another run takes its `run_id`, with scope "attempt" its `attempt` too.
+        """
+        task_id = task if isinstance(task, str) else task.id
+        found = (
+            bound(key)
+            if run_id is None and scope is None
+            else _elsewhere(key, scope, run_id, attempt)
+        )
+        return installed().desk.reset_key(task_id, found.text, asking())
+
+
+def _elsewhere(
+    key: object, scope: Scope | None, run_id: str | None, attempt: int | None
+) -> IdempotencyKey:
+    """A key as a trigger of another run has bound it."""
+    if isinstance(key, IdempotencyKey):
+        return key
+    if run_id is None:
+        return idempotency_key(_parts(key), scope=scope or "run")
+    if (scope == "attempt") != (attempt is not None):
+        raise InvalidOption("attempt", "attempt is for keys of scope “attempt”, and they need it.")
+    if scope == "global":
+        raise InvalidOption("run_id", "A key of scope “global” belongs to no run.")
+    bindings = [run_id] if attempt is None else [run_id, str(attempt)]
+    return IdempotencyKey(_joined([*_parts(key), *bindings]), scope or "run")
+
+
 def bound(value: object) -> IdempotencyKey:
     """The key of an `idempotency_key=` option: a bound key, a string, or a list of parts."""
     if isinstance(value, IdempotencyKey):
         return value
+    return idempotency_key(_parts(value))
+
+
+def _parts(value: object) -> list[str]:
     if isinstance(value, str):
-        return idempotency_key(value)
+        return [value]
     if isinstance(value, (list, tuple)):
-        return idempotency_key(value)
+        return list(value)
     raise InvalidOption(
         "idempotency_key", f"idempotency_key is text or a list of texts; got {value!r:.60}."
     )
@@ -57,9 +121,15 @@ def _binding(ctx: Context, scope: Scope) -> list[str]:
 
 def _joined(parts: Sequence[object]) -> str:
     if not parts or not all(isinstance(part, str) and part for part in parts):
-        raise InvalidOption("idempotency_key", "idempotency_key needs text that is not empty.")
+        raise InvalidOption(
+            "idempotency_key", f"idempotency_key needs texts that are not empty; got {parts!r:.60}."
+        )
     if len(joined := "-".join(map(str, parts))) > MAX_LENGTH:
         raise InvalidOption(
-            "idempotency_key", f"idempotency_key has at most {MAX_LENGTH} characters."
+            "idempotency_key",
+            f"idempotency_key has at most {MAX_LENGTH} characters; got {len(joined):,}.",
         )
     return joined
+
+
+idempotency_keys = IdempotencyKeys()

@@ -28,23 +28,23 @@ class TaskLogger:
         self._logger = logging.getLogger(name)
         self._logger.setLevel(logging.DEBUG)
 
-    def debug(self, message: object, **props: Any) -> None:
+    def debug(self, message: object, /, **props: Any) -> None:
         """Log for whoever looks closely."""
         self._write(logging.DEBUG, message, props)
 
-    def info(self, message: object, **props: Any) -> None:
+    def info(self, message: object, /, **props: Any) -> None:
         """Log what happened."""
         self._write(logging.INFO, message, props)
 
     log = info
 
-    def warning(self, message: object, **props: Any) -> None:
+    def warning(self, message: object, /, **props: Any) -> None:
         """Log what somebody should look at."""
         self._write(logging.WARNING, message, props)
 
     warn = warning
 
-    def error(self, message: object, **props: Any) -> None:
+    def error(self, message: object, /, **props: Any) -> None:
         """Log what went wrong."""
         self._write(logging.ERROR, message, props)
 

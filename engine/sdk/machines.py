@@ -1,8 +1,9 @@
 """Machine presets (features.md 15.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from runs import conf
 from runs.errors import InvalidOption
 
 
@@ -15,22 +16,74 @@ class Machine:
     memory: float
 
 
-#: Smallest first.
-PRESETS = {
-    machine.name: machine
-    for machine in (
-        Machine("micro", 0.25, 0.25),
-        Machine("small-1x", 0.5, 0.5),
-        Machine("small-2x", 1, 1),
-        Machine("medium-1x", 1, 2),
-        Machine("medium-2x", 2, 4),
-        Machine("large-1x", 4, 8),
-        Machine("large-2x", 8, 16),
-    )
+#: The reference's table.
+TABLE = {
+    "micro": (0.25, 0.25),
+    "small-1x": (0.5, 0.5),
+    "small-2x": (1.0, 1.0),
+    "medium-1x": (1.0, 2.0),
+    "medium-2x": (2.0, 4.0),
+    "large-1x": (4.0, 8.0),
+    "large-2x": (8.0, 16.0),
 }
 
 
+class Presets(Mapping[str, Machine]):
+    """The presets by name, each as the table or the setting MACHINES has it (features.md MA-3)."""
+
+    def __init__(self) -> None:
+        self._own: object = None
+        self._machines: dict[str, Machine] = {}
+
+    def __getitem__(self, name: str) -> Machine:
+        own = conf.get("MACHINES")
+        if own is not self._own:  # runs ask for it, so it is put together once
+            self._machines, self._own = made(redefined()), own
+        return self._machines[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in TABLE
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TABLE)
+
+    def __len__(self) -> int:
+        return len(TABLE)
+
+
+PRESETS = Presets()
+
+
+def made(mine: dict[str, dict[str, float]]) -> dict[str, Machine]:
+    return {
+        name: Machine(name, **{"cpu": cpu, "memory": memory} | mine.get(name, {}))
+        for name, (cpu, memory) in TABLE.items()
+    }
+
+
+def redefined() -> dict[str, dict[str, float]]:
+    """What the setting MACHINES says of presets. Raises InvalidOption."""
+    own = conf.get("MACHINES")
+    if not isinstance(own, Mapping) or not all(isinstance(one, Mapping) for one in own.values()):
+        raise wrong_setting(f'a dict as {{"small-1x": {{"cpu": 1, "memory": 2}}}}; got {own!r:.80}')
+    for name, facts in own.items():
+        if name not in TABLE:
+            raise wrong_setting(f"about {', '.join(TABLE)}; there is no {name!r:.40}")
+        for fact, value in facts.items():
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if fact not in ("cpu", "memory") or not number or not 0 < value < MOST:
+                problem = f"{name} has cpu and memory (gigabytes), numbers above 0"
+                raise wrong_setting(f"right where {problem}; got {fact}: {value!r:.40}")
+    return {name: dict(facts) for name, facts in own.items()}
+
+
+def wrong_setting(problem: str) -> InvalidOption:
+    return InvalidOption("MACHINES", f'TRACKSIDE["MACHINES"] is {problem}.')
+
+
 GIGABYTE = 1024**3
+#: Of vCPUs, and of gigabytes.
+MOST = 100_000
 
 
 def memory_of(name: str) -> int:
@@ -63,9 +116,9 @@ def preset_name(value: object) -> str:
 
 def _smallest(wanted: Mapping[str, object]) -> str:
     cpu, memory = (_amount(wanted, name) for name in ("cpu", "memory"))
-    for machine in PRESETS.values():
-        if machine.cpu >= cpu and machine.memory >= memory:
-            return machine.name
+    fitting = [one for one in PRESETS.values() if one.cpu >= cpu and one.memory >= memory]
+    if fitting:
+        return min(fitting, key=lambda one: (one.cpu, one.memory)).name
     raise InvalidOption("machine", f"No machine preset has {cpu:g} vCPU and {memory:g} GB.")
 
 

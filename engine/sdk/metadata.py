@@ -9,7 +9,7 @@ from engine.sdk.context import current
 from engine.sdk.durable import is_repeating
 from engine.sdk.notes import aside, dumped
 from runs import metadata as documents
-from runs.errors import RunsError
+from runs.errors import InvalidOption, RunsError
 
 log = logging.getLogger("trackside.task")
 
@@ -116,11 +116,19 @@ class Tags:
             raise RuntimeError(
                 "tags.add() belongs into a task: there is no run here to add them to."
             )
-        wanted = [tag for given in tags for tag in ([given] if isinstance(given, str) else given)]
+        wanted = [tag for given in tags for tag in texts(given)]
         try:
             aside(lambda: runtime.installed().add_tags(context.run.id, wanted))
         except RunsError as error:
             log.error("Tags were not added: %s", error)
+
+
+def texts(given: object) -> list[str]:
+    """One tag or several. Raises InvalidOption for what is no text: that is no matter of this run."""
+    several = [given] if isinstance(given, str) else given
+    if isinstance(several, (list, tuple, set)) and all(isinstance(tag, str) for tag in several):
+        return list(several)
+    raise InvalidOption("tags", f"tags.add() takes text or lists of texts; got {given!r:.60}.")
 
 
 metadata = Metadata()

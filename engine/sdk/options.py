@@ -13,7 +13,7 @@ from engine.sdk.idempotency import IdempotencyKey, bound
 from engine.sdk.machines import preset_name
 from engine.sdk.queues import Queue, clean_name
 from engine.sdk.unknown import refuse_unknown
-from runs import limits
+from runs import durations, limits
 from runs.debounce import LEADING, Debounce
 from runs.durations import seconds
 from runs.errors import InvalidOption
@@ -88,21 +88,23 @@ def whole_number(name: str, value: object, least: int | None = None) -> int:
     return value if least is None else max(value, least)
 
 
+#: Beyond every bound.
+FARTHEST = 1e300
+
+
 def number(name: str, value: object) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value:
         raise InvalidOption(name, f"{name} must be a number; got {value!r:.60}.")
-    return float(max(min(value, HUGE), -HUGE))
-
-
-#: More than any option takes; a whole number may be too large for a float.
-HUGE = 1e300
+    return float(max(min(value, FARTHEST), -FARTHEST))  # no float holds every int
 
 
 def priority(value: object) -> float:
     """Seconds of head start; negative ones let others go first."""
     wanted, most = number("priority", value), limits.MOST_PRIORITY
     if not -most <= wanted <= most:
-        raise InvalidOption("priority", f"priority must be {-most:.0f} to {most:.0f}; got {value}.")
+        raise InvalidOption(
+            "priority", f"priority must be {-most:.0f} to {most:.0f}; got {value!r:.40}."
+        )
     return wanted
 
 
@@ -112,14 +114,10 @@ def text(name: str, value: object) -> str:
     return value
 
 
-def duration_limit(value: object) -> float:
-    """A max_duration: at least 5 seconds, shorter ones are lengthened (MD-2); 0 is no limit."""
-    wanted = seconds(value, "max_duration")
-    return max(wanted, MIN_DURATION) if wanted else 0.0
-
-
-#: The shortest max_duration; a scaled-down value would end runs before they begin.
-MIN_DURATION = 5.0
+def flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidOption(name, f"{name} is True or False; got {value!r:.60}.")
+    return value
 
 
 def key_text(value: object) -> str:
@@ -146,7 +144,10 @@ def _moment(value: str) -> datetime | None:
 
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
-        raise InvalidOption("delay", "A delay given as a moment needs a time zone.")
+        raise InvalidOption(
+            "delay",
+            f"A delay given as a moment needs a time zone, as in {moment.isoformat()}+00:00.",
+        )
     return moment
 
 
@@ -168,17 +169,25 @@ def _queue(value: object) -> str:
     return value.name if isinstance(value, Queue) else clean_name(value)
 
 
+def _version(value: object) -> str:
+    if not (version := text("version", value)):
+        raise InvalidOption("version", "version is text that is not empty; leave it out for any.")
+    return version
+
+
 def _debounce(value: object) -> Debounce:
     if not isinstance(value, Mapping) or not {"key", "delay"} <= set(value) <= DEBOUNCE:
         raise InvalidOption(
-            "debounce", "debounce is {'key': ..., 'delay': ...}, with mode and max_delay if wanted."
+            "debounce",
+            "debounce is {'key': ..., 'delay': ...}, with mode and max_delay if wanted; "
+            f"got {value!r:.60}.",
         )
     longest = value.get("max_delay")
     return Debounce(
-        text("debounce", value["key"]),
-        seconds(value["delay"], "debounce"),
-        text("debounce", value.get("mode", LEADING)),
-        None if longest is None else seconds(longest, "debounce"),
+        text("debounce.key", value["key"]),
+        seconds(value["delay"], "debounce.delay"),
+        text("debounce.mode", value.get("mode", LEADING)),
+        None if longest is None else seconds(longest, "debounce.max_delay"),
     )
 
 
@@ -194,9 +203,9 @@ CHECKS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "concurrency_key": lambda value: {"concurrency_key": key_text(value)},
     "priority": lambda value: {"priority": priority(value)},
     "max_attempts": lambda value: {"max_attempts": whole_number("max_attempts", value, 1)},
-    "max_duration": lambda value: {"max_duration": duration_limit(value)},
+    "max_duration": lambda value: {"max_duration": durations.limit(value)},
     "machine": lambda value: {"machine": preset_name(value)},
-    "version": lambda value: {"version": text("version", value)},
+    "version": lambda value: {"version": _version(value)},
     "debounce": lambda value: {"debounce": _debounce(value)},
-    "test": lambda value: {"is_test": bool(value)},
+    "test": lambda value: {"is_test": flag("test", value)},
 }

@@ -5,15 +5,16 @@ from typing import Any, cast
 
 from engine.runtime import Schedule, ScheduleOptions, SchedulePage, installed
 from engine.sdk.bodies import checked_id
-from engine.sdk.context import current
+from engine.sdk.context import asking
 from engine.sdk.options import text, whole_number
-from engine.sdk.tasks import Decorator, Task, task
+from engine.sdk.tasks import Decorator, Task, naming, task
 from engine.sdk.timetables import (
     CATCH_UPS,
     CatchUp,
     DeclaredSchedule,
     Overlap,
     as_overlap,
+    as_window,
     one_of,
 )
 from runs import cron as crons
@@ -69,22 +70,25 @@ class Schedules:
         external_id: str | None = None,
         overlap: Overlap | None = None,
         catch_up: CatchUp = "skip",
+        window: str | None = None,
     ) -> Schedule:
         """Make a schedule; a second call with the same deduplication key changes the first one's.
 
         The task must be registered and take a schedule's payload. Raises InvalidOption otherwise, and
         for an expression that cannot be read or never fires.
         """
-        key = text("deduplication_key", deduplication_key)
-        options = _checked(
-            task=task,
-            cron=cron,
-            timezone=timezone,
-            external_id=external_id,
-            overlap=overlap,
-            catch_up=catch_up,
-        )
-        return installed().schedules.create(key, options, _actor())
+        with naming(_task_id(task)):
+            key = text("deduplication_key", deduplication_key)
+            options = _checked(
+                task=task,
+                cron=cron,
+                timezone=timezone,
+                external_id=external_id,
+                overlap=overlap,
+                catch_up=catch_up,
+                window=window,
+            )
+            return installed().schedules.create(key, options, asking())
 
     def retrieve(self, schedule_id: str) -> Schedule:
         """The schedule of that id. Raises NotFound."""
@@ -106,6 +110,7 @@ class Schedules:
         external_id: str | Keep | None = KEEP,
         overlap: Overlap | Keep | None = KEEP,
         catch_up: CatchUp | Keep = KEEP,
+        window: str | Keep | None = KEEP,
     ) -> Schedule:
         """Change what is given, leave the rest. Schedules in code are refused."""
         given = {
@@ -115,22 +120,23 @@ class Schedules:
             "external_id": external_id,
             "overlap": overlap,
             "catch_up": catch_up,
+            "window": window,
         }
         changes = {name: value for name, value in given.items() if not isinstance(value, Keep)}
         wanted = _checked(**changes)
-        return installed().schedules.update(text("schedule_id", schedule_id), wanted, _actor())
+        return installed().schedules.update(text("schedule_id", schedule_id), wanted, asking())
 
     def activate(self, schedule_id: str) -> Schedule:
         """Let it fire from now on."""
-        return installed().schedules.activate(text("schedule_id", schedule_id), _actor())
+        return installed().schedules.activate(text("schedule_id", schedule_id), asking())
 
     def deactivate(self, schedule_id: str) -> Schedule:
         """Let it fire no more; runs it has made stay."""
-        return installed().schedules.deactivate(text("schedule_id", schedule_id), _actor())
+        return installed().schedules.deactivate(text("schedule_id", schedule_id), asking())
 
     def delete(self, schedule_id: str) -> None:
         """Remove it; runs it has made stay."""
-        installed().schedules.delete(text("schedule_id", schedule_id), _actor())
+        installed().schedules.delete(text("schedule_id", schedule_id), asking())
 
     def timezones(self, *, exclude_utc: bool = False) -> tuple[str, ...]:
         """The names a schedule's time zone may have."""
@@ -162,12 +168,8 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     "external_id": _external_id,
     "overlap": lambda value: "" if value is None else as_overlap(value),
     "catch_up": lambda value: one_of("catch_up", value, CATCH_UPS),
+    "window": as_window,
 }
-
-
-def _actor() -> str:
-    ctx = current()
-    return "code" if ctx is None else f"run:{ctx.run.id}"
 
 
 schedules = Schedules()

@@ -11,13 +11,14 @@ from pydantic.alias_generators import to_camel
 from engine.sdk.schemas import PayloadSchema, schema_of
 from engine.sdk.unknown import only_known, refuse_unknown
 from runs import cron as crons
+from runs import spread as spreads
 from runs.errors import InvalidOption, InvalidPayload
 
 Overlap = Literal["allow", "skip", "queue_one", "cancel_previous"]
 CatchUp = Literal["skip", "latest", "all"]
 OVERLAPS = ("allow", "skip", "queue_one", "cancel_previous")
 CATCH_UPS = ("skip", "latest", "all")
-NAMES = ("cron", "pattern", "timezone", "overlap", "catch_up", "environments")
+NAMES = ("cron", "pattern", "timezone", "overlap", "catch_up", "window", "environments")
 #: The kinds of environments, also as the reference calls them.
 KINDS = {
     "dev": "dev",
@@ -68,6 +69,7 @@ class DeclaredSchedule:
     timezone: str = "UTC"
     overlap: str = ""
     catch_up: str = "skip"
+    window: str = ""
     environments: tuple[str, ...] = ()
 
     def holds_in(self, kind: str) -> bool:
@@ -82,12 +84,14 @@ def schedule(
     timezone: str = "UTC",
     overlap: Overlap | None = None,
     catch_up: CatchUp = "skip",
+    window: str | None = None,
     environments: Iterable[str] = (),
 ) -> DeclaredSchedule:
     """Run a task by the clock: five fields as in crontab, in a time zone.
 
     `overlap` is what happens while a run of an earlier fire is open, `catch_up` what happens to fires
-    that were missed because nothing was running. `environments` limits it to "dev", "staging" or "prod".
+    that were missed because nothing was running. With a `window`, "30m" or "50%", it fires at a place
+    of its own within so long after each time. `environments` limits it to "dev", "staging" or "prod".
 
     Example:
         @task(schedule=schedule("0 5 * * MON-FRI", timezone="Europe/Zurich", overlap="skip"))
@@ -99,6 +103,7 @@ def schedule(
         timezone=timezone,
         overlap="" if overlap is None else as_overlap(overlap),
         catch_up=one_of("catch_up", catch_up, CATCH_UPS),
+        window=as_window(window),
         environments=_environments(environments),
     )
 
@@ -136,6 +141,13 @@ def payload_schema(
             "Annotate it with ScheduledPayload, or leave the annotation out.",
         ) from error
     return schema
+
+
+def as_window(value: object) -> str:
+    """A window as it is stored; None is none."""
+    text = "" if value is None else _text("window", value)
+    spreads.window(text)
+    return text.strip()
 
 
 def as_overlap(value: object) -> str:

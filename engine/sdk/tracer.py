@@ -12,6 +12,7 @@ from typing import Any
 from engine.sdk import opentelemetry
 from engine.sdk.attributes import flattened, storable
 from engine.sdk.errors import Suspend, TaskRunStopped
+from engine.sdk.spanevents import Events
 from engine.sdk.spanrecords import CANCELED, ERROR, OK, OPEN, Record, SpanSink, dropped, said
 from runs import conf, tracing
 from runs.errors import InvalidOption
@@ -117,6 +118,7 @@ class Span:
         self.name, self.kind = name, kind
         self._tracer, self._parent_id = tracer, parent_id
         self._attributes: dict[str, Any] = dict(attributes or {})
+        self._events: Events | None = None
         self._place, self._id = place, ""
         self._status, self._error = OK, ""
         self._started, self._is_older, self._is_told = time.time_ns(), False, True
@@ -149,6 +151,18 @@ class Span:
         """Note several facts."""
         for name, value in attributes.items():
             self.set_attribute(name, value)
+
+    def add_event(
+        self, name: str, /, attributes: Mapping[str, Any] | None = None, **more: Any
+    ) -> None:
+        """Note that something happened just now, as in `span.add_event("cache miss", key="a")`."""
+        self._events = self._events or Events()
+        self._events.add(name, {**(attributes or {}), **more})
+
+    def record_exception(self, error: BaseException) -> None:
+        """Note an error that was dealt with, as the event “exception”; the span does not fail."""
+        kind = type(error).__qualname__
+        self.add_event("exception", {"exception.type": kind, "exception.message": said(error)})
 
     def fail(self, error: BaseException | str) -> None:
         """Mark the span as failed; the run goes on."""
@@ -205,6 +219,10 @@ class Span:
             self.fail(error)
         return True
 
+    def _told_attributes(self) -> str:
+        text = flattened(self._attributes)
+        return text if self._events is None else self._events.beside(text)
+
     def _record(self, tracer: Tracer, status: str, ended: int | None) -> Record:
         caller = tracer.caller
         return Record(
@@ -217,7 +235,7 @@ class Span:
             started=self._started,
             ended=ended,
             error=self._error,
-            attributes=flattened(self._attributes),
+            attributes=self._told_attributes(),
             is_stored=self.is_stored,
             is_older=self._is_older,
             trace_id=caller.trace_id,

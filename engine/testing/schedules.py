@@ -38,6 +38,7 @@ def declare(task: Task[Any, Any]) -> None:
         timezone=found.timezone,
         overlap=found.overlap,
         catch_up=found.catch_up,
+        window=found.window,
     )
     schedules.declare({task.id: wanted}, {task.id})
 

@@ -2,9 +2,10 @@
 
 import random
 import time
+from functools import partial
 from typing import Any
 
-from engine import Context, logger, retry, span, step, task
+from engine import Context, logger, retry, span, step, task, usage
 
 CITIES = ("Lisbon", "Oslo", "Quito", "Hanoi")
 
@@ -39,9 +40,10 @@ def climate(payload: dict[str, Any], ctx: Context) -> dict[str, Any]:
     with logger.trace("averages", icon="Ø", cities=len(CITIES)) as all_of_them:
         for city in payload.get("cities", CITIES):
             with logger.trace(f"average of {city}") as one:
-                rows = load(city)
-                averages[city] = sum(rows) / len(rows)
-                one.set_attribute("rows", len(rows))
+                loaded = usage.measure(partial(load, city))
+                averages[city] = sum(loaded.result) / len(loaded.result)
+                one.set_attribute("rows", len(loaded.result))
+                one.add_event("loaded", ms=loaded.compute.duration_ms)
                 logger.info("averaged", city=city)  # the line knows the span it is in
         all_of_them.set_attribute("warmest", max(averages, key=averages.__getitem__))
     try:

@@ -3,6 +3,7 @@
 from runs.lifecycle.annotating import add_tags, update_metadata
 from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
+from runs.lifecycle.editing import Edit, edit
 from runs.lifecycle.firing import fire_due
 from runs.lifecycle.mending import mend_waiting
 from runs.lifecycle.months import drop_months, open_months, prune_lines
@@ -16,14 +17,17 @@ from runs.lifecycle.moving import (
 from runs.lifecycle.opening import next_due
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.overlapping import settle_held
+from runs.lifecycle.purging import Selection, purge, purgeable
 from runs.lifecycle.queues import (
     Limits,
     expire_overrides,
     override_limit,
     override_limits,
     pause,
+    pause_all,
     reset_limit,
     resume,
+    resume_all,
     set_limits,
 )
 from runs.lifecycle.replaying import KEEP, Keep, replay
@@ -34,8 +38,10 @@ from runs.lifecycle.unlocking import unlock
 
 __all__ = [
     "KEEP",
+    "Edit",
     "Keep",
     "Limits",
+    "Selection",
     "TriggerItem",
     "TriggerOptions",
     "Triggered",
@@ -43,6 +49,7 @@ __all__ = [
     "cancel",
     "cancel_orphans",
     "drop_months",
+    "edit",
     "expire_due",
     "expire_overrides",
     "fire_due",
@@ -52,6 +59,7 @@ __all__ = [
     "override_limit",
     "override_limits",
     "pause",
+    "pause_all",
     "promote_due",
     "prune_batches",
     "prune_buckets",
@@ -60,9 +68,12 @@ __all__ = [
     "prune_lines",
     "prune_runs",
     "prune_ticks",
+    "purge",
+    "purgeable",
     "replay",
     "reset_limit",
     "resume",
+    "resume_all",
     "set_limits",
     "settle_held",
     "time_out_due",

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs import conf, metadata, payloads
-from runs.errors import InvalidOption, NotFound, PayloadTooLarge
-from runs.lifecycle import checks
+from runs.errors import NotFound, PayloadTooLarge, RunClosed
+from runs.lifecycle import audit, checks
 from runs.metadata import Operation
 from runs.models import Run, RunTag
 
@@ -24,11 +24,13 @@ def update_metadata(
     *,
     parent: Sequence[Operation] = (),
     root: Sequence[Operation] = (),
+    actor: str = "",
 ) -> dict[str, Any]:
     """Apply operations to a run's metadata, and to that of its parent and root; what it is then.
 
     A run without a parent is its own (ME-8). Operations, not values, are what is applied, so those
-    of parallel children add up. All or nothing. Raises NotFound, InvalidOption, PayloadTooLarge.
+    of parallel children add up. All or nothing. `actor` is who asks, if it is not the run itself.
+    Raises NotFound, InvalidOption, RunClosed, PayloadTooLarge.
     """
     family = Run.objects.filter(pk=run_id).values("parent_id", "root_id").first()
     if family is None:
@@ -39,6 +41,8 @@ def update_metadata(
             wanted.setdefault(target or run_id, []).extend(more)
     with transaction.atomic():  # always in one order, so that no two wait for each other
         found = {target: _change(target, wanted[target]) for target in sorted(wanted)}
+        if actor:
+            audit.record(actor, "run.metadata", run_id, runs=sorted(wanted))
     return found[run_id]
 
 
@@ -51,7 +55,7 @@ def _change(run_id: str, operations: Sequence[Operation]) -> dict[str, Any]:
         return before
     now = timezone.now()
     if run.finished_at is not None and now - run.finished_at > OPEN:
-        raise InvalidOption("metadata", "Cannot update metadata for a completed run.")
+        raise RunClosed
     changed = metadata.apply(before, operations)
     text, limit = payloads.dumps(changed), int(conf.get("METADATA_LIMIT"))
     if len(text) > limit:
@@ -63,8 +67,11 @@ def _change(run_id: str, operations: Sequence[Operation]) -> dict[str, Any]:
     return changed
 
 
-def add_tags(run_id: str, tags: Sequence[str]) -> list[str]:
-    """Add tags to a run, all or none; the tags it has then, sorted. Raises NotFound, InvalidOption."""
+def add_tags(run_id: str, tags: Sequence[str], *, actor: str = "") -> list[str]:
+    """Add tags to a run, all or none; the tags it has then, sorted. Raises NotFound, InvalidOption.
+
+    `actor` is who asks, if it is not the run itself.
+    """
     with transaction.atomic():
         run = Run.objects.only("tags").select_for_update().filter(pk=run_id).first()
         if run is None:
@@ -75,4 +82,6 @@ def add_tags(run_id: str, tags: Sequence[str]) -> list[str]:
             RunTag.objects.bulk_create([RunTag(run_id=run_id, tag=tag) for tag in sorted(added)])
             text = json.dumps(sorted(before | added))
             Run.objects.filter(pk=run_id).update(tags=text, updated_at=timezone.now())
+            if actor:
+                audit.record(actor, "run.tags", run_id, added=sorted(added))
         return sorted(before | added)

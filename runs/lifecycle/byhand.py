@@ -23,7 +23,7 @@ def run_now(schedule_id: str, *, actor: str) -> Triggered:
     now = timezone.now()
     made = trigger(
         row.task_id,
-        ticks.payload(row, now, row.clock),
+        ticks.payload(row, now, row.clock.plain),
         TriggerOptions(schedule_id=row.pk),
         source=Source.SCHEDULE,
         actor=actor,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from runs import conf, payloads, tracing
 from runs.debounce import LEAST, LONGEST, MODES, Debounce
-from runs.errors import InvalidOption, InvalidPayload
+from runs.errors import InvalidOption, InvalidPayload, PayloadTooLarge
 from runs.lifecycle.options import TriggerItem, TriggerOptions
 from runs.limits import MOST_PRIORITY
 from runs.limits import tags as tags
@@ -20,8 +20,10 @@ RANGES = {
     "ttl": (0.0, FAR_FUTURE),
     "idempotency_ttl": (0.0, FAR_FUTURE),
     "max_duration": (0.0, FAR_FUTURE),
-    "max_attempts": (-(2**31), 250.0),
+    "max_attempts": (-(2.0**31), 250.0),
 }
+#: Fewer attempts than one are one (features.md RET-6).
+SAID = {"max_attempts": 1}
 #: Longest text of each option, in characters.
 LENGTHS = {
     "queue": 128,
@@ -49,11 +51,16 @@ def item(asked: TriggerItem) -> None:
         if options.delay not in (None, options.debounce.delay):
             raise InvalidOption("delay", "A debounced run has the delay of its debounce.")
     if options.machine is not None and options.machine not in MACHINES:
-        raise InvalidOption("machine", f"machine is one of {', '.join(MACHINES)}.")
+        raise InvalidOption(
+            "machine", f"machine is one of {', '.join(MACHINES)}; got {options.machine!r:.40}."
+        )
     if options.traceparent is not None and tracing.parsed(options.traceparent) is None:
         raise InvalidOption("traceparent", "traceparent is as 00-<trace id>-<span id>-01 (W3C).")
     if options.idempotency_scope not in SCOPES:
-        raise InvalidOption("idempotency_scope", f"The scope is one of {', '.join(SCOPES)}.")
+        raise InvalidOption(
+            "idempotency_scope",
+            f"The scope is one of {', '.join(SCOPES)}; got {options.idempotency_scope!r:.40}.",
+        )
 
 
 def task_id(wanted: str) -> None:
@@ -67,9 +74,14 @@ def _numbers(options: TriggerOptions) -> None:
     for name, (low, high) in RANGES.items():
         value = getattr(options, name)
         if value is not None and not low <= value <= high:
-            raise InvalidOption(name, f"{name} must be between {low:g} and {high:g}.")
+            raise InvalidOption(
+                name,
+                f"{name} must be {SAID.get(name, low):,.0f} to {high:,.0f}; got {value!r:.40}.",
+            )
     if options.max_attempts is not None and options.max_attempts != int(options.max_attempts):
-        raise InvalidOption("max_attempts", "max_attempts must be a whole number.")
+        raise InvalidOption(
+            "max_attempts", f"max_attempts must be a whole number; got {options.max_attempts}."
+        )
 
 
 def _metadata(metadata: str | None) -> None:
@@ -77,8 +89,14 @@ def _metadata(metadata: str | None) -> None:
         return
     try:
         payloads.clean(metadata, limit=conf.get("METADATA_LIMIT"))
+    except PayloadTooLarge as error:
+        limit = conf.get("METADATA_LIMIT")
+        problem = f"metadata has {len(metadata):,} bytes; the limit is {limit:,}."
+        raise InvalidOption("metadata", problem) from error
     except InvalidPayload as error:
-        raise InvalidOption("metadata", f"metadata: {error}") from error
+        raise InvalidOption(
+            "metadata", f"metadata: {str(error).replace('The payload', 'It')}"
+        ) from error
     if not metadata.lstrip().startswith("{"):
         raise InvalidOption("metadata", "metadata must be a JSON object.")
 
@@ -87,25 +105,33 @@ def _delay(delay: float | datetime | None) -> None:
     if isinstance(delay, datetime):
         moment("delay", delay)
     elif delay is not None and not 0 <= delay <= FAR_FUTURE:
-        raise InvalidOption("delay", "delay must be between 0 seconds and 100 years.")
+        raise InvalidOption("delay", f"delay must be from 0 seconds to 100 years; got {delay:g}.")
 
 
 def debounce(asked: Debounce) -> None:
     """Raise InvalidOption for a debounce that cannot be."""
-    text("debounce", asked.key, LONGEST)
+    text("debounce.key", asked.key, LONGEST)
     if not asked.key:
-        raise InvalidOption("debounce", f"A debounce key has 1 to {LONGEST} characters.")
+        raise InvalidOption("debounce", f"A debounce key has 1 to {LONGEST} characters; got none.")
     if asked.mode not in MODES:
-        raise InvalidOption("debounce", f"A debounce mode is one of {', '.join(MODES)}.")
+        raise InvalidOption(
+            "debounce", f"A debounce mode is one of {', '.join(MODES)}; got {asked.mode!r:.40}."
+        )
     if not LEAST <= asked.delay <= FAR_FUTURE:
-        raise InvalidOption("debounce", "A debounce delay is at least 1 second, at most 100 years.")
+        raise InvalidOption(
+            "debounce",
+            f"A debounce delay is at least 1 second, at most 100 years; got {asked.delay:g} seconds.",
+        )
     if asked.max_delay is not None and not asked.delay < asked.max_delay <= FAR_FUTURE:
-        raise InvalidOption("debounce", "max_delay must be longer than the debounce delay.")
+        raise InvalidOption(
+            "debounce",
+            f"max_delay must be longer than the debounce delay, and at most 100 years; got {asked.max_delay:g} seconds.",
+        )
 
 
 def moment(name: str, value: datetime) -> None:
     """A moment both databases can store and compare."""
     if value.tzinfo is None:
-        raise InvalidOption(name, f"{name} given as a moment needs a time zone.")
+        raise InvalidOption(name, f"{name} given as a moment needs a time zone; got {value}.")
     if value > LATEST:
-        raise InvalidOption(name, f"{name} is too far in the future.")
+        raise InvalidOption(name, f"{name} is too far in the future: {value.year}.")

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import chain
 
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
+from runs import limits
 from runs.errors import InvalidOption
+from runs.lifecycle import audit
 from runs.lifecycle.options import TriggerItem
-from runs.models import Idempotency
+from runs.models import Idempotency, Run
 
 CLAIM = """
 INSERT INTO runs_idempotency (task_id, key_hash, run_id, expires_at) VALUES {rows}
@@ -39,9 +42,12 @@ def hashed(key: str | None) -> str:
 def place(item: TriggerItem) -> Place | None:
     """Which key an item asks for; None when it has none."""
     key = item.options.idempotency_key
-    if key is None:
-        return None
-    return item.task_id, key if HASH.fullmatch(key) else hashed(key)
+    return None if key is None else (item.task_id, hash_of(key))
+
+
+def hash_of(key: str) -> str:
+    """What is remembered of a key; a hash stands for itself."""
+    return key if HASH.fullmatch(key) else hashed(key)
 
 
 def claim(wanted: Mapping[Place, tuple[str, datetime]], now: datetime) -> dict[Place, str]:
@@ -82,3 +88,23 @@ def _claim(wanted: Mapping[Place, tuple[str, datetime]], now: datetime) -> dict[
 def free(run_id: str) -> None:
     """A run that ended without success gives its key up; what requests made stays remembered."""
     Idempotency.objects.filter(run_id=run_id).exclude(task_id=REQUEST).delete()
+
+
+@transaction.atomic
+def reset(task_id: str, key: str, *, actor: str) -> bool:
+    """Forget a key of a task, so that the next trigger with it makes a run (ID-12).
+
+    `key` as it was given, or its hash. The run it led to stays as it is. False when nothing had it.
+    """
+    limits.text("idempotency_key", key)
+    known = Idempotency.objects.filter(task_id=task_id, key_hash=hash_of(key)).exclude(
+        task_id=REQUEST
+    )
+    held = list(known.select_for_update().values_list("pk", "run_id"))
+    known.filter(pk__in=[pk for pk, _ in held]).delete()
+    Run.objects.filter(pk__in=[run_id for _, run_id in held]).update(
+        idempotency_expires_at=timezone.now()
+    )
+    for _, run_id in held:
+        audit.record(actor, "key.reset", run_id, task_id=task_id)
+    return bool(held)

@@ -37,12 +37,13 @@ def _promote_ready() -> int:
         Ready.objects.filter(pk__in=ids, not_before__isnull=False).update(not_before=None)
         Run.objects.filter(pk__in=ids, status=RunStatus.QUEUED).update(retry_at=None)
         for run in Run.objects.filter(pk__in=ids, status=RunStatus.DELAYED).light():
-            _queue(run, now, "Its delay has passed.", RunStatus.DELAYED)
+            queue(run, now, "Its delay has passed.", RunStatus.DELAYED)
         versions.settle(ids)
     return len(ids)
 
 
-def _queue(run: Run, now: datetime, reason: str, only_from: RunStatus) -> bool:
+def queue(run: Run, now: datetime, reason: str, only_from: RunStatus) -> bool:
+    """It stands in its queue from now on; its time to live begins. In the caller's transaction."""
     expires = now + timedelta(seconds=run.ttl) if run.ttl and run.started_at is None else None
     return move(
         run.pk,
@@ -142,7 +143,7 @@ def _unpark(run: Run) -> bool:
             only_from=frozenset({parked}),
         )
     else:
-        moved = _queue(run, now, reason, parked)
+        moved = queue(run, now, reason, parked)
     if moved:
         bucket = open_bucket(queue_id, run.concurrency_key)
         not_before = run.delay_until if later else None

@@ -41,6 +41,40 @@ def resume(name: str, *, actor: str) -> Queue:
     return queue
 
 
+@transaction.atomic
+def pause_all(*, actor: str, reason: str = "") -> int:
+    """No run of any queue starts any more, also of queues that are made later (QP-3).
+
+    Returns how many queues that paused. Those that were paused before stay so after `resume_all`.
+    """
+    checks.text("reason", reason)
+    now = timezone.now()
+    rows = list(Queue.objects.select_for_update().order_by("pk"))
+    open_ones = [row.pk for row in rows if not row.paused]
+    Queue.objects.filter(pk__in=open_ones).update(
+        paused=True, paused_at=now, paused_by=actor, paused_reason=reason, all_paused_at=now
+    )
+    if open_ones:
+        audit.record(actor, "queue.pause_all", "", reason=reason, queues=len(open_ones))
+    return len(open_ones)
+
+
+@transaction.atomic
+def resume_all(*, actor: str) -> int:
+    """What `pause_all` paused goes on. Returns how many queues that are."""
+    rows = list(Queue.objects.select_for_update().order_by("pk"))
+    held = [row for row in rows if row.paused and row.paused_at == row.all_paused_at]
+    Queue.objects.filter(pk__in=[row.pk for row in held]).update(
+        paused=False, paused_at=None, paused_by="", paused_reason=""
+    )
+    Queue.objects.filter(all_paused_at__isnull=False).update(all_paused_at=None)
+    if held:
+        audit.record(actor, "queue.resume_all", "", queues=len(held))
+    for queue in held:
+        _look_again(queue)
+    return len(held)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What bounds a queue: each key, all keys together, and the starts of each key.

@@ -115,7 +115,7 @@ class Plan:
         self.queue = options.queue or facts.queue
         self.tags = sorted(set(facts.tags if options.tags is None else options.tags))
         delay = options.debounce.delay if options.debounce else options.delay
-        self.due = _due(delay, maker.now)
+        self.due = due_at(delay, maker.now)
         self.status = self._status()
         self.overlap = options.overlap or facts.overlap
         self.lane = None
@@ -211,7 +211,7 @@ class Plan:
         return Bucket(self.queue, queue_id, key, hashed(key)) if self.status != PARKED else None
 
 
-def _due(delay: float | datetime | None, now: datetime) -> datetime | None:
+def due_at(delay: float | datetime | None, now: datetime) -> datetime | None:
     """When the delay is over; None for none and for a moment that has passed (DE-2)."""
     if delay is None:
         return None

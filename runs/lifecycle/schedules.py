@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from runs import cron, payloads, signals
+from runs import cron, payloads, signals, spread
 from runs.errors import InvalidOption, InvalidPayload, NotFound
 from runs.ids import new_id
 from runs.lifecycle import audit, checks, sheet, ticks
@@ -17,6 +17,8 @@ from runs.models import CatchUp, Overlap, Schedule, ScheduleTick, ScheduleType, 
 
 LONGEST_KEY = 255
 CODE = "code"
+#: What decides on the times of its fires.
+CLOCK = {"cron", "timezone", "window"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class Timetable:
     external_id: str | None = None
     overlap: str = ""
     catch_up: str = CatchUp.SKIP.value
+    #: As `runs.spread` reads it.
+    window: str = ""
 
 
 def create(timetable: Timetable, *, deduplication_key: str | None = None, actor: str) -> Schedule:
@@ -77,11 +81,11 @@ def _change(row: Schedule, timetable: Timetable, actor: str) -> Schedule:
     if not (changed or stopped):
         return row
     old = {name: getattr(row, name) for name in changed}
-    if row.active and changed.keys() & {"cron", "timezone"}:
+    if row.active and changed.keys() & CLOCK:
         ticks.miss(row, timezone.now(), "The schedule was changed before they were made.")
     for name, value in changed.items():
         setattr(row, name, value)
-    if stopped or (row.active and changed.keys() & {"cron", "timezone"}):
+    if stopped or (row.active and changed.keys() & CLOCK):
         row.next_at = _next(row)
     row.save()
     audit.record(actor, "schedule.update", row.pk, old=old, new=changed)
@@ -181,6 +185,7 @@ def timetable_of(row: Schedule) -> Timetable:
         external_id=row.external_id,
         overlap=row.overlap,
         catch_up=row.catch_up,
+        window=row.window,
     )
 
 
@@ -224,6 +229,7 @@ def check(timetable: Timetable) -> Timetable:
     checks.text("external_id", timetable.external_id, LONGEST_KEY)
     _one_of("overlap", timetable.overlap, ["", *Overlap.values])
     _one_of("catch_up", timetable.catch_up, CatchUp.values)
+    spread.window(timetable.window)
     _check_task(timetable)
     facts: dict[str, Any] = asdict(timetable) | {"cron": clock.expression}
     return Timetable(**facts)
@@ -261,7 +267,7 @@ def _check_task(timetable: Timetable) -> None:
 def sample(timetable: Timetable) -> str:
     """A payload as the schedule's runs will get it."""
     row = Schedule(id="sched_1234", **asdict(timetable))
-    return ticks.payload(row, cron.EPOCH, row.clock)
+    return ticks.payload(row, cron.EPOCH, row.clock.plain)
 
 
 def _next(row: Schedule) -> datetime | None:

@@ -67,12 +67,15 @@ class Sheet:
         row.next_at = clock.next(self.now)
 
     def chosen(self, row: Schedule) -> list[datetime]:
-        """The due fires that are to be made: the one that is on time, and what is caught up on."""
+        """The due fires that are to be made: those that are on time, and what is caught up on."""
         assert row.next_at is not None
-        count = MADE_UP if row.catch_up == CatchUp.ALL else 1
-        fires = row.clock.latest(row.next_at - ticks.INSTANT, self.now, count) or [row.next_at]
-        on_time = self.now - fires[-1] <= self.grace
-        return fires if on_time or row.catch_up != CatchUp.SKIP else []
+        first, still = row.next_at - ticks.INSTANT, self.now - self.grace - ticks.INSTANT
+        if row.catch_up == CatchUp.ALL:
+            return row.clock.latest(first, self.now, MADE_UP) or [row.next_at]
+        on_time = row.clock.latest(max(first, still), self.now, MADE_UP)
+        if on_time or (row.catch_up == CatchUp.SKIP and row.next_at <= still):
+            return on_time
+        return row.clock.latest(first, self.now, 1) or [row.next_at]
 
     def decide(self, row: Schedule, at: datetime) -> None:
         if problem := unfit(row.task_id):
@@ -131,7 +134,7 @@ class Sheet:
         )
         self.wanted.append(Wanted(row, tick, item, row.last_at))
         self.making[row.pk] += 1
-        row.last_at = at
+        row.last_at = row.clock.nominal(at)
 
     def write(self) -> None:
         """Make the runs, store ticks and schedules."""

@@ -61,16 +61,17 @@ def why(at: datetime, until: datetime) -> str:
 
 
 def payload(row: Schedule, at: datetime, clock: Cron) -> str:
-    """What the run of a fire gets, in the reference's form (features.md 12.1)."""
+    """What the run of a fire gets, in the reference's form (features.md 12.1): times as they are named."""
+    named = clock.nominal(at)
     return json.dumps(
         {
             "type": row.type,
-            "timestamp": moment(at),
+            "timestamp": moment(named),
             "lastTimestamp": moment(row.last_at) if row.last_at else None,
             "timezone": row.timezone,
             "scheduleId": row.pk,
             "externalId": row.external_id,
-            "upcoming": [moment(later) for later in clock.upcoming(at, ANNOUNCED)],
+            "upcoming": [moment(later) for later in clock.plain.upcoming(named, ANNOUNCED)],
         }
     )
 

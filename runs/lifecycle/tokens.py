@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from runs import conf, payloads, signals
-from runs.errors import NotFound, PayloadTooLarge
+from runs.errors import InvalidOption, NotFound, PayloadTooLarge
 from runs.ids import new_id
 from runs.lifecycle import audit, checks, store
 from runs.lifecycle.transition import skip_locked
@@ -39,6 +40,8 @@ def create(
     """
     now = timezone.now()
     _check(key, tags)
+    if isinstance(timeout, datetime):
+        checks.moment("timeout", timeout)
     token = Waitpoint(
         id=new_id("waitpoint"),
         schema=schema,
@@ -138,7 +141,9 @@ def url(token_id: str) -> str:
     return f"{str(conf.get('URL')).rstrip('/')}/wait/{token_id}/{signature(token_id)}"
 
 
-def _check(key: str | None, tags: Sequence[str]) -> None:
+def _check(key: Any, tags: Sequence[str]) -> None:
+    if key is not None and (not isinstance(key, str) or not key):
+        raise InvalidOption("idempotency_key", f"A key is text that is not empty; got {key!r:.60}.")
     checks.text("idempotency_key", key, 2048)
     checks.tags(tags, "A wait token")
 

@@ -8,12 +8,21 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from runs import payloads, signals
-from runs.errors import RunsError
+from runs import conf, payloads, signals
+from runs.errors import InvalidOption, RunsError
 from runs.ids import new_ids
 from runs.journal import Unborn
 from runs.keypaths import key_at
-from runs.lifecycle import canceling, checks, debouncing, definitions, keys, overlapping, store
+from runs.lifecycle import (
+    canceling,
+    checks,
+    crowding,
+    debouncing,
+    definitions,
+    keys,
+    overlapping,
+    store,
+)
 from runs.lifecycle.options import Triggered, TriggerItem, TriggerOptions
 from runs.lifecycle.rows import Family, Maker, Plan
 from runs.models import Run, Source
@@ -139,19 +148,38 @@ class Planner:
         asked = item.task_id, item.options
         plan = self._known.get(asked)
         if plan is None:
-            checks.item(item)
+            _check(item)
         if facts.schema and not self._validated:
             payloads.check(facts.schema, "null" if item.payload is None else item.payload)
         if plan is None:
-            plan = self._known[asked] = Plan(item, facts, self.maker)
+            plan = self._known[asked] = self._plan(item, facts)
             self.has_lanes = self.has_lanes or plan.lane is not None
         return plan
+
+    def _plan(self, item: TriggerItem, facts: definitions.TaskFacts) -> Plan:
+        try:
+            return Plan(item, facts, self.maker)
+        except InvalidOption as error:
+            raise named(error, item.task_id) from None
 
     def _facts_of(self, task_id: str) -> definitions.TaskFacts:
         if task_id not in self._facts:
             checks.task_id(task_id)
             self._facts[task_id] = definitions.task(task_id)
         return self._facts[task_id]
+
+
+def _check(item: TriggerItem) -> None:
+    try:
+        checks.item(item)
+    except InvalidOption as error:
+        raise named(error, item.task_id) from error.__cause__
+
+
+def named(error: InvalidOption, task_id: str) -> InvalidOption:
+    """The error says which task it is about."""
+    error.args = (f"Task “{task_id}”: {error}",)
+    return error
 
 
 def keyed(item: TriggerItem, path: str) -> TriggerItem:
@@ -229,6 +257,8 @@ def _winners(made: list[New], maker: Maker) -> list[tuple[str, bool]]:
 def _store(made: list[New], maker: Maker) -> None:
     if not made:
         return
+    if most := conf.get("QUEUE_SIZE_LIMIT"):
+        crowding.check((one.plan for one in made), most)
     parents = ((one.run_id, one.item.options.parent_id) for one in made)
     children = [(run_id, parent) for run_id, parent in parents if parent is not None]
     if len(made) <= CHUNK and not maker.is_stopping:

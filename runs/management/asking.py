@@ -100,29 +100,31 @@ def trigger_options(options: dict[str, Any]) -> TriggerOptions:
     return TriggerOptions(
         queue=options["queue"],
         concurrency_key=options["key"],
-        delay=_delay(options["delay"]),
-        ttl=_seconds(options["ttl"], "--ttl"),
+        delay=when(options["delay"]),
+        ttl=span(options["ttl"], "--ttl"),
         idempotency_key=options["idempotency_key"],
         tags=None if options["tag"] is None else tuple(options["tag"]),
         metadata=options["metadata"],
         priority=options["priority"],
         max_attempts=options["max_attempts"],
-        max_duration=_seconds(options["max_duration"], "--max-duration"),
+        max_duration=span(options["max_duration"], "--max-duration"),
         machine=options["machine"],
         version=options["lock_to_version"],
         is_test=options["test"],
     )
 
 
-def _seconds(text: str | None, name: str) -> float | None:
+def span(text: str | None, name: str) -> float | None:
+    """A duration, or seconds."""
     if text is None:
         return None
     return durations.seconds(float(text) if text.replace(".", "", 1).isdigit() else text, name)
 
 
-def _delay(text: str | None) -> float | datetime | None:
+def when(text: str | None) -> float | datetime | None:
+    """A delay: a duration or a moment."""
     try:
-        return _seconds(text, "--delay")
+        return span(text, "--delay")
     except InvalidOption as error:
         try:
             moment = datetime.fromisoformat(str(text))

@@ -97,6 +97,7 @@ def _facts(run: Run) -> list[tuple[str, Any]]:
         ("finished", _time(run.finished_at)),
         ("version", run.version + (" (asked for)" if run.version_asked else "")),
         ("attempts", f"{run.attempts_begun} of {run.max_attempts}"),
+        ("executed", _span(run.usage_ms / 1000) if run.usage_ms else ""),
         ("replay of", run.replayed_from_id),
         ("parent", run.parent_id),
     ]

@@ -54,7 +54,9 @@ class VerbCommand(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verb: Callable[[dict[str, Any]], None] = getattr(self, f"do_{options['verb']}")
+        verb: Callable[[dict[str, Any]], None] = getattr(
+            self, f"do_{options['verb'].replace('-', '_')}"
+        )
         try:
             verb(options)
         except RunsError as error:

@@ -27,6 +27,7 @@ class EventKind(models.TextChoices):
     SYSTEM_FAILED = "system_failed", "System failure"
     REPLAYED = "replayed", "Replayed"
     SKIPPED = "skipped", "Trigger skipped"
+    EDITED = "edited", "Edited"
     REPAIRED = "repaired", "Repaired"
     HOOKS_RAN = "hooks_ran", "Final hooks ran"
     HOOKS_FAILED = "hooks_failed", "Final hooks not run"

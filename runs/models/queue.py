@@ -1,6 +1,9 @@
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from runs.errors import InvalidOption
 from runs.rates import Pace, RateLimit, as_rate
@@ -18,6 +21,25 @@ class QueueKind(models.TextChoices):
     #: Made for one task, named `task/<id>`.
     TASK = "task", "Task"
     CUSTOM = "custom", "Custom"
+
+
+class QueueQuerySet(models.QuerySet["Queue"]):
+    def bulk_create(self, objs: Iterable["Queue"], *args: Any, **kwargs: Any) -> list["Queue"]:
+        made = list(objs)
+        follow_pause(made)
+        return super().bulk_create(made, *args, **kwargs)
+
+
+def follow_pause(queues: Iterable["Queue"]) -> None:
+    """While all queues are paused, new ones are too."""
+    known = Queue.objects.filter(all_paused_at__isnull=False)
+    found = known.order_by("-all_paused_at").filter(paused_at=F("all_paused_at")).first()
+    if found is None:
+        return
+    for queue in queues:
+        queue.paused, queue.paused_at = True, found.paused_at
+        queue.all_paused_at = found.all_paused_at
+        queue.paused_by, queue.paused_reason = found.paused_by, found.paused_reason
 
 
 class Queue(models.Model):
@@ -45,6 +67,8 @@ class Queue(models.Model):
     paused_reason = models.TextField(blank=True, default="")
     paused_by = models.CharField(max_length=200, blank=True, default="")
     paused_at = models.DateTimeField(null=True, blank=True)
+    #: When all queues were paused together; the same as `paused_at` where that is what paused this one.
+    all_paused_at = models.DateTimeField(null=True, editable=False)
     #: As many leases as `total_limit`: claims pass the queue over until one is released.
     full = models.BooleanField(default=False, editable=False)
     #: The rate that holds now, as claims read it: see `settle_rate`.
@@ -52,11 +76,18 @@ class Queue(models.Model):
     rate_burst = models.IntegerField(default=1, db_default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects: ClassVar[QueueQuerySet] = QueueQuerySet.as_manager()  # type: ignore[assignment]
+
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding:
+            follow_pause([self])
+        super().save(*args, **kwargs)
 
     @property
     def limit(self) -> int | None:

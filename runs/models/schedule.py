@@ -7,6 +7,7 @@ from django.db.models import Q
 from runs.cron import Cron, parse
 from runs.errors import InvalidOption
 from runs.models.fields import IdField
+from runs.spread import spread
 
 
 class ScheduleType(models.TextChoices):
@@ -69,6 +70,8 @@ class Schedule(models.Model):
     external_id = models.CharField(max_length=255, null=True)  # noqa: DJ001
     overlap = models.CharField(max_length=16, choices=Overlap.choices, blank=True, default="")
     catch_up = models.CharField(max_length=8, choices=CatchUp.choices, default=CatchUp.SKIP)
+    #: Spreads its fires (`runs.spread`); empty: they come at their times.
+    window = models.CharField(max_length=16, blank=True, default="")
     next_at = models.DateTimeField(null=True)
     #: The nominal time of the last fire that made a run, and that run.
     last_at = models.DateTimeField(null=True)
@@ -118,7 +121,7 @@ class Schedule(models.Model):
     @property
     def clock(self) -> Cron:
         """Its expression, ready to be asked; raises InvalidOption once its time zone is gone."""
-        return parse(self.cron, self.timezone)
+        return spread(parse(self.cron, self.timezone), self.window, str(self.pk))
 
 
 class TickOutcome(models.TextChoices):

@@ -79,12 +79,6 @@ def of(run: Run, now: datetime, after: int = 0) -> Trace:
     )
 
 
-def last_span(run_id: str) -> int | None:
-    """The newest row; it changes when there is something new to see."""
-    newest = Span.objects.filter(run_id=run_id).order_by("-id")
-    return newest.values_list("id", flat=True).first()
-
-
 # -- what it is made of -------------------------------------------------------------------------------
 
 

@@ -2,13 +2,31 @@
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Self
 
+from runs import tracing
 from runs.states import RunStatus
 
 OPEN, OK, ERROR, CANCELED, CUT, WAITING = "open", "ok", "error", "canceled", "cut", "waiting"
 ENDED = {RunStatus.COMPLETED: OK, RunStatus.CANCELED: CANCELED}
+
+
+class SpanEvent(NamedTuple):
+    """Something that happened while a span was open."""
+
+    at: datetime
+    name: str
+    attributes: dict[str, Any]
+
+    @classmethod
+    def of(cls, nanoseconds: int, name: str, attributes: dict[str, Any]) -> Self:
+        """As it is stored."""
+        return cls(datetime.fromtimestamp(nanoseconds / 1_000_000_000, UTC), name, attributes)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"name": self.name, "at": self.at.isoformat(), "attributes": self.attributes}
 
 
 @dataclass(slots=True)
@@ -36,8 +54,16 @@ class Node:
         return self.ended_at is None
 
     @property
+    def told(self) -> tuple[dict[str, Any], list["SpanEvent"]]:
+        """Its attributes and its events."""
+        found: dict[str, Any] = json.loads(self.attributes) if self.attributes else {}
+        events = found.pop(tracing.EVENTS, []) if tracing.EVENTS in found else []
+        return found, [SpanEvent.of(*one) for one in events]
+
+    @property
     def facts(self) -> dict[str, Any]:
         """Everything about it as plain values."""
+        attributes, events = self.told
         return {
             "id": self.id,
             "parent_id": self.parent_id or None,
@@ -48,7 +74,8 @@ class Node:
             "started_at": self.started_at.isoformat(),
             "ended_at": None if self.ended_at is None else self.ended_at.isoformat(),
             "error": self.error or None,
-            "attributes": json.loads(self.attributes) if self.attributes else {},
+            "attributes": attributes,
+            "events": [event.facts for event in events],
             "target": self.target or None,
         }
 

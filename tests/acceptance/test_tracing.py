@@ -42,7 +42,8 @@ def test_one_trace_from_the_caller_to_the_service_and_into_the_collector(site, c
         cluster = site.cluster(workers=1, **{f"OTEL_{name}": v for name, v in variables.items()})
         parent = called(site, client, collector.url)
         doomed = site.trigger("doomed")
-        eventually(lambda: {"doomed", "tracing", "on_success"} <= set(collector.spans))
+        awaited = {"doomed", "fatal", "tracing", "on_success"}
+        eventually(lambda: awaited <= set(collector.spans))
         assert site.run(doomed).status == "CRASHED"
     check_export(parent, collector)
     check_api(client, parent)
@@ -64,8 +65,11 @@ def check_export(parent, collector):
     # one span over the wait, from its first segment on
     assert found["fan out"].start_time_unix_nano <= found["calling"].start_time_unix_nano
     assert found["tracing"].end_time_unix_nano >= found["calling"].end_time_unix_nano
-    assert {one.trace_id.hex() for one in found.values() if one.name != "doomed"} == {TRACE}
-    assert found["doomed"].status.code == 2
+    of_the_dead = {"doomed", "fatal"}
+    assert {found[name].trace_id.hex() for name in set(found) - of_the_dead} == {TRACE}
+    assert [found[name].status.code for name in sorted(of_the_dead)] == [2, 2]
+    assert found["fatal"].parent_span_id == found["doomed"].span_id
+    assert found["fatal"].end_time_unix_nano == found["doomed"].end_time_unix_nano
 
 
 def check_api(client, parent):

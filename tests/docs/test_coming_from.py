@@ -25,8 +25,8 @@ CALL = re.compile(r"`(?:await |@)?([a-z_]+)\.([a-z_]+)")
 WORD = re.compile(r"`([a-z_]+|[A-Z_]+)=?[(…`]")
 NOUNS = {
     "hooks": Hooks, "metadata": Metadata, "retry": Retry, "tasks": Tasks, "wait": Waits,
-    "tags": type(engine.tags), "batch": type(engine.batch), "webhook": type(engine.webhook), "schedules": type(engine.schedules), "locals": type(engine.locals),
-    "logger": type(engine.logger), "ctx": engine.Context,
+    "tags": type(engine.tags), "runs": type(engine.runs), "idempotency_keys": type(engine.idempotency_keys), "batch": type(engine.batch), "webhook": type(engine.webhook), "schedules": type(engine.schedules), "locals": type(engine.locals),
+    "logger": type(engine.logger), "ctx": engine.Context, "usage": type(engine.usage),
 }  # fmt: skip
 #: What our own columns call by a bare name.
 KNOWN = (
@@ -43,7 +43,7 @@ KNOWN = (
         "only",
         "never",
     }
-    | {"test", "datetime", "TRACKSIDE_VERSION"}
+    | {"test", "datetime", "TRACKSIDE_VERSION", *dir(engine.Span)}
 )
 
 

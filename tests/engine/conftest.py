@@ -6,7 +6,7 @@ import pytest
 
 from engine import hooks, runtime
 from engine.registry import registry
-from engine.runtime import Batched, Changes, Generator, Launch, Launched, Schedule
+from engine.runtime import Batched, Changes, Generator, Launch, Launched, Schedule, Used
 from engine.sdk import defaults
 from engine.sdk import hooks as hookchains
 
@@ -35,6 +35,8 @@ class FakeRuntime:
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
     changes: list[tuple[str, Changes]] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    #: Who asked for its usage.
+    used: list[tuple[str, int]] = field(default_factory=list)
     #: Raised by whatever stores something, once each.
     failures: list[BaseException] = field(default_factory=list)
 
@@ -57,6 +59,10 @@ class FakeRuntime:
     def add_tags(self, run_id, tags):
         self.fail()
         self.tags += tags
+
+    def usage(self, run_id, attempt):
+        self.used.append((run_id, attempt))
+        return Used(total_ms=5000, attempt_ms=2000, is_executing=True)
 
     def fail(self):
         if self.failures:

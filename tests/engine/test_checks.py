@@ -15,6 +15,10 @@ from runs import conf
         ("MACHINE", "huge", "machine is one of micro"),
         ("MAX_DURATION", -1, "must be seconds"),
         ("TTL", "soon", "must be seconds"),
+        ("MACHINES", {"huge": {"memory": 64}}, "there is no 'huge'"),
+        ("MACHINES", {"micro": {"memory": 0}}, "numbers above 0; got memory: 0"),
+        ("MACHINES", {"micro": {"disk": 1}}, "got disk: 1"),
+        ("MACHINES", {"micro": 1}, "a dict as"),
         ("LOG_LEVEL", "loud", "one of debug, info, warn, error, none"),
     ],
 )

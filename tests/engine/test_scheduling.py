@@ -27,9 +27,13 @@ def test_registration_brings_schedules_in_line_with_the_code():
     register(defined(schedule="0 5 * * *"), defined("plain"))
     made = Schedule.objects.get()
     assert (made.task_id, made.cron, made.type) == ("report", "0 5 * * *", "DECLARATIVE")
-    register(defined(schedule=schedule("0 6 * * *", timezone="Asia/Tokyo")), defined("plain"))
+    register(
+        defined(schedule=schedule("0 6 * * *", timezone="Asia/Tokyo", window="1h")),
+        defined("plain"),
+    )
     made.refresh_from_db()
-    assert (made.cron, made.timezone) == ("0 6 * * *", "Asia/Tokyo")
+    assert (made.cron, made.timezone, made.window) == ("0 6 * * *", "Asia/Tokyo", "1h")
+    assert made.next_at > made.clock.nominal(made.next_at)
     register(defined(), defined("plain"))
     assert not Schedule.objects.exists()
 

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from runs import lifecycle
 from runs.errors import NotFound
-from runs.management import asking, showing
+from runs.lifecycle import keys
+from runs.management import asking, changing, showing
 from runs.management.terminal import VerbCommand, actor
 from runs.models import LogLine, Run, Source
 from runs.states import UNSUCCESSFUL, RunStatus
@@ -20,7 +21,7 @@ UNSUCCESSFUL_CODE = 3
 
 
 class Command(VerbCommand):
-    help = "List, show, trigger, cancel, replay and unlock runs."
+    help = "List, show, trigger, cancel, replay, edit, purge and unlock runs."
     examples = """examples:
   python manage.py runs list --status failed --task send-email --since 1d
   python manage.py runs show run_01k... --follow
@@ -29,6 +30,9 @@ class Command(VerbCommand):
   echo '[1, 2]' | python manage.py runs trigger sum -
   python manage.py runs cancel run_01k... --reason "wrong file"
   python manage.py runs replay run_01k... '{"to": "bob@example.com"}'
+  python manage.py runs edit run_01k... --priority 60 --delay 10m
+  python manage.py runs purge --queue mail --older-than 1d --yes
+  python manage.py runs forget-key charge order-7
   python manage.py runs list --json | jq -r .id
 
 exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended without success
@@ -36,7 +40,9 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(
-            dest="verb", required=True, metavar="list|show|trigger|cancel|replay|unlock"
+            dest="verb",
+            required=True,
+            metavar="list|show|trigger|cancel|replay|edit|purge|forget-key|unlock",
         )
         listing = verbs.add_parser("list", help="newest runs first")
         asking.add_filters(listing)
@@ -54,6 +60,11 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
         for verb in (listing, show, trigger, replay):
             verb.add_argument("--json", action="store_true", help="one JSON object per line")
         _add_cancel(verbs.add_parser("cancel", help="stop runs"))
+        changing.add_edit(verbs.add_parser("edit", help="change a run that was never started"))
+        changing.add_purge(verbs.add_parser("purge", help="cancel what was never started"))
+        forget = verbs.add_parser("forget-key", help="free an idempotency key")
+        forget.add_argument("task", help="the task's id")
+        forget.add_argument("key", help="as it was given, or its hash")
         unlock = verbs.add_parser("unlock", help="let runs go on with any version of the code")
         unlock.add_argument("run", nargs="+", help="ids of runs that do not execute")
 
@@ -94,6 +105,27 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
             )
             word = "canceling" if run.is_canceling else run.get_status_display().lower()
             self.stdout.write(f"{run.id} {word}")
+
+    def do_edit(self, options: dict[str, Any]) -> None:
+        wanted = changing.edit(options)
+        run = lifecycle.edit(options["run"], wanted, actor=actor(), reason=options["reason"])
+        self._print(run, options)
+
+    def do_purge(self, options: dict[str, Any]) -> None:
+        chosen = changing.selection(options)
+        if not options["yes"]:
+            count = lifecycle.purgeable(chosen.runs()).count()
+            self.stdout.write(f"{count} runs would be canceled. Say --yes to do it.")
+            return
+        count = lifecycle.purge(
+            chosen.runs(), actor=actor(), reason=options["reason"], asked=chosen.facts
+        )
+        self.stdout.write(f"{count} runs canceled")
+
+    def do_forget_key(self, options: dict[str, Any]) -> None:
+        if not keys.reset(options["task"], options["key"], actor=actor()):
+            raise NotFound(f"No run of task “{options['task'][:60]}” has this key.")
+        self.stdout.write("forgotten")
 
     def do_unlock(self, options: dict[str, Any]) -> None:
         for run_id in options["run"]:

@@ -88,6 +88,7 @@ class Command(VerbCommand):
             external_id=options["external_id"],
             overlap=options["overlap"],
             catch_up=options["catch_up"],
+            window=options["window"],
         )
         made = schedules.create(timetable, deduplication_key=options["key"], actor=actor())
         self.stdout.write(made.pk)
@@ -120,6 +121,7 @@ def _add_create(parser: Any) -> None:
     parser.add_argument("--external-id", help="your own id, handed to each run")
     parser.add_argument("--overlap", default="", choices=Overlap.values, help="default: the task's")
     parser.add_argument("--catch-up", default="skip", choices=CatchUp.values, help="default: skip")
+    parser.add_argument("--window", default="", help='spread its fires, as in 30m or "50%%"')
 
 
 def _find(schedule_id: str) -> Schedule:
@@ -142,6 +144,7 @@ def _details(row: Schedule) -> list[tuple[str, object]]:
         ("made", f"{row.get_type_display()}, by {row.created_by or 'code'}"),
         ("overlap", row.overlap or "as the task says"),
         ("catch up", row.catch_up),
+        ("window", row.window or "–"),
         ("external id", row.external_id or "–"),
         ("key", row.deduplication_key or "–"),
     ]
@@ -154,7 +157,17 @@ def _tick(tick: ScheduleTick) -> str:
 
 
 def _json(row: Schedule) -> str:
-    names = ("task_id", "type", "active", "cron", "timezone", "overlap", "catch_up", "external_id")
+    names = (
+        "task_id",
+        "type",
+        "active",
+        "cron",
+        "timezone",
+        "overlap",
+        "catch_up",
+        "external_id",
+        "window",
+    )
     facts = {"id": row.pk} | {name: getattr(row, name) for name in names}
     facts |= {"deduplication_key": row.deduplication_key, "description": row.sentence}
     return json.dumps(facts | {"next_at": row.next_at, "last_at": row.last_at}, default=str)

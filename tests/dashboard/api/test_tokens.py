@@ -63,6 +63,7 @@ def test_lists_newest_first_by_filter_and_page(api):
         (PATH, {"timeout": -1}, 400),
         (PATH, {"tags": [str(n) for n in range(11)]}, 422),
         (PATH, {"color": "red"}, 400),
+        (PATH, {"idempotencyKey": ""}, 400),
         (f"{PATH}/waitpoint_none/complete", {"data": 1}, 404),
         (f"{PATH}/run_1/complete", {"data": 1}, 404),
     ],
@@ -72,8 +73,30 @@ def test_refuses_with_a_sentence(api, path, body, status):
     assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
 
 
+def test_lists_a_window_of_time(api, time_machine):
+    time_machine.move_to("2030-01-01T12:00:00Z", tick=False)
+    old = api.post(PATH).json()["id"]
+    time_machine.move_to("2030-01-03T12:00:00Z", tick=False)
+    new = api.post(PATH).json()["id"]
+    second = "1893585600000"  # 2030-01-02T12:00Z
+
+    def listed(**query):
+        return [one["id"] for one in api.get(PATH, **query).json()["data"]]
+
+    assert listed() == [new, old]
+    assert listed(**{"filter[createdAt][period]": "1d"}) == [new]
+    assert listed(**{"filter[createdAt][from]": second}) == [new]
+    assert listed(**{"filter[createdAt][to]": second}) == [old]
+
+
 @pytest.mark.parametrize(
-    "query", [{"filter[status]": "DONE"}, {"filter[x]": "1"}, {"page[after]": "x"}]
+    "query",
+    [
+        {"filter[status]": "DONE"},
+        {"filter[x]": "1"},
+        {"page[after]": "x"},
+        {"filter[createdAt][from]": "x"},
+    ],
 )
 def test_refuses_unknown_filters(api, query):
     assert api.get(PATH, **query).status_code == 400

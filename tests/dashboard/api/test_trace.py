@@ -4,7 +4,7 @@ import pytest
 
 from runs import tracing
 from runs.models import Run
-from tests.dashboard.pages.test_run_trace import add
+from tests.dashboard.pages.test_run_trace import add, with_event
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +53,18 @@ def test_a_tree_and_a_list_of_the_same(api):
         "inner",
     ]
     assert (events[-1]["parentId"], events[-1]["kind"]) == (outer, "CLIENT")
+
+
+def test_what_happened_in_a_span_is_told(api):
+    run = rows.completed_run()
+    with_event(run)
+    events = api.get(f"/api/v1/runs/{run.pk}/events").json()["events"]
+    (told,) = [one for one in events if one["message"] == "eventful"]
+    assert told["properties"] == {"rows": 3}
+    assert (told["events"][0]["name"], told["events"][0]["properties"]) == (
+        "cache <miss>",
+        {"key": "a"},
+    )
 
 
 def test_spans_as_deep_as_code_goes_are_told(api):

@@ -238,3 +238,14 @@ def test_refuses_other_content_types(api, kind, encoding):
     path = "/api/v1/tasks/hello/trigger"
     answer = api.client.post(path, b'{"payload":1}', content_type=kind, headers=headers)
     refused(answer, 415)
+
+
+@pytest.mark.parametrize(("asked", "stored"), [(1, 5), (4.5, 5), (90, 90), (0, None)])
+def test_a_limit_that_is_too_short_is_lengthened(api, asked, stored):
+    api.trigger(body={"payload": 1, "options": {"maxDuration": asked}})
+    assert Run.objects.get().max_duration == stored
+
+
+def test_a_limit_below_zero_is_refused(api):
+    answer = api.trigger(body={"payload": 1, "options": {"maxDuration": -1}})
+    assert (answer.status_code, "maxDuration" in answer.json()["error"]) == (400, True)

@@ -53,6 +53,15 @@ def test_replays_with_edits(operator):
     assert made.metadata == '{"m": 1}'
 
 
+def test_replays_on_a_version_and_with_a_key_for_a_while(operator):
+    run = queued_run()
+    fields = form(operator, run) | {"version": "v7", "idempotency_key": "k", "max_duration": "2"}
+    operator.post(f"/runs/{run.id}/replay", fields | {"idempotency_ttl": "1h"})
+    made = newest()
+    assert (made.version, made.version_asked, made.max_duration) == ("v7", True, 5)
+    assert made.idempotency_expires_at is not None
+
+
 def test_a_double_click_makes_one_run(operator):
     run = queued_run()
     fields = form(operator, run)

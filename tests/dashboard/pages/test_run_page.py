@@ -1,10 +1,12 @@
+import re
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.models import LogLine, Ready, Run, RunTag, Source
+from runs.debounce import Debounce
+from runs.models import Lease, LogLine, Ready, Run, RunTag, Source
 from tests.support import factories
 from tests.support.corpora import needs_corpora, strings
 from tests.support.rows import (
@@ -50,6 +52,18 @@ def test_shows_own_frames_and_folds_the_rest(viewer):
     assert "tasks/mail.py:18" in page
     assert "/lib/http.py:7" not in page
     assert "1 frame of libraries" in page
+
+
+def test_shows_key_debounce_and_what_was_edited(viewer):
+    asked = Debounce("shop-7", 60.0, "trailing", 300.0)
+    run = factories.trigger(idempotency_key="order-7", debounce=asked)
+    lifecycle.edit(run.pk, lifecycle.Edit(priority=9.0), actor="user:ada", reason="she calls")
+    page = viewer.get(f"/runs/{run.pk}?tab=detail").content.decode()
+    assert "“shop-7”, 60 s, trailing, at most 300 s in all" in page
+    assert "order-7" in page
+    history = viewer.get(f"/runs/{run.pk}?tab=timeline").content.decode()
+    assert "<b>Edited</b>" in history
+    assert "she calls" in history
 
 
 def test_says_why_it_does_not_run(viewer):
@@ -104,6 +118,29 @@ def test_a_gate_that_closes_is_a_change(viewer):
     assert b"is paused" in viewer.get(f"/runs/{run.id}/live", {"v": token}).content
 
 
+def test_metadata_is_live_and_leaves_the_rest_of_the_tab_alone(viewer):
+    run, _ = executing_run()
+    page = viewer.get(f"/runs/{run.id}?tab=data")
+    assert 'id="part-metadata"' in page.content.decode()
+    lifecycle.update_metadata(run.pk, [{"type": "set", "key": "done", "value": 3}])
+    live = {"tab": "data", "v": page.context["token"]}
+    again = viewer.get(f"/runs/{run.id}/live", live).content.decode()
+    assert 'id="part-metadata" hx-swap-oob="true"' in again
+    assert "done" in again
+    assert 'id="part-payload"' not in again
+
+
+def test_the_executing_time_is_told_also_while_it_executes(viewer):
+    run, _ = executing_run()
+    Lease.objects.update(started_at=timezone.now() - timedelta(seconds=90))
+    Run.objects.filter(pk=run.pk).update(usage_ms=30_000)
+    assert "2 m so far" in viewer.get(f"/runs/{run.pk}?tab=detail").content.decode()
+    done = completed_run()
+    Run.objects.filter(pk=done.pk).update(usage_ms=1500)
+    assert "<dd>1.5 s</dd>" in viewer.get(f"/runs/{done.pk}?tab=detail").content.decode()
+    assert "<dd>–</dd>" in viewer.get(f"/runs/{queued_run().pk}?tab=detail").content.decode()
+
+
 def test_logs_come_after_the_last_line_known(viewer):
     run, _ = executing_run()
     lines(run, 3)
@@ -123,6 +160,25 @@ def test_long_logs_come_in_parts(viewer):
     end = viewer.get(f"/runs/{run.id}?tab=logs&end=1").content.decode()
     assert "line 599<" in end
     assert "line 99<" not in end
+
+
+def test_logs_are_searched_and_stay_so(viewer):
+    run, _ = executing_run()
+    lines(run, 70)
+    page = viewer.get(f"/runs/{run.id}?tab=logs&q=LINE+6&level=20").content.decode()
+    assert "line 6<" in page
+    assert "line 60<" in page
+    assert "line 7<" not in page
+    assert 'value="LINE 6"' in page
+    live = re.search(r'hx-get="([^"]*live[^"]*)"', page)[1].replace("&amp;", "&")
+    lines(run, 7)
+    again = viewer.get(f"{live}&since=0").content.decode()
+    assert "line 6<" in again
+    assert "line 5<" not in again
+    assert "level=20&amp;q=LINE+6" in page
+    assert "No line has it yet" in viewer.get(f"/runs/{run.id}?tab=logs&q=%25").content.decode()
+    nothing = viewer.get(f"/runs/{completed_run().id}?tab=logs&q=<b>").content.decode()
+    assert "No line has “&lt;b&gt;”" in nothing
 
 
 @pytest.mark.parametrize("query", ["since=x", "since=-1", "since=99999999999999999999", "level=7"])

@@ -8,7 +8,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from runs import tracing
+from runs import lifecycle, tracing
+from runs.lifecycle import attempts, store
 from runs.models import LogLine, Span
 from tests.support import rows
 
@@ -52,7 +53,7 @@ def test_shows_spans_nested_with_bars_and_words(viewer, few_reads):
     run = rows.completed_run()
     outer = add(run, "outer", attributes='{"rows": 3, "trackside.icon": "Ø"}')
     add(run, "inner", outer, status="error", error="ValueError: <b>no</b>")
-    with few_reads(16):
+    with few_reads(10):
         text = page(viewer, run)
     assert names(text) == [(0, "hello"), (1, "Attempt 1"), (2, "outer"), (3, "inner")]
     assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in text
@@ -61,6 +62,25 @@ def test_shows_spans_nested_with_bars_and_words(viewer, few_reads):
     assert "trackside.icon" not in text
     assert text.count("<rect") >= 4
     assert tracing.trace_id_of(run.pk) in text
+
+
+def with_event(run):
+    """A span in which something happened 5 ms after it began."""
+    now = timezone.now()
+    at = int(now.timestamp() * 1000 + 5) * 1_000_000
+    told = {"rows": 3, tracing.EVENTS: [[at, "cache <miss>", {"key": "a"}]]}
+    return add(run, "eventful", started_at=now, attributes=json.dumps(told))
+
+
+def test_shows_what_happened_in_a_span(viewer):
+    run = rows.completed_run()
+    with_event(run)
+    text = page(viewer, run)
+    assert "1 event<" in text
+    assert re.search(r"<dt>\+\d ms cache &lt;miss&gt;</dt><dd>key: a</dd>", text)
+    lines = viewer.get(f"/runs/{run.pk}/raw/trace").content.decode().splitlines()
+    (told,) = [one for one in map(json.loads, lines) if one["name"] == "eventful"]
+    assert (told["attributes"], told["events"][0]["name"]) == ({"rows": 3}, "cache <miss>")
 
 
 def test_a_run_that_never_started_says_how_long_it_stands(viewer):
@@ -77,6 +97,15 @@ def test_says_what_is_open_and_what_was_cut_off(viewer):
     add(done, "the fatal call", took=None, status="open")
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
         assert text_of_state(page(viewer, done), "the fatal call") == "Cut off"
+
+
+def test_what_was_open_when_its_run_was_canceled_is_canceled(viewer):
+    stopped, token = rows.executing_run("stopped")
+    add(stopped, "half way", took=None, status="open")
+    lifecycle.cancel(stopped.pk, actor="user:ada")
+    store.current().finish(attempts.acknowledge_cancel(stopped.pk, token))
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        assert text_of_state(page(viewer, stopped), "half way") == "Canceled"
 
 
 def text_of_state(text, name):
@@ -106,6 +135,16 @@ def test_failures_can_be_seen_alone(viewer):
     assert "(1)" in page(viewer, run)
 
 
+def test_rows_are_found_by_what_they_say(viewer):
+    run = rows.completed_run()
+    add(run, "load rows", attributes='{"url": "https://example.com/A"}')
+    add(run, "store", status="error", error="ValueError: no room")
+    for search in ("LOAD", "example.com/a"):
+        assert names(page(viewer, run, f"&q={search}")) == [(2, "load rows")]
+    assert names(page(viewer, run, "&q=no+room&only=failed")) == [(2, "store")]
+    assert "No row has “&lt;b&gt;”" in page(viewer, run, "&q=<b>")
+
+
 def flood(run, count):
     now = timezone.now()
     Span.objects.bulk_create(
@@ -120,7 +159,7 @@ def flood(run, count):
 def test_a_flood_is_paged_with_a_statement(viewer, few_reads):
     run, _ = rows.executing_run()
     flood(run, 1500)
-    with few_reads(16):
+    with few_reads(11):
         text = page(viewer, run)
     assert len(names(text)) == 1002
     assert "Only the first 1,000 spans are shown." in text

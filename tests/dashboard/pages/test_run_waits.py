@@ -85,6 +85,7 @@ def test_shows_the_attempt_with_its_segments(viewer):
     one = factories.executing_run(by)
     factories.suspend(one)
     assert "Attempt 1" in page(viewer, one.run_id)
+    assert "in 1 segment<" in page(viewer, one.run_id)
 
     factories.lifecycle.store.current().resume([one.run_id])
     again = factories.claim(by)[0]

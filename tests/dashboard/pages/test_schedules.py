@@ -240,6 +240,7 @@ def test_a_preview_says_what_is_wrong(viewer, cron, zone, words):
         ({"task_id": "nobody"}, "id_task_id_error"),
         ({"overlap": "no"}, "id_overlap_error"),
         ({"catch_up": ""}, "id_catch_up_error"),
+        ({"window": "soon"}, "id_window_error"),
         ({"external_id": "x" * 300}, "id_external_id_error"),
         ({"deduplication_key": "x" * 300}, "id_deduplication_key_error"),
     ],
@@ -265,11 +266,11 @@ def test_changes_a_schedule(administrator):
     assert 'value="0 5 * * *"' in page
     assert "At 05:00 every day" in page
     assert "deduplication_key" not in page
-    answer = administrator.post(path, FIELDS | {"overlap": "", "external_id": ""})
+    answer = administrator.post(path, FIELDS | {"overlap": "", "external_id": "", "window": "30m"})
     assert answer["Location"] == f"/schedules/{made.pk}"
     made.refresh_from_db()
     assert (made.cron, made.external_id, made.overlap) == ("30 2 * * *", None, "")
-    assert made.deduplication_key == "k"
+    assert (made.deduplication_key, made.window) == ("k", "30m")
     assert (
         json.loads(AuditLog.objects.get(action="schedule.update").data)["old"]["overlap"] == "skip"
     )

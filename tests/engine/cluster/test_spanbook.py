@@ -163,6 +163,24 @@ def test_a_collector_gets_every_span_with_its_ids(collector, environment):
     assert (found["two"].kind, facts_of(found["two"])["trackside.canceled"]) == (3, True)
 
 
+def test_a_collector_gets_the_events_of_a_span(collector, environment):
+    environment(EXPORTER_OTLP_ENDPOINT=collector.url)
+    book = SpanBook()
+    event = [SECOND + 5, "cache miss", {"key": "a", "none": None}]
+    book.take(packed(RUN, record(attributes=json.dumps({"rows": 3, tracing.EVENTS: [event]}))))
+    book.flush()
+    book.give_up()
+    span = collector.spans["one"]
+    (told,) = span.events
+    assert (told.time_unix_nano, told.name, facts_of(told)) == (
+        SECOND + 5,
+        "cache miss",
+        {"key": "a"},
+    )
+    assert facts_of(span)["rows"] == 3
+    assert tracing.EVENTS not in facts_of(span)
+
+
 def test_the_first_span_of_a_trace_keeps_its_ids(collector, environment):
     environment(EXPORTER_OTLP_TRACES_ENDPOINT=f"{collector.url}/mine", TRACES_EXPORTER="otlp")
     book = SpanBook()
@@ -197,6 +215,25 @@ def test_the_attempt_of_a_dead_worker_is_exported_too(collector, environment):
     assert span.span_id.hex() == tracing.attempt_span_id(run.pk, 1)
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == ("a" * 32, "b" * 16)
     assert span.status.message == "DeliveryError: mailbox is full"
+
+
+def test_what_was_open_when_a_worker_died_is_exported_as_cut_off(collector, environment):
+    environment(EXPORTER_OTLP_ENDPOINT=collector.url)
+    run = rows.failed_run("dies")
+    book = SpanBook()
+    told = [record("whole"), record("open", started=SECOND, ended=None, status="open")]
+    for one in (*told, record("later", ended=None, status="open", attempt=2)):
+        book.take(packed(run.pk, one))
+    book.died(run.pk)
+    book.flush()
+    book.give_up()
+    assert set(collector.spans) == {"dies", "whole", "open"}
+    cut = collector.spans["open"]
+    assert cut.parent_span_id.hex() == tracing.attempt_span_id(RUN, 1)
+    assert (cut.status.code, cut.status.message) == (2, exporting.CUT_OFF)
+    assert cut.start_time_unix_nano == SECOND
+    assert cut.end_time_unix_nano == collector.spans["dies"].end_time_unix_nano
+    assert cut.trace_id == collector.spans["dies"].trace_id
 
 
 def test_a_collector_that_is_away_costs_a_moment_and_nothing_else(environment, monkeypatch, caplog):

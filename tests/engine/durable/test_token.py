@@ -1,5 +1,5 @@
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from django.utils import timezone
 from pydantic import BaseModel
 
 from engine import InvalidOption, InvalidPayload, WaitpointTimeoutError, task, wait
-from runs.errors import NotFound
+from runs.errors import NotFound, PayloadTooLarge
 from runs.lifecycle import tokens
 from runs.models import Run, Waiter, Waitpoint
 from tests.support.driver import Driver
@@ -131,6 +131,20 @@ def test_tokens_are_listed_by_status_and_tag(driver: Driver):
     assert [one["id"] for one in wait.list_tokens(tags="b")] == [second.id]
 
 
+@pytest.mark.parametrize("asked", [{"status": "DONE"}, {"limit": 0}, {"limit": "all"}])
+def test_a_list_that_cannot_be_is_refused(driver: Driver, asked):
+    with pytest.raises(InvalidOption, match=f"{next(iter(asked))} is "):
+        wait.list_tokens(**asked)
+
+
+def test_what_completes_a_token_is_limited_as_payloads_are(driver: Driver, settings):
+    token = wait.create_token()
+    settings.TRACKSIDE = {"PAYLOAD_LIMIT": 100}
+    with pytest.raises(PayloadTooLarge, match="the limit is 100"):
+        wait.complete_token(token, "x" * 101)
+    assert wait.retrieve_token(token)["status"] == "WAITING"
+
+
 def test_an_address_is_signed(driver: Driver):
     token = wait.create_token()
     _, _, signature = token.url.rpartition("/")
@@ -147,6 +161,9 @@ def test_an_address_is_signed(driver: Driver):
         {"tags": ["t"] * 1 + [str(n) for n in range(10)]},
         {"tags": "a\x00"},
         {"idempotency_key": "\ud800"},
+        {"idempotency_key": ""},
+        {"idempotency_key": 3},
+        {"timeout": datetime(2030, 1, 1)},  # noqa: DTZ001  without a time zone
     ],
 )
 def test_refuses_bad_options(driver: Driver, options):

@@ -98,6 +98,12 @@ def test_logging_and_the_task_logger_become_lines(sink):
     ]
 
 
+def test_a_property_may_have_any_name(sink):
+    with captured(sink):
+        logger.info("told", message="m", level=1, self="s")
+    assert sink.messages == ['told {"message": "m", "level": 1, "self": "s"}']
+
+
 def test_an_exception_is_logged_with_its_traceback(sink):
     with captured(sink):
         try:

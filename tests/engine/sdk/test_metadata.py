@@ -7,6 +7,7 @@ import pytest
 from django.db import DataError, IntegrityError, OperationalError
 
 from engine import metadata, tags, task
+from engine.execution.outcomes import Succeeded
 from engine.sdk import notes
 from runs.errors import InvalidOption
 from tests.engine.support import Sink, carry_out
@@ -194,6 +195,27 @@ def test_tags_that_do_not_fit_do_not_end_the_run(fake_runtime):
 
     assert carry_out(body, sink=sink).output == "1"
     assert sink.messages == ["Tags were not added: too many"]
+
+
+@pytest.mark.parametrize("given", [3, None, ["a", 3], {"a": 1}])
+def test_what_is_no_tag_is_an_error_of_the_body(fake_runtime, given):
+    @task(retry={"max_attempts": 1})
+    def body(payload):
+        with pytest.raises(InvalidOption, match="takes text or lists of texts"):
+            tags.add(given)
+
+    assert isinstance(carry_out(body), Succeeded)
+    assert fake_runtime.tags == []
+
+
+def test_an_error_of_another_kind_ends_the_attempt(fake_runtime):
+    fake_runtime.failures = [OperationalError("away")]
+
+    @task
+    def body(payload):
+        tags.add("a")
+
+    assert "away" in carry_out(body).error
 
 
 def test_outside_of_a_run_tags_are_an_error():

@@ -14,6 +14,7 @@ from engine import (
     CannotWaitHere,
     InvalidOption,
     InvalidPayload,
+    batch,
     defaults,
     hooks,
     queue,
@@ -332,8 +333,17 @@ TRIGGERS = [
     ({"idempotency_key": 5}, "idempotency_key", "got 5"),
     ({"idempotency_key_ttl": "x"}, "idempotency_key_ttl", "got 'x'"),
     ({"debounce": {"key": "a"}}, "debounce", "'delay'"),
-    ({"debounce": {"key": "a", "delay": -1}}, "debounce", "got '-1'"),
+    ({"debounce": {"key": "a", "delay": -1}}, "debounce.delay", "got '-1'"),
+    ({"debounce": {"key": 5, "delay": 1}}, "debounce.key", "text; got 5"),
+    ({"debounce": {"key": "a", "delay": 1, "mode": 5}}, "debounce.mode", "text; got 5"),
+    ({"debounce": "a"}, "debounce", "with mode and max_delay if wanted; got 'a'"),
     ({"version": 5}, "version", "text; got 5"),
+    ({"version": ""}, "version", "leave it out for any"),
+    ({"test": "yes"}, "test", "True or False; got 'yes'"),
+    ({"delay": 10**400}, "delay", "from 0 to 100 years; got '1000"),
+    ({"priority": 10**400}, "priority", "-2147483 to 2147483"),
+    ({"idempotency_key": ["a", 5]}, "idempotency_key", r"not empty; got \['a', 5\]"),
+    ({"idempotency_key": "x" * 2049}, "idempotency_key", "2048 characters; got 2,049"),
     ({"dealy": 5}, "dealy", "no option “dealy”. Do you mean “delay”"),
     ({"idempotencyKey": "a"}, "idempotencyKey", "Do you mean “idempotency_key”"),
 ]
@@ -354,6 +364,22 @@ def test_a_wrong_option_of_a_trigger_is_refused_by_it(fake_runtime, options, opt
             trigger()
         assert refusal.value.option == option
     assert "Item 1: " in str(refusal.value)
+    assert fake_runtime.launches == []
+
+
+@pytest.mark.parametrize(
+    "items", [5, "ab", None, {"payload": 1}, [5], [{"opts": 1}], [{"options": 5}]]
+)
+def test_what_is_no_list_of_items_is_refused(fake_runtime, items):
+    made = task(id="charge")(body)
+    for trigger in (
+        made.batch_trigger,
+        lambda items: tasks.batch_trigger("x", items),
+        batch.trigger,
+    ):
+        with pytest.raises(InvalidOption, match="got") as refusal:
+            trigger(items)
+        assert refusal.value.option == "items"
     assert fake_runtime.launches == []
 
 

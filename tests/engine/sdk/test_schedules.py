@@ -66,8 +66,10 @@ def test_options_of_a_schedule():
         timezone="Asia/Tokyo",
         overlap="skip",
         catch_up="latest",
+        window="50%",
         environments="PRODUCTION",
     )
+    assert made.window == "50%"
     assert (made.timezone, made.overlap, made.catch_up) == ("Asia/Tokyo", "skip", "latest")
     assert (made.holds_in("prod"), made.holds_in("dev")) == (True, False)
     assert schedule("@daily").holds_in("staging")
@@ -81,7 +83,9 @@ def test_options_of_a_schedule():
         ({"cron": "0 5 * * *", "timezone": "Nowhere"}, "timezone", "Nowhere"),
         ({"timezone": "UTC"}, "schedule", "needs “cron”"),
         ({"cron": "@daily", "pattern": "@daily"}, "schedule", "needs “cron”"),
-        ({"cron": "@daily", "window": "30m"}, "schedule", "no option “window”"),
+        ({"cron": "@daily", "every": "30m"}, "schedule", "no option “every”"),
+        ({"cron": "@daily", "window": "30h"}, "window", "up to a day.*got '30h'"),
+        ({"cron": "@daily", "window": 30}, "window", "must be text; got 30"),
         ({"cron": "@daily", "overlap": "never"}, "overlap", "allow, skip, queue_one"),
         ({"cron": "@daily", "catch_up": True}, "catch_up", "skip, latest, all"),
         ({"cron": "@daily", "environments": ["moon"]}, "environments", "moon"),
@@ -148,7 +152,7 @@ def test_creating_says_everything(book):
     made = declared()
     schedules.create(
         task=made, cron="0 0 * * *", timezone="America/New_York", external_id="user_1",
-        deduplication_key="user_1-reminder", overlap="skip", catch_up="all",
+        deduplication_key="user_1-reminder", overlap="skip", catch_up="all", window="30m",
     )  # fmt: skip
     assert book.calls == [
         (
@@ -161,17 +165,28 @@ def test_creating_says_everything(book):
                 "external_id": "user_1",
                 "overlap": "skip",
                 "catch_up": "all",
+                "window": "30m",
             },
             "code",
         )
     ]
 
 
+def test_a_refusal_says_whose_schedule_it_is_about(book):
+    wrong: Any = "never"
+    with pytest.raises(
+        InvalidOption, match=r"^Task “report”: overlap is one of.*got 'never'"
+    ) as one:
+        schedules.create(task=declared(), cron="@daily", deduplication_key="k", overlap=wrong)
+    assert one.value.option == "overlap"
+    assert book.calls == []
+
+
 def test_an_update_names_only_what_changes(book):
     with executing(make_context()):
-        schedules.update("sched_1", cron="@daily", external_id=None)
+        schedules.update("sched_1", cron="@daily", external_id=None, window=None)
     assert book.calls == [
-        ("update", "sched_1", {"cron": "@daily", "external_id": None}, "run:run_1")
+        ("update", "sched_1", {"cron": "@daily", "external_id": None, "window": ""}, "run:run_1")
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from engine import InvalidOption, Span, hooks, logger, retry, span, step, task
 from engine.registry import registry
-from engine.sdk import attributes, spans
+from engine.sdk import attributes, spanevents, spans
 from engine.sdk.context import current, executing
 from runs import tracing
 from tests.engine.support import Notebook, Sink, carry_out, make_context
@@ -222,6 +222,34 @@ def test_attributes_are_bounded():
     endless: list[Any] = []
     endless.append(endless)
     assert len(attributes.flattened({"a": endless})) < 200
+
+
+def test_events_are_kept_with_their_time_and_bounded():
+    def body():
+        with span("one", rows=3) as made:
+            made.add_event("cache miss", {"key": {"a": 1}}, size=2)
+            made.record_exception(ValueError("dealt with"))
+        with span("many") as made:
+            for number in range(spanevents.MOST + 5):
+                made.add_event(f"n{number}")
+            made.add_event("too long", text="x" * 16_000)
+
+    sink, _ = told(body)
+    one = attributes_of(sink.ended["one"])
+    (at, name, facts), (_, kind, error) = one.pop(tracing.EVENTS)
+    assert one == {"rows": 3}
+    assert sink.ended["one"].started <= at <= sink.ended["one"].ended
+    assert (name, facts) == ("cache miss", {"key.a": 1, "size": 2})
+    assert (kind, error["exception.message"]) == ("exception", "ValueError: dealt with")
+    assert sink.ended["one"].status == "ok"
+    many = attributes_of(sink.ended["many"])
+    assert len(many[tracing.EVENTS]) == spanevents.MOST
+    assert many[tracing.LEFT_OUT_EVENTS] == 6
+
+
+def test_an_event_has_a_name():
+    with span("outside") as made, pytest.raises(InvalidOption, match="An event's name is text"):
+        made.add_event("")
 
 
 def test_a_flood_is_counted(settings):

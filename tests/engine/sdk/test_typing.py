@@ -16,6 +16,7 @@ from engine import (
     ErrorDecision,
     Handle,
     LocalKey,
+    Measured,
     RetryPolicy,
     RunResult,
     Task,
@@ -24,6 +25,7 @@ from engine import (
     locals,  # noqa: A004
     retry,
     task,
+    usage,
 )
 from engine.sdk.tasks import AsyncTask
 from runs.errors import InvalidOption, InvalidPayload
@@ -177,3 +179,21 @@ def test_locals_know_what_they_hold() -> None:
     with pytest.raises(LookupError):
         assert_type(locals.get_or_raise(same), int)
     assert current() is None
+
+
+def test_what_is_measured_keeps_its_type():
+    def plain() -> list[int]:
+        return [1]
+
+    async def later() -> str:
+        return "done"
+
+    assert_type(usage.measure(plain), Measured[list[int]])
+    assert usage.measure(plain).result == [1]
+
+    async def whole() -> str:
+        found = await usage.measure(later)
+        assert_type(found, Measured[str])
+        return found.result
+
+    assert asyncio.run(whole()) == "done"

@@ -317,3 +317,30 @@ def test_it_works_where_tests_commit(trackside):
         return connection.in_atomic_block
 
     assert trackside.run(sleeper).output is False
+
+
+def test_a_body_that_pauses_longer_than_it_may_execute_times_out(trackside):
+    seen = []
+
+    @task(id="watching", max_duration=60, on_failure=lambda error: seen.append(error.code))
+    def watching(payload, ctx):
+        assert step("work", ctx.signal.wait, 50) is False
+        wait("1d")
+        ctx.signal.wait()  # ten seconds are left
+        seen.append(ctx.signal.reason)
+        ctx.signal.raise_if_aborted()
+
+    began = trackside.clock.now()
+    run = trackside.run(watching)
+    assert (run.status, len(run.attempts)) == ("TIMED_OUT", 1)
+    assert seen == ["timeout", "MAX_DURATION_EXCEEDED"]
+    passed = trackside.clock.now() - began
+    assert timedelta(days=1, seconds=60) <= passed < timedelta(days=1, seconds=75)
+
+
+def test_a_pause_within_its_time_passes_by(trackside):
+    @task(id="resting", max_duration=60)
+    def resting(payload, ctx):
+        return ctx.signal.wait(59)
+
+    assert trackside.run(resting).output is False

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from engine import retry, step, task, wait
-from engine.sdk import options
+from runs import durations
 
 
 def test_a_pause_ends_where_the_time_does(trackside):
@@ -92,7 +92,7 @@ def listening(ctx):
 
 @pytest.mark.parametrize("body", [blocking, awaiting, listening])
 def test_time_that_really_passes_counts(trackside, monkeypatch, body):
-    monkeypatch.setattr(options, "MIN_DURATION", 0.05)
+    monkeypatch.setattr(durations, "LEAST_LIMIT", 0.05)
     before, began = signal.getsignal(signal.SIGUSR1), time.monotonic()
     run = trackside.run(task(id="long", max_duration=0.1)(body))
     assert run.status == "TIMED_OUT"

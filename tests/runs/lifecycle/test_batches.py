@@ -5,6 +5,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from runs.debounce import Debounce
 from runs.errors import InvalidOption, InvalidPayload, NotFound
 from runs.ids import new_id
 from runs.lifecycle import TriggerItem, TriggerOptions, batches
@@ -60,6 +61,19 @@ def test_runs_its_items_keys_found_stand_in_their_places():
     standing = reads.progress([batch])[batch.pk]
     assert standing.open == 3  # three runs, one of another batch
     assert batch.run_count == 4
+
+
+def test_debounced_items_get_one_run_each_in_its_place():
+    wanted = [
+        TriggerItem(task_id="send", options=TriggerOptions(debounce=Debounce("k", 10.0)))
+        for _ in range(3)
+    ]
+    made = trigger([*wanted, *items(None)])
+    first, second, third, other = (run.run_id for run in made.runs)
+    assert first == second == third != other
+    batch = Batch.objects.get(pk=made.batch_id)
+    assert reads.run_ids(batch) == [first, first, first, other]
+    assert Run.objects.count() == 2
 
 
 def test_its_status_is_that_of_its_runs():

@@ -278,3 +278,11 @@ def test_of_many_answers_one_counts():
     together([partial(finish, ending) for ending in endings])
     assert len(history(one.run_id)) == 4
     assert len(tries(one.run_id)) == 1
+
+
+def test_children_go_on_when_the_time_of_their_parent_is_over():
+    one = executing_run()
+    child = trigger(parent_id=one.run_id)
+    finish(attempts.time_out(*one.lease, '{"name": "TaskRunTimedOut", "message": "too long"}'))
+    assert Run.objects.get(pk=one.run_id).status == RunStatus.TIMED_OUT
+    assert Run.objects.get(pk=child.pk).status == RunStatus.QUEUED

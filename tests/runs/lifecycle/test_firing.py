@@ -1,4 +1,5 @@
 import json
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -129,6 +130,16 @@ def test_fires_of_an_outage(clock, catch_up, expected, runs):
     assert [json.loads(run.payload)["timestamp"][11:16] for run in runs_of(made)] == runs
     made.refresh_from_db()
     assert made.next_at == datetime(2030, 1, 1, 13, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("catch_up", ["skip", "latest", "all"])
+def test_every_fire_within_the_grace_is_made(clock, settings, catch_up):
+    settings.TRACKSIDE = settings.TRACKSIDE | {"SCHEDULE_GRACE_SECONDS": 600.0}
+    made = schedule("* * * * *", catch_up=catch_up)
+    clock("09:05:30")
+    fire_all()
+    assert account(made) == [(f"09:0{minute}", "fired") for minute in range(1, 6)]
+    assert len(runs_of(made)) == 5
 
 
 @pytest.mark.parametrize("catch_up", ["skip", "latest"])
@@ -283,6 +294,25 @@ def hourly(clock, made, *hours):
     for hour in hours:
         clock(f"{hour}:00:00")
         lifecycle.fire_due()
+
+
+def test_a_window_moves_the_fire_and_not_what_the_run_is_told(clock):
+    made = schedule("0 11 * * *", window="50%")
+    comes = made.next_at
+    named = comes.replace(hour=11, minute=0, second=0)
+    assert named < comes < named + timedelta(hours=12)
+    clock(f"{named:%H:%M:%S}")
+    fire_all()
+    assert runs_of(made) == []
+    clock(f"{comes:%H:%M:%S}")
+    fire_all()
+    (run,) = runs_of(made)
+    payload = json.loads(run.payload)
+    assert payload["timestamp"] == f"{named:%Y-%m-%dT%H:%M:%S}.000Z"
+    assert payload["upcoming"][0] == f"{named + timedelta(days=1):%Y-%m-%dT%H:%M:%S}.000Z"
+    made.refresh_from_db()
+    assert (made.last_at, made.next_at) == (named, comes + timedelta(days=1))
+    assert account(made) == [(f"{comes:%H:%M}", "fired")]
 
 
 def test_allow_lets_runs_overlap(clock):
@@ -453,3 +483,55 @@ def test_a_change_at_the_very_moment_of_a_fire(clock, verb):
         assert len(runs_of(made)) == count <= 1
         if verb != "delete":
             assert account(made)[0][1] == ("fired" if count else "missed")
+
+
+# -- the account as a whole -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "day"),
+    [
+        ("skip", "2030-03-31"),
+        ("skip", "2030-10-27"),
+        ("latest", "2030-10-27"),
+        ("all", "2030-03-31"),
+    ],
+)
+def test_every_fire_has_one_fate_whoever_was_up(catch_up, day, time_machine):
+    """Clusters come and go over a night in which the clocks change; each fire is told of once."""
+    rhythm = random.Random(f"{catch_up} {day}")
+    now = start_of_it = datetime.fromisoformat(f"{day}T00:00:00+02:00") - timedelta(hours=1)
+    time_machine.move_to(now, tick=False)
+    facts = {"timezone": "Europe/Berlin", "catch_up": catch_up}
+    made = [schedule("*/20 * * * *", **facts), schedule("30 2 * * *", task_id="nightly", **facts)]
+    up = []  # from when to when some cluster looked once a minute
+    while now < start_of_it + timedelta(hours=5):
+        begun = now
+        for _ in range(rhythm.randint(1, 25)):
+            time_machine.move_to(now, tick=False)
+            lifecycle.fire_due()
+            now += timedelta(seconds=60)
+        up.append((begun, now))
+        now += timedelta(minutes=rhythm.choice([0, 1, 25, 70]))
+    time_machine.move_to(now, tick=False)
+    fire_all()
+    for row in made:
+        named = list(row.clock.between(start_of_it, now))
+        told_of = [
+            fire
+            for tick in ticks_of(row)
+            for fire in row.clock.between(tick.at - ticks.INSTANT, tick.until)
+        ]
+        assert told_of == named, "each once, in order"
+        runs = [json.loads(run.payload)["timestamp"] for run in runs_of(row)]
+        assert len(runs) == len(set(runs))
+        for fire in named:
+            if any(begun <= fire < ended for begun, ended in up):
+                assert ticks.moment(fire) in runs, "some cluster was up"
+        assert all(tick.reason for tick in ticks_of(row) if tick.outcome == "missed")
+        if catch_up == "all":
+            assert runs == [ticks.moment(fire) for fire in named]
+
+
+def ticks_of(row):
+    return list(ScheduleTick.objects.filter(schedule=row).order_by("at"))

@@ -2,10 +2,12 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from runs import lifecycle
+from runs.errors import InvalidOption
 from runs.lifecycle import TriggerItem, TriggerOptions, keys, requests, store
-from runs.models import Idempotency, Run, Source
+from runs.models import AuditLog, Idempotency, Run, Source
 from runs.states import UNSUCCESSFUL, RunStatus
 from tests.support.factories import ended_run, expired_run, session, task, trigger
 from tests.support.threads import together
@@ -70,6 +72,25 @@ def test_expiry_frees_the_key_by_sweep_and_by_claim():
     claimed = asked(ttl=0.000001)
     assert store.current().claim(session().pk, 1) == []
     assert len({swept.run_id, claimed.run_id, asked().run_id}) == 3
+
+
+def test_a_key_that_was_reset_is_free():
+    first = asked()
+    asked(task_id="other")
+    hash_of_it = keys.hashed("k")
+    assert keys.reset("send", "k", actor="user:ada")
+    assert not keys.reset("send", "k", actor="user:ada")
+    second = asked()
+    assert second.run_id != first.run_id
+    assert keys.reset("send", hash_of_it, actor="user:ada")
+    assert asked(task_id="other").is_cached
+    assert Run.objects.get(pk=first.run_id).idempotency_expires_at <= timezone.now()
+    assert list(AuditLog.objects.values_list("action", "target")) == [
+        ("key.reset", second.run_id),
+        ("key.reset", first.run_id),
+    ]
+    with pytest.raises(InvalidOption):
+        keys.reset("send", "\x00", actor="user:ada")
 
 
 def test_an_old_run_s_failure_does_not_free_its_successor_s_key():

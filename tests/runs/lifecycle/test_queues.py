@@ -5,10 +5,11 @@ import pytest
 from django.utils import timezone
 
 from runs import lifecycle
-from runs.errors import InvalidOption, NotFound
+from runs.errors import InvalidOption, NotFound, QueueFull
 from runs.lifecycle import queues
-from runs.models import AuditLog, Queue
-from tests.support.factories import queue
+from runs.models import AuditLog, Queue, Ready, Source
+from runs.states import RunStatus
+from tests.support.factories import claim, executing_run, queue, session, suspend, task, trigger
 
 pytestmark = pytest.mark.django_db
 LONG = "user:" + "a" * 150
@@ -112,3 +113,93 @@ def test_an_override_given_anew_is_not_ended(mail):
     assert not queues._expire_override(mail.pk)
     assert not queues._expire_override(0)
     assert Queue.objects.get(name="mail").limit == 1
+
+
+def test_all_queues_pause_and_go_on_but_those_paused_before():
+    runs = [trigger(), trigger(queue="mail"), trigger(queue=queue("slow").name)]
+    lifecycle.pause("slow", actor="user:ada", reason="slow indeed")
+    assert lifecycle.pause_all(actor="user:bob", reason="incident") == 2
+    assert lifecycle.pause_all(actor="user:bob") == 0
+    assert claim(session(), 4) == []
+    made = Queue.objects.create(name="later")
+    assert (made.paused, made.paused_by, made.paused_reason) == (True, "user:bob", "incident")
+    many = Queue.objects.bulk_create([Queue(name="one"), Queue(name="two")])
+    assert all(row.paused for row in many)
+    assert lifecycle.resume_all(actor="user:ada") == 5
+    assert lifecycle.resume_all(actor="user:ada") == 0
+    assert [one.run_id for one in claim(session(), 4)] == [run.pk for run in runs[:2]]
+    left = Queue.objects.get(paused=True)
+    assert (left.name, left.paused_reason) == ("slow", "slow indeed")
+    assert not Queue.objects.create(name="last").paused
+    assert list(AuditLog.objects.values_list("action", flat=True)) == [
+        "queue.resume_all",
+        "queue.pause_all",
+        "queue.pause",
+    ]
+
+
+def test_one_queue_may_go_on_while_all_are_paused():
+    trigger(queue="mail")
+    queue("slow")
+    lifecycle.pause_all(actor="user:ada")
+    lifecycle.resume("mail", actor="user:ada")
+    lifecycle.pause("mail", actor="user:ada", reason="after all")
+    lifecycle.resume_all(actor="user:ada")
+    assert Queue.objects.get(paused=True).paused_reason == "after all"
+
+
+def test_new_queues_of_a_project_that_runs_cost_one_look(django_assert_num_queries):
+    with django_assert_num_queries(2):
+        Queue.objects.bulk_create([Queue(name="one"), Queue(name="two")])
+
+
+def test_tasks_share_the_limit_of_their_queue():
+    queue("one", limit=1)
+    task("a", queue="one")
+    task("b", queue="one")
+    runs = [trigger("a"), trigger("b")]
+    assert [one.run_id for one in claim(session(), 4)] == [runs[0].pk]
+
+
+def test_a_key_has_the_whole_limit_of_a_task_s_own_queue():
+    task("send")
+    Queue.objects.filter(name="task/send").update(concurrency_limit=1)
+    for key in ("a", "a", "b"):
+        trigger("send", concurrency_key=key)
+    assert len(claim(session(), 4)) == 2
+
+
+def test_a_run_whose_wait_is_over_does_not_start_in_a_paused_queue():
+    one = executing_run(queue="mail")
+    suspend(one)
+    by = session()
+    lifecycle.pause("mail", actor="user:ada")
+    Ready.objects.update(not_before=timezone.now())
+    lifecycle.promote_due()
+    assert (claim(by), one.run.status) == ([], RunStatus.QUEUED)
+    lifecycle.resume("mail", actor="user:ada")
+    assert [back.run_id for back in claim(by)] == [one.run_id]
+
+
+def crowd(count, **options):
+    wanted = lifecycle.TriggerOptions(**{"queue": "mail"} | options)
+    items = [lifecycle.TriggerItem(task_id="send", options=wanted)] * count
+    return lifecycle.trigger_many(items, source=Source.SDK)
+
+
+def test_a_queue_has_room_for_so_many(settings):
+    settings.TRACKSIDE = settings.TRACKSIDE | {"QUEUE_SIZE_LIMIT": 3}
+    task("send")
+    crowd(2, concurrency_key="a")
+    with pytest.raises(
+        QueueFull, match=r"“mail” has room for 1 more runs and not for 2.*at most 3"
+    ):
+        crowd(2, concurrency_key="b")
+    crowd(1, idempotency_key="k")
+    crowd(5, delay=60.0)
+    crowd(3, queue=queue("slow").name)
+    assert crowd(1, idempotency_key="k")[0].is_cached
+    with pytest.raises(QueueFull):
+        crowd(1)
+    assert len(claim(session(), 1)) == 1
+    crowd(1)

@@ -3,10 +3,12 @@ from typing import Any
 import pytest
 
 from runs import lifecycle
+from runs.debounce import Debounce
 from runs.errors import InvalidPayload, NotFound
 from runs.lifecycle import TriggerOptions, definitions
 from runs.models import AuditLog, Event, Queue, Run, Source
 from runs.states import RunStatus
+from tests.support import factories
 from tests.support.factories import ended_run, queue, run_in, task, trigger
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +54,36 @@ def test_how_it_was_to_run_is_not():
     assert (again.parent_id, again.root_id, again.depth) == (None, None, 0)
     assert (again.idempotency_key, again.max_attempts, again.ttl) == (None, 3, None)
     assert (again.delay_until, again.priority, again.status) == (None, 0.0, RunStatus.QUEUED)
+
+
+def test_a_replay_runs_on_the_current_version():
+    held = factories.executing_run()
+    Run.objects.filter(pk=held.run_id).update(version="old", version_asked=True)
+    run = Run.objects.get(pk=held.run_id)
+    assert (replayed(run).version, replayed(run).version_asked) == ("", False)
+    chosen = replayed(run, options=TriggerOptions(version="v7"))
+    assert (chosen.version, chosen.version_asked) == ("v7", True)
+
+
+def test_of_a_scheduled_or_debounced_or_batched_run_the_link_stays_behind():
+    run = trigger(payload='{"timestamp": "2026-01-01T00:00:00Z"}', debounce=Debounce("k", 10.0))
+    Run.objects.filter(pk=run.pk).update(schedule_id="sched_1", batch_id="batch_1")
+    again = replayed(Run.objects.get(pk=run.pk))
+    assert (again.schedule_id, again.batch_id, again.debounce) == (None, None, None)
+    assert again.payload == run.payload
+
+
+def test_a_parent_that_waits_for_the_original_goes_on_waiting():
+    child = factories.delayed_run()
+    parent = factories.waiting_run(targets=(child.pk,))
+    again = replayed(child)
+    by = factories.session()
+    claimed = {one.run_id: one for one in factories.claim(by, 5)}
+    factories.start(claimed[again.pk])
+    factories.complete(claimed[again.pk])
+    assert Run.objects.get(pk=again.pk).status == RunStatus.COMPLETED
+    assert Run.objects.get(pk=parent.pk).status == RunStatus.WAITING
+    assert not Run.objects.get(pk=again.pk).awaited
 
 
 def test_options_win_over_the_original():

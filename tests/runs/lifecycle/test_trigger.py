@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from runs import lifecycle, signals
+from runs.debounce import Debounce
 from runs.errors import InvalidOption, InvalidPayload, UnknownQueue
 from runs.lifecycle import TriggerItem, TriggerOptions, triggering
 from runs.lifecycle.store import postgresql
@@ -163,6 +164,36 @@ def test_an_option_out_of_range_is_refused_by_name(options):
     with pytest.raises(InvalidOption) as refused:
         trigger(**options)
     assert refused.value.option in options
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"priority": 1e9}, r"-2,147,483 to 2,147,483; got 1000000000.0"),
+        ({"max_attempts": 251}, "1 to 250; got 251"),
+        ({"delay": -1.0}, "0 seconds to 100 years; got -1"),
+        ({"machine": "huge"}, "one of micro.*got 'huge'"),
+        ({"concurrency_key": "x" * 9001}, "9,000 characters; got 9,001"),
+        ({"version": "a\x00"}, r"cannot be stored; got 'a\\x00'"),
+        (
+            {"metadata": '{"a": "' + "x" * 300_000 + '"}'},
+            "metadata: It has 300,009 bytes; the limit",
+        ),
+        ({"debounce": Debounce("", 1.0)}, "1 to 512 characters"),
+        ({"debounce": Debounce("k", 0.5)}, "at least 1 second.*got 0.5"),
+        ({"debounce": Debounce("k", 5.0, "middle")}, "leading, trailing; got 'middle'"),
+        ({"debounce": Debounce("k", 5.0, "leading", 5.0)}, "longer than.*got 5 seconds"),
+        ({"queue": "nowhere"}, "no queue named “nowhere”"),
+        ({"parent_id": "run_nope"}, "no run run_nope"),
+    ],
+)
+def test_a_refusal_names_task_value_and_what_is_allowed(options, said):
+    for items in (1, 2):
+        wanted = TriggerItem(task_id="send", options=TriggerOptions(**options))
+        where = "Item 1: " if items == 2 else ""
+        with pytest.raises(InvalidOption, match=f"^{where}Task “send”: .*{said}"):
+            many([TriggerItem(task_id="free")] * (items - 1) + [wanted])
     assert not Run.objects.exists()
 
 

@@ -230,6 +230,39 @@ def test_a_nameless_user_has_a_name_in_the_log(monkeypatch):
     assert terminal.actor() == "cli:unknown"
 
 
+def test_edits_a_run(runs):
+    task("hello")
+    run = made(delay=60.0)
+    out = runs("edit", run, '{"to": "bob"}', "--priority", "60", "--delay", "0", "--reason", "now")
+    assert "Queued" in out
+    stored = Run.objects.get(pk=run)
+    assert (stored.payload, stored.priority, stored.status) == ('{"to": "bob"}', 60, "QUEUED")
+    assert json.loads(runs("edit", run, "null", "--json"))["payload"] is None
+    with pytest.raises(CommandError, match="no queue named “nope”"):
+        runs("edit", run, "--queue", "nope")
+    with pytest.raises(CommandError, match="what to edit"):
+        runs("edit", run)
+
+
+def test_purges_after_saying_how_many(runs):
+    task("hello"), task("other")
+    made(), made(tags=("a",)), made("other")
+    assert "2 runs would be canceled" in runs("purge", "--task", "hello")
+    assert Run.objects.filter(status="QUEUED").count() == 3
+    assert "1 runs canceled" in runs("purge", "--tag", "a", "--older-than", "0", "--yes")
+    assert "1 runs canceled" in runs("purge", "--task", "hello", "--status", "queued", "--yes")
+    with pytest.raises(CommandError, match="which runs to purge"):
+        runs("purge", "--yes")
+
+
+def test_forgets_a_key(runs):
+    first = made(idempotency_key="k")
+    assert runs("forget-key", "hello", "k") == "forgotten\n"
+    assert made(idempotency_key="k") != first
+    with pytest.raises(CommandError, match="“nobody” has this key"):
+        runs("forget-key", "nobody", "k")
+
+
 def test_help_has_examples_and_exit_codes():
     text = Command().create_parser("manage.py", "runs").format_help()
     assert "runs show run_01k... --follow" in text

@@ -1,0 +1,85 @@
+"""Metadata and tags of a run, from outside (features.md ME-12, TA-2)."""
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from pydantic import BeforeValidator, Field
+
+from dashboard.api import bodies, runs, schemas
+from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api.errors import ApiError
+from dashboard.api.schemas import Body, Text
+from runs import lifecycle, payloads
+from runs.lifecycle.options import MAX_TAGS
+
+#: Operations of one request.
+MOST = 1000
+Operations = Annotated[list[dict[str, Any]], Field(max_length=MOST)]
+
+
+class Changes(Body):
+    """With `operations` a `metadata` beside them is ignored, as the reference does."""
+
+    metadata: dict[str, Any] | str | None = None
+    operations: Operations | None = None
+    parent_operations: Operations = []
+    root_operations: Operations = []
+
+    @property
+    def own(self) -> list[dict[str, Any]]:
+        if self.operations is not None or self.metadata is None:
+            return self.operations or []
+        whole = self.metadata
+        value = payloads.loads(payloads.clean(whole)) if isinstance(whole, str) else whole
+        return [{"type": "update", "value": value}]
+
+
+class NewTags(Body):
+    tags: Annotated[list[Text], BeforeValidator(schemas.listed)]
+
+
+@endpoint("GET")
+def _read(request: ApiRequest, run_id: str) -> dict[str, Any]:
+    """What the run's metadata is."""
+    return {"metadata": payloads.loads(runs.found(run_id).metadata or "{}")}
+
+
+@endpoint("PUT")
+def _change(request: ApiRequest, run_id: str) -> dict[str, Any]:
+    """Replace it, or apply operations to it, its parent's and its root's; what it is then."""
+    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
+    body.pop("metadataType", None)
+    asked = Changes.read(body)
+    changed = lifecycle.update_metadata(
+        runs.found(run_id).pk,
+        asked.own,
+        parent=asked.parent_operations,
+        root=asked.root_operations,
+        actor=request.actor,
+    )
+    return {"metadata": changed}
+
+
+@csrf_exempt
+def metadata(request: HttpRequest, run_id: str) -> HttpResponse:
+    """The same address reads by GET and changes by PUT."""
+    return (
+        _read(request, run_id=run_id)
+        if request.method == "GET"
+        else _change(request, run_id=run_id)
+    )
+
+
+@endpoint("POST")
+def tags(request: ApiRequest, run_id: str) -> dict[str, Any]:
+    """Add tags, all or none."""
+    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
+    wanted, run = NewTags.read(body).tags, runs.found(run_id)
+    if len({*run.tag_list, *wanted}) > MAX_TAGS:
+        raise ApiError(
+            422,
+            f"A run has at most {MAX_TAGS} tags; it would have {len({*run.tag_list, *wanted})}.",
+        )
+    has = lifecycle.add_tags(run.pk, wanted, actor=request.actor)
+    return {"message": f"The run has {len(has)} tags: {', '.join(has)}."}
