@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from engine.runtime import Generator, Schedule, ScheduleOptions, SchedulePage
+from engine.schedulebook import Generator, Schedule, ScheduleOptions, SchedulePage
 from runs.errors import NotFound
 from runs.lifecycle import schedules
 from runs.lifecycle.schedules import Timetable

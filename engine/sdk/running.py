@@ -10,7 +10,8 @@ from engine.sdk.handles import Handle, handle
 from engine.sdk.options import CHECKS, Duration, TriggerOptions, checked, flag, text
 from engine.sdk.queues import Queue
 from engine.sdk.schedules import KEEP, Keep
-from engine.sdk.tasks import Task, payload_text
+from engine.sdk.tasks import Task
+from engine.sdk.values import payload_text
 from runs import durations
 from runs.errors import InvalidOption
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from engine.runtime import Schedule, ScheduleOptions, SchedulePage, installed
+from engine.runtime import installed
+from engine.schedulebook import Schedule, ScheduleOptions, SchedulePage
 from engine.sdk.bodies import checked_id
 from engine.sdk.context import asking
 from engine.sdk.options import text, whole_number

@@ -6,7 +6,8 @@ import pytest
 
 from engine import hooks, runtime
 from engine.registry import registry
-from engine.runtime import Batched, Changes, Generator, Launch, Launched, Schedule, Used
+from engine.runtime import Batched, Changes, Launch, Launched, Used
+from engine.schedulebook import Generator, Schedule
 from engine.sdk import defaults
 from engine.sdk import hooks as hookchains
 

@@ -178,7 +178,7 @@ def test_an_option_out_of_range_is_refused_by_name(options):
         ({"version": "a\x00"}, r"cannot be stored; got 'a\\x00'"),
         (
             {"metadata": '{"a": "' + "x" * 300_000 + '"}'},
-            "metadata: It has 300,009 bytes; the limit",
+            "metadata has 300,009 bytes; the limit",
         ),
         ({"debounce": Debounce("", 1.0)}, "1 to 512 characters"),
         ({"debounce": Debounce("k", 0.5)}, "at least 1 second.*got 0.5"),
