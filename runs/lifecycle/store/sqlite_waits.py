@@ -29,6 +29,7 @@ class WaitingSqliteStore(SqliteStore, Recollection):
             code = self.taking(session_id)
             while (
                 code is not None
+                and self.has_room(session_id, code, pid)
                 and len(works) < slots
                 and (claim := self.claim_one(session_id, code, start=True, pid=pid))
             ):
