@@ -26,6 +26,7 @@ TABLE = {
     "large-1x": (4.0, 8.0),
     "large-2x": (8.0, 16.0),
 }
+GIGABYTE = 1024**3
 #: Of vCPUs, and of gigabytes.
 MOST = 100_000
 

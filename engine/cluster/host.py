@@ -180,6 +180,12 @@ class Host:
         return bool(self.leaving_since or self.board.head.stop)
 
     @property
+    def is_full(self) -> bool:
+        """Whether it is to take nothing with the ends of its runs."""
+        holds_back = self.board.head.heavy == store.Waits.ROOM
+        return bool(self.is_leaving or self.board.head.fenced or holds_back)
+
+    @property
     def is_empty(self) -> bool:
         return not any(seat.is_busy for seat in self.seats)
 
@@ -276,7 +282,7 @@ class Host:
             await self.has_ended.wait()
             self.has_ended.clear()
             ended, self.ended = self.ended, []
-            take = store.Next.NONE if self.is_leaving or self.board.head.fenced else store.Next.ANY
+            take = store.Next.NONE if self.is_full else store.Next.ANY
             for one in await self.clerk.does(partial(self.clerk.record, ended, take)):
                 await self.welcome(*one)
             self.count_memory()

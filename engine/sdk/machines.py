@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 
 from runs.errors import InvalidOption
-from runs.machines import PRESETS, Machine, Presets, redefined
+from runs.machines import GIGABYTE, PRESETS, Machine, Presets, redefined
 
 __all__ = ["GIGABYTE", "PRESETS", "Machine", "Presets", "memory_of", "preset_name", "redefined"]
-
-GIGABYTE = 1024**3
 
 
 def memory_of(name: str) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.utils import timezone
 
+from runs.lifecycle.store import heads, weighing
 from runs.lifecycle.store import statements as sql
-from runs.lifecycle.store import weighing
 from runs.lifecycle.store.base import (
     Assignment,
     Claim,
@@ -67,7 +67,7 @@ class SqliteStore(Weighing):
         found = self.rows(sql.LIVE, (session_id,))
         if not found:
             raise SessionLost(session_id)
-        return Code(*found[0], self.lanes)
+        return Code(found[0][0], found[0][1], self.lanes)
 
     def claimable(self) -> bool:
         return bool(self.open_bucket(Code(self.version, "", self.lanes)))
@@ -76,15 +76,17 @@ class SqliteStore(Weighing):
         """The least recently served bucket with a run for us."""
         lanes = len(code.lanes)
         ours = *map(int, code.lanes), code.version
-        return self.rows(sql.open_bucket(lanes), ours) or self.rows(sql.back_bucket(lanes), ours)
+        return self.rows(heads.open_bucket(lanes), ours) or self.rows(
+            heads.back_bucket(lanes), ours
+        )
 
     def head(self, bucket: int, code: Code, *, resumed: bool) -> Rows:
         """Take the first of a bucket's runs for us out of it: run id and pin."""
         lanes = [int(lane) for lane in code.lanes]
         if resumed:
-            return self.rows(sql.head_resumed(len(lanes)), (bucket, *lanes, code.version))
+            return self.rows(heads.head_resumed(len(lanes)), (bucket, *lanes, code.version))
         firsts = [(bucket, lane, pin) for lane in lanes for pin in ("", code.version)]
-        return self.rows(sql.head(len(lanes)), [value for one in firsts for value in one])
+        return self.rows(heads.head(len(lanes)), [value for one in firsts for value in one])
 
     def claim_one(self, session_id: str, code: Code, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""
@@ -249,7 +251,7 @@ class SqliteStore(Weighing):
     def taking(self, session_id: str) -> Code | None:
         """See `trackside_code_of`."""
         found = self.rows(sql.MAY_TAKE, (session_id, self.version))
-        return Code(*found[0], self.lanes) if found else None
+        return Code(found[0][0], found[0][1], self.lanes) if found else None
 
     def finished_before(self, ending: Ending, take: Next, pid: int) -> Finished:
         """The lease is gone: taken back, or given up by an earlier try of the same write."""

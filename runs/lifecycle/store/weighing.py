@@ -83,7 +83,7 @@ class Scale:
 
     @property
     def room(self) -> tuple[float | None, float | None]:
-        uses = used(self.leases, self.weights)  # type: ignore[arg-type]
+        uses = used(self.leases, self.weights)
         cpu, memory = (
             None if has is None else has - use for has, use in zip(self.capacity, uses, strict=True)
         )
@@ -146,6 +146,6 @@ class Weighing(SqliteTables):
         if not found or not self.weighs(session_id):
             return Pressure(False, Waits.NOTHING)
         scale = Scale(self, session_id)
-        if self.wanted(scale, Code(*found[0], self.lanes)) is None:
+        if self.wanted(scale, Code(found[0][0], found[0][1], self.lanes)) is None:
             return Pressure(True, Waits.NOTHING)
         return Pressure(True, Waits.ROOM if scale.is_held else Waits.WORKER)
