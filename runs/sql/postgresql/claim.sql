@@ -87,17 +87,21 @@ DECLARE
   v_run text;
   v_code trackside_code;
   v_weighs boolean := trackside_weighs(p_session);
+  v_late boolean;
   v_lanes smallint[];
   v_wanted smallint;
 BEGIN
   IF v_weighs THEN
-    PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR UPDATE;
+    SELECT false INTO v_late FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR UPDATE;
   ELSE
-    PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
+    SELECT weighing INTO v_late FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
   END IF;
   IF NOT FOUND THEN
     RETURN QUERY SELECT NULL::text, NULL::text, NULL::integer;
     RETURN;
+  END IF;
+  IF v_late THEN
+    RETURN;  -- a heavy run was claimed while the row was waited for
   END IF;
   v_code := trackside_code_of(p_session);
   v_lanes := v_code.lanes;
@@ -139,7 +143,7 @@ BEGIN
   END IF;
   v_code := trackside_code_of(p_session, p_version);
   IF v_late OR (v_weighs AND v_code.lanes IS NOT NULL AND NOT trackside_has_room(p_session, p_pid, v_code)) THEN
-    RETURN;  -- late: a heavy run was claimed while the row was waited for
+    RETURN;
   END IF;
   FOR i IN 1..p_slots LOOP
     EXIT WHEN v_code.version IS NULL;
