@@ -33,6 +33,9 @@ SELECT r.lane, r.sort_key, r.run_id
  WHERE NOT b."full" AND NOT q."full" AND NOT q.paused
    AND (run.version = '' OR run.version = %s OR %s = '')
    AND instr(%s, char(10) || run.task_id || char(10)) = 0
+   AND NOT EXISTS (SELECT 1 FROM runs_ready o
+                    WHERE o.bucket_id = r.bucket_id AND o.lane IN (0, 1) AND o.pin IN ('', %s)
+                      AND o.not_before IS NULL AND o.sort_key < r.sort_key)
    AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
         OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = b.id)
            < coalesce(q.override_limit, q.concurrency_limit))
@@ -113,7 +116,7 @@ class Weighing(SqliteTables):
         heads = []
         for lane in scale.lanes_within(scale.capacity):
             if lane >= HEAVY:
-                ours = (code.version, code.version, code.version, code.lacking)
+                ours = (code.version,) * 3 + (code.lacking, code.version)
                 heads += self.rows(WANTED, (lane, *ours))
         return int(min(heads, key=lambda one: one[1:])[0]) if heads else None
 

@@ -32,8 +32,8 @@ BEGIN
       OR EXISTS (SELECT 1 FROM runs_workersession s WHERE s.id = p_session AND s.weighing);
 END $$;
 
--- The lane of the oldest heavy run that this session is large enough for and that nothing but room keeps from it; of
--- each preset the first hundred are looked at.
+-- The lane of the oldest heavy run that this session is large enough for and that nothing but room keeps from it: its
+-- turn in its bucket has come. Of each preset the first hundred are looked at.
 CREATE OR REPLACE FUNCTION trackside_wanted(p_session text, p_code trackside_code) RETURNS smallint
 LANGUAGE sql STABLE AS $$
   SELECT w.lane
@@ -47,6 +47,9 @@ LANGUAGE sql STABLE AS $$
    WHERE w.lane >= 2 AND w.fits AND NOT b."full" AND NOT q."full" AND NOT q.paused
      AND (run.version = '' OR run.version = p_code.version OR p_code.version = '')
      AND strpos(p_code.lacking, E'\n' || run.task_id || E'\n') = 0
+     AND NOT EXISTS (SELECT 1 FROM runs_ready o
+                      WHERE o.bucket_id = r.bucket_id AND o.lane IN (0, 1) AND o.pin = ANY (p_code.pins)
+                        AND o.not_before IS NULL AND o.sort_key < r.sort_key)
      AND (coalesce(q.override_limit, q.concurrency_limit) IS NULL
           OR (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = b.id) < coalesce(q.override_limit, q.concurrency_limit))
      AND (coalesce(q.override_total, q.total_limit) IS NULL

@@ -248,6 +248,19 @@ def test_the_process_that_runs_share_holds_back_too():
     assert work
 
 
+def test_nobody_holds_back_for_a_run_whose_turn_has_not_come():
+    by = cluster(memory=4.0)
+    trigger()
+    one = claim(by)[0]
+    ordinary = trigger()
+    trigger(machine=BIG)
+    trigger()
+    assert pressure(by).waits == Waits.NOTHING
+    assert [found.run_id for found in claim(by)] == [ordinary.pk]
+    assert pressure(by).waits == Waits.WORKER
+    complete(one)
+
+
 @pytest.mark.parametrize("block", ["pause", "limit"])
 def test_nobody_holds_back_for_a_run_its_queue_keeps(block):
     queue("mail", limit=1)
