@@ -24,6 +24,7 @@ from runs.models import Run, SessionState, WorkerSession
 from runs.models.run import Source
 from runs.states import FINAL, RunStatus
 from tests.support.instance import Instance, administrate, empty_database, running, url_of
+from tests.support.starter import MARK, Started
 from tests.support.waiting import eventually
 
 TASKS = Path(__file__).resolve().parents[1] / "acceptance" / "tasks"
@@ -37,13 +38,12 @@ TIMERS = {
     "TRACKSIDE_TIMEOUT_GRACE_SECONDS": "0.3",
     "TRACKSIDE_ASYNC_SLOTS": "0",
 }
-MARK = "TEST_MARK"
 
 
 class Cluster:
     """One `manage.py qcluster` and the processes below it."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Started | subprocess.Popen[str]) -> None:
         self.process = process
 
     @property
@@ -110,6 +110,7 @@ class Site:
         """Start a cluster and wait until its workers are ready for runs."""
         cluster = self.launch(workers, tasks, **environment)
         eventually(lambda: self.is_ready(cluster, workers), within=30)
+        assert cluster.pid in self.marked()
         definitions.forget()
         return cluster
 
