@@ -109,7 +109,9 @@ def _facts(run: Run) -> list[tuple[str, Any]]:
 
 def _shut(run: Run) -> str:
     """What keeps it from starting."""
-    shut = [gate for gate in gates(run, timezone.now()) if not gate.open]
+    shut = [
+        gate for gate in gates(run, timezone.now()) if not gate.open and gate.sentence != run.reason
+    ]
     return " ".join(f"{one.sentence} {_time(one.until)}".strip() for one in shut)
 
 

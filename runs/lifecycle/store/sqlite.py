@@ -37,7 +37,7 @@ class SqliteStore(Weighing):
     # -- claim and start --------------------------------------------------------------------------
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
-        code, weighs = self.code(session_id), self.weighs(session_id)
+        code, weighs = self.claiming(session_id)
         if not weighs and not self.open_bucket(code):
             return []
         claims: list[Claim] = []

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from runs.lifecycle.store import statements as sql
-from runs.lifecycle.store.base import Pressure, Waits
+from runs.lifecycle.store.base import Pressure, SessionLost, Waits
 from runs.lifecycle.store.sqlite_tables import SqliteTables
 from runs.machines import HEAVY, Weight, fits, used
 
@@ -17,6 +17,11 @@ HOLD_BACK = timedelta(seconds=5)
 WEIGHS = """
 SELECT EXISTS (SELECT 1 FROM runs_ready WHERE lane >= 2 AND not_before IS NULL)
     OR EXISTS (SELECT 1 FROM runs_workersession WHERE id = %s AND weighing)
+"""
+CLAIMING = """
+SELECT version, lacking,
+       weighing OR EXISTS (SELECT 1 FROM runs_ready WHERE lane >= 2 AND not_before IS NULL)
+  FROM runs_workersession WHERE id = %s AND state = 'ALIVE'
 """
 CAPACITY = """
 SELECT capacity_cpu, capacity_memory, weights, held_since FROM runs_workersession WHERE id = %s
@@ -106,6 +111,14 @@ class Scale:
 
 class Weighing(SqliteTables):
     """Writers are serial here, so what is weighed stays so until it is claimed."""
+
+    def claiming(self, session_id: str) -> tuple[Code, bool]:
+        """What a living session claims for, and whether that is weighed: one look. Raises SessionLost."""
+        found = self.rows(CLAIMING, (session_id,))
+        if not found:
+            raise SessionLost(session_id)
+        version, lacking, weighs = found[0]
+        return Code(version, lacking, self.lanes), bool(weighs)
 
     def weighs(self, session_id: str) -> bool:
         """See `trackside_weighs`."""

@@ -74,7 +74,7 @@ def test_show_tells_everything_a_person_asks(runs):
 
 
 def test_show_tells_why_a_run_does_not_start_yet(runs):
-    assert "not yet      No worker has registered" in runs("show", made("unknown"))
+    assert "not yet      No worker is connected." in runs("show", made("unknown"))
 
 
 def test_show_as_json_keeps_stored_documents(runs):
