@@ -181,6 +181,12 @@ class Host:
         return bool(self.leaving_since or self.board.head.stop)
 
     @property
+    def is_full(self) -> bool:
+        """Whether it is to take nothing with the ends of its runs."""
+        holds_back = self.board.head.heavy == store.Waits.ROOM
+        return bool(self.is_leaving or self.board.head.fenced or holds_back)
+
+    @property
     def is_empty(self) -> bool:
         return not any(seat.is_busy for seat in self.seats)
 
@@ -280,10 +286,8 @@ class Host:
             await self.has_ended.wait()
             self.has_ended.clear()
             ended, self.ended = self.ended, []
-            take = not (self.is_leaving or self.board.head.fenced)
-            await self.welcome_all(
-                await self.clerk.does(partial(self.clerk.record, ended, take=take))
-            )
+            taken = await self.clerk.does(partial(self.clerk.record, ended, take=not self.is_full))
+            await self.welcome_all(taken)
             self.here.wake.send(b"free", 0)  # a limit may have room for others now
             self.woken.set()
 

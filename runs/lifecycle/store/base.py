@@ -88,6 +88,23 @@ class Next(IntEnum):
     HEIR = 3
 
 
+class Waits(IntEnum):
+    """What a heavy run that this cluster is large enough for waits for."""
+
+    NOTHING = 0
+    #: A free worker, or room since a short while.
+    WORKER = 1
+    #: Room, and for so long that the cluster holds back: it takes nothing else.
+    ROOM = 2
+
+
+class Pressure(NamedTuple):
+    """How claims of a session stand: whether they are weighed, and what a heavy run waits for."""
+
+    weighs: bool
+    waits: Waits
+
+
 class Done(NamedTuple):
     """A body that returned: `output` is JSON text, the moments are CLOCK_MONOTONIC nanoseconds."""
 
@@ -149,7 +166,7 @@ class Store(Remembering):
     """
 
     #: What is claimed and taken here.
-    lanes: tuple[Lane, ...] = tuple(Lane)
+    lanes: tuple[Lane, ...] = (Lane.ALONE, Lane.SHARED)
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
@@ -203,6 +220,10 @@ class Store(Remembering):
     @abstractmethod
     def claimable(self) -> bool:
         """Whether a bucket with room has a due run for our version (a claim may have met locked rows)."""
+
+    @abstractmethod
+    def pressure(self, session_id: str) -> Pressure:
+        """What a cluster that found nothing more to claim has to know of heavy runs."""
 
     @abstractmethod
     def assigned(self, run_id: str, token: str) -> Assignment | None:

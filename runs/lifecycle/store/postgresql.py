@@ -16,10 +16,12 @@ from runs.lifecycle.store.base import (
     Done,
     Finished,
     Next,
+    Pressure,
     Rows,
     SessionLost,
     Store,
     Turn,
+    Waits,
 )
 from runs.lifecycle.store.endings import Ending
 from runs.lifecycle.store.postgresql_waits import SECOND, PostgresWaits, document, seconds_since
@@ -58,7 +60,7 @@ CALLS = {
     "start": 5,
     "turn": 9,
     "turn_over": 9,
-    "finish": 16,
+    "finish": 17,
     "claim_started": 4,
     "held_by": 2,
     "suspend": 16,
@@ -142,6 +144,10 @@ class PostgresStore(PostgresWaits):
         lanes = [int(lane) for lane in self.lanes]
         return bool(self.rows(CLAIMABLE, (lanes, self.version) * 2)[0][0])
 
+    def pressure(self, session_id: str) -> Pressure:
+        weighs, waits = self.rows("SELECT * FROM trackside_pressure(%s)", (session_id,))[0]
+        return Pressure(weighs, Waits(waits))
+
     def assigned(self, run_id: str, token: str) -> Assignment | None:
         found = [Assignment(*row) for row in self.call("assignment", run_id)]
         return found[0] if found and found[0].token == token else None
@@ -178,6 +184,7 @@ class PostgresStore(PostgresWaits):
             ending.machine,
             ending.hooked,
             self.version,
+            ending.lane,
         )[0]
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 

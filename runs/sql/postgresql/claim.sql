@@ -80,29 +80,51 @@ BEGIN
   END LOOP;
 END $$;
 
--- Up to p_slots runs for a session, DEQUEUED. A session that is no longer alive gets none and is told so by
+-- Up to p_slots runs for a session, DEQUEUED, weighed where that is called for (capacity.sql). A session that is no longer alive gets none and is told so by
 -- the single row (NULL, NULL, NULL): it has been reaped and must not go on.
 CREATE OR REPLACE FUNCTION trackside_claim(p_session text, p_slots integer)
 RETURNS TABLE (run_id text, token text, attempt integer) LANGUAGE plpgsql AS $$
 DECLARE
   v_run text;
   v_code trackside_code;
+  v_weighs boolean := trackside_weighs(p_session);
+  v_late boolean;
+  v_lanes smallint[];
+  v_wanted smallint;
 BEGIN
-  PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
+  IF v_weighs THEN
+    SELECT false INTO v_late FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR UPDATE;
+  ELSE
+    SELECT weighing INTO v_late FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
+  END IF;
   IF NOT FOUND THEN
     RETURN QUERY SELECT NULL::text, NULL::text, NULL::integer;
     RETURN;
   END IF;
+  IF v_late THEN
+    RETURN;  -- a heavy run was claimed while the row was waited for
+  END IF;
   v_code := trackside_code_of(p_session);
+  v_lanes := v_code.lanes;
   FOR i IN 1..p_slots LOOP
+    IF v_weighs THEN
+      SELECT f.lanes, f.wanted INTO v_code.lanes, v_wanted FROM trackside_fitting(p_session, v_code, v_lanes) f;
+      EXIT WHEN coalesce(cardinality(v_code.lanes), 0) = 0;
+    END IF;
     v_run := trackside_claim_one(p_session, false, 0, v_code);
     EXIT WHEN v_run IS NULL;
+    IF v_weighs THEN
+      PERFORM trackside_weighed(p_session, v_run, v_wanted);
+    END IF;
     RETURN QUERY SELECT l.run_id::text, l.token::text, l.attempt FROM runs_lease l WHERE l.run_id = v_run;
   END LOOP;
+  IF v_weighs THEN
+    PERFORM trackside_unweigh(p_session);
+  END IF;
 END $$;
 
 -- The same for a worker that executes many at once: started, by p_pid. What follows in a bucket that nothing limits and
--- nobody else competes with is taken at once.
+-- nobody else competes with is taken at once. It counts as one ordinary run, however many it has: weighed is the first.
 CREATE OR REPLACE FUNCTION trackside_claim_started(p_session text, p_slots integer, p_pid integer, p_version text)
 RETURNS SETOF trackside_assigned LANGUAGE plpgsql AS $$
 DECLARE
@@ -110,13 +132,22 @@ DECLARE
   v_code trackside_code;
   v_left integer := p_slots;
   v_taken integer;
+  v_weighs boolean := trackside_weighs(p_session);
+  v_late boolean;
 BEGIN
-  PERFORM 1 FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
+  IF v_weighs THEN
+    SELECT false INTO v_late FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR UPDATE;
+  ELSE
+    SELECT weighing INTO v_late FROM runs_workersession WHERE id = p_session AND state = 'ALIVE' FOR KEY SHARE;
+  END IF;
   IF NOT FOUND THEN
     RETURN QUERY SELECT (NULL::trackside_assigned).*;
     RETURN;
   END IF;
   v_code := trackside_code_of(p_session, p_version);
+  IF v_late OR (v_weighs AND v_code.lanes IS NOT NULL AND NOT trackside_has_room(p_session, p_pid, v_code)) THEN
+    RETURN;
+  END IF;
   WHILE v_left > 0 AND v_code.version IS NOT NULL LOOP
     v_run := trackside_claim_one(p_session, true, p_pid, v_code);
     EXIT WHEN v_run IS NULL;
