@@ -23,13 +23,13 @@ from django_q.conf import Conf
 
 from engine.cluster import guests, limits, records, reload, tidying, worker
 from engine.cluster import place as places
-from engine.cluster.board import Ask, Seat, State
+from engine.cluster.board import Ask, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.clerk import Clerk, Ended, Journal, Taken
 from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import Patient
-from engine.cluster.place import REASONS, Place
+from engine.cluster.place import Place, SeatControl
 from engine.cluster.processes import sweep_children
 from engine.execution import routing, sharing
 from engine.execution.failures import describe
@@ -76,18 +76,6 @@ def serve(inbox: TaskQueue) -> NoReturn:
     finally:
         logging.shutdown()
         os._exit(code)
-
-
-class SeatControl:
-    """Why the run on a seat should stop."""
-
-    def __init__(self, seat: Seat, token: str) -> None:
-        self.seat, self.token = seat, token.encode()
-
-    def reason(self) -> str:
-        seat = self.seat
-        ours = seat.token == self.token and seat.state == State.RUNNING
-        return REASONS.get(Ask(seat.ask), "") if ours and seat.is_asked else ""
 
 
 class Stepping(Held):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.cluster.board import Ask, Board, Slot, State
+from engine.cluster.board import Ask, Board, Seat, Slot, State
 from engine.cluster.channels import Channel
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import LineSender
@@ -80,3 +80,15 @@ def take(made: Place) -> None:
     """Make it this process's, and that of those it forks."""
     global _place
     _place = made
+
+
+class SeatControl:
+    """Why the run on a seat should stop."""
+
+    def __init__(self, seat: Seat, token: str) -> None:
+        self.seat, self.token = seat, token.encode()
+
+    def reason(self) -> str:
+        seat = self.seat
+        ours = seat.token == self.token and seat.state == State.RUNNING
+        return REASONS.get(Ask(seat.ask), "") if ours and seat.is_asked else ""
