@@ -15,6 +15,10 @@ DEFAULTS: dict[str, Any] = {
     "PAYLOAD_LIMIT": 3_000_000,
     "OUTPUT_LIMIT": 10_000_000,
     "METADATA_LIMIT": 262_144,
+    # bytes of all items of a batch that come in one request
+    "BATCH_LIMIT": 100_000_000,
+    # seconds the items of a batch may take to come, all requests together
+    "BATCH_SEAL_SECONDS": 1800.0,
     # directories with task files, beside every app's tasks.py
     "TASK_DIRS": ["tasks"],
     # patterns of files in them that hold no tasks, as in "scripts/*"

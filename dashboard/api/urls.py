@@ -2,7 +2,17 @@
 
 from django.urls import path, re_path, register_converter
 
-from dashboard.api import annotations, batches, runs, tasks, tokens, traces, webhooks
+from dashboard.api import (
+    annotations,
+    batches,
+    batchstream,
+    results,
+    runs,
+    tasks,
+    tokens,
+    traces,
+    webhooks,
+)
 from dashboard.api.endpoint import unknown
 
 app_name = "api"
@@ -36,6 +46,11 @@ urlpatterns = [
     path("api/v3/runs/<str:run_id>/trace", traces.trace, name="trace_v3"),
     path("api/v1/runs/<str:run_id>/events", traces.events, name="events"),
     path("api/v3/runs/<str:run_id>/events", traces.events, name="events_v3"),
+    path("api/v1/runs/<str:run_id>/result", results.retrieve, name="result"),
+    path("api/v3/batches", batchstream.create, name="batch_create"),
+    path("api/v3/batches/<str:batch_id>/items", batchstream.items, name="batch_items"),
+    path("api/v1/batches/<str:batch_id>/results", batches.ended, name="batch_results"),
+    path("api/v2/batches/<str:batch_id>/results", batches.ended, name="batch_results_v2"),
     path("api/v2/batches/<str:batch_id>", batches.retrieve, name="batch"),
     path("api/v1/batches/<str:batch_id>", batches.retrieve, name="batch_v1"),
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
