@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from runs.models import Attempt, Run, Waitpoint
 from runs.reads.batches import Progress
-from runs.states import AttemptStatus, RunStatus, TokenStatus
+from runs.states import PENDING, AttemptStatus, RunStatus, TokenStatus
 
 S = RunStatus
 
@@ -110,6 +110,11 @@ def tries(run: Run) -> int:
 def can_cancel(run: Run) -> bool:
     """Whether asking for a cancel still changes something."""
     return not run.is_final and not run.is_canceling
+
+
+def can_edit(run: Run) -> bool:
+    """Whether it was never started, so that priority, queue, delay and payload may change."""
+    return run.status in PENDING and run.started_at is None
 
 
 def can_unlock(run: Run) -> bool:

@@ -85,6 +85,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "ahead": place,
         "tries": presenters.tries(run),
         "can_cancel": presenters.can_cancel(run),
+        "can_edit": presenters.can_edit(run),
         "can_unlock": presenters.can_unlock(run),
         "every": FAST if presenters.is_moving(run) or run.is_final else SLOW,
         "token": _token(run, shut, place, tab, is_live(run, tab, now)),
