@@ -75,7 +75,10 @@ def test_what_changed_meanwhile_is_not_overwritten(operator):
     answer = operator.post(f"/runs/{run.pk}/edit", sent)
     assert (answer.status_code, "in the meantime" in answer.text) == (409, True)
     assert "mine" in answer.text
-    assert (Run.objects.get(pk=run.pk).priority, Run.objects.get(pk=run.pk).payload) == (7, sent_first)
+    assert (Run.objects.get(pk=run.pk).priority, Run.objects.get(pk=run.pk).payload) == (
+        7,
+        sent_first,
+    )
 
 
 def test_a_run_that_has_started_is_not_edited(operator):
