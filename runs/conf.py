@@ -80,6 +80,8 @@ DEFAULTS: dict[str, Any] = {
     "CONSOLE_LOGGING": False,
     # days what is stored is kept; 0 is for ever
     "RUN_RETENTION_DAYS": 0.0,
+    # other days for runs that ended so: {"COMPLETED": 7, "FAILED": 90}
+    "STATUS_RETENTION_DAYS": {},
     "LOG_RETENTION_DAYS": 90.0,
     "TICK_RETENTION_DAYS": 30.0,
     # log lines kept of one attempt; the rest is counted
