@@ -4,7 +4,7 @@ Only what nothing open refers to: a run goes after its children, and stays while
 or a run that waits for it is open, while its final hooks are owed and while its idempotency key holds.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -70,6 +70,7 @@ def prune_keys() -> int:
 def prune_batches(before: datetime) -> int:
     """Forget batches made before a moment whose runs have all gone. Returns how many."""
     empty = Batch.objects.filter(~Exists(Run.objects.filter(batch_id=OuterRef("pk"))))
+    empty = empty.exclude(seals_by__gt=timezone.now())
     found = empty.filter(created_at__lt=before).order_by("created_at")
     return _delete(empty, list(found.values_list("pk", flat=True)[:BATCH]))
 
@@ -92,7 +93,9 @@ def prune_runs(
     From the newest to the oldest, so that children go before their parents. `kept` stay, see
     `looked_at`.
     """
-    old = ended_before if isinstance(ended_before, Mapping) else dict.fromkeys(FINAL, ended_before)
+    old = ended_before
+    if isinstance(old, datetime):
+        old = {str(status): old for status in FINAL}
     if not old:
         return Pruned(0, "")
     highest = min(filter(None, (before, floor_id("run", max(old.values())))))

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from runs import lifecycle
 from runs.lifecycle import batchstream
 from runs.models import Batch, Run
 from tests.support import factories
@@ -212,3 +213,12 @@ def test_results_are_those_of_ended_runs(api):
     left = set(ids) - {one["id"] for one in results["items"]}
     assert {api.get(f"/api/v1/runs/{run_id}/result").status_code for run_id in left} == {404}
     assert (done["output"], done["outputType"]) == ('{"ok": 1}', "application/json")
+
+
+def test_a_batch_that_waits_for_its_items_is_not_pruned(api):
+    batch_id = opened(api, 1)["id"]
+    later = timezone.now() + timedelta(days=1)
+    assert lifecycle.prune_batches(later) == 0
+    Batch.objects.update(seals_by=timezone.now() - timedelta(seconds=1))
+    assert lifecycle.prune_batches(later) == 1
+    assert not Batch.objects.filter(pk=batch_id).exists()
