@@ -1,10 +1,12 @@
 """A database of a test module's own, clusters on it, and what they did."""
 
+import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -71,6 +73,10 @@ class Cluster:
         """A signal to every process of the cluster."""
         for pid in self.tree:
             kill(pid, number)
+
+    def pause(self) -> None:
+        """Stop every process of the cluster, for `send(SIGCONT)` to go on."""
+        pause(*self.tree)
 
     def ended(self, within: float = 30) -> int:
         """Wait for the exit code; on a busy machine a cluster's last words take their time."""
@@ -305,3 +311,29 @@ def is_gone(pid: int) -> bool:
 def kill(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def pause(*pids: int) -> None:
+    """Stop processes where none of them keeps every other from writing, as on SQLite one may."""
+
+    def stopped() -> bool:
+        for pid in pids:
+            kill(pid, signal.SIGSTOP)
+        if connection.vendor != "sqlite" or is_free(f"{connection.settings_dict['NAME']}.gate"):
+            return True
+        for pid in pids:
+            kill(pid, signal.SIGCONT)
+        return False
+
+    eventually(stopped)
+
+
+def is_free(gate: str) -> bool:
+    """Whether anybody may write to this SQLite database, now or in a moment."""
+    with open(gate, "w") as opened:
+        for _ in range(100):
+            with suppress(BlockingIOError):
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            time.sleep(0.001)
+    return False
