@@ -28,8 +28,12 @@ up: $(VENV)/runtime.stamp ## Start web, cluster and database; PORT, HOST, WORKER
 # keep two cores busy. What failed is tried once more, in one process.
 TEST := -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-test: lint $(VENV)/system.stamp ## Lint and the whole suite on both databases
-	@log=$$(mktemp)
+test: $(VENV)/dev.stamp $(VENV)/system.stamp ## Lint and the whole suite on both databases
+	@# While mypy keeps one core: what each of the four processes would compile for itself.
+	$(BIN)/python -m pytest --collect-only --quiet >/dev/null 2>&1 & compiled=$$!
+	$(MAKE) --no-print-directory lint
+	wait $$compiled || :
+	log=$$(mktemp)
 	leg() { $(BIN)/python $(TEST) --database=$$1 -o cache_dir=.pytest_cache/$$1 || again $$1; }
 	again() {
 		echo "Trying what failed once more, alone; a failure that stays is one."

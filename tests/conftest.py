@@ -4,14 +4,18 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import TransactionTestCase
 
+from tests.support.emptying import empty
 from tests.support.instance import Instance, database_url, running, started_anew
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
     """The test database; whoever still has it open at the end (a notifying thread) is sent away."""
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
     with django_db_blocker.unblock():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:

@@ -97,7 +97,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.close_gate()
 
     def open_gate(self) -> None:
-        """Wait for the right to write; the descriptor lives for one transaction, so no fork shares it."""
+        """Wait for the right to write; the descriptor lives for one transaction."""
         if self.gate is not None or self.is_in_memory_db():
             return
         path = f"{self.settings_dict['NAME']}.gate"
@@ -119,6 +119,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 with suppress(sqlite3.OperationalError):
                     self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
         finally:
+            fcntl.flock(self.gate, fcntl.LOCK_UN)  # a fork made meanwhile has a copy that stays open
             os.close(self.gate)
             self.gate = None
 

@@ -8,7 +8,7 @@ import pytest
 
 from runs.models import LogLine
 from tests.support.judging import ended, used
-from tests.support.site import TASKS, is_gone, kill, new_site
+from tests.support.site import TASKS, is_gone, kill, new_site, pause
 from tests.support.waiting import eventually
 
 # Between processes of one cluster: the database has no part in it.
@@ -50,7 +50,7 @@ def test_a_worker_killed_inside_a_write_harms_nobody_else(site, cluster, channel
     worker = eventually(lambda: site.entered(victim))[0]["pid"]
     reader = cluster.only(READERS[channel])
     if moment == "within":
-        kill(reader, signal.SIGSTOP)
+        pause(reader)
     go.touch()
     eventually(lambda: is_gone(worker))
     kill(reader, signal.SIGCONT)

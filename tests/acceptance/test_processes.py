@@ -10,11 +10,11 @@ from django.db.migrations.recorder import MigrationRecorder
 from runs.models import Lease, SessionState, Task, WorkerSession
 from runs.states import RunStatus
 from tests.support.postgres import free_port
-from tests.support.site import is_gone, kill
+from tests.support.site import is_gone, kill, pause
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.acceptance
-KILL, STOP, CONT = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT
+KILL, CONT = signal.SIGKILL, signal.SIGCONT
 
 
 def test_a_killed_busy_worker_costs_one_attempt(calm, cluster):
@@ -85,8 +85,7 @@ def test_a_dispatcher_killed_between_claim_and_hand_over(calm, cluster):
 
 def test_what_a_dead_dispatcher_promised_goes_to_other_workers(calm, cluster):
     eventually(lambda: calm.is_ready(cluster, 2))
-    for pid in cluster.named("worker"):
-        kill(pid, STOP)
+    pause(*cluster.named("worker"))
     ids = calm.trigger_many("work", [{}] * 2)
     eventually(lambda: all(calm.run(run_id).holds_slot for run_id in ids))
     kill(cluster.only("dispatcher"), KILL)
@@ -124,7 +123,7 @@ def test_a_cluster_that_paused_too_long_is_fenced(site):
     cluster = site.cluster()
     run_id, until = site.hold()
     first = site.session(cluster)
-    cluster.send(STOP)
+    cluster.pause()
     site.cluster()
     eventually(lambda: len(site.entered(run_id)) == 2)
     assert WorkerSession.objects.get(pk=first.pk).state == SessionState.DEAD
@@ -145,7 +144,7 @@ def test_a_short_pause_costs_nothing(site):
     owner = cluster if site.entered(run_id)[0]["pid"] in cluster.tree else site.clusters[1]
     session = site.session(owner)
     beat = session.heartbeat_at
-    owner.send(STOP)
+    owner.pause()
     # longer than a heartbeat, while the other cluster keeps sweeping
     other = next(c for c in site.clusters if c is not owner)
     eventually(lambda: (site.session(other).heartbeat_at - beat).total_seconds() >= 3)
@@ -170,7 +169,7 @@ def test_a_signal_to_the_whole_group_drains(site):
 def test_a_stop_with_stopped_workers_ends_all_the_same(site):
     cluster = site.cluster()
     run_id, until = site.hold()
-    kill(site.entered(run_id)[0]["pid"], STOP)
+    pause(site.entered(run_id)[0]["pid"])
     cluster.process.terminate()
     assert cluster.ended() == 0
     assert site.run(run_id).status == RunStatus.QUEUED

@@ -8,6 +8,14 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+#: The last list counts, so Playwright's own is repeated as far as it saves work.
+WITHOUT = [
+    # with every window, a second of drawing suggestions nobody sees
+    "WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "AimEnabled",
+    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
+    "LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying", "OptimizationHints",
+    "PaintHolding", "PreconnectToSearch",
+]  # fmt: skip
 ARGUMENTS = [
     "--no-sandbox",  # root, and in containers
     "--disable-gpu",
@@ -16,6 +24,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(WITHOUT)}",
 ]
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from django.db import connection
 
 from dashboard.launch.processes import kill_session
 from tests.support.postgres import free_port
+from tests.support.starter import Started, can_start, starter
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = Path(__file__).with_name("tasks")
@@ -37,34 +39,45 @@ class Instance:
     environment: dict[str, str]
     home: Path
     script: Path = ROOT / "manage.py"
-    _started: list[subprocess.Popen[str]] = field(default_factory=list)
+    _started: list[Started | subprocess.Popen[str]] = field(default_factory=list)
 
     def manage(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `manage.py …` to its end."""
-        return subprocess.run(
-            [sys.executable, str(self.script), *words],
-            env=self.environment | environment,
-            cwd=self.home,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            process = self._start(list(words), self.environment | environment, out, err)
+            code = process.wait(60)
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(list(words), code, out.read(), err.read())
 
     def start(
-        self, *words: str, out: IO[Any] | int | None = None, **environment: str
-    ) -> subprocess.Popen[str]:
+        self, *words: str, out: IO[Any] | None = None, **environment: str
+    ) -> Started | subprocess.Popen[str]:
         """Start `manage.py …` in a session of its own."""
-        process = subprocess.Popen(
-            [sys.executable, str(self.script), *words],
-            env=self.environment | environment,
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT if out is not None else None,
-            text=True,
-            start_new_session=True,
-        )
+        return self._start(list(words), self.environment | environment, out, out)
+
+    def _start(
+        self,
+        words: list[str],
+        environment: dict[str, str],
+        out: IO[Any] | None,
+        err: IO[Any] | None,
+    ) -> Started | subprocess.Popen[str]:
+        words = [str(self.script), *words]
+        process: Started | subprocess.Popen[str]
+        if can_start(self.script, environment):
+            process = starter().start(words, environment, self.home, out, err)
+        else:
+            process = subprocess.Popen(
+                [sys.executable, *words],
+                env=environment,
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                text=True,
+                start_new_session=True,
+            )
         self._started.append(process)
         return process
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.postgres import Postgres
+from tests.support.postgres import CARELESS, SETTINGS, Postgres
 
 TESTPATHS = pytest.Config.ArgsSource.TESTPATHS
 DATABASES = ("sqlite", "postgresql")
@@ -58,7 +58,7 @@ def choose_database(config: pytest.Config) -> None:
     """Start a server if the suite runs on one, and point the settings to it."""
     os.environ.pop("DATABASE_URL", None)
     if config.known_args_namespace.database == "postgresql":
-        server = Postgres()
+        server = Postgres(SETTINGS | CARELESS)
         config.add_cleanup(server.stop)
         server.start()
         os.environ["DATABASE_URL"] = server.url

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ SETTINGS = {
     "shared_buffers": "128MB",
     "log_min_messages": "fatal",
 }
+#: For a server nobody crashes: what is acknowledged need not be on disk.
+CARELESS = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Postgres:
     """One server. `url` is an empty database of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] = SETTINGS) -> None:
+        self._settings = settings
         self._directory = Path(tempfile.mkdtemp(prefix="trackside-postgres-"))
         self._port = free_port()
         self._server: subprocess.Popen[bytes] | None = None
@@ -54,7 +58,7 @@ class Postgres:
 
     def serve(self) -> None:
         """Start the server on the data it has, also after `crash`."""
-        settings = SETTINGS | {"unix_socket_directories": str(self._directory)}
+        settings = {**self._settings, "unix_socket_directories": str(self._directory)}
         options = [f"--{name}={value}" for name, value in settings.items()]
         with (self._directory / "log").open("ab") as log:
             self._server = subprocess.Popen(

@@ -1,10 +1,12 @@
 """A database of a test module's own, clusters on it, and what they did."""
 
+import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -24,6 +26,7 @@ from runs.models import Run, SessionState, WorkerSession
 from runs.models.run import Source
 from runs.states import FINAL, RunStatus
 from tests.support.instance import Instance, administrate, empty_database, running, url_of
+from tests.support.starter import MARK, Started
 from tests.support.waiting import eventually
 
 TASKS = Path(__file__).resolve().parents[1] / "acceptance" / "tasks"
@@ -37,13 +40,12 @@ TIMERS = {
     "TRACKSIDE_TIMEOUT_GRACE_SECONDS": "0.3",
     "TRACKSIDE_ASYNC_SLOTS": "0",
 }
-MARK = "TEST_MARK"
 
 
 class Cluster:
     """One `manage.py qcluster` and the processes below it."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Started | subprocess.Popen[str]) -> None:
         self.process = process
 
     @property
@@ -71,6 +73,10 @@ class Cluster:
         """A signal to every process of the cluster."""
         for pid in self.tree:
             kill(pid, number)
+
+    def pause(self) -> None:
+        """Stop every process of the cluster, for `send(SIGCONT)` to go on."""
+        pause(*self.tree)
 
     def ended(self, within: float = 30) -> int:
         """Wait for the exit code; on a busy machine a cluster's last words take their time."""
@@ -110,6 +116,7 @@ class Site:
         """Start a cluster and wait until its workers are ready for runs."""
         cluster = self.launch(workers, tasks, **environment)
         eventually(lambda: self.is_ready(cluster, workers), within=30)
+        assert cluster.pid in self.marked()
         definitions.forget()
         return cluster
 
@@ -304,3 +311,29 @@ def is_gone(pid: int) -> bool:
 def kill(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def pause(*pids: int) -> None:
+    """Stop processes where none of them keeps every other from writing, as on SQLite one may."""
+
+    def stopped() -> bool:
+        for pid in pids:
+            kill(pid, signal.SIGSTOP)
+        if connection.vendor != "sqlite" or is_free(f"{connection.settings_dict['NAME']}.gate"):
+            return True
+        for pid in pids:
+            kill(pid, signal.SIGCONT)
+        return False
+
+    eventually(stopped)
+
+
+def is_free(gate: str) -> bool:
+    """Whether anybody may write to this SQLite database, now or in a moment."""
+    with open(gate, "w") as opened:
+        for _ in range(100):
+            with suppress(BlockingIOError):
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            time.sleep(0.001)
+    return False

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 from pathlib import Path
 
 import httpx
@@ -21,9 +20,7 @@ class Up:
         self._log = instance.home / "up.log"
         self.address = f"http://127.0.0.1:{(port := free_port())}"
         with self._log.open("w") as out:
-            self.process: subprocess.Popen[str] = instance.start(
-                "up", "--port", str(port), *flags, out=out, **environment
-            )
+            self.process = instance.start("up", "--port", str(port), *flags, out=out, **environment)
 
     @property
     def output(self) -> str:

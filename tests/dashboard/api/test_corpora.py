@@ -247,14 +247,17 @@ def test_naughty_strings_as_options(option):
 @needs_corpora
 @pytest.mark.once
 def test_naughty_strings_as_run_ids(api):
+    """All of them where runs are looked up; what differs elsewhere is the address alone."""
+
     def holds(name, text):
         path = quote(text.encode(errors="replace"), safe="")
-        for answer in (
-            api.get(f"/api/v3/runs/{path}"),
-            api.post(f"/api/v2/runs/{path}/cancel"),
-            api.post(f"/api/v1/runs/{path}/replay"),
-        ):
-            assert answer.status_code in {404, 405}
+        answers = [api.get(f"/api/v3/runs/{path}")]
+        if text in DIFFERENT or not text.isascii():
+            answers += [
+                api.post(f"/api/v2/runs/{path}/cancel"),
+                api.post(f"/api/v1/runs/{path}/replay"),
+            ]
+        assert {answer.status_code for answer in answers} <= {404, 405}
 
     every(holds, texts())
 

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -64,6 +65,24 @@ def test_leaving_otherwise_opens_it_too(opened, leave):
     write(other)
     with other.cursor() as cursor:
         assert cursor.execute("SELECT count(*) FROM line").fetchone() == (1,)
+
+
+def test_a_fork_during_a_write_keeps_nobody_out(opened, monkeypatch):
+    """As by another thread of this process; the fork has a copy of what is open."""
+    monkeypatch.setattr(base, "PATIENCE", 0.05)
+    one, other = opened(), opened()
+    begin(one)
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    try:
+        write(one)
+        one.commit()
+        write(other)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_a_second_writer_waits_and_then_says_so(opened, monkeypatch):
