@@ -119,7 +119,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 with suppress(sqlite3.OperationalError):
                     self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
         finally:
-            fcntl.flock(self.gate, fcntl.LOCK_UN)  # a fork made meanwhile has a copy that stays open
+            fcntl.flock(
+                self.gate, fcntl.LOCK_UN
+            )  # a fork made meanwhile has a copy that stays open
             os.close(self.gate)
             self.gate = None
 
