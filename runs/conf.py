@@ -42,6 +42,9 @@ DEFAULTS: dict[str, Any] = {
     "RETRY_IN_DEV": True,
     # worker processes of one cluster
     "WORKERS": 2,
+    # vCPUs and gigabytes that the machines of one cluster's runs have together; 0 for the rule of the docs
+    "CAPACITY_CPU": 0.0,
+    "CAPACITY_MEMORY": 0.0,
     # runs of `async def` tasks one more process of each cluster executes at once; 0 for none
     "ASYNC_SLOTS": 10,
     # seconds a stopping cluster lets runs finish before it hands them back

@@ -48,6 +48,8 @@ class Target(NamedTuple):
     error: str | None = None
     task_id: str = ""
     ended_at: datetime | None = None
+    #: Why a run stands so: of a canceled one what its cancel said.
+    reason: str = ""
 
     @property
     def is_open(self) -> bool:

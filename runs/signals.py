@@ -6,3 +6,5 @@ from django.dispatch import Signal
 runs_ready = Signal()
 #: An executing run was asked to stop. Arguments: run_id.
 cancel_requested = Signal()
+#: The cluster that executed a run was lost, and the run taken back. Arguments: run_id.
+run_lost = Signal()

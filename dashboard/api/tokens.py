@@ -33,7 +33,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
     asked = schemas.NewToken.read(body)
     tags = asked.tags or []
     if len(set(tags)) > MAX_TAGS:
-        raise ApiError(422, f"A wait token has at most {MAX_TAGS} tags; got {len(set(tags))}.")
+        raise ApiError(422, f"A token has at most {MAX_TAGS} tags; got {len(set(tags))}.")
     ttl = asked.idempotency_key_ttl
     token, is_cached = tokens.create(
         timeout=schemas.moment_or_seconds(asked.timeout, "timeout"),

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from dashboard.pages import live, shell
 from dashboard.pages.page import page
-from runs.reads import sessions, versions
+from runs.models import SessionState
+from runs.reads import capacity, sessions, versions
 
 SHOWN = 100
 
@@ -23,13 +24,14 @@ def _context() -> dict[str, Any]:
     now = timezone.now()
     found = list(sessions.recent(now)[:SHOWN])
     held = sessions.held(found)
+    rooms = capacity.rooms(one for one in found if one.state == SessionState.ALIVE)
     rows = [
         (session, _standing(sessions.is_stale(session, now), session.state, session.draining),
-         held.get(session.id, 0), sessions.slots(session))
+         held.get(session.id, 0), sessions.slots(session), rooms.get(session.id))
         for session in found
     ]  # fmt: skip
     running = versions.running(found, held)
-    facts = [(session.id, session.heartbeat_at, standing[0]) for session, standing, _, _ in rows]
+    facts = [(session.id, session.heartbeat_at, standing[0]) for session, standing, *_ in rows]
     return {"rows": rows, "versions": running, "token": live.token(facts, running), "now": now}
 
 

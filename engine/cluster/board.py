@@ -48,6 +48,8 @@ class Head(ctypes.Structure):
         ("tick", ctypes.c_int64),
         #: Final hooks are due: a worker that changes buckets becomes free for them.
         ("owed", ctypes.c_int64),
+        #: What a heavy run waits for, as `store.Waits` has it: workers become free for it.
+        ("heavy", ctypes.c_int64),
         #: The dispatcher looks every few milliseconds for workers to relieve.
         ("watching", ctypes.c_int64),
         #: Some task is an `async def`: the process that their runs share is wanted.

@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from engine.cluster import guests, together
 from engine.cluster.board import Ask, Board, State
+from engine.cluster.capacity import capacity
 from engine.cluster.channels import Channel
 from engine.cluster.deaths import Death, describe, ending_of
 from engine.cluster.dispatcher import prepare_child
@@ -56,6 +57,7 @@ def open_session(board: Board) -> None:
         version=board.version,
         pid=board.main,
         after=board.session_id,
+        capacity=capacity(len(board), shared=bool(board.seats)),
     )
     board.session_id = session.pk
 

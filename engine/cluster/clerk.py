@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 from engine.cluster import records
@@ -33,11 +32,6 @@ class Ended(NamedTuple):
     ending: store.Ending | Leaving
     began: int
     ended: int
-
-    @property
-    def bucket(self) -> tuple[str, str]:
-        key = self.work.concurrency_key
-        return self.work.queue, "" if key is None else f"={key}"
 
     @property
     def is_plain(self) -> bool:
@@ -90,16 +84,17 @@ class Claiming(Taking):
 
 
 class Turning(Taking):
-    """The ends of runs of one bucket, and a run in the place of one of them."""
+    """The ends of runs, and runs in their places."""
 
-    def __init__(self, clerk: "Clerk", done: Sequence[store.Done], take: store.Next) -> None:
+    def __init__(self, clerk: "Clerk", done: Sequence[store.Done], most: int) -> None:
         super().__init__(clerk)
-        self.done, self.take = done, take
+        self.done, self.most = done, most
 
     def __call__(self, opened: store.Store) -> store.Turn:
         again, before = self.asked, self.taken_before(opened)
-        turn = opened.turn(self.done, store.Next.NONE if again else self.take, 1, os.getpid())
-        return store.Turn(before[: len(self.done)], turn.lost) if again else turn
+        session, most = self.clerk.here.board.session_id, 0 if again else self.most
+        turn = opened.turn_over(self.done, session, most, os.getpid())
+        return store.Turn(before[: self.most], turn.lost) if again else turn
 
 
 class Clerk:
@@ -137,38 +132,41 @@ class Clerk:
         wanted = run_id.encode()
         return any(seat.run == wanted for seat in self.seats)
 
-    def record(self, ended: Sequence[Ended], take: store.Next) -> list[Taken]:
-        """Write how these ended, and take what comes next for their seats.
+    def record(self, ended: Sequence[Ended], *, take: bool) -> list[Taken]:
+        """Write how these ended, those whose body returned in one commit with what comes in their places.
 
-        One of each queue in the same commit; and those that need not wait after all go on.
+        Those that need not wait after all go on.
         """
-        plain = sorted((one for one in ended if one.is_plain), key=lambda one: one.bucket)
-        taken: list[Taken] = []
-        for _, group in groupby(plain, key=lambda one: one.bucket):
-            taken += self.complete(list(group), take)
+        plain = [one for one in ended if one.is_plain]
         others = [one for one in ended if not one.is_plain]
-        for one in others:
-            if self.left(one):
-                taken.append(Taken(one.seat, one.work._replace(resumed=True, begun=True)))
+        taken = [
+            Taken(one.seat, one.work._replace(resumed=True, begun=True))
+            for one in others
+            if self.left(one)
+        ]
+        kept = {one.seat for one in taken}
+        free = [one.seat for one in ended if one.seat not in kept]
+        if plain:
+            taken += self.complete(plain, free if take else [])
         if others or any(one.work.parent_id for one in plain):
             signals.runs_ready.send(sender=Run)
-        for one in ended:
-            if one.seat not in {next_.seat for next_ in taken}:
-                self.seats[one.seat].clear(State.FREE)
+        occupied = {one.seat for one in taken}
+        for number in free:
+            if number not in occupied:
+                self.seats[number].clear(State.FREE)
         return taken
 
-    def complete(self, group: Sequence[Ended], take: store.Next) -> list[Taken]:
-        """One commit for runs of one bucket, and the run that takes the place of one of them."""
+    def complete(self, ended: Sequence[Ended], free: Sequence[int]) -> list[Taken]:
+        """One commit for bodies that returned, and for runs that go on these seats."""
         try:
-            turn = self.insist(Turning(self, [one.done for one in group], take))
+            turn = self.insist(Turning(self, [one.done for one in ended], len(free)))
         except records.MISTAKES:
-            for one in group:
+            for one in ended:
                 self.left(one)
             return []
         for run_id in turn.lost:
             records.tell_lost(run_id)
-        pairs = zip(group, turn.works, strict=False)
-        return [self.seated(one.seat, work) for one, work in pairs]
+        return [self.seated(number, work) for number, work in zip(free, turn.works, strict=False)]
 
     def left(self, one: Ended) -> bool:
         """Write one end; whether it goes on instead, because what it waits for is there."""

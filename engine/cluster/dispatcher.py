@@ -28,6 +28,8 @@ log = logging.getLogger("trackside")
 
 #: Seconds between two looks when a claim met only locked rows.
 CONTENDED = 0.002
+#: The same when it may have found no room for them; a worker that becomes free wakes us.
+WEIGHED = 0.05
 HOUR = 3600.0
 #: Seconds between two looks at workers that hold several runs.
 WATCH = 0.01
@@ -148,8 +150,10 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         """Seconds until there may be something to do though nobody wakes us."""
         assert self.store is not None
         self.store.version = self.board.version
+        pressure = self.store.pressure(self.board.session_id)
+        self.board.head.heavy = pressure.waits
         if has_free and self.store.claimable():
-            return CONTENDED
+            return WEIGHED if pressure.weighs else CONTENDED
         self.promote(every=0.0)
         if has_free and self.board.head.owed:
             return CONTENDED

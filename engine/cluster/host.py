@@ -10,6 +10,7 @@ import os
 import pickle
 import signal
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -24,7 +25,7 @@ from engine.cluster import guests, limits, records, reload, tidying, worker
 from engine.cluster import place as places
 from engine.cluster.board import Ask, Seat, State
 from engine.cluster.channels import Channel, TaskQueue
-from engine.cluster.clerk import Clerk, Ended, Journal
+from engine.cluster.clerk import Clerk, Ended, Journal, Taken
 from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import Patient
@@ -180,6 +181,12 @@ class Host:
         return bool(self.leaving_since or self.board.head.stop)
 
     @property
+    def is_full(self) -> bool:
+        """Whether it is to take nothing with the ends of its runs."""
+        holds_back = self.board.head.heavy == store.Waits.ROOM
+        return bool(self.is_leaving or self.board.head.fenced or holds_back)
+
+    @property
     def is_empty(self) -> bool:
         return not any(seat.is_busy for seat in self.seats)
 
@@ -193,9 +200,13 @@ class Host:
         if not free or self.is_leaving or self.board.head.fenced:
             return 0
         taken = await self.clerk.does(partial(self.clerk.take, free))
+        await self.welcome_all(taken)
+        return len(taken)
+
+    async def welcome_all(self, taken: Sequence[Taken]) -> None:
         for one in taken:
             await self.welcome(*one)
-        return len(taken)
+        self.count_memory()
 
     async def welcome(self, number: int, work: store.Assignment) -> None:
         task = registry.get(work.task_id)
@@ -217,7 +228,6 @@ class Host:
         if self.here.executed >= int(conf.get("RECYCLE_RUNS")):
             self.leave("It has executed enough of them.")
         guest = self.guests[number] = Guest(number, assignment_of(work))
-        self.count_memory()
         self.threads.submit(self.execute, guest, work, self.loop)
 
     def watch_time(self, number: int, token: str) -> None:
@@ -276,10 +286,8 @@ class Host:
             await self.has_ended.wait()
             self.has_ended.clear()
             ended, self.ended = self.ended, []
-            take = store.Next.NONE if self.is_leaving or self.board.head.fenced else store.Next.ANY
-            for one in await self.clerk.does(partial(self.clerk.record, ended, take)):
-                await self.welcome(*one)
-            self.count_memory()
+            taken = await self.clerk.does(partial(self.clerk.record, ended, take=not self.is_full))
+            await self.welcome_all(taken)
             self.here.wake.send(b"free", 0)  # a limit may have room for others now
             self.woken.set()
 

@@ -4,10 +4,11 @@ import json
 import logging
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 from engine.cluster import exporting
 from engine.sdk.spanrecords import OPEN, Record, dropped
-from runs import tracing
+from runs import signals, tracing
 from runs.models import Span
 
 log = logging.getLogger("trackside")
@@ -34,6 +35,8 @@ class SpanBook:
         self.rows: dict[tuple[str, str], tuple[str, Record]] = {}
         self.lost: Counter[tuple[str, int]] = Counter()
         self.exporter = exporting.open_exporter()
+        if self.exporter is not None:
+            signals.run_lost.connect(self.lost_elsewhere)
 
     def take(self, message: bytes) -> None:
         run_id, *fields = json.loads(message[len(SPAN) :])
@@ -67,6 +70,10 @@ class SpanBook:
         """A worker died on a run; who exports would miss its attempt, and what was open in it."""
         if self.exporter is not None:
             self.exporter.died(run_id)
+
+    def lost_elsewhere(self, run_id: str, **_: Any) -> None:
+        """This process took the run back from a cluster that is gone, and nobody else exports for it."""
+        self.died(run_id)
 
     def give_up(self) -> None:
         """The process ends."""

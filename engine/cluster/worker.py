@@ -135,7 +135,7 @@ class Budget:
         spent = (time.monotonic() - self.since) * 1000
         if self.runs < conf.get("INHERIT_RUNS") and spent < conf.get("INHERIT_MILLISECONDS"):
             return store.Next.SAME
-        if here.board.head.owed:
+        if here.board.head.owed or here.board.head.heavy:
             return store.Next.NONE
         self.runs, self.since = 0, time.monotonic()
         return store.Next.ANY

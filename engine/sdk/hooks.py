@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from engine.sdk.context import current
 from engine.sdk.hookkinds import KINDS, NAMES, TASK_FIRST, AnyHook, Hook, hook_of
@@ -14,72 +14,119 @@ BEFORE = {"middleware", "init", "on_start", "on_start_attempt", "on_resume"}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Adder:
+    """`@hooks.on_wait`, `@hooks.on_wait("name")` and `hooks.on_wait("name", function)`."""
+
+    __slots__ = ("_keeper", "_kind")
+
+    def __init__(self, keeper: "Decorators", kind: str) -> None:
+        self._keeper, self._kind = keeper, kind
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+    @overload
+    def __call__(self, name: str, function: F, /) -> F: ...
+    @overload
+    def __call__(self, name: str, /) -> Callable[[F], F]: ...
+    def __call__(self, named: Any, function: Any = None, /) -> Any:
+        """Register a hook, under a name if one is given; the function stays what it is."""
+        if function is None and isinstance(named, str):
+            return lambda later: self(named, later)
+        if function is None:
+            name, function = None, named
+        elif isinstance(named, str) and named:
+            name = named
+        else:
+            raise InvalidOption(
+                self._kind,
+                f"{self._kind} takes a function, or a name and a function; got {named!r:.60}.",
+            )
+        self._keeper.add_hook(self._kind, function, name)
+        return function
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} of {type(self._keeper).__name__}>"
+
+
 class Decorators:
-    """`@hooks.on_success` for all tasks, `@my_task.on_success` for one."""
+    """`@hooks.on_success` for all tasks, `@my_task.on_success` for one.
+
+    Each takes the function, or a name to show and the function; see `Adder`.
+    """
 
     def add_hook(self, kind: str, function: AnyHook, name: str | None = None) -> None:
         """Register a hook by its kind."""
         raise TypeError("A subclass keeps the hooks.")
 
-    def _added(self, kind: str, function: F) -> F:
-        self.add_hook(kind, function)
-        return function
-
-    def middleware(self, function: F, /) -> F:
+    @property
+    def middleware(self) -> Adder:
         """Code around the attempt: it calls `next()`, or `await next()`, once."""
-        return self._added("middleware", function)
+        return Adder(self, "middleware")
 
-    def on_start_attempt(self, function: F, /) -> F:
+    @property
+    def on_start_attempt(self) -> Adder:
         """Before the body, in every attempt. An error fails the attempt."""
-        return self._added("on_start_attempt", function)
+        return Adder(self, "on_start_attempt")
 
-    def on_wait(self, function: F, /) -> F:
+    @property
+    def on_wait(self) -> Adder:
         """Before the run leaves its worker to wait."""
-        return self._added("on_wait", function)
+        return Adder(self, "on_wait")
 
-    def on_resume(self, function: F, /) -> F:
+    @property
+    def on_resume(self) -> Adder:
         """After a wait, before the body goes on."""
-        return self._added("on_resume", function)
+        return Adder(self, "on_resume")
 
-    def on_success(self, function: F, /) -> F:
+    @property
+    def on_success(self) -> Adder:
         """The run succeeded with `output`."""
-        return self._added("on_success", function)
+        return Adder(self, "on_success")
 
-    def on_failure(self, function: F, /) -> F:
+    @property
+    def on_failure(self) -> Adder:
         """The run ended with `error`, and is not tried again."""
-        return self._added("on_failure", function)
+        return Adder(self, "on_failure")
 
-    def on_complete(self, function: F, /) -> F:
+    @property
+    def on_complete(self) -> Adder:
         """The run ended, however it did: `result`."""
-        return self._added("on_complete", function)
+        return Adder(self, "on_complete")
 
-    def catch_error(self, function: F, /) -> F:
+    @property
+    def catch_error(self) -> Adder:
         """An attempt failed with `error`: decide about the retry (`ErrorDecision`)."""
-        return self._added("catch_error", function)
+        return Adder(self, "catch_error")
 
-    def on_cancel(self, function: F, /) -> F:
+    @property
+    def on_cancel(self) -> Adder:
         """The run was canceled; `run` is what its body came to."""
-        return self._added("on_cancel", function)
+        return Adder(self, "on_cancel")
 
-    def init(self, function: F, /) -> F:
+    @property
+    def init(self) -> Adder:
         """Deprecated: before the body, in every attempt; what it returns is `init` everywhere."""
-        return self._added("init", function)
+        return Adder(self, "init")
 
-    def on_start(self, function: F, /) -> F:
+    @property
+    def on_start(self) -> Adder:
         """Deprecated: before the body, in the first attempt alone."""
-        return self._added("on_start", function)
+        return Adder(self, "on_start")
 
-    def cleanup(self, function: F, /) -> F:
+    @property
+    def cleanup(self) -> Adder:
         """Deprecated: after every attempt. An error fails the attempt."""
-        return self._added("cleanup", function)
+        return Adder(self, "cleanup")
 
-    def handle_error(self, function: F, /) -> F:
+    @property
+    def handle_error(self) -> Adder:
         """Deprecated: the older name of `catch_error`."""
-        return self._added("handle_error", function)
+        return Adder(self, "handle_error")
 
-    def on_error(self, function: F, /) -> F:
+    @property
+    def on_error(self) -> Adder:
         """Deprecated: an attempt failed with `error`, whether or not another follows."""
-        return self._added("on_error", function)
+        return Adder(self, "on_error")
 
     if not TYPE_CHECKING:
 
@@ -118,8 +165,8 @@ class TaskHooks:
 class Hooks(Decorators):
     """Hooks of all tasks. `init.py` of a task directory is the place for them.
 
-    A hook is registered once, however often its function is given; with `name=`, the last one of
-    that name stays. One that is registered while a run executes is that attempt's alone.
+    A hook is registered once, however often its function is given; with a name, `on_failure("alerts", fn)`,
+    the last one of that name stays. One that is registered while a run executes is that attempt's alone.
 
     Example:
         @hooks.on_failure

@@ -71,13 +71,13 @@ def checked(given: Mapping[str, Any]) -> LaunchOptions:
     return cast("LaunchOptions", options)
 
 
-def tag_tuple(value: object) -> tuple[str, ...]:
+def tag_tuple(value: object, whose: str = "A run") -> tuple[str, ...]:
     """One tag or several, in order, each once."""
     tags = [value] if isinstance(value, str) else value
     if isinstance(tags, (list, tuple, set, frozenset)) and all(isinstance(t, str) for t in tags):
         ordered = sorted(tags) if isinstance(tags, (set, frozenset)) else tags
         found = tuple(dict.fromkeys(ordered))
-        limits.tags(found)
+        limits.tags(found, whose)
         return found
     raise InvalidOption("tags", f"tags is text or a list of texts; got {value!r:.60}.")
 

@@ -18,7 +18,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class RunError:
-    """Why a run did not complete: its final status, and the last error it had, if any."""
+    """Why a run did not complete: its final status, and the last error it had, if any.
+
+    The `message` of one that was canceled, expired or ended otherwise without an error is the reason.
+    """
 
     status: str
     name: str = ""
@@ -117,10 +120,16 @@ def run_result(run_id: str, task_id: str, found: Target) -> Result[Any]:
     task_id = found.task_id or task_id
     if found.status == RunStatus.COMPLETED:
         return Result(True, run_id, task_id, restored(found.output, output_type(task_id)))
-    told = json.loads(found.error or "{}")
-    names = ("name", "message", "code", "stack_trace")
-    error = RunError(found.status or "DELETED", *(str(told.get(name) or "") for name in names))
+    error = error_of(found.status or "DELETED", found.error, found.reason)
     return Result(False, run_id, task_id, None, error)
+
+
+def error_of(status: str, text: str | None, reason: str = "") -> RunError:
+    """What is recorded of an error; where nothing is, why the run ended."""
+    told = json.loads(text or "{}")
+    facts = [str(told.get(name) or "") for name in ("name", "message", "code", "stack_trace")]
+    facts[1] = facts[1] or reason
+    return RunError(status, *facts)
 
 
 def token_result(token_id: str, found: Target) -> TokenResult:

@@ -1,6 +1,6 @@
 """`wait`: leaving the worker until a time, an event or the end of other runs (features.md 11)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from engine.runtime import TokenWish, installed
 from engine.sdk.calls import Call
 from engine.sdk.durable import active, here
 from engine.sdk.handles import Handle
+from engine.sdk.lengths import Duration, check_moment, length_of, total
 from engine.sdk.options import tag_tuple
 from engine.sdk.pauses import rest
 from engine.sdk.replay import Replay
@@ -18,25 +19,13 @@ from engine.sdk.results import First, Over, Result, TokenResult, run_result, tok
 from engine.sdk.schemas import schema_of
 from engine.sdk.tokens import Token, token_id
 from engine.sdk.values import payload_text
-from runs.durations import seconds
 from runs.errors import InvalidOption
 from runs.journal import Entry, Pause, Target
 from runs.states import EntryKind, EntryStatus
 
 R = TypeVar("R")
-Duration = float | str | timedelta
 #: Waits shorter than this many seconds stay in the worker: leaving and coming back takes longer.
 SHORT = 1.0
-DAY = 86400
-PARTS = {
-    "seconds": 1,
-    "minutes": 60,
-    "hours": 3600,
-    "days": DAY,
-    "weeks": 7 * DAY,
-    "months": 30 * DAY,
-    "years": 365 * DAY,
-}
 Source = Handle[Any] | Token
 
 
@@ -65,10 +54,7 @@ class Waits:
 
     def until(self, moment: datetime, *, raise_if_past: bool = False) -> Over:
         """Wait until a moment with a time zone; one that has passed is over at once."""
-        if getattr(moment, "tzinfo", None) is None:
-            raise InvalidOption(
-                "moment", f"wait.until() takes a datetime with a time zone; got {moment!r:.80}."
-            )
+        check_moment(moment)
         call = here("wait.until()").call(EntryKind.WAIT, "until")
         if raise_if_past and call.entry is None and moment <= timezone.now():
             raise InvalidOption("moment", f"wait.until() was given the past: {moment.isoformat()}.")
@@ -122,7 +108,7 @@ class Waits:
             timeout=timeout if isinstance(timeout, datetime) else length_of(timeout, "timeout"),
             key=idempotency_key,
             key_ttl=length_of(idempotency_key_ttl, "idempotency_key_ttl"),
-            tags=tag_tuple(tags),
+            tags=tag_tuple(tags, "A token"),
             schema="" if schema is None else schema_of(schema, None).json_schema(),
             run_id=None if replay is None else replay.run_id,
         )
@@ -145,27 +131,6 @@ class Waits:
 
 
 wait = Waits()
-
-
-def total(duration: Duration | None, parts: dict[str, float]) -> float:
-    """Seconds of exactly one way to say a duration (features.md WT-1)."""
-    if (duration is None) == (not parts) or len(parts) > 1 or set(parts) - set(PARTS):
-        raise InvalidOption(
-            "duration",
-            f"wait() takes one duration, as in wait(30), wait('1h30m') or wait(hours=1); one of "
-            f"{', '.join(PARTS)}.",
-        )
-    for name, value in parts.items():
-        return seconds(value * PARTS[name] if is_number(value) else value, name)
-    return seconds(duration, "duration")
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def length_of(value: Any, option: str) -> float | None:
-    return None if value is None else seconds(value, option)
 
 
 def over(call: Call, due: datetime) -> Over:
@@ -208,7 +173,7 @@ Pair = tuple[Call, Source | str]
 def paired(what: str, sources: Iterable[Source]) -> tuple[Replay, list[Pair]]:
     replay = here(what)
     pairs: list[Pair] = []
-    for source in sources:
+    for source in listed(what, sources):
         if not isinstance(source, (Handle, Token)):
             raise InvalidOption(
                 "sources",
@@ -217,6 +182,15 @@ def paired(what: str, sources: Iterable[Source]) -> tuple[Replay, list[Pair]]:
             )
         pairs.append((replay.call(EntryKind.FOR, target_of(source)), source))
     return replay, pairs
+
+
+def listed(what: str, sources: Any) -> list[Any]:
+    if isinstance(sources, (str, bytes, Mapping)) or not isinstance(sources, Iterable):
+        raise InvalidOption(
+            "sources",
+            f"{what} takes a list of handles of trigger() and wait tokens; got {sources!r:.80}.",
+        )
+    return list(sources)
 
 
 def target_of(source: Source | str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from engine.execution.waiting import wait_for
 from engine.sdk.hookkinds import Wait
-from engine.sdk.results import RunError, output_type, restored
+from engine.sdk.results import RunError, error_of, output_type, restored
 from engine.testing.problems import TracksideError
 from runs import payloads
 from runs.models import Journal, Ready, Run, Waiter
@@ -227,14 +227,6 @@ class RecordedRun(Generic[R]):
 
 #: The year of what has no due time.
 FOR_EVER = 9000
-
-
-def error_of(status: str, text: str | None, reason: str = "") -> RunError:
-    told = json.loads(text or "{}")
-    names = ("name", "message", "code", "stack_trace")
-    facts = [str(told.get(name) or "") for name in names]
-    facts[1] = facts[1] or reason
-    return RunError(status, *facts)
 
 
 def trace(error: RunError | None) -> str:

@@ -12,6 +12,7 @@ from runs.errors import UnknownQueue
 from runs.lifecycle import definitions, fleet, keys, overlapping, store, versions
 from runs.lifecycle.opening import open_due
 from runs.lifecycle.transition import move, skip_locked
+from runs.machines import lane_of
 from runs.models import NEVER, Bucket, EventKind, Lease, Ready, Run
 from runs.states import RunStatus
 
@@ -149,7 +150,8 @@ def _unpark(run: Run) -> bool:
         not_before = run.delay_until if later else None
         if overlapping.is_held(run):
             not_before = NEVER
-        lane = definitions.task(run.task_id).lane  # maybe it was triggered before that was known
+        # maybe it was triggered before that was known
+        lane = lane_of(run.machine, definitions.task(run.task_id).lane)
         Run.objects.filter(pk=run.pk).exclude(lane=lane).update(lane=lane)
         Ready.objects.create(
             run_id=run.pk,

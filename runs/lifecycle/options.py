@@ -36,6 +36,8 @@ class TriggerOptions:
     is_test: bool = False
     parent_id: str | None = None
     schedule_id: str | None = None
+    #: The moment by which it takes its place in its queue, if that is not now: when it should have fired.
+    turn: datetime | None = None
     #: What to do about open runs of its task and key; None is the task's policy.
     overlap: str | None = None
     #: Its parent waits for its end.

@@ -12,6 +12,7 @@ from runs.lifecycle.keys import hashed
 from runs.lifecycle.options import TriggerItem
 from runs.lifecycle.overlapping import ALLOW, HOLDING, lane
 from runs.lifecycle.store import Bucket
+from runs.machines import lane_of
 from runs.models import Run, Source
 from runs.states import RunStatus
 
@@ -157,6 +158,7 @@ class Plan:
         options, facts = self.options, self.facts
         attempts = facts.max_attempts if options.max_attempts is None else options.max_attempts
         duration = facts.max_duration if options.max_duration is None else options.max_duration
+        machine = options.machine or facts.machine
         return {
             "task_id": self.task_id,
             "metadata": options.metadata,
@@ -164,8 +166,8 @@ class Plan:
             "tags": json.dumps(self.tags),
             "max_attempts": max(int(attempts), 1),
             "max_duration": duration or None,
-            "machine": options.machine or facts.machine,
-            "lane": int(facts.lane),
+            "machine": machine,
+            "lane": lane_of(machine, int(facts.lane)),
             "version": options.version or "",
             "version_asked": bool(options.version),
             "schedule_id": options.schedule_id,
@@ -180,13 +182,14 @@ class Plan:
         priority = facts.priority if options.priority is None else options.priority
         ttl = (facts.ttl if options.ttl is None else options.ttl) or None
         queued = self.status == RunStatus.QUEUED
+        turn = self.due or options.turn or now
         return {
             "status": self.status.value,
             "reason": self.reason,
             "queue": self.queue,
             "concurrency_key": options.concurrency_key,
             "priority": priority,
-            "sort_key": int(((self.due or now).timestamp() - priority) * 1_000_000),
+            "sort_key": int((turn.timestamp() - priority) * 1_000_000),
             "ttl": ttl,
             "created_at": now,
             "queued_at": now if queued else None,

@@ -1,5 +1,6 @@
 """The lives of clusters: open, renew, close, and taking back what a lost one held."""
 
+import json
 import os
 import socket
 import uuid
@@ -17,6 +18,7 @@ from runs.ids import new_id
 from runs.lifecycle import attempts, fleet, store, versions
 from runs.lifecycle.canceling import cancel_orphans
 from runs.lifecycle.transition import skip_locked
+from runs.machines import BOUNDLESS, Capacity, weights
 from runs.models import Lease, SessionState, WorkerSession
 
 STOPPED = "Its cluster stopped."
@@ -39,7 +41,13 @@ def boot_id() -> str:
 
 
 def open_session(
-    cluster: str, *, slots: int, version: str, pid: int, after: str = ""
+    cluster: str,
+    *,
+    slots: int,
+    version: str,
+    pid: int,
+    after: str = "",
+    capacity: Capacity = BOUNDLESS,
 ) -> WorkerSession:
     """Register a cluster that is about to claim; `after` is its session that was declared lost."""
     now = timezone.now()
@@ -55,6 +63,11 @@ def open_session(
         version_at=before.version_at if before else fleet.since(version, now),
         tasks=before.tasks if before else "",
         lacking=before.lacking if before else "",
+        capacity_cpu=capacity.cpu,
+        capacity_memory=capacity.memory,
+        weights=json.dumps(weights()),
+        tight=capacity.tight,
+        weighing=capacity.tight,
         started_at=now,
         heartbeat_at=now,
         expires_at=now,
@@ -145,7 +158,10 @@ def _take_back(lease: Lease) -> bool:
     lease.token = token
     if WorkerSession.objects.filter(pk=lease.session_id, state=SessionState.GONE).exists():
         return _release(lease, STOPPED)
-    return _finish(attempts.lose(lease))
+    won = _finish(attempts.lose(lease))
+    if won and lease.started_at is not None:
+        signals.run_lost.send(sender=Lease, run_id=lease.run_id)
+    return won
 
 
 def _dead_here() -> list[str]:

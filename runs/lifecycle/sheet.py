@@ -129,7 +129,9 @@ class Sheet:
             payload=ticks.payload(row, at, row.clock),
             # its own policy is about its own runs, and applied already
             options=TriggerOptions(
-                schedule_id=row.pk, overlap=Overlap.ALLOW if row.overlap else None
+                schedule_id=row.pk,
+                turn=at,  # features.md PR-4
+                overlap=Overlap.ALLOW if row.overlap else None,
             ),
         )
         self.wanted.append(Wanted(row, tick, item, row.last_at))

@@ -145,7 +145,7 @@ def _check(key: Any, tags: Sequence[str]) -> None:
     if key is not None and (not isinstance(key, str) or not key):
         raise InvalidOption("idempotency_key", f"A key is text that is not empty; got {key!r:.60}.")
     checks.text("idempotency_key", key, 2048)
-    checks.tags(tags, "A wait token")
+    checks.tags(tags, "A token")
 
 
 def _hashed(key: str | None, own_key: str) -> str | None:

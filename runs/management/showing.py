@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils import timezone
+
 from runs.management.terminal import line, plain
 from runs.models import Attempt, LogLine, Run
 from runs.reads import attempts
+from runs.reads.gates import gates
 
 LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 #: Characters of a payload or output that are shown; `--json` has all of it.
@@ -87,6 +90,7 @@ def log(entry: LogLine) -> str:
 def _facts(run: Run) -> list[tuple[str, Any]]:
     return [
         ("why", run.reason),
+        ("not yet", _shut(run)),
         ("task", run.task_id),
         ("queue", run.queue),
         ("key", run.concurrency_key),
@@ -101,6 +105,14 @@ def _facts(run: Run) -> list[tuple[str, Any]]:
         ("replay of", run.replayed_from_id),
         ("parent", run.parent_id),
     ]
+
+
+def _shut(run: Run) -> str:
+    """What keeps it from starting."""
+    shut = [
+        gate for gate in gates(run, timezone.now()) if not gate.open and gate.sentence != run.reason
+    ]
+    return " ".join(f"{one.sentence} {_time(one.until)}".strip() for one in shut)
 
 
 def _stored(text: str | None) -> str:

@@ -244,7 +244,7 @@ class Migration(migrations.Migration):
                 ('untaken', models.BooleanField(db_default=False, default=False)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'lane', 'pin', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('lane', 1), ('not_before__isnull', True)), fields=['bucket_id', 'pin', 'sort_key', 'run_id'], name='ready_shared'), models.Index(condition=models.Q(('pin__gt', '')), fields=['pin', 'bucket_id', 'lane', 'sort_key', 'run_id'], name='ready_pinned'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due'), models.Index(condition=models.Q(('not_before__isnull', True), ('resumed', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_resumed')],
+                'indexes': [models.Index(condition=models.Q(('not_before__isnull', True)), fields=['bucket_id', 'lane', 'pin', 'sort_key', 'run_id'], name='ready_head'), models.Index(condition=models.Q(('lane', 1), ('not_before__isnull', True)), fields=['bucket_id', 'pin', 'sort_key', 'run_id'], name='ready_shared'), models.Index(condition=models.Q(('lane__gte', 2), ('not_before__isnull', True)), fields=['lane', 'sort_key', 'run_id'], name='ready_heavy'), models.Index(condition=models.Q(('pin__gt', '')), fields=['pin', 'bucket_id', 'lane', 'sort_key', 'run_id'], name='ready_pinned'), models.Index(condition=models.Q(('not_before__isnull', False)), fields=['not_before'], name='ready_due'), models.Index(condition=models.Q(('not_before__isnull', True), ('resumed', True)), fields=['bucket_id', 'sort_key', 'run_id'], name='ready_resumed')],
             },
         ),
         migrations.CreateModel(
@@ -452,6 +452,12 @@ class Migration(migrations.Migration):
                 ('tasks', models.TextField(blank=True, default='')),
                 ('lacking', models.TextField(blank=True, default='')),
                 ('draining', models.BooleanField(default=False)),
+                ('capacity_cpu', models.FloatField(null=True)),
+                ('capacity_memory', models.FloatField(null=True)),
+                ('weights', models.TextField(db_default='{}', default='{}')),
+                ('tight', models.BooleanField(db_default=False, default=False)),
+                ('weighing', models.BooleanField(db_default=False, default=False)),
+                ('held_since', models.DateTimeField(null=True)),
                 ('workers', models.TextField(default='[]')),
                 ('started_at', models.DateTimeField()),
                 ('heartbeat_at', models.DateTimeField()),

@@ -18,6 +18,8 @@ class Lane(models.IntegerChoices):
     ALONE = 0
     #: An event loop with others: its task is an `async def`.
     SHARED = 1
+    # From 2 on, one for each preset (`runs.machines.lane_of`): a process of its own whose cluster
+    # has room for more than a worker's share.
 
 
 class Ready(models.Model):
@@ -56,6 +58,12 @@ class Ready(models.Model):
                 fields=["bucket_id", "pin", "sort_key", "run_id"],
                 name="ready_shared",
                 condition=Q(not_before__isnull=True, lane=1),
+            ),
+            # claim: is there a heavy run at all, and the oldest of a preset
+            models.Index(
+                fields=["lane", "sort_key", "run_id"],
+                name="ready_heavy",
+                condition=Q(not_before__isnull=True, lane__gte=2),
             ),
             # claim: is anything pinned to this version, and its head; housekeeping: to one that is gone?
             models.Index(

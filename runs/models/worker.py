@@ -36,6 +36,17 @@ class WorkerSession(models.Model):
     #: Ids of the tasks that others have and it has not, each between two line feeds.
     lacking = models.TextField(blank=True, default="")
     draining = models.BooleanField(default=False)
+    #: vCPUs and gigabytes its runs may ask for together; None is without end.
+    capacity_cpu = models.FloatField(null=True)
+    capacity_memory = models.FloatField(null=True)
+    #: JSON: vCPUs and gigabytes that a run of each lane counts for, as its settings have them.
+    weights = models.TextField(default="{}", db_default="{}")
+    #: Its capacity is less than its workers would use with ordinary runs.
+    tight = models.BooleanField(default=False, db_default=False)
+    #: What is claimed has to be weighed though no heavy run is due: it is tight, or executes one.
+    weighing = models.BooleanField(default=False, db_default=False)
+    #: Since when a heavy run that fits into it is passed over for want of room.
+    held_since = models.DateTimeField(null=True)
     #: JSON list of `{"slot", "pid", "state", "run_id", "since"}` as of the last heartbeat.
     workers = models.TextField(default="[]")
     started_at = models.DateTimeField()

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from runs.machines import HEAVY
 from runs.models import Bucket, Lease, Queue, Ready, Run, Task, Waiter
+from runs.reads import capacity
+from runs.reads.capacity import weight
 from runs.reads.counts import Capped, capped
 from runs.reads.rates import throttle
 from runs.reads.sessions import alive, living
@@ -13,6 +16,7 @@ from runs.states import LEASED, RunStatus
 AHEAD_CAP = 1_000
 #: Runs that are named of those a run waits for.
 SHOWN = 3
+INFINITE = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ def gates(run: Run, now: datetime) -> list[Gate]:
     if run.is_final or run.status in LEASED or run.status == RunStatus.WAITING:
         return []
     queue = Queue.objects.filter(name=run.queue).first()
-    found = [*_times(run, now), *_overlap(run), *_version(run), *_workers(now)]
+    found = [*_times(run, now), *_overlap(run), *_version(run), *_workers(now), *_machine(run, now)]
     return found + ([*_queue(queue), *_limits(run, queue, now)] if queue else [])
 
 
@@ -108,6 +112,34 @@ def _workers(now: datetime) -> Iterator[Gate]:
         busy = Lease.objects.count()
         sentence = f"{busy} of {slots} slots of {len(sessions)} connected workers are in use."
         yield Gate("workers", busy < slots, sentence)
+
+
+def _machine(run: Run, now: datetime) -> Iterator[Gate]:
+    """Whether a cluster is large enough, and has room; said of what has to be weighed alone."""
+    sessions = [one for one in alive(now) if not one.draining]
+    if not sessions or (run.lane < HEAVY and not any(one.tight for one in sessions)):
+        return
+    rooms, asks = capacity.rooms(sessions), {one.pk: weight(one, run.lane) for one in sessions}
+    needs = f"Machine {run.machine} needs {capacity.amount(asks[sessions[0].pk])}"
+    enough = [rooms[pk] for pk, one in asks.items() if rooms[pk].is_enough(one)]
+    if not enough:
+        largest = max(rooms.values(), key=_size)
+        has = capacity.amount((largest.cpu, largest.memory))
+        yield Gate("machine", False, f"{needs}; the largest cluster has {has}.")
+    elif any(rooms[pk].has_left(one) for pk, one in asks.items()):
+        yield Gate("machine", True, f"{needs}; a cluster has room for it.")
+    else:
+        most = max(enough, key=lambda one: _bounded(one.left[1]))
+        left = capacity.amount(most.left)
+        yield Gate("machine", False, f"{needs}; cluster {most.cluster} has {left} left now.")
+
+
+def _size(room: capacity.Room) -> tuple[float, float]:
+    return _bounded(room.memory), _bounded(room.cpu)
+
+
+def _bounded(number: float | None) -> float:
+    return INFINITE if number is None else number
 
 
 def _queue(queue: Queue) -> Iterator[Gate]:

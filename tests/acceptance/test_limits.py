@@ -44,3 +44,19 @@ def test_a_later_trigger_takes_the_place_of_a_run(calm):
     assert old.finished_at <= calm.run(second).started_at
     until.touch()
     assert calm.completed(second).attempt_number == 1
+
+
+def test_machines_never_ask_for_more_than_the_cluster_has(site):
+    """Gigabytes: three ordinary runs have 1.5, a large one 4."""
+    site.cluster(3, TRACKSIDE_CAPACITY_MEMORY="4.5")
+    asks = dict.fromkeys(site.trigger_many("work", [{"seconds": 0.02}] * 20), 0.5)
+    asks |= dict.fromkeys(
+        site.trigger_many("work", [{"seconds": 0.2}] * 2, machine="medium-2x"), 4.0
+    )
+    asks |= dict.fromkeys(site.trigger_many("work", [{"seconds": 0.02}] * 20), 0.5)
+    eventually(lambda: not Run.objects.filter(pk__in=asks, finished_at=None).exists())
+    used = most = 0.0
+    for note in sorted(site.notes(), key=lambda note: note["tick"]):
+        used += asks[note["run"]] * (1 if note["what"] == "enter" else -1)
+        most = max(most, used)
+    assert 4.0 <= most <= 4.5

@@ -15,10 +15,12 @@ from runs.lifecycle.store.base import (
     Done,
     Finished,
     Next,
+    Pressure,
     SessionLost,
     Store,
     Suspended,
     Turn,
+    Waits,
 )
 from runs.lifecycle.store.endings import Ending
 from runs.lifecycle.store.postgresql import PostgresStore
@@ -40,10 +42,12 @@ __all__ = [
     "Ending",
     "Finished",
     "Next",
+    "Pressure",
     "SessionLost",
     "Store",
     "Suspended",
     "Turn",
+    "Waits",
     "current",
     "dedicated",
 ]

@@ -88,6 +88,23 @@ class Next(IntEnum):
     HEIR = 3
 
 
+class Waits(IntEnum):
+    """What a heavy run that this cluster is large enough for waits for."""
+
+    NOTHING = 0
+    #: A free worker, or room since a short while.
+    WORKER = 1
+    #: Room, and for so long that the cluster holds back: it takes nothing else.
+    ROOM = 2
+
+
+class Pressure(NamedTuple):
+    """How claims of a session stand: whether they are weighed, and what a heavy run waits for."""
+
+    weighs: bool
+    waits: Waits
+
+
 class Done(NamedTuple):
     """A body that returned: `output` is JSON text, the moments are CLOCK_MONOTONIC nanoseconds."""
 
@@ -149,7 +166,7 @@ class Store(Remembering):
     """
 
     #: What is claimed and taken here.
-    lanes: tuple[Lane, ...] = tuple(Lane)
+    lanes: tuple[Lane, ...] = (Lane.ALONE, Lane.SHARED)
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
@@ -205,6 +222,10 @@ class Store(Remembering):
         """Whether a bucket with room has a due run for our version (a claim may have met locked rows)."""
 
     @abstractmethod
+    def pressure(self, session_id: str) -> Pressure:
+        """What a cluster that found nothing more to claim has to know of heavy runs."""
+
+    @abstractmethod
     def assigned(self, run_id: str, token: str) -> Assignment | None:
         """What a claim is for; None when its lease is lost."""
 
@@ -236,6 +257,17 @@ class Store(Remembering):
         if not finished.won:
             lost.append(last.run_id)
         return Turn([finished.next] if finished.next else [], lost)
+
+    def turn_over(self, done: Sequence[Done], session_id: str, most: int, pid: int) -> Turn:
+        """COMPLETED, and up to `most` runs for the session as `claim_started` takes them; one commit.
+
+        A session that is lost gets none.
+        """
+        lost = self.turn(done, Next.NONE, 1, pid).lost
+        try:
+            return Turn(self.claim_started(session_id, most, pid) if most else [], lost)
+        except SessionLost:
+            return Turn([], lost)
 
     @abstractmethod
     def suspend(

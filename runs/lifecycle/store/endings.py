@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from runs.machines import heavy_lane, is_heavy
 from runs.models import EventKind
 from runs.states import AttemptStatus, RunStatus
 
@@ -28,6 +29,12 @@ class Ending:
     crashed: bool = False
     machine: str | None = None
     hooked: bool = False
+
+    @property
+    def lane(self) -> int | None:
+        """The lane of its run from now on, where `machine` makes it a heavy one."""
+        heavy = self.machine is not None and is_heavy(self.machine)
+        return heavy_lane(self.machine) if self.machine and heavy else None
 
     @property
     def is_retry(self) -> bool:

@@ -23,9 +23,9 @@ SELECT id, task_id FROM runs_run
 LEFT_LAST = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 TARGETS = """
-SELECT id, status, output, error, task_id, finished_at FROM runs_run WHERE id IN ({places})
+SELECT id, status, output, error, task_id, finished_at, reason FROM runs_run WHERE id IN ({places})
 UNION ALL
-SELECT id, status, output, NULL, '', completed_at FROM runs_waitpoint WHERE id IN ({places})
+SELECT id, status, output, NULL, '', completed_at, '' FROM runs_waitpoint WHERE id IN ({places})
 """
 #: Ids in one statement.
 CHUNK = 1000
@@ -63,8 +63,9 @@ class Recollection(Store):
             some = wanted[start : start + CHUNK]
             statement = TARGETS.format(places=", ".join(["%s"] * len(some)))
             for row in self.rows(statement, [*some, *some]):
-                run_id, status, output, error, task_id, ended_at = row
-                found[run_id] = Target(run_id, status, output, error, task_id, aware(ended_at))
+                run_id, status, output, error, task_id, ended_at, reason = row
+                facts = (status, output, error, task_id, aware(ended_at), reason)
+                found[run_id] = Target(run_id, *facts)
         return found
 
 

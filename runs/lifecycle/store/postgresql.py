@@ -16,10 +16,12 @@ from runs.lifecycle.store.base import (
     Done,
     Finished,
     Next,
+    Pressure,
     Rows,
     SessionLost,
     Store,
     Turn,
+    Waits,
 )
 from runs.lifecycle.store.endings import Ending
 from runs.lifecycle.store.postgresql_waits import SECOND, PostgresWaits, document, seconds_since
@@ -57,7 +59,8 @@ CALLS = {
     "assignment": 1,
     "start": 5,
     "turn": 9,
-    "finish": 16,
+    "turn_over": 9,
+    "finish": 17,
     "claim_started": 4,
     "held_by": 2,
     "suspend": 16,
@@ -141,6 +144,10 @@ class PostgresStore(PostgresWaits):
         lanes = [int(lane) for lane in self.lanes]
         return bool(self.rows(CLAIMABLE, (lanes, self.version) * 2)[0][0])
 
+    def pressure(self, session_id: str) -> Pressure:
+        weighs, waits = self.rows("SELECT * FROM trackside_pressure(%s)", (session_id,))[0]
+        return Pressure(weighs, Waits(waits))
+
     def assigned(self, run_id: str, token: str) -> Assignment | None:
         found = [Assignment(*row) for row in self.call("assignment", run_id)]
         return found[0] if found and found[0].token == token else None
@@ -152,13 +159,11 @@ class PostgresStore(PostgresWaits):
         return Assignment(*found[0]) if found else None
 
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
-        ids, tokens, outputs, began, ended = map(list, zip(*done, strict=True))
-        now = time.monotonic_ns()
-        ago = [[(now - moment) / SECOND for moment in moments] for moments in (began, ended)]
-        facts = (int(take), most, pid, self.version)
-        rows = self.call("turn", ids, tokens, outputs, *ago, *facts)
-        works = [Assignment(*row) for row in rows if row[1] is not None]
-        return Turn(works, [row[0] for row in rows if row[1] is None])
+        return turned(self.call("turn", *columns(done), int(take), most, pid, self.version))
+
+    def turn_over(self, done: Sequence[Done], session_id: str, most: int, pid: int) -> Turn:
+        facts = (session_id, most, pid, self.version)
+        return turned(self.call("turn_over", *columns(done), *facts))
 
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
         won, *assignment = self.call(
@@ -179,6 +184,7 @@ class PostgresStore(PostgresWaits):
             ending.machine,
             ending.hooked,
             self.version,
+            ending.lane,
         )[0]
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 
@@ -213,6 +219,22 @@ class SeparateStore(PostgresStore):
 
     def call(self, verb: str, *parameters: Parameter) -> Sequence[Sequence[Any]]:
         return self.prepared.rows(verb, *parameters)
+
+
+def columns(done: Sequence[Done]) -> list[Parameter]:
+    """Bodies that returned, as arrays; the moments as seconds ago."""
+    now = time.monotonic_ns()
+    *facts, began, ended = map(list, zip(*done, strict=True))
+    return [
+        *facts,
+        *([(now - moment) / SECOND for moment in moments] for moments in (began, ended)),
+    ]
+
+
+def turned(rows: Sequence[Sequence[Any]]) -> Turn:
+    """Runs that were taken, and ids alone of those that had been taken back."""
+    works = [Assignment(*row) for row in rows if row[1] is not None]
+    return Turn(works, [row[0] for row in rows if row[1] is None])
 
 
 @lru_cache(256)

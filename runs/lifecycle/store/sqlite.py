@@ -6,10 +6,11 @@ Writers are serial here, so nothing needs a row lock and a count is exact as it 
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.utils import timezone
 
+from runs.lifecycle.store import heads, weighing, yielding
 from runs.lifecycle.store import statements as sql
 from runs.lifecycle.store.base import (
     Assignment,
@@ -22,7 +23,7 @@ from runs.lifecycle.store.base import (
     Turn,
 )
 from runs.lifecycle.store.endings import Ending, canceled
-from runs.lifecycle.store.sqlite_tables import SqliteTables
+from runs.lifecycle.store.weighing import Code, Weighing
 from runs.rates import Pace
 from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
 
@@ -30,57 +31,67 @@ from runs.states import UNSUCCESSFUL, AttemptStatus, RunStatus
 MOST_REFUSED = 100
 
 
-class Code(NamedTuple):
-    """What is to execute what is taken: see `trackside_code`."""
-
-    version: str
-    lacking: str
-
-
-class SqliteStore(SqliteTables):
+class SqliteStore(Weighing):
     """Over any connection of the `runs.sqlite` (or Django's own) backend."""
 
     # -- claim and start --------------------------------------------------------------------------
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
-        if not self.open_bucket(self.code(session_id).version):
+        code, weighs = self.claiming(session_id)
+        if not weighs and not self.open_bucket(code):
             return []
         claims: list[Claim] = []
         with self.transaction():
             code = self.code(session_id)
-            while len(claims) < slots and (
-                claim := self.claim_one(session_id, code, start=False, pid=0)
-            ):
+            claim_next = self.claim_weighed if weighs else self.claim_unweighed
+            while len(claims) < slots and (claim := claim_next(session_id, code)):
                 claims.append(claim)
+            if weighs:
+                self.rows(weighing.UNWEIGH, (session_id,))
         return claims
+
+    def claim_unweighed(self, session_id: str, code: Code) -> Claim | None:
+        return self.claim_one(session_id, code, start=False, pid=0)
+
+    def claim_weighed(self, session_id: str, code: Code) -> Claim | None:
+        fitting = self.fitting(session_id, code)
+        if not fitting.lanes:
+            return None
+        claim = self.claim_unweighed(session_id, code._replace(lanes=fitting.lanes))
+        if claim is not None:
+            self.rows(weighing.WEIGHED, (fitting.wanted, claim.run_id, session_id))
+        return claim
 
     def code(self, session_id: str) -> Code:
         """What a living session executes runs with. Raises SessionLost."""
         found = self.rows(sql.LIVE, (session_id,))
         if not found:
             raise SessionLost(session_id)
-        return Code(*found[0])
+        return Code(found[0][0], found[0][1], self.lanes)
 
     def claimable(self) -> bool:
-        return bool(self.open_bucket(self.version))
+        return bool(self.open_bucket(Code(self.version, "", self.lanes)))
 
-    def open_bucket(self, version: str) -> Rows:
+    def open_bucket(self, code: Code) -> Rows:
         """The least recently served bucket with a run for us."""
-        ours = self.lanes[0], self.lanes[-1], version
-        return self.rows(sql.OPEN_BUCKET, ours) or self.rows(sql.BACK_BUCKET, ours)
+        lanes = len(code.lanes)
+        ours = *map(int, code.lanes), code.version
+        return self.rows(heads.open_bucket(lanes), ours) or self.rows(
+            heads.back_bucket(lanes), ours
+        )
 
-    def head(self, bucket: int, version: str, *, resumed: bool) -> Rows:
+    def head(self, bucket: int, code: Code, *, resumed: bool) -> Rows:
         """Take the first of a bucket's runs for us out of it: run id and pin."""
+        lanes = [int(lane) for lane in code.lanes]
         if resumed:
-            lanes = self.lanes[0], self.lanes[-1]
-            return self.rows(sql.HEAD_RESUMED, (bucket, *lanes, version))
-        firsts = [(bucket, int(lane), pin) for lane in self.lanes for pin in ("", version)]
-        return self.rows(sql.HEAD[len(self.lanes)], [value for one in firsts for value in one])
+            return self.rows(heads.head_resumed(len(lanes)), (bucket, *lanes, code.version))
+        firsts = [(bucket, lane, pin) for lane in lanes for pin in ("", code.version)]
+        return self.rows(heads.head(len(lanes)), [value for one in firsts for value in one])
 
     def claim_one(self, session_id: str, code: Code, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""
         passed = set()
-        while found := self.open_bucket(code.version):
+        while found := self.open_bucket(code):
             bucket, queue, limit, total, *rate = found[0]
             if bucket in passed:
                 return None
@@ -116,6 +127,9 @@ class SqliteStore(SqliteTables):
         if opens_at > now:
             self.rows(sql.BUCKET_CLOSED, (pace.bounded(arrival, now), opens_at, bucket))
             return None
+        asked = yielding.question(bucket, self.lanes, now - opens_at)
+        if asked is not None and self.rows(yielding.CAME_FIRST, asked):
+            return None
         claim = self.take(bucket, queue, **facts)
         if claim is not None:
             self.rows(sql.ARRIVAL, (pace.after(arrival, sql.microseconds()), bucket))
@@ -138,7 +152,7 @@ class SqliteStore(SqliteTables):
     ) -> Claim | None:
         """See `trackside_take`."""
         for _ in range(MOST_REFUSED):
-            found = self.head(bucket, code.version, resumed=resumed)
+            found = self.head(bucket, code, resumed=resumed)
             if not found:
                 break
             (run_id, pin), at = found[0], sql.now()
@@ -216,6 +230,10 @@ class SqliteStore(SqliteTables):
                     self.start(one.run_id, one.token, pid, one.began)
             return super().turn(done, take, most, pid)
 
+    def turn_over(self, done: Sequence[Done], session_id: str, most: int, pid: int) -> Turn:
+        with self.transaction():
+            return super().turn_over(done, session_id, most, pid)
+
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
         with self.transaction():
             lease = self.end(ending)
@@ -240,7 +258,7 @@ class SqliteStore(SqliteTables):
     def taking(self, session_id: str) -> Code | None:
         """See `trackside_code_of`."""
         found = self.rows(sql.MAY_TAKE, (session_id, self.version))
-        return Code(*found[0]) if found else None
+        return Code(found[0][0], found[0][1], self.lanes) if found else None
 
     def finished_before(self, ending: Ending, take: Next, pid: int) -> Finished:
         """The lease is gone: taken back, or given up by an earlier try of the same write."""

@@ -27,10 +27,10 @@ class WaitingSqliteStore(SqliteStore, Recollection):
         with self.transaction():
             self.code(session_id)
             code = self.taking(session_id)
-            while (
-                code is not None
-                and len(works) < slots
-                and (claim := self.claim_one(session_id, code, start=True, pid=pid))
+            if code is None or not self.has_room(session_id, code, pid):
+                return []
+            while len(works) < slots and (
+                claim := self.claim_one(session_id, code, start=True, pid=pid)
             ):
                 works.append(self.assignment(claim.run_id))
         return works

@@ -32,54 +32,6 @@ INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane) VALUES (%
 
 # -- claim and start ------------------------------------------------------------------------------
 
-# "full" twice: an index that leaves some out is used where its own words stand, and these differ
-# between versions of Django
-BUCKET_FACTS = """
-SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit),
-       coalesce(q.override_total, q.total_limit), q.rate_interval, q.rate_burst, b.arrival
-  FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
-"""
-OPEN_BUCKET = f"""
-{BUCKET_FACTS}
- WHERE NOT b."full" AND b."full" = 0 AND NOT q.paused AND NOT q."full"
-   AND EXISTS (SELECT 1 FROM runs_ready r
-                WHERE r.bucket_id = b.id AND r.lane IN (%s, %s) AND r.pin IN ('', %s)
-                  AND r.not_before IS NULL)
- ORDER BY b.served LIMIT 1
-"""
-# a rate that has closed a bucket does not hold up what goes on after a wait
-BACK_BUCKET = f"""
-{BUCKET_FACTS}
- WHERE b.opens_at IS NOT NULL AND NOT q.paused AND NOT q."full"
-   AND b.id IN (SELECT bucket_id FROM runs_ready
-                 WHERE not_before IS NULL AND resumed AND resumed = 1
-                   AND lane IN (%s, %s) AND pin IN ('', %s) LIMIT 1000)
- LIMIT 1
-"""
-# asked for several lanes and pins at once, the index would have to be sorted
-FIRST_OF = """
-SELECT * FROM (
-  SELECT run_id, sort_key FROM runs_ready
-   WHERE bucket_id = %s AND lane = %s AND pin = %s AND not_before IS NULL
-   ORDER BY sort_key, run_id LIMIT 1)
-"""
-#: By the number of lanes.
-HEAD = {
-    lanes: f"""
-DELETE FROM runs_ready WHERE run_id = (
-  SELECT run_id FROM ({" UNION ALL ".join([FIRST_OF] * (2 * lanes))}) ORDER BY sort_key, run_id LIMIT 1)
-RETURNING run_id, pin
-"""
-    for lanes in (1, 2)
-}
-HEAD_RESUMED = """
-DELETE FROM runs_ready WHERE run_id = (
-  SELECT run_id FROM runs_ready
-   WHERE bucket_id = %s AND not_before IS NULL AND resumed AND resumed = 1
-     AND lane IN (%s, %s) AND pin IN ('', %s)
-   ORDER BY sort_key, run_id LIMIT 1)
-RETURNING run_id, pin
-"""
 TAKE = """
 UPDATE runs_run
    SET status = %s, attempt_number = attempt_number + %s, started_at = coalesce(started_at, %s),
@@ -148,7 +100,7 @@ UPDATE runs_run
        retry_at = CASE WHEN %(retry)s AND cancel_requested_at IS NULL THEN %(due)s END,
        uncounted_attempts = uncounted_attempts + %(uncounted)s,
        crash_count = crash_count + %(crashed)s,
-       machine = coalesce(%(machine)s, machine),
+       machine = coalesce(%(machine)s, machine), lane = coalesce(%(lane)s, lane),
        usage_ms = usage_ms + coalesce(
          max(cast(round((julianday(%(at)s) - julianday(%(started)s)) * 86400000) AS integer), 0), 0),
        done_token = %(token)s, updated_at = %(at)s
@@ -280,6 +232,7 @@ def end_params(ending: Ending, started: Any, at: str, due: str | None) -> dict[s
         "uncounted": int(ending.uncounted),
         "crashed": int(ending.crashed),
         "machine": ending.machine,
+        "lane": ending.lane,
         "run_id": ending.run_id,
         "started": plain(started),
         "token": ending.token,

@@ -3,11 +3,13 @@
 -- the answer was. Returns the lease's bucket, queue and session, or nothing when the lease was lost.
 --   p_uncounted: 1 when this attempt is not to count as a try    p_crashed: the process or the cluster was lost
 --   p_machine: the preset from now on, NULL for the one it had
+--   p_lane: the lane of that preset, where its runs are heavy; NULL for the one it had
 --   p_hooked: the final hooks for p_status were called already, so the ending leaves none owed
-CREATE OR REPLACE FUNCTION trackside_end(
+DROP FUNCTION IF EXISTS trackside_end;
+CREATE FUNCTION trackside_end(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
   p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_machine text DEFAULT NULL,
-  p_hooked boolean DEFAULT false)
+  p_hooked boolean DEFAULT false, p_lane integer DEFAULT NULL)
 RETURNS TABLE (bucket_id bigint, queue_id bigint, session_id text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -34,7 +36,7 @@ BEGIN
          retry_at = CASE WHEN v_retry AND cancel_requested_at IS NULL THEN v_due END,
          uncounted_attempts = uncounted_attempts + p_uncounted,
          crash_count = crash_count + CASE WHEN p_crashed THEN 1 ELSE 0 END,
-         machine = coalesce(p_machine, machine),
+         machine = coalesce(p_machine, machine), lane = coalesce(p_lane, lane),
          usage_ms = usage_ms + coalesce((extract(epoch FROM v_now - v_lease.started_at) * 1000)::bigint, 0),
          done_token = p_token, updated_at = v_now
    WHERE id = p_run
@@ -81,10 +83,12 @@ END $$;
 
 -- End an attempt and, where asked and allowed, take the next run in the same statement: see trackside_next.
 -- `won`: whether this end counts (true also when an earlier try of the same write won, false for a lost lease).
-CREATE OR REPLACE FUNCTION trackside_finish(
+DROP FUNCTION IF EXISTS trackside_finish;
+CREATE FUNCTION trackside_finish(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
   p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_next integer, p_pid integer,
-  p_machine text, p_hooked boolean, p_version text DEFAULT '')
+  p_machine text, p_hooked boolean, p_version text DEFAULT '',
+  p_lane integer DEFAULT NULL)
 RETURNS TABLE (won boolean, work trackside_assigned) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -94,7 +98,7 @@ DECLARE
 BEGIN
   SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
     FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
-                       p_uncounted, p_crashed, p_machine, p_hooked);
+                       p_uncounted, p_crashed, p_machine, p_hooked, p_lane);
   won := v_bucket IS NOT NULL OR EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
   IF v_bucket IS NOT NULL THEN
     work := trackside_next(v_bucket, v_queue, v_session, p_next, p_pid, p_version);

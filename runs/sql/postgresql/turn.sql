@@ -238,8 +238,11 @@ BEGIN
     END IF;
   END IF;
 
-  IF v_ended > 1 THEN  -- one run takes the place of several
+  IF v_ended > 1 OR p_next = 0 THEN  -- one run takes the place of several, or none
     PERFORM trackside_release(v_buckets, v_queues);
+    IF p_next = 0 THEN
+      RETURN;
+    END IF;
   END IF;
   RETURN QUERY SELECT a.* FROM trackside_next(v_buckets[1], v_queues[1], v_session, p_next, p_pid, p_version) a
                 WHERE a.run_id IS NOT NULL;

@@ -191,11 +191,12 @@ BEGIN
 END $$;
 
 -- Everything a run remembers, in order, and how what its entries point to stands.
-CREATE OR REPLACE FUNCTION trackside_remember(p_run text)
+DROP FUNCTION IF EXISTS trackside_remember;
+CREATE FUNCTION trackside_remember(p_run text)
 RETURNS TABLE (kind text, name text, ordinal integer, attempt integer, "position" integer, status text,
                started_at timestamptz, args text, args_hash text, result text, error text, target text,
                span text, due_at timestamptz, finished_at timestamptz, t_status text, t_output text, t_error text,
-               t_task_id text, t_ended_at timestamptz)
+               t_task_id text, t_ended_at timestamptz, t_reason text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
@@ -203,7 +204,7 @@ BEGIN
   SELECT j.kind::text, j.name::text, j.ordinal, j.attempt, j.position, j.status::text, j.started_at, j.args,
          j.args_hash::text, j.result, j.error, j.target::text, j.span::text, j.due_at, j.finished_at,
          coalesce(r.status, w.status)::text, coalesce(r.output, w.output), r.error, coalesce(r.task_id, '')::text,
-         coalesce(r.finished_at, w.completed_at)
+         coalesce(r.finished_at, w.completed_at), coalesce(r.reason, '')
     FROM runs_journal j
     LEFT JOIN runs_run r ON r.id = j.target
     LEFT JOIN runs_waitpoint w ON w.id = j.target
@@ -213,20 +214,22 @@ END $$;
 
 -- How targets stand, after a row for the run itself; nothing unless the run left with this token when it was executed
 -- last. A run does not wait for itself.
-CREATE OR REPLACE FUNCTION trackside_recall(p_run text, p_token text, p_targets text[])
-RETURNS TABLE (id text, status text, output text, error text, task_id text, ended_at timestamptz)
+DROP FUNCTION IF EXISTS trackside_recall;
+CREATE FUNCTION trackside_recall(p_run text, p_token text, p_targets text[])
+RETURNS TABLE (id text, status text, output text, error text, task_id text, ended_at timestamptz,
+               reason text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY SELECT r.id::text, ''::text, NULL::text, NULL::text, ''::text, NULL::timestamptz
+  RETURN QUERY SELECT r.id::text, ''::text, NULL::text, NULL::text, ''::text, NULL::timestamptz, ''::text
                  FROM runs_run r WHERE r.id = p_run AND r.done_token = p_token;
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  RETURN QUERY SELECT r.id::text, r.status::text, r.output, r.error, r.task_id::text, r.finished_at
+  RETURN QUERY SELECT r.id::text, r.status::text, r.output, r.error, r.task_id::text, r.finished_at, r.reason::text
                  FROM runs_run r WHERE r.id = ANY (p_targets);
   IF EXISTS (SELECT 1 FROM unnest(p_targets) t WHERE t NOT LIKE 'run\_%') THEN
-    RETURN QUERY SELECT w.id::text, w.status::text, w.output, NULL::text, ''::text, w.completed_at
+    RETURN QUERY SELECT w.id::text, w.status::text, w.output, NULL::text, ''::text, w.completed_at, ''::text
                    FROM runs_waitpoint w WHERE w.id = ANY (p_targets);
   END IF;
 END $$;

@@ -4,9 +4,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from runs.lifecycle import fleet, sessions
+from runs.lifecycle import fleet, sessions, store
+from runs.machines import Capacity
 from runs.models import SessionState, WorkerSession
-from tests.support.rows import executing_run, make_session
+from tests.support.rows import executing_run, make_session, queued_run
 
 pytestmark = pytest.mark.django_db
 
@@ -72,3 +73,11 @@ def test_lists_the_versions_that_are_run(viewer):
     text = viewer.get("/workers").content.decode()
     assert text.index("<code>v1</code>") < text.rindex("<code>v2</code>")
     assert "Stopping" in text
+
+
+def test_shows_what_a_cluster_has_and_what_of_it_is_in_use(viewer):
+    has = Capacity(8.0, 4.0)
+    by = sessions.open_session("red", slots=2, version="v1", pid=1, capacity=has)
+    queued_run(machine="medium-1x")
+    store.current().claim(by.pk, 1)
+    assert "1 of 8 vCPU, 2 of 4 GB" in viewer.get("/workers").content.decode()

@@ -14,6 +14,7 @@ from engine.discovery import Catalog
 from engine.registry import registry
 from runs import lifecycle
 from runs.lifecycle import attempts, finalhooks, sessions
+from runs.lifecycle.store import Pressure, Waits
 from runs.models import Event, FinalHooks, Run, Task
 from runs.states import RunStatus
 from tests.engine.cluster.test_bookkeeper import books  # noqa: F401  a fixture
@@ -157,7 +158,9 @@ def broker(books):  # noqa: F811
     made.connect = lambda: None
     made.wait = lambda seconds: None
     made.claim = lambda slots: []
-    made.store = type("Idle", (), {"claimable": lambda self: False})()
+    calm = Pressure(False, Waits.NOTHING)
+    idle = {"claimable": lambda self: False, "pressure": lambda self, session_id: calm}
+    made.store = type("Idle", (), idle)()
     made.execute, made.conclude = worker.execute, conclusions.conclude
     return made
 

@@ -14,7 +14,6 @@ from engine.cluster.host import SeatControl
 from engine.cluster.lines import Patient
 from runs.journal import Pause
 from runs.lifecycle import attempts, sessions, store
-from runs.lifecycle.store import Next
 from runs.models import Lane, Ready, Run
 from runs.states import RunStatus
 from tests.support import factories
@@ -92,7 +91,7 @@ def test_a_lost_session_fences_the_cluster(clerk, board):
 def test_the_next_run_comes_with_the_end_of_another(clerk, board):
     ids = [trigger("nap").pk for _ in range(4)]
     works = clerk.take([0, 1, 2])
-    (taken,) = clerk.record([ended(clerk, *one) for one in works[:2]], Next.ANY)
+    (taken,) = clerk.record([ended(clerk, *one) for one in works[:2]], take=True)
     assert (taken.seat, taken.work.run_id, taken.work.begun) == (0, ids[3], True)
     assert [seat.run_id for seat in board.seats] == [ids[3], "", ids[2]]
 
@@ -101,15 +100,15 @@ def test_an_end_whose_answer_was_lost_is_written_once(clerk, board, monkeypatch)
     ids, opened = [trigger("nap").pk for _ in range(4)], clerk.here.hot
     works, turns = clerk.take([0, 1]), []
 
-    def turn(done, take, *others):
-        turns.append(type(opened).turn(opened, done, take, *others))
+    def turn_over(*asked):
+        turns.append(type(opened).turn_over(opened, *asked))
         if len(turns) == 1:
             raise OperationalError("the connection broke")
         return turns[-1]
 
-    monkeypatch.setattr(opened, "turn", turn)
+    monkeypatch.setattr(opened, "turn_over", turn_over)
     monkeypatch.setattr(clerk, "insist", lambda call: twice(call, opened))
-    taken = clerk.record([ended(clerk, *works[0])], Next.ANY)
+    taken = clerk.record([ended(clerk, *works[0])], take=True)
     assert [work.run_id for _, work in taken] == [ids[2]]
     assert [seat.run_id for seat in board.seats] == [ids[2], ids[1], ""]
     assert history(ids[3]) == ["triggered"]
@@ -123,7 +122,7 @@ def test_different_ends_are_recorded_together(clerk):
     ends = [None, None, attempts.fail(works[2][1].run_id, works[2][1].token, error)]
     assert (
         clerk.record(
-            [ended(clerk, *work, end) for work, end in zip(works, ends, strict=True)], Next.NONE
+            [ended(clerk, *work, end) for work, end in zip(works, ends, strict=True)], take=False
         )
         == []
     )
@@ -131,19 +130,41 @@ def test_different_ends_are_recorded_together(clerk):
     assert history(works[0][1].run_id) == ["triggered", "started", "completed"]
 
 
-def test_the_runs_of_one_queue_are_one_write(clerk, monkeypatch):
-    for name in ("nap", "other", "nap"):
+def test_what_returned_is_one_write_with_what_comes_in_its_place(clerk, monkeypatch):
+    for name in ("nap", "other", "nap", "other", "nap", "nap"):
         trigger(name)
     works, turns = clerk.take([0, 1, 2]), []
     opened = clerk.here.hot
 
-    def turn(done, *others):
+    def turn_over(done, *others):
         turns.append(len(done))
-        return type(opened).turn(opened, done, *others)
+        return type(opened).turn_over(opened, done, *others)
 
-    monkeypatch.setattr(opened, "turn", turn)
-    clerk.record([ended(clerk, *work) for work in works], Next.NONE)
-    assert sorted(turns) == [1, 2]
+    monkeypatch.setattr(opened, "turn_over", turn_over)
+    monkeypatch.setattr(clerk, "take", pytest.fail)
+    taken = clerk.record([ended(clerk, *work) for work in works], take=True)
+    assert turns == [3]
+    assert sorted(one.seat for one in taken) == [0, 1, 2]
+    assert statuses(works) == [RunStatus.COMPLETED] * 3
+    assert statuses(taken) == [RunStatus.EXECUTING] * 3
+
+
+def test_what_goes_on_keeps_its_seat(clerk, board):
+    ids = [trigger("nap").pk for _ in range(4)]
+    works = clerk.take([0, 1])
+    over = Leaving(*works[0][1][0:3:2], Pause(reason="", due=factories.timezone.now()))
+    taken = clerk.record([ended(clerk, *works[0], over), ended(clerk, *works[1])], take=True)
+    assert [(one.seat, one.work.run_id) for one in taken] == [(0, ids[0]), (1, ids[2])]
+    assert [seat.run_id for seat in board.seats] == [ids[0], ids[2], ""]
+
+
+def test_nothing_is_taken_for_a_session_that_is_lost(clerk, board):
+    for _ in range(2):
+        trigger("nap")
+    works = clerk.take([0])
+    sessions.close(board.session_id)
+    assert clerk.record([ended(clerk, *works[0])], take=True) == []
+    assert board.seats[0].run_id == ""
 
 
 def test_what_the_database_refuses_fails_alone(clerk):
@@ -151,7 +172,7 @@ def test_what_the_database_refuses_fails_alone(clerk):
     trigger("nap")
     works = clerk.take([0, 1])
     bad = attempts.complete(works[0][1].run_id, works[0][1].token, "no\x00text")
-    clerk.record([ended(clerk, *works[0], bad), ended(clerk, *works[1])], Next.NONE)
+    clerk.record([ended(clerk, *works[0], bad), ended(clerk, *works[1])], take=False)
     refused = RunStatus.SYSTEM_FAILURE if connection.vendor == "postgresql" else RunStatus.COMPLETED
     assert statuses(works) == [refused, RunStatus.COMPLETED]
 
@@ -166,7 +187,7 @@ def test_a_wait_that_is_over_already_goes_on(clerk):
         for (_, work), due in zip(works, pauses, strict=True)
     ]
     going_on = clerk.record(
-        [ended(clerk, *one, end) for one, end in zip(works, ends, strict=True)], Next.NONE
+        [ended(clerk, *one, end) for one, end in zip(works, ends, strict=True)], take=False
     )
     assert [(one.seat, one.work.run_id, one.work.resumed) for one in going_on] == [
         (0, works[0][1].run_id, True)

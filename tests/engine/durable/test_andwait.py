@@ -81,14 +81,14 @@ def test_every_end_of_a_child_resumes_its_parent(driver: Driver, how):
     @task
     def parent():
         result = add.trigger_and_wait([1], queue="closed", ttl=100)
-        return [result.ok, result.error.status]
+        return [result.ok, str(result.error)]
 
     Queue.objects.create(name="closed", concurrency_limit=0)
     run = driver.finish(parent)
     child = Run.objects.get(parent_id=run.pk)
     assert Run.objects.get(pk=run.pk).status == "WAITING"
     if how == "canceled":
-        lifecycle.cancel(child.pk, actor="user:ada")
+        lifecycle.cancel(child.pk, actor="user:ada", reason="Not needed any more.")
     elif how == "expired":
         with time_machine.travel(timezone.now() + timezone.timedelta(seconds=101)):
             lifecycle.expire_due()
@@ -97,7 +97,11 @@ def test_every_end_of_a_child_resumes_its_parent(driver: Driver, how):
         Waiter.objects.all().delete()
         lifecycle.store.current().resume([run.pk])
     driver.until_idle()
-    words = {"canceled": "CANCELED", "expired": "EXPIRED", "gone": "DELETED"}
+    words = {
+        "canceled": "CANCELED: Not needed any more.",
+        "expired": "EXPIRED: Its time to live passed before a worker could start it.",
+        "gone": "DELETED",
+    }
     assert output(run) == [False, words[how]]
 
 
@@ -378,6 +382,26 @@ def test_only_runs_and_tokens_can_be_waited_for(driver: Driver, sources):
     @task
     def parent():
         wait.all(sources)
+
+    assert "InvalidOption" in driver.finish(parent).error
+
+
+@pytest.mark.parametrize("sources", [None, 5, "run_1", {"token": 1}])
+@pytest.mark.parametrize("wait_for", [wait.all, wait.any])
+def test_what_is_no_list_cannot_be_waited_for(driver: Driver, wait_for, sources):
+    @task
+    def parent():
+        wait_for(sources)
+
+    error = json.loads(driver.finish(parent).error)
+    assert error["name"] == "InvalidOption"
+    assert "takes a list of handles of trigger() and wait tokens" in error["message"]
+
+
+def test_any_of_nothing_is_refused(driver: Driver):
+    @task
+    def parent():
+        wait.any([])
 
     assert "InvalidOption" in driver.finish(parent).error
 

@@ -184,3 +184,8 @@ def test_the_tags_of_a_token_are_tags_as_those_of_runs(tags):
     with pytest.raises(InvalidOption, match=r"[Tt]ag") as refusal:
         wait.create_token(tags=tags)
     assert refusal.value.option == "tags"
+
+
+def test_too_many_tags_are_those_of_a_token():
+    with pytest.raises(InvalidOption, match="A token has at most 10 tags; got 11"):
+        wait.create_token(tags=[f"t{n}" for n in range(11)])

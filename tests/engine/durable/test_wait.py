@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -77,7 +78,7 @@ def test_a_short_wait_stays_in_the_worker(driver: Driver):
 
 
 def test_until_waits_for_a_moment(driver: Driver):
-    moment = datetime(2999, 5, 1, 12, tzinfo=UTC)
+    moment = datetime(2099, 5, 1, 12, tzinfo=UTC)
 
     @task
     def may_first():
@@ -126,6 +127,16 @@ def test_refuses_what_is_no_duration(driver: Driver, call):
     run = driver.finish(wrong)
     assert run.status == "FAILED"
     assert "InvalidOption" in run.error
+
+
+def test_a_moment_is_no_further_away_than_a_duration_may_be(driver: Driver):
+    @task
+    def forever():
+        wait.until(datetime.max.replace(tzinfo=UTC))
+
+    run = driver.finish(forever)
+    assert run.status == "FAILED"
+    assert "too far away, 9999-12-31" in json.loads(run.error)["message"]
 
 
 def test_a_failed_attempt_does_not_wait_again(driver: Driver):

@@ -48,6 +48,23 @@ def test_a_name_is_there_once():
     assert [hook.function for hook in chain(made.own_hooks)["on_success"]] == [other]
 
 
+def test_a_name_may_come_first():
+    assert hooks.on_success("metrics", plain) is plain
+    assert hooks.on_success("metrics")(other) is other
+    made = task(id="x")(lambda: None)
+    assert made.on_success("own", plain) is plain
+    found = [(hook.name, hook.function) for hook in chain(made.own_hooks)["on_success"]]
+    assert found == [("metrics", other), ("own", plain)]
+
+
+@pytest.mark.parametrize(
+    "given", [(plain, other), ("", plain), (None, plain), ("metrics", 5), (5,)]
+)
+def test_what_is_no_name_and_no_function_is_refused(given):
+    with pytest.raises(InvalidOption, match="on_success"):
+        hooks.on_success(*given)
+
+
 def test_a_decorator_leaves_the_function_as_it_is():
     assert hooks.on_failure(plain) is plain
     assert task(id="x")(lambda: None).on_failure(plain) is plain

@@ -66,7 +66,7 @@ def test_a_parent_learns_of_a_child_that_was_canceled(trackside, leaf):
     run = trackside.run(parent, until="wait")
     runs.cancel(trackside.runs(leaf)[0].id, reason="nobody wants it")
     trackside.finish(run)
-    assert run.output == [False, "CANCELED"]
+    assert run.output == [False, "CANCELED: nobody wants it"]
 
 
 def test_a_run_knows_its_key_and_scope(trackside, leaf):

@@ -1,11 +1,11 @@
 """What a body sees of its run, and what it does not hand on (features.md sections 14, 16 to 18)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from engine import current, hooks, metadata, tags, task, tasks, wait
+from engine import current, hooks, metadata, step, tags, task, tasks, wait
 from runs import lifecycle
 from runs.errors import PayloadTooLarge
 
@@ -156,3 +156,24 @@ def test_too_large_payloads_make_no_run_and_too_large_outputs_fail_once(tracksid
     run = trackside.run(big)
     assert (run.status, len(run.attempts)) == ("FAILED", 1)
     assert "larger than the limit of 100 bytes" in str(run.error)
+
+
+def test_after_a_wait_ctx_is_taken_again_and_a_step_keeps_what_it_said(trackside):
+    seen = []
+
+    @task(id="waits", tags=["first"])
+    def waits(payload, ctx):
+        kept = step("tags", lambda: list(ctx.run.tags))
+        seen.append((ctx.run.tags, ctx.run.metadata, ctx.attempt, ctx.run.started_at))
+        tags.add("second")
+        metadata.set("at", "work")
+        assert ctx.run.tags == seen[-1][0]
+        wait("1h")
+        return kept
+
+    assert trackside.run(waits).output == ["first"]
+    (tags_before, before, first, began), (tags_after, after, again, began_after) = seen
+    assert (tags_before, sorted(tags_after)) == (("first",), ["first", "second"])
+    assert (before or {}, after) == ({}, {"at": "work"})
+    assert (first.number, again.number, began_after) == (1, 1, began)
+    assert again.started_at - first.started_at >= timedelta(hours=1)

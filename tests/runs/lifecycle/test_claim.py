@@ -5,7 +5,7 @@ from django.db import connection, transaction
 
 from runs import lifecycle
 from runs.lifecycle import Limits, attempts, sessions, store
-from runs.lifecycle.store.statements import OPEN_BUCKET
+from runs.lifecycle.store import heads
 from runs.models import Bucket, Lease, Queue, Ready, Run, SessionState, WorkerSession
 from runs.states import RunStatus
 from tests.support.factories import (
@@ -238,7 +238,7 @@ def test_the_next_bucket_is_found_by_an_index():
                 'EXPLAIN SELECT id FROM runs_bucket WHERE NOT "full" ORDER BY served LIMIT 1'
             )
         else:
-            cursor.execute(f"EXPLAIN QUERY PLAN {OPEN_BUCKET}", (0, 1, "1"))
+            cursor.execute(f"EXPLAIN QUERY PLAN {heads.open_bucket(2)}", (0, 1, "1"))
         plan = str(cursor.fetchall())
     assert "bucket_by_service" in plan
 

@@ -51,6 +51,15 @@ def test_fires_at_its_time_and_not_before(clock):
     assert account(made) == [("09:30", "fired")]
 
 
+def test_a_run_takes_its_place_by_when_it_should_have_fired(clock):
+    made = schedule("30 9 * * *")
+    clock("09:30:01")
+    trigger("report")
+    clock("09:30:02")
+    lifecycle.fire_due()
+    assert claim(session())[0].run_id == runs_of(made)[0].pk
+
+
 def test_gives_the_run_what_it_needs_to_know(clock):
     made = schedule("0 * * * *", timezone="Asia/Tokyo", external_id="user_1")
     clock("10:00:07")

@@ -73,6 +73,10 @@ def test_show_tells_everything_a_person_asks(runs):
         assert words in out
 
 
+def test_show_tells_why_a_run_does_not_start_yet(runs):
+    assert "not yet      No worker is connected." in runs("show", made("unknown"))
+
+
 def test_show_as_json_keeps_stored_documents(runs):
     run_id = made(payload='{"b":1e2,\n"e":"é😀\x9b"}')
     out = runs("show", run_id, "--json")

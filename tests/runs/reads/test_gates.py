@@ -2,6 +2,8 @@ import pytest
 from django.utils import timezone
 
 from runs import lifecycle
+from runs.lifecycle import attempts, sessions, store
+from runs.machines import Capacity
 from runs.models import Source
 from runs.reads.gates import ahead, gates
 from tests.support.rows import (
@@ -62,3 +64,40 @@ def test_counts_who_is_served_first():
     queued_run()
     assert str(ahead(queued_run())) == "1"
     assert ahead(queued_run(delay=60.0)) is None
+
+
+def machine_of(run):
+    return [gate for gate in gates(run, timezone.now()) if gate.name == "machine"]
+
+
+def cluster(*has, tight=False):
+    facts = {"slots": 2, "version": "v1", "pid": 4711}
+    return sessions.open_session("red", **facts, capacity=Capacity(*has, tight))
+
+
+def test_a_machine_no_cluster_has():
+    cluster(8.0, 2.0)
+    cluster(4.0, 4.0)
+    (gate,) = machine_of(queued_run(machine="large-2x"))
+    wanted = "Machine large-2x needs 8 vCPU and 16 GB; the largest cluster has 4 vCPU and 4 GB."
+    assert (gate.open, gate.sentence) == (False, wanted)
+    assert machine_of(queued_run()) == []
+
+
+def test_a_machine_there_is_no_room_for_now():
+    by = cluster(None, 5.0)
+    queued_run(machine="medium-2x")
+    claims = store.current().claim(by.pk, 1)
+    run = queued_run(machine="medium-1x")
+    (gate,) = machine_of(run)
+    wanted = "Machine medium-1x needs 1 vCPU and 2 GB; cluster red has 1 GB left now."
+    assert (gate.open, gate.sentence) == (False, wanted)
+    store.current().finish(attempts.complete(*claims[0][:2], None))
+    assert [gate.open for gate in machine_of(run)] == [True]
+
+
+def test_a_tight_cluster_may_have_no_room_for_any_run():
+    by = cluster(None, 0.5, tight=True)
+    queued_run()
+    store.current().claim(by.pk, 1)
+    assert [gate.open for gate in machine_of(queued_run())] == [False]
