@@ -6,6 +6,7 @@ length, and waits for ever for a body that does not come.
 
 import asyncio
 import json
+import re
 import time
 
 from asgiref.typing import (
@@ -24,6 +25,8 @@ from runs import conf
 SECONDS = 60.0
 #: Beside the payload: options, metadata, form fields.
 ENVELOPE = 1 << 20
+#: Where the items of a batch go.
+ITEMS = re.compile(r"/api/v3/batches/[^/]+/items$")
 #: A payload grows when a form or a JSON string carries it: quotes, escapes, percent signs.
 GROWTH = 3
 
@@ -33,8 +36,13 @@ def body_limit() -> int:
     return GROWTH * int(conf.get("PAYLOAD_LIMIT")) + ENVELOPE
 
 
+def limit_of(path: str) -> int:
+    """The largest body of a request to `path`: the items of a batch come together."""
+    return int(conf.get("BATCH_LIMIT")) if ITEMS.search(path) else body_limit()
+
+
 def limit_bodies(app: ASGI3Application, *, seconds: float = SECONDS) -> ASGI3Application:
-    """`app`, answering 413 to a body above `body_limit()` and 408 to one that is too slow."""
+    """`app`, answering 413 to a body above `limit_of()` its path and 408 to one that is too slow."""
 
     async def limited(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
@@ -60,7 +68,7 @@ class _Body:
         seconds: float,
     ) -> None:
         self._receive, self._send = receive, send
-        self.limit, self.size = body_limit(), 0
+        self.limit, self.size = limit_of(scope["path"]), 0
         self.end = time.monotonic() + seconds
         self.complete = self.answered = False
         self.problem: tuple[int, str] | None = None

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from runs.models import Attempt, Run, Waitpoint
 from runs.reads.batches import Progress
-from runs.states import AttemptStatus, RunStatus, TokenStatus
+from runs.states import PENDING, AttemptStatus, RunStatus, TokenStatus
 
 S = RunStatus
 
@@ -46,6 +46,11 @@ TOKEN_LOOKS: dict[str, Look] = {
     TokenStatus.COMPLETED: Look("Completed", "completed", "ok", "Its answer is stored."),
     TokenStatus.TIMED_OUT: Look("Timed out", "timed-out", "bad", "Nobody completed it in time."),
 }
+BATCH_PENDING = Look("Pending", "queued", "idle", "Its items have not all come yet.")
+BATCH_PARTIAL = Look("Partial", "failed", "warn", "Of some of its items no run could be made.")
+BATCH_ABORTED = Look(
+    "Aborted", "failed", "bad", "No run could be made, or its items never all came."
+)
 BATCH_OPEN = Look("Processing", "executing", "active", "Some of its runs have not ended.")
 BATCH_ENDED = Look("Completed", "completed", "ok", "All of its runs completed.")
 BATCH_MIXED = Look("Completed", "expired", "warn", "All of its runs ended, not all of them well.")
@@ -88,8 +93,12 @@ def token_look(token: Waitpoint) -> Look:
 
 def batch_look(progress: Progress) -> Look:
     """The look of a batch."""
+    if progress.is_pending or progress.is_aborted:
+        return BATCH_PENDING if progress.is_pending else BATCH_ABORTED
     if progress.open:
         return BATCH_OPEN
+    if progress.refused:
+        return BATCH_PARTIAL
     return BATCH_MIXED if progress.failed else BATCH_ENDED
 
 
@@ -101,6 +110,11 @@ def tries(run: Run) -> int:
 def can_cancel(run: Run) -> bool:
     """Whether asking for a cancel still changes something."""
     return not run.is_final and not run.is_canceling
+
+
+def can_edit(run: Run) -> bool:
+    """Whether it was never started, so that priority, queue, delay and payload may change."""
+    return run.status in PENDING and run.started_at is None
 
 
 def can_unlock(run: Run) -> bool:

@@ -89,6 +89,7 @@ STORAGES = {
 }
 
 # People
+AUTHENTICATION_BACKENDS = ["dashboard.accounts.backend.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {

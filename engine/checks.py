@@ -12,6 +12,7 @@ from engine.sdk.machines import redefined
 from engine.sdk.unknown import refuse_unknown
 from runs import conf
 from runs.errors import InvalidOption
+from runs.lifecycle import ages
 
 #: With 0 of these nothing would work, or nothing else would be done.
 POSITIVE = {
@@ -47,6 +48,12 @@ def problems() -> Iterator[str]:
     if not isinstance(given, dict):
         yield f"TRACKSIDE in the settings is a dict; it is {given!r:.60}."
         return
+    try:
+        ages.days()
+    except InvalidOption as error:
+        yield str(error)
+    except (AttributeError, TypeError, ValueError):
+        pass  # what is no dict or no number is told of below
     try:
         refuse_unknown(given, conf.DEFAULTS, "TRACKSIDE in the settings")
     except InvalidOption as error:

@@ -15,6 +15,10 @@ DEFAULTS: dict[str, Any] = {
     "PAYLOAD_LIMIT": 3_000_000,
     "OUTPUT_LIMIT": 10_000_000,
     "METADATA_LIMIT": 262_144,
+    # bytes of all items of a batch that come in one request
+    "BATCH_LIMIT": 100_000_000,
+    # seconds the items of a batch may take to come, all requests together
+    "BATCH_SEAL_SECONDS": 1800.0,
     # directories with task files, beside every app's tasks.py
     "TASK_DIRS": ["tasks"],
     # patterns of files in them that hold no tasks, as in "scripts/*"
@@ -79,6 +83,8 @@ DEFAULTS: dict[str, Any] = {
     "CONSOLE_LOGGING": False,
     # days what is stored is kept; 0 is for ever
     "RUN_RETENTION_DAYS": 0.0,
+    # other days for runs that ended so: {"COMPLETED": 7, "FAILED": 90}
+    "STATUS_RETENTION_DAYS": {},
     "LOG_RETENTION_DAYS": 90.0,
     "TICK_RETENTION_DAYS": 30.0,
     # log lines kept of one attempt; the rest is counted

@@ -36,14 +36,20 @@ def parse(path: str) -> Path:
 def key_at(path: str, payload: str | None) -> str | None:
     """The key in a payload, JSON text; None where nothing stands there. Raises InvalidOption."""
     found: Any = None if payload is None else json.loads(payload)
-    for step in parse(path):
-        found = _below(found, step)
+    found = found_at(parse(path), found)
     if isinstance(found, (bool, dict, list)):
         raise InvalidOption(
             "concurrency_key",
             f"The concurrency key at {path} is text or a number; got {json.dumps(found):.60}.",
         )
     return None if found is None else str(found)
+
+
+def found_at(path: Path, value: Any) -> Any:
+    """What stands there in a JSON value; None where nothing does."""
+    for step in path:
+        value = _below(value, step)
+    return value
 
 
 def _below(value: Any, step: str | int) -> Any:

@@ -1,29 +1,26 @@
-"""Batches: retrieve."""
+"""Batches: retrieve, and how their runs ended."""
 
 import re
 from typing import Any
 
-from dashboard.api import objects
+from dashboard.api import objects, results
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs.errors import NotFound
+from runs.models import Batch, Run
+from runs.models.batch import Problem
 from runs.reads import batches
 
 BATCH_ID = re.compile(r"batch_[0-9a-z]{1,34}", re.ASCII)
+ENDED = {batches.COMPLETED, batches.PARTIAL_FAILED, batches.ABORTED}
 
 
 @endpoint("GET")
 def retrieve(request: ApiRequest, batch_id: str) -> dict[str, Any]:
-    """One batch with the ids of its runs; items are made all or none, so none has an error."""
-    if BATCH_ID.fullmatch(batch_id) is None:
-        form = "a batch's id is batch_ and letters and digits"
-        raise ApiError(404, f"Not found: {form}.", retry=False)
-    try:
-        found = batches.described(batches.find(batch_id))
-    except NotFound as error:
-        # it may stand in a transaction that has not committed yet
-        raise ApiError(404, str(error), retry=True) from None
-    ended = found["updated_at"] if found["status"] == batches.COMPLETED else None
+    """One batch with the ids of its runs, and the items that could not become one."""
+    batch = found_batch(batch_id)
+    found = batches.described(batch)
+    over = found["updated_at"] if found["status"] in ENDED else None
     return {
         "id": found["id"],
         "status": found["status"],
@@ -33,6 +30,38 @@ def retrieve(request: ApiRequest, batch_id: str) -> dict[str, Any]:
         "runs": found["runs"],
         "successfulRunCount": found["successful_run_count"],
         "failedRunCount": found["failed_run_count"],
-        "processing": {"errors": [], **objects.present(completedAt=objects.time(ended))},
+        "processing": {
+            "errors": list(map(_problem, batch.problem_list)),
+            **objects.present(completedAt=objects.time(over)),
+        },
         **objects.present(idempotencyKey=found["idempotency_key"]),
+    }
+
+
+@endpoint("GET")
+def ended(request: ApiRequest, batch_id: str) -> dict[str, Any]:
+    """How the runs of a batch ended that have, in the order of its items."""
+    ids = batches.run_ids(found_batch(batch_id))
+    over = Run.objects.filter(finished_at__isnull=False).in_bulk(ids)
+    return {"id": batch_id, "items": [results.told(over[one]) for one in ids if one in over]}
+
+
+def found_batch(batch_id: str) -> Batch:
+    """Raises a 404."""
+    if BATCH_ID.fullmatch(batch_id) is None:
+        form = "a batch's id is batch_ and letters and digits"
+        raise ApiError(404, f"Not found: {form}.", retry=False)
+    try:
+        return batches.find(batch_id)
+    except NotFound as error:
+        # it may stand in a transaction that has not committed yet
+        raise ApiError(404, str(error), retry=True) from None
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "index": problem.place,
+        "taskIdentifier": problem.task_id,
+        "error": problem.message,
+        "errorCode": problem.code,
     }

@@ -173,17 +173,18 @@ def moment_or_seconds(value: str | float | None, option: str) -> float | datetim
     try:
         return durations.seconds(value, option)
     except InvalidOption:
-        return _moment(str(value), option)
+        return moment(
+            str(value), option, f"{option} must be a duration like “1h30m” or an ISO 8601 date."
+        )
 
 
-def _moment(text: str, option: str) -> datetime:
+def moment(text: str, option: str, refusal: str = "") -> datetime:
+    """The moment an ISO 8601 text names, UTC unless it says otherwise. Raises InvalidOption."""
     try:
-        moment = datetime.fromisoformat(text[:64])
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        found = datetime.fromisoformat(text[:64])
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise InvalidOption(
-            option, f"{option} must be a duration like “1h30m” or an ISO 8601 date."
-        ) from error
+        raise InvalidOption(option, refusal or f"{option} must be an ISO 8601 date.") from error
 
 
 def _debounce(asked: DebounceOptions | None) -> Debounce | None:

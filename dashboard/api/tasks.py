@@ -20,8 +20,8 @@ MEMBERS = {"payload", "options", "context"}
 def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     """Make a run of the task, also of one no cluster knows yet."""
     body = bodies.read(request, required=True)
-    _check_members(body)
-    given = _options(body)
+    check_members(body, MEMBERS)
+    given = given_options(body)
     payload = packets.text(body.get("payload"), given.get("payloadType"))
     options = traced(schemas.options(given, "options"), request)
     made = requests.once(
@@ -43,12 +43,13 @@ def traced(options: TriggerOptions, request: HttpRequest) -> TriggerOptions:
     return replace(options, traceparent=caller.header, tracestate=caller.state or None)
 
 
-def _check_members(body: dict[str, bodies.Member]) -> None:
-    for name in body.keys() - MEMBERS:
+def check_members(body: dict[str, bodies.Member], known: set[str]) -> None:
+    for name in body.keys() - known:
         raise ApiError(400, f"“{name[:60]}” is not a member of this body; see payload and options.")
 
 
-def _options(body: dict[str, bodies.Member]) -> dict[str, Any]:
+def given_options(body: dict[str, bodies.Member]) -> dict[str, Any]:
+    """The member `options`, empty where there is none."""
     given = body["options"].value if "options" in body else None
     if not isinstance(given, dict | None):
         raise ApiError(400, "options must be a JSON object.")

@@ -2,7 +2,19 @@
 
 from django.urls import path, re_path, register_converter
 
-from dashboard.api import annotations, batches, runs, tasks, tokens, traces, webhooks
+from dashboard.api import (
+    annotations,
+    batches,
+    batchstream,
+    changes,
+    queues,
+    results,
+    runs,
+    tasks,
+    tokens,
+    traces,
+    webhooks,
+)
 from dashboard.api.endpoint import unknown
 
 app_name = "api"
@@ -36,8 +48,24 @@ urlpatterns = [
     path("api/v3/runs/<str:run_id>/trace", traces.trace, name="trace_v3"),
     path("api/v1/runs/<str:run_id>/events", traces.events, name="events"),
     path("api/v3/runs/<str:run_id>/events", traces.events, name="events_v3"),
+    path("api/v1/runs/<str:run_id>/result", results.retrieve, name="result"),
+    path("api/v3/batches", batchstream.create, name="batch_create"),
+    path("api/v3/batches/<str:batch_id>/items", batchstream.items, name="batch_items"),
+    path("api/v1/batches/<str:batch_id>/results", batches.ended, name="batch_results"),
+    path("api/v2/batches/<str:batch_id>/results", batches.ended, name="batch_results_v2"),
     path("api/v2/batches/<str:batch_id>", batches.retrieve, name="batch"),
     path("api/v1/batches/<str:batch_id>", batches.retrieve, name="batch_v1"),
+    path("api/v1/runs/<str:run_id>/reschedule", changes.reschedule, name="reschedule"),
+    path("api/v1/idempotencyKeys/<task_id:key>/reset", changes.reset_key, name="reset_key"),
+    path("api/v1/queues", queues.index, name="queues"),
+    path("api/v1/queues/<task_id:name>/pause", queues.pause, name="queue_pause"),
+    path(
+        "api/v1/queues/<task_id:name>/concurrency/override",
+        queues.override,
+        name="queue_override",
+    ),
+    path("api/v1/queues/<task_id:name>/concurrency/reset", queues.reset, name="queue_reset"),
+    path("api/v1/queues/<task_id:name>", queues.retrieve, name="queue"),
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),

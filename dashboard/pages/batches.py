@@ -66,7 +66,8 @@ def detail(request: HttpRequest, batch_id: str) -> HttpResponse:
         "counts": _counts(row),
         "runs": runs,
         "query": RunQuery(batch=batch.pk).encode(),
-        "hidden": max(batch.run_count - len(runs), 0),
+        "refused": batch.problem_list,
+        "hidden": max(_made(row) - len(runs), 0),
         "token": live.token(batch.run_count, row.progress),
     }
     return shell.render_live(
@@ -80,9 +81,18 @@ def _rows(batches: list[Batch]) -> list[Row]:
 
 
 def _row(batch: Batch, progress: Progress) -> Row:
-    ended_at = None if progress.open else progress.changed_at or batch.created_at
+    ended_at = (
+        None if progress.open or progress.is_pending else progress.changed_at or batch.created_at
+    )
     look = presenters.batch_look(progress)
     return Row(batch, look, progress, bars.strip(progress.counts), ended_at)
+
+
+def _made(row: Row) -> int:
+    """Runs it has had: not yet all, while its items are still to come."""
+    if row.batch.seals_by is not None:
+        return sum(row.progress.counts.values())
+    return row.batch.run_count - row.progress.refused
 
 
 def _counts(row: Row) -> list[tuple[Look, int, str]]:
@@ -102,11 +112,11 @@ def _list(batch: Batch, status: str) -> str:
 
 def _runs(batch: Batch) -> list[tuple[int, Run, Look, bool]]:
     """Number, run, look, and whether an idempotency key found it: the first ones, as asked for."""
-    ids = reads.run_ids(batch, SHOWN)
-    found = Run.objects.light().in_bulk(ids)
+    places = reads.places(batch, SHOWN)
+    found = Run.objects.light().in_bulk([run_id for _, run_id in places])
     return [
-        (number, run, presenters.look(run), run.batch_id != batch.pk)
-        for number, run_id in enumerate(ids, 1)
+        (index + 1, run, presenters.look(run), run.batch_id != batch.pk)
+        for index, run_id in places
         if (run := found.get(run_id)) is not None
     ]
 

@@ -31,9 +31,7 @@ TOLD = 3
 @require_http_methods(["GET", "HEAD", "POST"])
 @page(act=permissions.OPERATE)
 def cancel(request: HttpRequest) -> HttpResponse:
-    return _bulk(
-        request, Verb("Cancel", "danger", presenters.can_cancel, _cancel, _is_production())
-    )
+    return _bulk(request, Verb("Cancel", "danger", presenters.can_cancel, _cancel, is_production()))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -145,5 +143,5 @@ def _back(request: HttpRequest) -> RunQuery:
     return RunQuery.parse(QueryDict(_form(request).get("back", "")))
 
 
-def _is_production() -> bool:
+def is_production() -> bool:
     return bool(conf.get("ENVIRONMENT")["kind"] == "prod")

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
@@ -61,11 +62,30 @@ class OverrideForm(ReasonForm):
         return moment
 
 
-@page()
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(act=permissions.ADMINISTER)
 def index(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        return _all_at_once(request)
     return shell.render_live(
         request, "dashboard/queues/index.html", "dashboard/queues/_table.html", _all(request)
     )
+
+
+def _all_at_once(request: HttpRequest) -> HttpResponse:
+    """Pause every queue, or let those go on that were paused so."""
+    actor, form = permissions.actor(request.user), ReasonForm(request.POST)
+    if request.POST.get("action") == "resume" and form.is_valid():
+        count = lifecycle.resume_all(actor=actor)
+        messages.success(request, f"Resumed {count} queue{pluralize(count)}.")
+    elif request.POST.get("action") == "pause" and form.is_valid():
+        count = lifecycle.pause_all(actor=actor, reason=form.cleaned_data["reason"])
+        messages.success(
+            request, f"Paused {count} queue{pluralize(count)}. Runs that execute go on."
+        )
+    else:
+        messages.error(request, "Nothing was changed: say pause or resume, and a shorter reason.")
+    return see_other("queues")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -166,10 +186,17 @@ def _all(request: HttpRequest) -> dict[str, Any]:
     return {
         "rows": rows,
         "is_counted": found is not None,
+        "all_paused": next((row for row in queues if _is_held(row)), None),
+        "open_count": sum(not queue.paused for queue in queues),
         "token": live.token(facts),
         "now": timezone.now(),
         "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
     }
+
+
+def _is_held(queue: Queue) -> bool:
+    """Whether it is paused because all are."""
+    return queue.paused and queue.paused_at == queue.all_paused_at
 
 
 def _show(

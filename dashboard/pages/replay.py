@@ -40,7 +40,7 @@ def replay(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 def _replay(run: Run, original: str | None, form: TriggerForm, actor: str) -> Triggered | None:
-    keep = form.is_same_payload(original) or _is_fixed(original)
+    keep = form.is_same_payload(original) or is_fixed(original)
     payload = KEEP if keep else form.cleaned_data["payload"]
     # cleared tags are no tags; left out they would be the original's
     options = dataclasses.replace(form.options(), tags=form.cleaned_data["tags"] or ())
@@ -63,7 +63,7 @@ def _sent(request: HttpRequest, run: Run, made: Triggered) -> HttpResponse:
 
 def _initial(run: Run, original: str | None) -> dict[str, Any]:
     return {
-        "payload": "" if original is None or _is_fixed(original) else original,
+        "payload": "" if original is None or is_fixed(original) else original,
         "queue": run.queue if Queue.objects.filter(name=run.queue).exists() else "",
         "tags": ", ".join(run.tag_list),
         "concurrency_key": run.concurrency_key or "",
@@ -73,7 +73,7 @@ def _initial(run: Run, original: str | None) -> dict[str, Any]:
     }
 
 
-def _is_fixed(original: str | None) -> bool:
+def is_fixed(original: str | None) -> bool:
     return original is not None and len(original) > EDITABLE
 
 
@@ -86,7 +86,7 @@ def _context(
         "form": form,
         "place": error_place(form),
         "original": documents.show(original) if original is not None else None,
-        "is_fixed": _is_fixed(original),
+        "is_fixed": is_fixed(original),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
         **choices.names(),
     }

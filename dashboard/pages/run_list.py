@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from dashboard.pages import choices, cursors, live, run_rows, shell
+from dashboard.pages import choices, columns, cursors, live, run_rows, shell
 from dashboard.pages.page import page
 from dashboard.pages.run_query import PERIODS, SIZES, RunQuery
 from dashboard.presenters import LOOKS
@@ -36,13 +36,14 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     """Rows that changed since `have`, and how many matching runs are newer than `newest`."""
     query, now = RunQuery.parse(request.GET), timezone.now()
     known = live.known(request)
-    runs = Run.objects.only(*run_rows.COLUMNS).filter(id__in=list(known)).order_by("-id")
+    wanted = Run.objects.filter(id__in=list(known)).order_by("-id")
+    runs = columns.read(wanted, run_rows.COLUMNS, query.columns)
     changed = [run for run in runs if run_rows.token(run) != known[run.id]]
     newest = request.GET.get("newest", "").replace("\x00", "")
     newer = _newer(query, newest, request.GET.get("pill", ""))
     if not changed and newer is None:
         return HttpResponse(status=204)
-    context: dict[str, Any] = {"rows": run_rows.rows(changed, now), "newer": newer}
+    context: dict[str, Any] = {"rows": run_rows.rows(changed, now, query.columns), "newer": newer}
     context |= {"encoded": query.encode(), "oob": True}
     return render(request, "dashboard/runs/_live.html", context)
 
@@ -69,12 +70,12 @@ def _results(query: RunQuery, cursor: str) -> dict[str, Any]:
     context["wider_links"] = _periods(query, query.wider()[:1])
     try:
         with deadline(PATIENCE):
-            runs = query.filter(now).runs().only(*run_rows.COLUMNS)
+            runs = columns.read(query.filter(now).runs(), run_rows.COLUMNS, query.columns)
             found = cursors.cut(runs, query.size, query.encode(), cursor)
     except TooSlow as error:
         return context | {"too_slow": error, "narrower": _periods(query, query.narrower())}
     context["slice"] = found
-    context["rows"] = run_rows.rows(found.runs, now)
+    context["rows"] = run_rows.rows(found.runs, now, query.columns)
     context["newest"] = found.runs[0].id if found.runs else floor_id("run", now)
     context["is_live"] = found.is_first or any(run.status not in FINAL for run in found.runs)
     return context if found.runs else context | _nothing(query)
@@ -113,4 +114,5 @@ def _choices() -> dict[str, Any]:
         "sizes": SIZES,
         **choices.names(),
         "machines": MACHINES,
+        "plain_columns": columns.PLAIN,
     }

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,7 +15,7 @@ from dashboard.pages import live, run_tabs, shell
 from dashboard.pages.page import page, see_other
 from runs import lifecycle
 from runs.models import Run
-from runs.reads import newest, trace, waits
+from runs.reads import attempts, newest, trace, waits
 from runs.reads.gates import Gate, ahead, gates
 
 #: Seconds between two looks: while it executes, and while it stands somewhere.
@@ -24,8 +25,8 @@ LATE_TABS = ("logs", "trace")
 
 @page()
 def detail(request: HttpRequest, run_id: str) -> HttpResponse:
-    run = find(run_id)
     tab = run_tabs.find(request.GET.get("tab", ""))
+    run = find(run_id, **newest.columns(with_spans=tab == "trace"), **attempts.columns())
     context = _context(request, run, tab)
     return shell.render(
         request, "dashboard/run/page.html", context | run_tabs.context(tab, run, request)
@@ -35,8 +36,8 @@ def detail(request: HttpRequest, run_id: str) -> HttpResponse:
 @page()
 def live_parts(request: HttpRequest, run_id: str) -> HttpResponse:
     """What changed since the token `v`: header, reasons and the open tab."""
-    run = find(run_id)
     tab = run_tabs.find(request.GET.get("tab", ""))
+    run = find(run_id, **newest.columns(with_spans=tab == "trace"), **attempts.columns())
     context = _context(request, run, tab)
     if context["token"] == request.GET.get("v"):
         return HttpResponse(status=204)
@@ -60,12 +61,13 @@ def short_link(request: HttpRequest, run_id: str) -> HttpResponse:
     return redirect("dashboard:run", run_id=run_id)
 
 
-def find(run_id: str) -> Run:
-    """The run without its large columns, or the 404 page."""
+def find(run_id: str, **more: Subquery) -> Run:
+    """The run without its large columns, with `more`, or the 404 page."""
     if "\x00" in run_id:
         raise Http404
+    found = Run.objects.light().defer("error").annotate(**more)
     try:
-        return get_object_or_404(Run.objects.light().defer("error"), pk=run_id)
+        return get_object_or_404(found, pk=run_id)
     except Http404:
         raise Http404(f"There is no run {run_id}. It may have been pruned.") from None
 
@@ -85,9 +87,10 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "ahead": place,
         "tries": presenters.tries(run),
         "can_cancel": presenters.can_cancel(run),
+        "can_edit": presenters.can_edit(run),
         "can_unlock": presenters.can_unlock(run),
         "every": FAST if presenters.is_moving(run) or run.is_final else SLOW,
-        "token": _token(run, shut, place, tab, is_live(run, tab, now)),
+        "token": _token(run, shut, place, is_live(run, tab, now)),
         "is_live": is_live(run, tab, now),
         "run_time": presenters.run_time(run, now),
         "queue_time": presenters.queue_time(run, now),
@@ -101,7 +104,6 @@ def is_live(run: Run, tab: str, now: datetime) -> bool:
     return tab in LATE_TABS and now - run.finished_at < trace.LATE + timedelta(seconds=1)
 
 
-def _token(run: Run, shut: list[Gate], place: object, tab: str, is_live: bool) -> str:
+def _token(run: Run, shut: list[Gate], place: object, is_live: bool) -> str:
     """Grows with everything the page shows: the row, its events and lines, what stands before it."""
-    rows = newest.of(run.pk, with_spans=tab == "trace")
-    return live.token(run.updated_at, run.status, rows, shut, place, is_live)
+    return live.token(run.updated_at, run.status, newest.of(run), shut, place, is_live)

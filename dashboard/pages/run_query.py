@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from dashboard.filters import RunFilter
+from dashboard.pages import columns
+from dashboard.pages.columns import Column
 from dashboard.presenters import LOOKS
 
 #: Name in the address -> words and length; None is all time.
@@ -71,6 +73,8 @@ class RunQuery:
     start: datetime | None = None
     end: datetime | None = None
     size: int = DEFAULT_SIZE
+    #: Added to the table.
+    columns: tuple[Column, ...] = ()
 
     @classmethod
     def parse(cls, data: QueryDict) -> "RunQuery":
@@ -94,6 +98,7 @@ class RunQuery:
             start=start,
             end=end,
             size=int(size) if size in map(str, SIZES) else DEFAULT_SIZE,
+            columns=columns.parsed(_split(_values(data, "col"))),
         )
 
     def filter(self, now: datetime) -> RunFilter:
@@ -139,6 +144,7 @@ class RunQuery:
             yield "period", self.period
         if self.size != DEFAULT_SIZE:
             yield "rows", str(self.size)
+        yield from (("col", column.name) for column in self.columns)
 
     def encode(self) -> str:
         return urlencode(list(self.pairs()))
@@ -151,7 +157,9 @@ class RunQuery:
 
     def cleared(self) -> "RunQuery":
         """The same window without filters."""
-        return RunQuery(period=self.period, start=self.start, end=self.end, size=self.size)
+        return RunQuery(
+            period=self.period, start=self.start, end=self.end, size=self.size, columns=self.columns
+        )
 
     def with_period(self, period: str) -> "RunQuery":
         return replace(self, period=period, start=None, end=None)

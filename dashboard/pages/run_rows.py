@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from django.urls import reverse
 
 from dashboard import presenters
-from dashboard.pages import live, tracebacks
+from dashboard.pages import columns, live, tracebacks
+from dashboard.pages.columns import Column
 from runs.models import Run
 
 #: A line has room for so many tags.
@@ -47,14 +48,19 @@ class RunRow(TypedDict):
     max_tries: int
     tags: list[str]
     more_tags: int
+    #: Heading and value of the columns somebody added.
+    cells: list[tuple[str, Any]]
 
 
-def rows(runs: Iterable[Run], now: datetime) -> list[RunRow]:
+def rows(runs: Iterable[Run], now: datetime, added: tuple[Column, ...] = ()) -> list[RunRow]:
     """A row per run; what they share is looked up once."""
     found = list(runs)
     start = reverse("dashboard:runs")
     queues = {name: reverse("dashboard:queue", args=[name]) for name in {r.queue for r in found}}
-    return [_row(run, now, f"{start}/{run.id}", queues[run.queue]) for run in found]
+    return [
+        _row(run, now, f"{start}/{run.id}", queues[run.queue], columns.cells(run, added))
+        for run in found
+    ]
 
 
 def token(run: Run) -> str:
@@ -62,7 +68,9 @@ def token(run: Run) -> str:
     return live.token(run.updated_at, run.status)
 
 
-def _row(run: Run, now: datetime, address: str, queue_address: str) -> RunRow:
+def _row(
+    run: Run, now: datetime, address: str, queue_address: str, cells: list[tuple[str, Any]]
+) -> RunRow:
     tags = run.tag_list
     return RunRow(
         id=run.id,
@@ -85,6 +93,7 @@ def _row(run: Run, now: datetime, address: str, queue_address: str) -> RunRow:
         max_tries=run.max_attempts,
         tags=tags[:TAGS],
         more_tags=len(tags[TAGS:]),
+        cells=cells,
     )
 
 

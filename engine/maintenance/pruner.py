@@ -3,9 +3,11 @@
 import logging
 import time
 
+from django.utils import timezone
+
 from engine.maintenance.turns import for_a_turn
-from runs import conf, lifecycle
-from runs.lifecycle import retention
+from runs import lifecycle
+from runs.lifecycle import ages, retention
 
 log = logging.getLogger("trackside")
 #: Seconds between two passes over all old runs.
@@ -21,8 +23,10 @@ class Pruner:
 
     def prune(self) -> int:
         """Remove what is old among the next runs; returns how many runs went."""
-        ended_before = retention.oldest_kept(float(conf.get("RUN_RETENTION_DAYS")))
-        if ended_before is None or time.monotonic() < self.rests_until:
+        if time.monotonic() < self.rests_until:
+            return 0
+        old = ages.ends(ages.days(), timezone.now())
+        if not old:
             return 0
         if not self.before:
             self.kept = retention.looked_at()
@@ -30,14 +34,14 @@ class Pruner:
 
         def step() -> int:
             nonlocal gone
-            found = lifecycle.prune_runs(ended_before, self.before, self.kept)
+            found = lifecycle.prune_runs(old, self.before, self.kept)
             gone, self.before = gone + found.gone, found.before
             return 1 if self.before else 0
 
         for_a_turn(step)
         self.passed += gone
         if not self.before:
-            self.finish(lifecycle.prune_batches(ended_before))
+            self.finish(lifecycle.prune_batches(min(old.values())))
         return gone
 
     def finish(self, batches: int) -> None:

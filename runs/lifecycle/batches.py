@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from runs.errors import InvalidOption
@@ -48,9 +48,9 @@ def trigger(
     """
     row = _planned(items, batch_id, source, actor)
     if key is not None:
-        _put_under(row, key, key_ttl)
+        put_under(row, key, key_ttl)
     with transaction.atomic():
-        is_new = _added(row)
+        is_new = added(row)
         if not is_new and row.key_hash is not None:
             return _found(row)
         members = [replace(one, options=replace(one.options, batch_id=batch_id)) for one in items]
@@ -73,7 +73,8 @@ def _planned(items: Sequence[TriggerItem], batch_id: str, source: Source, actor:
     )
 
 
-def _put_under(row: Batch, key: str, ttl: float) -> None:
+def put_under(row: Batch, key: str, ttl: float) -> None:
+    """The key is to find the batch for so many seconds. Raises InvalidOption."""
     checks.text("idempotency_key", key, LONGEST_KEY)
     if not 0 <= ttl <= checks.FAR_FUTURE:
         raise InvalidOption("idempotency_key_ttl", "idempotency_key_ttl is 0 to 100 years.")
@@ -90,11 +91,12 @@ def _found(row: Batch) -> Batched:
     return Batched(found.pk, runs, is_cached=True)
 
 
-def _added(row: Batch) -> bool:
+def added(row: Batch) -> bool:
     """Store it; False where its id or its key is there. Waits for a twin that has not committed."""
     if row.key_hash is not None:
         same = Batch.objects.filter(key_hash=row.key_hash)
-        same.filter(idempotency_expires_at__lte=row.created_at).update(key_hash=None)
+        over = Q(idempotency_expires_at__lte=row.created_at) | Q(seals_by__lte=row.created_at)
+        same.filter(over).update(key_hash=None)
     try:
         with transaction.atomic():
             row.save(force_insert=True)

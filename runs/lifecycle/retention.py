@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from runs.lifecycle.ages import Ends, are_old
 from runs.lifecycle.transition import skip_locked
 from runs.models import (
     Attempt,
@@ -30,8 +31,9 @@ from runs.models import (
     Waiter,
     Waitpoint,
 )
+from runs.models.run import RunQuerySet
 from runs.reads.windows import floor_id
-from runs.states import OPEN, EntryKind, RunStatus, TokenStatus
+from runs.states import FINAL, OPEN, EntryKind, RunStatus, TokenStatus
 
 #: Rows of one kind in one transaction; a run has many rows, so fewer of them.
 BATCH, RUNS = 1000, 100
@@ -68,6 +70,7 @@ def prune_keys() -> int:
 def prune_batches(before: datetime) -> int:
     """Forget batches made before a moment whose runs have all gone. Returns how many."""
     empty = Batch.objects.filter(~Exists(Run.objects.filter(batch_id=OuterRef("pk"))))
+    empty = empty.exclude(seals_by__gt=timezone.now())
     found = empty.filter(created_at__lt=before).order_by("created_at")
     return _delete(empty, list(found.values_list("pk", flat=True)[:BATCH]))
 
@@ -83,18 +86,23 @@ def _delete(rows: QuerySet[Any], ids: list[Any]) -> int:
 
 
 def prune_runs(
-    ended_before: datetime, before: str = "", kept: Collection[str] = frozenset()
+    ended_before: datetime | Ends, before: str = "", kept: Collection[str] = frozenset()
 ) -> Pruned:
-    """Remove runs that ended before a moment, among the next ones with an id below `before`.
+    """Remove runs that ended before a moment, or that of their status, among the next ones below `before`.
 
     From the newest to the oldest, so that children go before their parents. `kept` stay, see
     `looked_at`.
     """
-    highest = min(filter(None, (before, floor_id("run", ended_before))))
+    old = ended_before
+    if isinstance(old, datetime):
+        old = {str(status): old for status in FINAL}
+    if not old:
+        return Pruned(0, "")
+    highest = min(filter(None, (before, floor_id("run", max(old.values())))))
     found = Run.objects.filter(pk__lt=highest).order_by("-pk").values_list("pk", flat=True)
     ids = list(found[:RUNS])
     count = 0
-    while gone := _remove([run_id for run_id in ids if run_id not in kept], ended_before):
+    while gone := _remove([run_id for run_id in ids if run_id not in kept], old):
         count += gone  # and then their parents, if they are among these
     return Pruned(count, ids[-1] if len(ids) == RUNS else "")
 
@@ -116,32 +124,34 @@ def looked_at() -> set[str]:
     return found
 
 
-def removable(ids: Sequence[str], ended_before: datetime) -> QuerySet[Run]:
+def removable(ids: Sequence[str], old: Ends) -> QuerySet[Run]:
     """Of these runs, those that nothing refers to any more."""
-    now = timezone.now()
+    children = Run.objects.filter(parent_id=OuterRef("pk"))
+    return unneeded(timezone.now()).filter(~Exists(children), are_old(old), pk__in=ids)
+
+
+def unneeded(now: datetime) -> RunQuerySet:
+    """Runs nothing open refers to; their children may be there."""
     open_runs = Run.objects.filter(finished_at__isnull=True)
     return Run.objects.filter(
-        ~Exists(Run.objects.filter(parent_id=OuterRef("pk"))),
         ~Exists(open_runs.filter(pk=OuterRef("parent_id"))),
         ~Exists(open_runs.filter(batch_id=OuterRef("batch_id"))),
         ~Exists(Waiter.objects.filter(target=OuterRef("pk"))),
         ~Exists(FinalHooks.objects.filter(run_id=OuterRef("pk"))),
         ~Exists(Lease.objects.filter(run_id=OuterRef("pk"))),
         Q(idempotency_expires_at__isnull=True) | Q(idempotency_expires_at__lte=now),
-        pk__in=ids,
-        finished_at__lt=ended_before,
     )
 
 
-def _remove(ids: Sequence[str], ended_before: datetime) -> int:
-    found = set(removable(ids, ended_before).values_list("pk", flat=True))
+def _remove(ids: Sequence[str], old: Ends) -> int:
+    found = set(removable(ids, old).values_list("pk", flat=True))
     if not found:
         return 0
     _remove_lines(found)
     with transaction.atomic():
         locked = Run.objects.filter(pk__in=found).select_for_update(**skip_locked())
         mine = [run.pk for run in locked.only("pk")]
-        gone = list(removable(mine, ended_before).values_list("pk", flat=True))
+        gone = list(removable(mine, old).values_list("pk", flat=True))
         if gone:
             _remove_rows(gone)
     return len(gone)

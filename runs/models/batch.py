@@ -1,11 +1,20 @@
 import json
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from django.db import models
 from django.db.models import Q
 
 from runs.models.fields import IdField
 from runs.models.run import Source
+
+
+class Problem(NamedTuple):
+    """Why an item of a batch has no run; `place` is its index, `code` for programs."""
+
+    place: int
+    task_id: str
+    message: str
+    code: str
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -26,6 +35,12 @@ class Batch(models.Model):
     tasks = models.TextField(default="[]")
     #: JSON list of `[index, run id]`.
     found = models.TextField(default="[]")
+    #: JSON list of `[index, run id]` of its own runs, where they came in a stream: in any order.
+    placed = models.TextField(default="[]")
+    #: JSON list of `[index, task id, what is wrong, code]`: items no run could be made of.
+    problems = models.TextField(default="[]")
+    #: Until when a stream may bring the rest of its items; NULL once all have come.
+    seals_by = models.DateTimeField(null=True)
     #: Its trigger waits until all have ended.
     awaited = models.BooleanField(default=False)
     idempotency_key = models.TextField(null=True)  # noqa: DJ001
@@ -61,3 +76,13 @@ class Batch(models.Model):
     def found_runs(self) -> list[tuple[int, str]]:
         """Index and run of the items whose key found an earlier run."""
         return [(index, run_id) for index, run_id in json.loads(self.found)]
+
+    @property
+    def placed_runs(self) -> list[tuple[int, str]]:
+        """Index and run of the items of a stream that a run was made of."""
+        return [(index, run_id) for index, run_id in json.loads(self.placed)]
+
+    @property
+    def problem_list(self) -> list[Problem]:
+        """The items no run could be made of, in their order."""
+        return sorted(Problem(*problem) for problem in json.loads(self.problems))

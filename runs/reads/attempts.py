@@ -1,13 +1,24 @@
 """The attempts of a run: those that ended, the one that executes, and the one that waits."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, Subquery
 
 from runs.models import Attempt, Event, EventKind, Lease, Run
 from runs.states import AttemptStatus, RunStatus
 
 #: Events looked through for segments.
 MOST_EVENTS = 4000
+#: What the lease says of an attempt that executes.
+LEASE = {
+    "lease_attempt": "attempt",
+    "lease_session": "session_id",
+    "lease_pid": "pid",
+    "lease_started_at": "started_at",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +33,7 @@ class Segment:
 def of(run: Run) -> list[Attempt]:
     """By number. The one that executes or waits is made from what is there and not stored."""
     # the lease first: an attempt that ends meanwhile is then seen twice and not never
-    leases = Lease.objects.filter(pk=run.pk) if run.holds_slot else ()
-    live = [live_attempt(lease) for lease in leases]
+    live = [live_attempt(lease) for lease in leases_of(run)]
     ended = list(Attempt.objects.filter(run_id=run.pk).order_by("number"))
     numbers = {attempt.number for attempt in ended}
     if run.status == RunStatus.WAITING or run.is_resuming:
@@ -32,6 +42,24 @@ def of(run: Run) -> list[Attempt]:
     if run.waited_attempt:
         _begin_with_first_segments(run, found)
     return found
+
+
+def columns() -> dict[str, Subquery]:
+    """The lease of a run, to be asked for with the run itself."""
+    lease = Lease.objects.filter(run_id=OuterRef("pk"))
+    return {name: Subquery(lease.values(column)[:1]) for name, column in LEASE.items()}
+
+
+def leases_of(run: Run) -> Iterable[Lease]:
+    """The lease of a run that holds a slot; one that was asked for with `columns` has it."""
+    if not run.holds_slot:
+        return ()
+    if not hasattr(run, "lease_attempt"):
+        return Lease.objects.filter(pk=run.pk)
+    if run.lease_attempt is None:
+        return ()
+    facts: dict[str, Any] = {column: getattr(run, name) for name, column in LEASE.items()}
+    return (Lease(run_id=run.pk, **facts),)
 
 
 def live_attempt(lease: Lease) -> Attempt | None:

@@ -7,13 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Max
+from django.utils import timezone
 
 from runs.errors import NotFound
 from runs.models import Batch, Run
 from runs.states import FINAL, RunStatus
 
-#: Words of the reference: open runs, and all of them ended, however.
-PROCESSING, COMPLETED = "PROCESSING", "COMPLETED"
+#: Words of the reference: items are still to come; open runs; all of them ended, however.
+PENDING, PROCESSING, COMPLETED = "PENDING", "PROCESSING", "COMPLETED"
+#: Of some items no run could be made; of none, or the items never all came.
+PARTIAL_FAILED, ABORTED = "PARTIAL_FAILED", "ABORTED"
 #: Found runs looked up in one statement.
 CHUNK = 500
 
@@ -24,6 +27,12 @@ class Progress:
 
     counts: dict[str, int]
     changed_at: datetime | None
+    #: Items no run could be made of.
+    refused: int = 0
+    #: Its items are still to come.
+    is_pending: bool = False
+    #: They came too late, or none of them could become a run.
+    is_aborted: bool = False
 
     @property
     def ended(self) -> int:
@@ -43,7 +52,11 @@ class Progress:
 
     @property
     def status(self) -> str:
-        return PROCESSING if self.open else COMPLETED
+        if self.is_pending or self.is_aborted:
+            return PENDING if self.is_pending else ABORTED
+        if self.open:
+            return PROCESSING
+        return PARTIAL_FAILED if self.refused else COMPLETED
 
 
 def find(batch_id: str) -> Batch:
@@ -72,16 +85,37 @@ def progress(batches: Sequence[Batch]) -> dict[str, Progress]:
             for run_id in others
             if run_id in found and found[run_id][1] != batch.pk
         )
-    return {one.pk: Progress(dict(counts[one.pk]), changed.get(one.pk)) for one in batches}
+    return {one.pk: _standing(one, dict(counts[one.pk]), changed.get(one.pk)) for one in batches}
+
+
+def _standing(batch: Batch, counts: dict[str, int], changed_at: datetime | None) -> Progress:
+    refused = len(batch.problem_list)
+    is_late = batch.seals_by is not None and batch.seals_by <= timezone.now()
+    return Progress(
+        counts,
+        changed_at,
+        refused=refused,
+        is_pending=batch.seals_by is not None and not is_late,
+        is_aborted=is_late or 0 < batch.run_count == refused,
+    )
 
 
 def run_ids(batch: Batch, most: int | None = None) -> list[str]:
     """The runs in the order they were asked for, those that are still there; the first `most`."""
+    return [run_id for _, run_id in places(batch, most)]
+
+
+def places(batch: Batch, most: int | None = None) -> list[tuple[int, str]]:
+    """The same with the index of the item each run answers."""
     own = Run.objects.filter(batch_id=batch.pk).order_by("id").values_list("id", flat=True)
+    placed = batch.placed_runs
+    if placed or batch.problem_list:
+        there = set(own)
+        return sorted([one for one in placed if one[1] in there] + batch.found_runs)[:most]
     ids = list(own[:most])
     for index, run_id in batch.found_runs:
         ids.insert(index, run_id)
-    return ids[:most]
+    return list(enumerate(ids[:most]))
 
 
 def described(batch: Batch) -> dict[str, Any]:

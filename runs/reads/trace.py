@@ -62,9 +62,11 @@ def of(run: Run, now: datetime, after: int = 0) -> Trace:
     nodes = [from_attempt(one) for one in found]
     entries: list[Node] = []
     children: list[Node] = []
+    born: list[Run] = []
     if not after:
-        entries = list(entries_of(run))
-        children = list(children_of(run, {node.target for node in entries}, nodes))
+        born = born_of(run)
+        entries = list(entries_of(run, {child.pk: child for child in born}))
+        children = list(children_of(born, {node.target for node in entries}, nodes))
     merged = list(from_spans(rows))
     ended = {attempt.number: attempt for attempt in found if attempt.finished_at is not None}
     for node in (*entries, *merged):
@@ -75,7 +77,9 @@ def of(run: Run, now: datetime, after: int = 0) -> Trace:
         rows=list(tree(root, nodes, [*queued(run), *entries, *children, *merged])),
         last=rows[-1].pk if rows else after,
         has_more=has_more,
-        is_partial=len(entries) >= ENTRIES or len(children) >= CHILDREN,
+        is_partial=len(entries) >= ENTRIES
+        or len(children) >= CHILDREN
+        or len(born) >= CHILDREN + ENTRIES,
     )
 
 
@@ -153,10 +157,15 @@ def from_spans(rows: Iterable[Span]) -> Iterator[Node]:
         )
 
 
-def children_of(run: Run, known: set[str], nodes: list[Node]) -> Iterator[Node]:
+def born_of(run: Run) -> list[Run]:
+    """Its child runs, those it waits for and others."""
+    found = Run.objects.light().defer("error").filter(parent_id=run.pk)
+    return list(found.order_by("id")[: CHILDREN + ENTRIES])
+
+
+def children_of(born: list[Run], known: set[str], nodes: list[Node]) -> Iterator[Node]:
     """Child runs that nobody waits for."""
-    found = Run.objects.light().defer("error").filter(parent_id=run.pk).exclude(pk__in=known)
-    for child in found.order_by("id")[:CHILDREN]:
+    for child in [one for one in born if one.pk not in known][:CHILDREN]:
         caller = tracing.parsed(child.traceparent)
         begun = [node for node in nodes if node.started_at <= child.created_at]
         node = from_run(child)

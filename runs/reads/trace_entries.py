@@ -1,7 +1,9 @@
 """What a trace takes from the journal: steps, waits and the runs they are for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+
+from django.db.models import OuterRef, Subquery
 
 from runs import tracing
 from runs.models import Journal, Run, Waitpoint
@@ -12,15 +14,19 @@ from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
 ENTRIES = 500
 
 
-def entries_of(run: Run) -> Iterator[Node]:
-    """What the journal has: steps, waits, awaited runs, tokens."""
+def entries_of(run: Run, children: Mapping[str, Run]) -> Iterator[Node]:
+    """What the journal has: steps, waits, awaited runs (its `children`, and others), tokens."""
     found = Journal.objects.filter(run_id=run.pk).exclude(kind=EntryKind.WARNING)
     entries = list(
-        found.order_by("attempt", "position", "ordinal").defer("args", "result")[:ENTRIES]
+        found.order_by("attempt", "position", "ordinal")
+        .defer("args", "result")
+        .annotate(token_status=told_of_token("status"), token_ended=told_of_token("completed_at"))[
+            :ENTRIES
+        ]
     )
-    targets = {entry.target for entry in entries if entry.target}
-    runs = Run.objects.light().defer("error").in_bulk(list(targets))
-    tokens = Waitpoint.objects.in_bulk(list(targets))
+    targets = {entry.target for entry in entries if (entry.target or "").startswith("run_")}
+    others = Run.objects.light().defer("error").in_bulk(list(targets - children.keys()))
+    runs = {**children, **others}
     firsts = [entry for entry in entries if entry.kind == EntryKind.FIRST]
     for entry in entries:
         if entry.kind == EntryKind.FIRST:
@@ -28,8 +34,8 @@ def entries_of(run: Run) -> Iterator[Node]:
         node = from_entry(run, entry)
         if entry.target in runs:
             about_run(node, runs[entry.target])
-        elif entry.target in tokens:
-            about_token(node, tokens[entry.target])
+        elif entry.token_status is not None:
+            about_token(node, entry.token_status, entry.token_ended)
         elif entry.kind == EntryKind.WAIT:
             about_time(node, entry, run)
         if node.ended_at is None:
@@ -68,11 +74,16 @@ def about_run(node: Node, other: Run) -> None:
         node.name = other.task_id
 
 
-def about_token(node: Node, token: Waitpoint) -> None:
-    node.ended_at = token.completed_at
-    if token.status == TokenStatus.WAITING:
+def told_of_token(column: str) -> Subquery:
+    """A column of the token an entry is about; NULL for other entries."""
+    return Subquery(Waitpoint.objects.filter(pk=OuterRef("target")).values(column)[:1])
+
+
+def about_token(node: Node, status: str, ended_at: datetime | None) -> None:
+    node.ended_at = ended_at
+    if status == TokenStatus.WAITING:
         node.state = WAITING
-    elif token.status == TokenStatus.TIMED_OUT:
+    elif status == TokenStatus.TIMED_OUT:
         node.state = ERROR
         node.error = "Nobody completed it in time."
 

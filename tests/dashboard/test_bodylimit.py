@@ -109,3 +109,12 @@ def test_other_protocols_pass_untouched():
 
     asyncio.run(limit_bodies(app)({"type": "lifespan"}, "receive", "send"))
     assert seen == [({"type": "lifespan"}, "receive", "send")]
+
+
+def test_items_of_a_batch_have_a_limit_of_their_own(settings):
+    settings.TRACKSIDE = {"PAYLOAD_LIMIT": 1, "BATCH_LIMIT": body_limit() + 8}
+    path = "/api/v3/batches/batch_1/items"
+    body = b"x" * (body_limit() + 8)
+    assert call([body], path=path)[0] == 200
+    assert call([body + b"x"], path=path)[0] == 413
+    assert call([body])[0] == 413

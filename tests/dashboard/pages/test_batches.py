@@ -6,7 +6,7 @@ from django.utils import timezone
 from dashboard.pages import batches as pages
 from dashboard.pages.bars import strip
 from runs.ids import new_id
-from runs.lifecycle import TriggerItem, TriggerOptions, batches
+from runs.lifecycle import TriggerItem, TriggerOptions, batches, batchstream
 from runs.models import Batch, Source
 from tests.support import factories
 
@@ -107,3 +107,19 @@ def test_a_strip_is_as_wide_as_what_has_begun():
         ("active", "M25 0h25v6h-25z"),
     )
     assert strip({}) == ()
+
+
+def test_one_that_came_in_a_stream_says_what_became_of_each_item(viewer):
+    factories.task()
+    batch, _ = batchstream.open_batch(batchstream.Asked(3), source=Source.API)
+    page = viewer.get(f"/batches/{batch.pk}")
+    assert "None of its 3 items has come yet." in page.text
+    assert "Pending" in viewer.get("/batches").text
+    bad = batchstream.Offered(0, "send", problem="There is no queue named <x>.")
+    good = [batchstream.Offered(n, "send", TriggerItem(task_id="send")) for n in (2, 1)]
+    batchstream.add(batch.pk, [bad, *good], source=Source.API)
+    page = viewer.get(f"/batches/{batch.pk}")
+    assert "There is no queue named &lt;x&gt;." in page.text
+    assert [number for number, *_ in page.context["runs"]] == [2, 3]
+    assert page.context["hidden"] == 0
+    assert "1 without a run" in page.text

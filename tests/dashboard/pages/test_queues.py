@@ -135,3 +135,26 @@ def test_says_what_a_rate_looks_like(administrator, rate):
     response = administrator.post("/queues/slow", {"action": "override", "rate": rate})
     assert response.status_code == 422
     assert "rate" in response.context["form"].errors
+
+
+def test_pauses_and_resumes_all(administrator):
+    for name in ("slow", "fast", "held"):
+        make_queue(name)
+    lifecycle.pause("held", actor="user:ada")
+    administrator.post("/queues", {"action": "pause", "reason": "moving house"})
+    assert not Queue.objects.filter(paused=False).exists()
+    page = administrator.get("/queues").text
+    assert "All queues were paused by ada" in page
+    assert "moving house" in page
+    assert "Resume all" in page
+    administrator.post("/queues", {"action": "resume"})
+    paused = Queue.objects.filter(paused=True).values_list("name", flat=True)
+    assert list(paused) == ["held"]
+    assert "Pause all queues" in administrator.get("/queues").text
+
+
+def test_all_are_paused_by_administrators(operator):
+    make_queue("slow")
+    assert operator.post("/queues", {"action": "pause"}).status_code == 403
+    assert not Queue.objects.get(name="slow").paused
+    assert "Can change queue" in operator.get("/queues").text

@@ -9,8 +9,9 @@ import time_machine
 from django.utils import timezone
 
 from runs import lifecycle, tracing
-from runs.lifecycle import attempts, store
-from runs.models import LogLine, Span
+from runs.lifecycle import attempts, store, tokens
+from runs.models import Journal, LogLine, Source, Span
+from runs.states import EntryStatus
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +54,7 @@ def test_shows_spans_nested_with_bars_and_words(viewer, few_reads):
     run = rows.completed_run()
     outer = add(run, "outer", attributes='{"rows": 3, "trackside.icon": "Ø"}')
     add(run, "inner", outer, status="error", error="ValueError: <b>no</b>")
-    with few_reads(10):
+    with few_reads(8):
         text = page(viewer, run)
     assert names(text) == [(0, "hello"), (1, "Attempt 1"), (2, "outer"), (3, "inner")]
     assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in text
@@ -62,6 +63,42 @@ def test_shows_spans_nested_with_bars_and_words(viewer, few_reads):
     assert "trackside.icon" not in text
     assert text.count("<rect") >= 4
     assert tracing.trace_id_of(run.pk) in text
+
+
+def test_what_a_run_waits_for_costs_no_more_questions(viewer, few_reads):
+    run, _ = rows.executing_run()
+    child = lifecycle.trigger(
+        "hello", options=lifecycle.TriggerOptions(parent_id=run.pk, awaited=True), source=Source.SDK
+    )
+    other = lifecycle.trigger(
+        "hello", options=lifecycle.TriggerOptions(parent_id=run.pk), source=Source.SDK
+    )
+    made, _ = tokens.create(timeout=60)
+    facts = {
+        "status": EntryStatus.DONE,
+        "started_at": timezone.now(),
+        "attempt": 1,
+        "args_hash": "",
+    }
+    for number, (kind, target) in enumerate((("child", child.run_id), ("for", made.pk))):
+        Journal.objects.create(
+            run_id=run.pk,
+            kind=kind,
+            name="w",
+            ordinal=number,
+            position=number,
+            target=target,
+            **facts,
+        )
+    add(run, "outer")
+    with few_reads(8):
+        text = page(viewer, run)
+    assert [name for _, name in names(text)].count("hello") == 3
+    assert text_of_state(text, "Wait for") == "Waiting"
+    assert text.count(f'id="S{other.run_id}"') == 1
+    assert f'id="S{child.run_id}"' not in text
+    tokens.complete(made.pk, "1", by="user:ada")
+    assert not re.search(r"Wait for</a>\s*<b>", page(viewer, run))
 
 
 def with_event(run):

@@ -35,7 +35,7 @@ def text(response):
 
 def test_lists_what_fires_when_and_how_it_went(viewer, clock):
     schedule("0 10 * * *", external_id="<b>user</b>", timezone="UTC")
-    off = schedule("0 11 * * *", timezone="Asia/Tokyo")
+    off = schedule("0 11 * * *", timezone="Asia/Tokyo", window="20m")
     schedules.deactivate(off.pk, actor="user:ada")
     clock("10:00:00")
     fire_all()
@@ -44,6 +44,7 @@ def test_lists_what_fires_when_and_how_it_went(viewer, clock):
                   "&lt;b&gt;user&lt;/b&gt;", "Queued", "Never"):  # fmt: skip
         assert words in page
     assert page.index("At 10:00") < page.index("At 11:00")
+    assert '<td data-label="Window">20m</td>' in page
 
 
 def test_says_why_a_schedule_cannot_run(viewer, clock):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from runs.debounce import Debounce
 from runs.errors import InvalidOption, InvalidPayload, NotFound
 from runs.ids import new_id
-from runs.lifecycle import TriggerItem, TriggerOptions, batches
+from runs.lifecycle import TriggerItem, TriggerOptions, batches, batchstream
 from runs.models import Batch, Run, Source
 from runs.reads import batches as reads
 from tests.support import factories
@@ -151,3 +151,13 @@ def test_of_callers_at_once_one_makes_the_batch():
     assert len({one.batch_id for one in made}) == 1
     assert sorted(one.is_cached for one in made) == [False, True, True, True]
     assert Run.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_streams_at_once_each_item_makes_one_run():
+    batch, _ = batchstream.open_batch(batchstream.Asked(3), source=Source.API)
+    sent = [batchstream.Offered(n, "send", TriggerItem(task_id="send")) for n in range(3)]
+    added = together([lambda: batchstream.add(batch.pk, sent, source=Source.API)] * 4)
+    assert sorted(one.accepted for one in added) == [0, 0, 0, 3]
+    assert all(one.is_sealed for one in added)
+    assert Run.objects.count() == 3

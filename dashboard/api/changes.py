@@ -1,0 +1,45 @@
+"""What of runs that were triggered can be changed: when a delayed one starts, and their keys."""
+
+from typing import Any
+
+from dashboard.api import bodies, objects, runs, schemas
+from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api.errors import ApiError
+from dashboard.api.schemas import Body, Text
+from runs import lifecycle
+from runs.errors import IllegalTransition
+from runs.lifecycle import Edit, keys
+from runs.states import RunStatus
+
+
+class Delay(Body):
+    delay: Text
+
+
+class KeyOf(Body):
+    task_identifier: Text
+
+
+@endpoint("POST")
+def reschedule(request: ApiRequest, run_id: str) -> dict[str, Any]:
+    """Let a delayed run start at another time."""
+    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
+    delay = schemas.moment_or_seconds(Delay.read(body).delay, "delay")
+    run = runs.found(run_id)
+    if run.status != RunStatus.DELAYED:
+        raise ApiError(400, f"Run {run.pk} is {run.status}; only a DELAYED run can be rescheduled.")
+    try:
+        lifecycle.edit(run.pk, Edit(delay=delay), actor=request.actor)
+    except IllegalTransition as error:
+        raise ApiError(400, str(error)) from error
+    return objects.retrieved(runs.found(run_id))
+
+
+@endpoint("POST")
+def reset_key(request: ApiRequest, key: str) -> dict[str, Any]:
+    """Free an idempotency key of a task, given as it was or as its hash; the run stays."""
+    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
+    task_id = KeyOf.read(body).task_identifier
+    if not keys.reset(task_id, key, actor=request.actor):
+        raise ApiError(404, f"No run of task “{task_id[:60]}” has this key.", retry=False)
+    return {"id": key}
