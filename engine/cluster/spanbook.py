@@ -48,6 +48,9 @@ class SpanBook:
 
     def keep(self, run_id: str, record: Record) -> None:
         key = run_id, record.span_id
+        if record.is_older and key in self.rows:  # it went on over a wait that was short
+            before = self.rows[key][1]
+            record = record._replace(started=min(before.started, record.started))
         if key in self.rows or len(self.rows) < MOST:
             self.rows[key] = run_id, record
         elif record.status != OPEN:

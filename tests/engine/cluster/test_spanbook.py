@@ -50,6 +50,15 @@ def test_a_span_that_ends_soon_is_one_row():
     assert (row.started_at.timestamp(), row.ended_at.timestamp()) == (1, 2)
 
 
+def test_a_span_that_goes_on_after_a_short_wait_began_before_it():
+    book = SpanBook()
+    book.take(packed(RUN, record(ended=None)))
+    book.take(packed(RUN, record(started=5 * SECOND, ended=9, is_older=True)))
+    book.flush()
+    row = Span.objects.get()
+    assert (row.started_at.timestamp(), row.ended_at.timestamp()) == (1, 9)
+
+
 def test_an_outage_costs_spans_and_says_how_many(monkeypatch):
     monkeypatch.setattr(spanbook, "MOST", 2)
     book = SpanBook()
