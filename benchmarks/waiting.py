@@ -29,9 +29,7 @@ LONG = (("steps", "step", True), ("naps", "wait", True), ("children", "child", F
 LIMIT_SECONDS = 600
 
 #: Asked five times a second, so by the index and not among those that wait.
-LEFT = (
-    "SELECT count(*) FROM runs_run WHERE status IN ('QUEUED', 'DEQUEUED', 'EXECUTING', 'DELAYED')"
-)
+LEFT = "SELECT count(*) FROM runs_run WHERE status IN ('QUEUED', 'DEQUEUED', 'EXECUTING', 'PENDING_VERSION')"
 DONE = "SELECT count(*) FROM runs_run WHERE status = 'COMPLETED'"
 #: Seconds between the first start and the last end, by the database's records.
 SPAN = """
