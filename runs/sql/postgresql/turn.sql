@@ -211,7 +211,7 @@ BEGIN
       UPDATE runs_run
          SET status = 'DEQUEUED', started_at = coalesce(started_at, v_now), reason = '', retry_at = NULL,
              updated_at = v_now
-       WHERE id = ANY (v_runs) AND status = 'QUEUED'
+       WHERE id = ANY (v_runs) AND (status = 'QUEUED') IS TRUE  -- found by the id, not by an index on the status
          AND (version = '' OR version = v_code.version OR v_code.version = '')
          AND (v_code.lacking = '' OR strpos(v_code.lacking, E'\n' || task_id || E'\n') = 0)
          AND (expires_at IS NULL OR expires_at > v_now OR started_at IS NOT NULL)
