@@ -74,7 +74,7 @@ format: $(VENV)/dev.stamp ## Format Python
 lock: $(VENV)/dev.stamp ## Renew the lock files
 	@$(LOCK) --output-file requirements.lock
 	$(LOCK) --extra otel --constraint requirements.lock --output-file requirements-otel.lock
-	$(LOCK) --extra dev --extra otel --constraint requirements-otel.lock --output-file requirements-dev.lock
+	$(LOCK) --extra dev --extra otel --extra s3 --constraint requirements-otel.lock --output-file requirements-dev.lock
 
 clean: ## Remove .venv and caches; the data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
