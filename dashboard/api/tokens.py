@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from dashboard.api import bodies, objects, packets, pagination, queries, schemas
+from dashboard.api import answers, bodies, objects, packets, pagination, queries, schemas, shapes
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from runs import durations
@@ -23,7 +23,7 @@ TIMED_OUT = json.dumps(
 )
 
 
-@endpoint("POST")
+@endpoint("POST", body=schemas.NewToken | None, answers=answers.MadeToken)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Make a token, or find the one its key made."""
     body = {name: member.value for name, member in bodies.read(request).items()}
@@ -41,7 +41,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
     return {"id": token.pk, "isCached": is_cached, "url": tokens.url(token.pk)}
 
 
-@endpoint("GET")
+@endpoint("GET", query=shapes.TokenFilters, answers=answers.TokenPage)
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of tokens, newest first, without their output."""
     asked = queries.values(request.GET, PARAMETERS)
@@ -62,7 +62,7 @@ def index(request: ApiRequest) -> dict[str, Any]:
 collection = methods(GET=index, POST=create)
 
 
-@endpoint("GET")
+@endpoint("GET", answers=answers.Token)
 def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """One token with what completed it."""
     token = tokens.find(_shaped(token_id))
@@ -75,7 +75,7 @@ def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {**_listed(token), **ended}
 
 
-@endpoint("POST")
+@endpoint("POST", body=shapes.Data | None, answers=answers.Success)
 def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """Complete a token; one that has ended stays as it is, and that is no error."""
     body = bodies.read(request)

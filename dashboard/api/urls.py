@@ -16,6 +16,7 @@ from dashboard.api import (
     webhooks,
 )
 from dashboard.api.endpoint import unknown
+from dashboard.api.openapi.view import openapi
 
 app_name = "api"
 
@@ -70,5 +71,6 @@ urlpatterns = [
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),
     path("webhooks/<task_id:path>", webhooks.receive, name="webhook"),
+    path("api/v1/openapi.json", openapi, name="openapi"),
     re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),
 ]
