@@ -8,13 +8,12 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import AwareDatetime, Field, JsonValue
 from typing_extensions import TypedDict
 
-from runs.states import RunStatus, TokenStatus
+from runs.states import RunStatus
 
 RunId = Annotated[
     str, Field(pattern=r"^run_[0-9a-z]{1,26}$", examples=["run_01k5x0q7zr4e8w2j6m9t3b1c5d"])
 ]
 BatchId = Annotated[str, Field(pattern=r"^batch_[0-9a-z]{1,34}$")]
-TokenId = Annotated[str, Field(pattern=r"^waitpoint_[0-9a-z]{1,26}$")]
 Object = dict[str, JsonValue]
 Function = Literal["trigger", "triggerAndWait", "batchTrigger", "batchTriggerAndWait"]
 BatchStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "PARTIAL_FAILED", "ABORTED"]
@@ -265,44 +264,6 @@ class BatchResults(TypedDict):
 
     id: BatchId
     items: list[Result]
-
-
-class MadeToken(TypedDict):
-    """The token that was made, or found by its key; `url` completes it without a key."""
-
-    id: TokenId
-    isCached: bool
-    url: str
-    publicAccessToken: NotRequired[str]
-
-
-class ListedToken(TypedDict):
-    """A wait token without its output."""
-
-    id: TokenId
-    url: str
-    status: TokenStatus
-    tags: list[str]
-    createdAt: AwareDatetime
-    timeoutAt: NotRequired[AwareDatetime]
-    completedAt: NotRequired[AwareDatetime]
-    idempotencyKey: NotRequired[str]
-    idempotencyKeyExpiresAt: NotRequired[AwareDatetime]
-
-
-class Token(ListedToken):
-    """A wait token; `output` is JSON text, an error where `outputIsError`."""
-
-    output: NotRequired[str]
-    outputType: NotRequired[str]
-    outputIsError: NotRequired[bool]
-
-
-class TokenPage(TypedDict):
-    """A page of tokens, newest first."""
-
-    data: list[ListedToken]
-    pagination: Cursors
 
 
 class Challenge(TypedDict):

@@ -1,9 +1,47 @@
-"""More of what the API answers, as types: queues and traces."""
+"""More of what the API answers, as types: wait tokens, queues and traces."""
 
 from typing import Any, Literal, NotRequired
 
 from pydantic import AwareDatetime
 from typing_extensions import TypedDict
+
+
+class MadeToken(TypedDict):
+    """The token that was made, or found by its key; `url` completes it without a key."""
+
+    id: TokenId
+    isCached: bool
+    url: str
+    publicAccessToken: NotRequired[str]
+
+
+class ListedToken(TypedDict):
+    """A wait token without its output."""
+
+    id: TokenId
+    url: str
+    status: TokenStatus
+    tags: list[str]
+    createdAt: AwareDatetime
+    timeoutAt: NotRequired[AwareDatetime]
+    completedAt: NotRequired[AwareDatetime]
+    idempotencyKey: NotRequired[str]
+    idempotencyKeyExpiresAt: NotRequired[AwareDatetime]
+
+
+class Token(ListedToken):
+    """A wait token; `output` is JSON text, an error where `outputIsError`."""
+
+    output: NotRequired[str]
+    outputType: NotRequired[str]
+    outputIsError: NotRequired[bool]
+
+
+class TokenPage(TypedDict):
+    """A page of tokens, newest first."""
+
+    data: list[ListedToken]
+    pagination: Cursors
 
 
 class Concurrency(TypedDict):

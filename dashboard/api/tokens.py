@@ -23,7 +23,7 @@ TIMED_OUT = json.dumps(
 )
 
 
-@endpoint("POST", body=schemas.NewToken | None, answers=answers.MadeToken)
+@endpoint("POST", body=schemas.NewToken | None, answers=telling.MadeToken)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Make a token, or find the one its key made."""
     body = {name: member.value for name, member in bodies.read(request).items()}
@@ -41,7 +41,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
     return {"id": token.pk, "isCached": is_cached, "url": tokens.url(token.pk)}
 
 
-@endpoint("GET", query=shapes.TokenFilters, answers=answers.TokenPage)
+@endpoint("GET", query=shapes.TokenFilters, answers=telling.TokenPage)
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of tokens, newest first, without their output."""
     asked = queries.values(request.GET, PARAMETERS)
@@ -62,7 +62,7 @@ def index(request: ApiRequest) -> dict[str, Any]:
 collection = methods(GET=index, POST=create)
 
 
-@endpoint("GET", answers=answers.Token)
+@endpoint("GET", answers=telling.Token)
 def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """One token with what completed it."""
     token = tokens.find(_shaped(token_id))
