@@ -1,9 +1,14 @@
 """More of what the API answers, as types: wait tokens, queues and traces."""
 
-from typing import Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from typing_extensions import TypedDict
+
+from dashboard.api.answers import Cursors
+from runs.states import TokenStatus
+
+TokenId = Annotated[str, Field(pattern=r"^waitpoint_[0-9a-z]{1,26}$")]
 
 
 class MadeToken(TypedDict):

@@ -4,7 +4,17 @@ import json
 import re
 from typing import Any
 
-from dashboard.api import answers, bodies, objects, packets, pagination, queries, schemas, shapes
+from dashboard.api import (
+    answers,
+    bodies,
+    objects,
+    packets,
+    pagination,
+    queries,
+    schemas,
+    shapes,
+    telling,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from runs import durations
