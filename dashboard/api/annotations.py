@@ -2,12 +2,10 @@
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
 from pydantic import BeforeValidator, Field
 
 from dashboard.api import bodies, runs, schemas
-from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
 from runs import lifecycle, payloads
@@ -61,14 +59,7 @@ def _change(request: ApiRequest, run_id: str) -> dict[str, Any]:
     return {"metadata": changed}
 
 
-@csrf_exempt
-def metadata(request: HttpRequest, run_id: str) -> HttpResponse:
-    """The same address reads by GET and changes by PUT."""
-    return (
-        _read(request, run_id=run_id)
-        if request.method == "GET"
-        else _change(request, run_id=run_id)
-    )
+metadata = methods(GET=_read, PUT=_change)
 
 
 @endpoint("POST")

@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.api import auth, errors, objects
 from dashboard.api.errors import ApiError
+from dashboard.api.operations import Answers, Media, Operation, Shape, operation
 
 Handler = Callable[..., dict[str, Any]]
 View = Callable[..., HttpResponse]
@@ -21,10 +22,20 @@ class ApiRequest(HttpRequest):
     actor: str
 
 
-def endpoint(method: str, *, keyed: bool = True, status: int = 200) -> Callable[[Handler], View]:
+def endpoint(
+    method: str,
+    *,
+    keyed: bool = True,
+    status: int = 200,
+    body: Shape | Media | None = None,
+    query: Shape | None = None,
+    answers: Shape | Answers | None = None,
+) -> Callable[[Handler], View]:
     """A view that answers `method` with the dict its handler returns, or with a JSON error.
 
-    A handler that is not `keyed` decides itself who may call it.
+    A handler that is not `keyed` decides itself who may call it. `body`, `query` and `answers` are
+    for the OpenAPI document alone: models or TypedDicts; `answers` is that of the good answer, or
+    a mapping that names others by their status, `{200: Batch, 409: "When it is closed."}`.
     """
 
     def decorate(handler: Handler) -> View:
@@ -39,9 +50,35 @@ def endpoint(method: str, *, keyed: bool = True, status: int = 200) -> Callable[
                 answer = errors.response(error)
             return _private(answer)
 
+        view.operations = [  # type: ignore[attr-defined]
+            operation(
+                method, handler, keyed=keyed, status=status, body=body, query=query, answers=answers
+            )
+        ]
         return view
 
     return decorate
+
+
+def methods(**views: View) -> View:
+    """One address for several methods: `methods(GET=index, POST=create)`."""
+    allowed = ", ".join(views)
+
+    @csrf_exempt
+    def view(request: HttpRequest, **arguments: str) -> HttpResponse:
+        chosen = views.get(request.method or "")
+        if chosen is not None:
+            return chosen(request, **arguments)
+        refusal = f"Use {allowed} here, not {request.method}."
+        return _private(errors.response(ApiError(405, refusal, headers={"allow": allowed})))
+
+    view.operations = [one for each in views.values() for one in operations(each)]  # type: ignore[attr-defined]
+    return view
+
+
+def operations(view: object) -> list[Operation]:
+    """What a view says of the methods it answers; nothing for one that is no endpoint."""
+    return list(getattr(view, "operations", []))
 
 
 def _admit(method: str, request: ApiRequest, *, keyed: bool) -> None:

@@ -4,11 +4,8 @@ import json
 import re
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
-
 from dashboard.api import bodies, objects, packets, pagination, queries, schemas
-from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from runs import durations
 from runs.errors import InvalidOption
@@ -62,10 +59,7 @@ def index(request: ApiRequest) -> dict[str, Any]:
     return pagination.paged(found, page, _listed)
 
 
-@csrf_exempt
-def collection(request: HttpRequest) -> HttpResponse:
-    """The same address makes by POST and lists by GET."""
-    return create(request) if request.method == "POST" else index(request)
+collection = methods(GET=index, POST=create)
 
 
 @endpoint("GET")
