@@ -84,6 +84,11 @@ urlpatterns = [
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),
+    path(
+        "api/v1/waitpoints/tokens/<str:token_id>/callback/<str:signature>",
+        tokens.callback,
+        name="callback",
+    ),
     path("webhooks/<task_id:path>", webhooks.receive, name="webhook"),
     re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),
 ]
