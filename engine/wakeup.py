@@ -27,6 +27,7 @@ log = logging.getLogger("trackside")
 CHANNEL = "trackside"
 READY = "ready"
 CANCEL = "cancel:"
+VARIABLES = "variables"
 #: Seconds within which hints are merged into one.
 QUIET = 0.025
 
@@ -39,6 +40,11 @@ def on_runs_ready(**_: Any) -> None:
 def on_cancel_requested(run_id: str, **_: Any) -> None:
     """Receiver of `runs.signals.cancel_requested`."""
     hint(f"{CANCEL}{run_id}")
+
+
+def on_variables_changed(**_: Any) -> None:
+    """Receiver of `runs.signals.variables_changed`."""
+    hint(VARIABLES)
 
 
 def hint(message: str) -> None:

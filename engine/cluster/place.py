@@ -1,12 +1,13 @@
 """What one worker process has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.cluster.board import Ask, Board, Seat, Slot, State
 from engine.cluster.channels import Channel
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.together import Group, Pace
+from engine.cluster.variables import Variables
 from engine.execution.hygiene import Snapshot
 from runs.lifecycle import store
 from runs.models import Lane
@@ -38,6 +39,8 @@ class Place:
     lane: Lane | None = None
     #: Something ended that a parent may wait for, and is not recorded yet.
     awaited: bool = False
+    #: Made before the fork: what is set then is the machine's.
+    variables: Variables = field(default_factory=Variables)
 
     def __post_init__(self) -> None:
         self.group = Group(self.slot, self.board.locks, self.index)

@@ -12,7 +12,7 @@ from django_q.conf import Conf
 from django_q.signals import post_spawn
 
 from engine import discovery
-from engine.cluster import guests, lastwords, records, reload, tidying, together
+from engine.cluster import guests, lastwords, records, reload, tidying, together, variables
 from engine.cluster import place as places
 from engine.cluster.board import Board, State
 from engine.cluster.channels import Channel, TaskQueue
@@ -67,6 +67,7 @@ def set_out(here: Place, name: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     interrupts.install()
     capture.let_pass()
+    variables.load(here)
     try:
         reload.take_up(here, discovery.discover(here.board.left_out, here.slot.announce))
     except ConflictingTasks as error:
@@ -164,7 +165,8 @@ def work_off(here: Place, run_id: str, token: str) -> None:
 
 def is_used_up(here: Place) -> bool:
     """Whether another process is to go on in its place."""
-    return here.executed >= int(conf.get("RECYCLE_RUNS")) or reload.is_outdated(here)
+    outdated = reload.is_outdated(here) or variables.is_outdated(here)
+    return outdated or here.executed >= int(conf.get("RECYCLE_RUNS"))
 
 
 def begin_with(here: Place, work: store.Assignment | None) -> None:
@@ -223,6 +225,7 @@ def leave(here: Place) -> NoReturn:
 def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending | Leaving, str]:
     """Execute one body; how it ended, and what damage it left that only a new process mends."""
     here.executed += 1
+    records.brought_up(here)
     here.lines.begin(work.run_id, work.attempt)
     if work.max_duration:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
