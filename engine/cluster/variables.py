@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.cluster.board import Board, Slot, State
 from engine.execution.hygiene import Snapshot
+from runs import conf
 from runs.lifecycle import envvars
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("trackside")
 
-#: A process that imported its code more recently than this is not replaced: somebody may change
-#: variables without end.
-SETTLED = 5_000_000_000
+SECOND = 1_000_000_000
 
 
 class Variables:
@@ -99,5 +98,8 @@ def is_to_be_replaced(slot: Slot, revision: int) -> bool:
 
 
 def are_old(slot: Slot, revision: int) -> bool:
-    is_settled = time.monotonic_ns() - slot.loaded_at > SETTLED
-    return bool(slot.variables < revision and is_settled)
+    """Not where it was imported a moment ago: somebody may change variables without end."""
+    if slot.variables >= revision:
+        return False
+    age = time.monotonic_ns() - slot.loaded_at
+    return bool(age > float(conf.get("SWEEP_SECONDS")) * SECOND)
