@@ -21,7 +21,7 @@ from runs.models import EnvVar
 #: Characters of a value shown in the list; its own page has all of it.
 SHOWN = 2000
 TEXT = {"autocomplete": "off", "spellcheck": "false", "class": "mono"}
-NEVER = "Never shown again, to nobody. This cannot be taken back."
+NEVER = "Never shown again, to anybody. This cannot be taken back."
 
 
 class Lines(forms.CharField):
