@@ -1,5 +1,6 @@
 """Schedules: create, list, retrieve, update, activate, deactivate, delete; and the time zones."""
 
+import re
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -10,12 +11,15 @@ from dashboard.api import bodies, deployment, objects, offsets, queries
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
-from runs import cron
+from runs import cron, spread
 from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import schedules
 from runs.lifecycle.schedules import Timetable
 from runs.models import Schedule
 
+NO_WINDOW = {None, "", "0m", "0h", "0%"}
+#: The windows that the reference's client reads; others fail it, and with one schedule the list.
+WINDOW = re.compile(r"(?:0|[1-9][0-9]*)[mh%]")
 #: All that say UTC.
 UTC = {f"{area}{name}" for area in ("", "Etc/") for name in ("UTC", "UCT", "Universal", "Zulu")}
 
@@ -179,7 +183,7 @@ def _timetable(asked: Timed, known: Schedule | None) -> Timetable:
         cron=asked.cron,
         timezone=asked.timezone or "UTC",
         external_id=asked.external_id,
-        window=asked.window or "",
+        window="" if asked.window in NO_WINDOW else str(asked.window),
         overlap=kept.overlap if asked.overlap is None else asked.overlap,
         catch_up=kept.catch_up if asked.catch_up is None else asked.catch_up,
     )
@@ -227,12 +231,22 @@ def _told(row: Schedule) -> dict[str, Any]:
         **objects.present(
             deduplicationKey=row.deduplication_key,
             externalId=row.external_id,
-            window=row.window or None,
+            window=_window(row.window),
             overlap=row.overlap or None,
             nextRun=objects.time(_nominal(row)),
             nextRunEffectiveAt=objects.time(row.next_at),
         ),
     }
+
+
+def _window(text: str) -> str | None:
+    """The window, or the nearest one that clients read."""
+    found = spread.window(text)
+    if found is None or WINDOW.fullmatch(text):
+        return text or None
+    if found.share:
+        return f"{max(round(found.share * 100), 1)}%"
+    return f"{max(round(found.seconds / 60), 1)}m"
 
 
 def _nominal(row: Schedule) -> Any:

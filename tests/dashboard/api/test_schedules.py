@@ -65,6 +65,17 @@ def test_leaves_out_what_is_not_set(api):
     assert None not in told.values()
 
 
+@pytest.mark.parametrize(
+    ("window", "told"),
+    [
+        ("30m", "30m"), ("2h", "2h"), ("50%", "50%"), ("1h30m", "90m"), ("90s", "2m"), ("5s", "1m"),
+        ("1d", "1440m"), ("12.5%", "12%"), ("0.01%", "1%"), ("0m", None), ("0%", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_window_is_told_as_clients_read_it(api, window, told):
+    assert api.post(PATH, {**DAILY, "window": window}).json().get("window") == told
+
+
 def test_the_same_key_changes_the_same_one(api):
     first = api.post(PATH, {**DAILY, "externalId": "a", "overlap": "skip"}).json()
     again = api.post(PATH, {**DAILY, "cron": "0 6 * * *"}).json()
