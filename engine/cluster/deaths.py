@@ -124,6 +124,8 @@ def describe(death: Death) -> str:
         return KILLED[Ask(death.killed)]
     if death.exitcode is None:
         return "Its worker process was lost."
+    if death.exitcode == 0 and not death.started:
+        return "Its worker was being replaced before it was started."
     if death.exitcode < 0:
         return f"Its process was ended by signal {signal.Signals(-death.exitcode).name}."
     return f"Its process exited with code {death.exitcode} without a result."

@@ -219,10 +219,11 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         head = self.board.head
         for index in self.slots.values():
             slot = self.board.slots[index]
-            if reload.is_to_be_replaced(slot, head.version) or variables.is_to_be_replaced(
-                slot, head.variables
-            ):
+            if reload.is_to_be_replaced(slot, head.version):
                 slot.state = State.GONE
+                self.inboxes[index].put("STOP")
+            elif variables.is_to_be_replaced(slot, head.variables):
+                # the dispatcher may be giving it a run right now: after this word it is handed back
                 self.inboxes[index].put("STOP")
 
     def fence(self) -> None:
