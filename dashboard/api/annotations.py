@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from dashboard.api import bodies, runs, schemas
+from dashboard.api import answers, bodies, runs, schemas, shapes
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
@@ -34,16 +34,18 @@ class Changes(Body):
 
 
 class NewTags(Body):
-    tags: Annotated[list[Text], BeforeValidator(schemas.listed)]
+    tags: Annotated[
+        list[Text], BeforeValidator(schemas.listed, json_schema_input_type=str | list[str])
+    ]
 
 
-@endpoint("GET")
+@endpoint("GET", answers=answers.Metadata)
 def _read(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """What the run's metadata is."""
     return {"metadata": payloads.loads(runs.found(run_id).metadata or "{}")}
 
 
-@endpoint("PUT")
+@endpoint("PUT", body=shapes.MetadataChanges, answers=answers.Metadata)
 def _change(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Replace it, or apply operations to it, its parent's and its root's; what it is then."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
@@ -62,7 +64,7 @@ def _change(request: ApiRequest, run_id: str) -> dict[str, Any]:
 metadata = methods(GET=_read, PUT=_change)
 
 
-@endpoint("POST")
+@endpoint("POST", body=NewTags, answers=answers.Message)
 def tags(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Add tags, all or none."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from pydantic import Field
 
-from dashboard.api import bodies, packets, schemas, tasks
+from dashboard.api import answers, bodies, packets, schemas, shapes, tasks
 from dashboard.api.batches import found_batch
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
+from dashboard.api.operations import Media
 from dashboard.api.schemas import Body, KeyOptions, Text
 from dashboard.bodylimit import body_limit, limit_of
 from runs import durations, payloads
@@ -38,7 +39,7 @@ class NewBatch(Body):
     resume_parent_on_completion: bool = False
 
 
-@endpoint("POST", status=202)
+@endpoint("POST", status=202, body=NewBatch, answers=answers.OpenedBatch)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Open a batch, or find the one its key made."""
     body = bodies.read(request, required=True)
@@ -62,7 +63,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
     return answer | ({"idempotencyKey": asked.idempotency_key} if asked.idempotency_key else {})
 
 
-@endpoint("POST")
+@endpoint("POST", body=Media("application/x-ndjson", shapes.Item), answers=answers.AddedItems)
 def items(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     """Make runs of the items, one on each line; those that were there already are only counted."""
     _check_type(request)

@@ -1,10 +1,10 @@
 """Environment variables of this deployment: list, create, import, get, update, delete."""
 
-from typing import Any, Literal
+from typing import Any
 
 from typing_extensions import TypedDict
 
-from dashboard.api import bodies, deployment
+from dashboard.api import answers, bodies, deployment
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.schemas import Body
 from runs.encryption import decrypt
@@ -52,10 +52,6 @@ class Variable(TypedDict):
     isSecret: bool
 
 
-class Done(TypedDict):
-    success: Literal[True]
-
-
 ELSEWHERE = "Another project or environment than this one."
 MISSING = "No such variable, or another project or environment."
 WRONG = "A name or value that cannot be, or too many."
@@ -68,7 +64,7 @@ def index(request: ApiRequest, project: str, slug: str) -> Any:
     return [_told(row) for row in EnvVar.objects.all()]
 
 
-@endpoint("POST", body=NewVariable, answers={200: Done, 400: WRONG, 404: ELSEWHERE})
+@endpoint("POST", body=NewVariable, answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE})
 def create(request: ApiRequest, project: str, slug: str) -> dict[str, Any]:
     """Set a variable; one that has the name gets the value."""
     deployment.check(project, slug)
@@ -77,7 +73,7 @@ def create(request: ApiRequest, project: str, slug: str) -> dict[str, Any]:
     return {"success": True}
 
 
-@endpoint("POST", body=Variables, answers={200: Done, 400: WRONG, 404: ELSEWHERE})
+@endpoint("POST", body=Variables, answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE})
 def bring(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Set several variables; without `override` none of them may be set already."""
     deployment.check(project, slug)
@@ -94,7 +90,7 @@ def retrieve(request: ApiRequest, project: str, slug: str, name: str) -> dict[st
     return _told(envvars.find(name))
 
 
-@endpoint("PUT", body=Value, answers={200: Done, 400: WRONG, 404: MISSING})
+@endpoint("PUT", body=Value, answers={200: answers.Success, 400: WRONG, 404: MISSING})
 def update(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Give a variable another value."""
     deployment.check(project, slug)
@@ -103,7 +99,7 @@ def update(request: ApiRequest, project: str, slug: str, name: str) -> dict[str,
     return {"success": True}
 
 
-@endpoint("DELETE", answers={200: Done, 404: MISSING})
+@endpoint("DELETE", answers={200: answers.Success, 404: MISSING})
 def delete(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Remove a variable."""
     deployment.check(project, slug)

@@ -5,27 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
-from typing_extensions import TypedDict
 
 from dashboard.api.errors import ApiError
 
 DEFAULT, LARGEST, FARTHEST = 25, 100, 100_000
 PARAMETERS = {"page", "perPage"}
-
-
-class Place(TypedDict):
-    """Where a page stands in its list."""
-
-    currentPage: int
-    totalPages: int
-    count: int
-
-
-class Paged(TypedDict, total=False):
-    """Which page: a number from 1, and how many are on it."""
-
-    page: int
-    perPage: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-#: A pydantic model, a TypedDict, or any other type pydantic can describe.
+#: A pydantic model, a TypedDict, or any other type pydantic can describe. A query may also be a
+#: dict of names to types, for names that are no identifiers; none of those is required.
 Shape = Any
 #: By status: the shape of the answer, or for a refusal the sentence that says when it comes.
 Answers = Mapping[int, Shape | str]
@@ -32,6 +33,8 @@ class Operation:
     body: Shape | Media | None = None
     query: Shape | None = None
     answers: Answers = field(default_factory=dict)
+    #: Public tokens are admitted too.
+    is_public: bool = False
 
     @property
     def is_documented(self) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from dashboard.api import bodies, objects, offsets, queries, schemas
+from dashboard.api import bodies, objects, offsets, queries, schemas, shapes, telling
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
@@ -24,6 +24,8 @@ class Named(Body):
 
 
 class Pause(Named):
+    """Pause or resume."""
+
     action: Literal["pause", "resume"]
     reason: Text = ""
 
@@ -39,10 +41,12 @@ class Override(Named):
 
 
 class Reset(Named):
+    """Why."""
+
     reason: Text = ""
 
 
-@endpoint("GET")
+@endpoint("GET", query=shapes.Numbered, answers=telling.QueuePage)
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of queues, by name."""
     asked = offsets.page(queries.values(request.GET, offsets.PARAMETERS))
@@ -50,14 +54,14 @@ def index(request: ApiRequest) -> dict[str, Any]:
     return offsets.paged(Queue.objects.all(), asked, lambda row: _told(row, load.get(row.pk)))
 
 
-@endpoint("GET")
+@endpoint("GET", query=Named, answers=telling.Queue)
 def retrieve(request: ApiRequest, name: str) -> dict[str, Any]:
     """One queue."""
     asked = Named.read(queries.values(request.GET, {"type"}))
     return _answer(_found(name, asked.type))
 
 
-@endpoint("POST")
+@endpoint("POST", body=Pause, answers=telling.Queue)
 def pause(request: ApiRequest, name: str) -> dict[str, Any]:
     """Let none of its runs start any more, or let them again."""
     asked = Pause.read(_body(request))
@@ -67,7 +71,7 @@ def pause(request: ApiRequest, name: str) -> dict[str, Any]:
     return _answer(lifecycle.resume(queue.name, actor=request.actor))
 
 
-@endpoint("POST")
+@endpoint("POST", body=Override | None, answers=telling.Queue)
 def override(request: ApiRequest, name: str) -> dict[str, Any]:
     """Set other limits than the code's, until reset or until `expiresAt`."""
     asked = Override.read(_body(request))
@@ -86,7 +90,7 @@ def override(request: ApiRequest, name: str) -> dict[str, Any]:
     return _answer(changed)
 
 
-@endpoint("POST")
+@endpoint("POST", body=Reset | None, answers=telling.Queue)
 def reset(request: ApiRequest, name: str) -> dict[str, Any]:
     """Back to the code's limits; a 400 where nothing is overridden."""
     asked = Reset.read(_body(request))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from dashboard.api import bodies, deployment, objects, offsets, queries
+from dashboard.api import answers, bodies, deployment, objects, offsets, queries, shapes, telling
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
@@ -42,6 +42,12 @@ class NewSchedule(Timed):
     deduplication_key: Text
 
 
+class Switch(Body):
+    """Why."""
+
+    reason: Text = ""
+
+
 class Generator(TypedDict):
     """What makes it fire, also in words."""
 
@@ -50,7 +56,9 @@ class Generator(TypedDict):
     description: str
 
 
-class Environment(TypedDict):
+class ScheduleEnvironment(TypedDict):
+    """Where it fires."""
+
     id: str
     type: Literal["DEVELOPMENT", "STAGING", "PRODUCTION"]
 
@@ -71,23 +79,25 @@ class ScheduleObject(TypedDict):
     nextRunEffectiveAt: NotRequired[str]
     overlap: NotRequired[str]
     catchUp: str
-    environments: list[Environment]
+    environments: list[ScheduleEnvironment]
 
 
 class SchedulePage(TypedDict):
+    """A page of schedules, newest first."""
+
     data: list[ScheduleObject]
-    pagination: offsets.Place
-
-
-class Deleted(TypedDict):
-    id: str
+    pagination: telling.Pages
 
 
 class Zones(TypedDict):
+    """Names of time zones."""
+
     timezones: list[str]
 
 
 class ZoneQuery(TypedDict):
+    """Whether to leave out UTC."""
+
     excludeUtc: NotRequired[Annotated[str, Field(pattern="^(true|false)$")]]
 
 
@@ -108,7 +118,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
         raise _unprocessable(error) from error
 
 
-@endpoint("GET", query=offsets.Paged, answers=SchedulePage)
+@endpoint("GET", query=shapes.Numbered, answers=SchedulePage)
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of schedules, newest first."""
     asked = offsets.page(queries.values(request.GET, offsets.PARAMETERS))
@@ -133,7 +143,7 @@ def update(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
         raise _unprocessable(error) from error
 
 
-@endpoint("DELETE", answers={200: Deleted, **REFUSED})
+@endpoint("DELETE", answers={200: answers.Id, **REFUSED})
 def delete(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """Remove a schedule; the runs it made stay."""
     known = _found(schedule_id)
@@ -144,13 +154,13 @@ def delete(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     return {"id": known.pk}
 
 
-@endpoint("POST", answers={200: ScheduleObject, **REFUSED})
+@endpoint("POST", body=Switch | None, answers={200: ScheduleObject, **REFUSED})
 def activate(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """Let it fire from now on."""
     return _switched(schedules.activate, request, schedule_id)
 
 
-@endpoint("POST", answers={200: ScheduleObject, **REFUSED})
+@endpoint("POST", body=Switch | None, answers={200: ScheduleObject, **REFUSED})
 def deactivate(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """Let it fire no more; the runs it made stay."""
     return _switched(schedules.deactivate, request, schedule_id)
@@ -169,8 +179,8 @@ collection = methods(GET=index, POST=create)
 one = methods(GET=retrieve, PUT=update, DELETE=delete)
 
 
-def _body(request: ApiRequest) -> dict[str, Any]:
-    read = bodies.read(request, required=True)
+def _body(request: ApiRequest, *, required: bool = True) -> dict[str, Any]:
+    read = bodies.read(request, required=required)
     return {name: member.value for name, member in read.items()}
 
 
@@ -199,16 +209,11 @@ def _found(schedule_id: str) -> Schedule:
 
 
 def _switched(verb: Any, request: ApiRequest, schedule_id: str) -> dict[str, Any]:
-    """The reference's client sends no body; what one may say is why."""
-    body = bodies.read(request)
-    for name in body.keys() - {"reason"}:
-        raise ApiError(400, f"{name[:60]} is not an option Trackside knows.")
-    reason = body["reason"].value if "reason" in body else ""
-    if not isinstance(reason, str):
-        raise ApiError(400, "reason must be text.")
+    """The reference's client sends no body."""
+    asked = Switch.read(_body(request, required=False))
     known = _found(schedule_id)
     try:
-        return _told(verb(known.pk, actor=request.actor, reason=reason))
+        return _told(verb(known.pk, actor=request.actor, reason=asked.reason))
     except InvalidOption as error:
         raise _unprocessable(error) from error
 

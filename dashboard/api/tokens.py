@@ -4,9 +4,20 @@ import json
 import re
 from typing import Any
 
-from dashboard.api import bodies, objects, packets, pagination, queries, schemas
+from dashboard.api import (
+    answers,
+    bodies,
+    objects,
+    packets,
+    pagination,
+    queries,
+    schemas,
+    shapes,
+    telling,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
+from dashboard.api.operations import Media
 from runs import conf, durations, payloads
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import tokens
@@ -23,7 +34,7 @@ TIMED_OUT = json.dumps(
 )
 
 
-@endpoint("POST")
+@endpoint("POST", body=schemas.NewToken | None, answers=telling.MadeToken)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Make a token, or find the one its key made."""
     body = {name: member.value for name, member in bodies.read(request).items()}
@@ -41,7 +52,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
     return {"id": token.pk, "isCached": is_cached, **_addresses(token)}
 
 
-@endpoint("GET")
+@endpoint("GET", query=shapes.TokenFilters, answers=telling.TokenPage)
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of tokens, newest first, without their output."""
     asked = queries.values(request.GET, PARAMETERS)
@@ -62,7 +73,7 @@ def index(request: ApiRequest) -> dict[str, Any]:
 collection = methods(GET=index, POST=create)
 
 
-@endpoint("GET")
+@endpoint("GET", answers=telling.Token)
 def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """One token with what completed it."""
     token = tokens.find(_shaped(token_id))
@@ -75,7 +86,7 @@ def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {**_listed(token), **ended}
 
 
-@endpoint("POST")
+@endpoint("POST", body=shapes.Data | None, answers=answers.Success)
 def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """Complete a token; one that has ended stays as it is, and that is no error."""
     body = bodies.read(request)
@@ -85,7 +96,16 @@ def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {"success": True}
 
 
-@endpoint("POST", keyed=False)
+@endpoint(
+    "POST",
+    keyed=False,
+    body=Media("application/json"),
+    answers={
+        200: answers.Success,
+        401: "The address is not what was given out.",
+        411: "The length of the body is not stated.",
+    },
+)
 def callback(request: ApiRequest, token_id: str, signature: str) -> dict[str, Any]:
     """Complete a token by the address that was given out with it; the whole body is the output.
 

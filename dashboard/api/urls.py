@@ -18,6 +18,7 @@ from dashboard.api import (
     webhooks,
 )
 from dashboard.api.endpoint import unknown
+from dashboard.api.openapi.view import openapi
 
 app_name = "api"
 
@@ -90,5 +91,6 @@ urlpatterns = [
         name="callback",
     ),
     path("webhooks/<task_id:path>", webhooks.receive, name="webhook"),
+    path("api/v1/openapi.json", openapi, name="openapi"),
     re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),
 ]

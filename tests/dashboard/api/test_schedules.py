@@ -112,6 +112,13 @@ def test_switches_off_and_on(api):
     assert AuditLog.objects.first().reason == "again"
 
 
+@pytest.mark.parametrize("body", [{"why": "x"}, {"reason": 1}, b"[]", {"reason": "\x00"}])
+def test_refuses_odd_reasons(api, body):
+    made = schedule()
+    assert api.post(f"{PATH}/{made.pk}/deactivate", body).status_code == 400
+    assert Schedule.objects.get().active
+
+
 def test_deletes(api):
     made = schedule()
     assert api.delete(f"{PATH}/{made.pk}").json() == {"id": made.pk}
