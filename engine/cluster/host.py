@@ -185,7 +185,7 @@ class Host:
         free = [number for number, seat in enumerate(self.seats) if seat.state == State.FREE]
         if reload.is_outdated(self.here):
             self.leave("The cluster has newer code.")
-        elif self.is_empty and variables.is_outdated(self.here):
+        elif self.is_empty and variables.has_old_variables(self.here):
             self.leave("Environment variables were changed.")
         if not free or self.is_leaving or self.board.head.fenced:
             return 0

@@ -1,5 +1,6 @@
 """What one worker process has."""
 
+from contextvars import Context
 from dataclasses import dataclass, field
 
 from engine.cluster.board import Ask, Board, Seat, Slot, State
@@ -28,8 +29,9 @@ class Place:
     inbox: int
     hot: store.Store | None = None
     executed: int = 0
-    #: How the process stood before it executed anything.
+    #: How the process stood before it executed anything, and its context variables.
     clean: Snapshot | None = None
+    variables: Context = field(default_factory=Context)
     #: What it executes or executed last, and CLOCK_MONOTONIC nanoseconds of its body.
     work: store.Assignment | None = None
     keeper: RunKeeper | None = None
@@ -37,10 +39,12 @@ class Place:
     ended: int = 0
     #: The lane of the runs it takes; None for all.
     lane: Lane | None = None
+    #: Bodies that stay here while their runs wait.
+    lodgers: int = 0
     #: Something ended that a parent may wait for, and is not recorded yet.
     awaited: bool = False
     #: Made before the fork: what is set then is the machine's.
-    variables: Variables = field(default_factory=Variables)
+    environment: Variables = field(default_factory=Variables)
 
     def __post_init__(self) -> None:
         self.group = Group(self.slot, self.board.locks, self.index)

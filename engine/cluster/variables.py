@@ -49,20 +49,20 @@ def adopt(name: str, value: str | None) -> None:
         os.environ[name] = value
 
 
-def load(here: "Place") -> None:
+def load_variables(here: "Place") -> None:
     """Put them into a new process, whose code is imported next."""
     take(here, envvars.loaded())
-    here.slot.variables, here.slot.loaded_at = here.variables.revision, time.monotonic_ns()
+    here.slot.variables, here.slot.loaded_at = here.environment.revision, time.monotonic_ns()
 
 
 def is_behind(here: "Place") -> bool:
     """Whether they changed since they were put into this process; asked before each run."""
-    return bool(here.variables.revision < here.board.head.variables)
+    return bool(here.environment.revision < here.board.head.variables)
 
 
 def take(here: "Place", found: envvars.Loaded) -> None:
     """Put into this process what was read; the first process that does tells what is wrong."""
-    head, ours = here.board.head, here.variables
+    head, ours = here.board.head, here.environment
     if head.variables < found.revision or not ours.revision:
         tell(sorted(ours.own & found.values.keys()), found.unreadable)
     ours.apply(found, here.clean)
@@ -87,7 +87,7 @@ def look(board: Board) -> None:
     board.head.variables = max(board.head.variables, envvars.revision())
 
 
-def is_outdated(here: "Place") -> bool:
+def has_old_variables(here: "Place") -> bool:
     """Whether another process is to go on in its place, because of what modules may have read."""
     return are_old(here.slot, here.board.head.variables)
 

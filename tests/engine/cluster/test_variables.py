@@ -15,7 +15,7 @@ from engine.wakeup import VARIABLES
 from runs.lifecycle import envvars
 from runs.models import Run
 from runs.states import RunStatus
-from tests.engine.cluster.test_worker import Left, here, one  # noqa: F401  fixtures
+from tests.engine.cluster.conftest import Left
 from tests.support.factories import dequeued_run
 
 pytestmark = pytest.mark.django_db
@@ -31,9 +31,9 @@ def _environment(monkeypatch):
 
 
 @pytest.fixture
-def place(here):  # noqa: F811
+def place(here):
     """A worker that has loaded what there was."""
-    variables.load(here)
+    variables.load_variables(here)
     here.clean = Snapshot()
     return here
 
@@ -65,10 +65,10 @@ def registered():
         return seen
 
 
-def test_a_new_process_has_them_unless_the_machine_has_its_own(here, caplog):  # noqa: F811
+def test_a_new_process_has_them_unless_the_machine_has_its_own(here, caplog):
     put(SHOP_KEY="k", SHOP_OWN="stored")
     caplog.set_level("INFO", "trackside")
-    variables.load(here)
+    variables.load_variables(here)
     assert (os.environ["SHOP_KEY"], os.environ["SHOP_OWN"]) == ("k", "the machine's")
     assert (here.slot.variables, here.board.head.variables) == (1, 1)
     assert "wins over what Trackside has stored: SHOP_OWN." in caplog.text
@@ -94,11 +94,11 @@ def test_no_change_costs_no_query(place, django_assert_num_queries):
         assert not variables.is_behind(place)
 
 
-def test_what_cannot_be_decrypted_is_left_out_and_told(here, caplog, settings):  # noqa: F811
+def test_what_cannot_be_decrypted_is_left_out_and_told(here, caplog, settings):
     put(SHOP_KEY="k")
     settings.SECRET_KEY = "another" * 10
     put(SHOP_URL="u")
-    variables.load(here)
+    variables.load_variables(here)
     assert ("SHOP_KEY" in os.environ, os.environ["SHOP_URL"]) == (False, "u")
     assert "Runs go without these environment variables" in caplog.text
     assert "SHOP_KEY" in caplog.text
