@@ -8,6 +8,7 @@ RunsError
 ├── UnknownQueue            no queue of that name; names the known ones
 ├── QueueFull               no room for more runs
 ├── NotFound                no such run, queue or task
+├── Undecipherable          a stored secret was encrypted under another SECRET_KEY
 └── IllegalTransition       the run already moved on; carries where it stands now
 """
 
@@ -68,6 +69,16 @@ class QueueFull(InvalidOption):
 
 class NotFound(RunsError):
     """No such row; the message names what was looked for."""
+
+
+class Undecipherable(RunsError):
+    """A stored secret that no key of ours opens."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This was encrypted under another SECRET_KEY. Put that key into SECRET_KEY_FALLBACKS, or "
+            "store the secret anew."
+        )
 
 
 class IllegalTransition(RunsError):

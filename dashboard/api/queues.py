@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from dashboard.api import bodies, objects, queries, schemas, shapes, telling
+from dashboard.api import bodies, objects, offsets, queries, schemas, shapes, telling
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
@@ -12,7 +12,6 @@ from runs.lifecycle import Limits
 from runs.models import Queue, QueueKind
 from runs.reads.queues import Load, loads
 
-DEFAULT, LARGEST, FARTHEST = 25, 100, 100_000
 ID = "queue_"
 TASK = "task/"
 Kind = Literal["id", "task", "custom"]
@@ -50,15 +49,9 @@ class Reset(Named):
 @endpoint("GET", query=shapes.Numbered, answers=telling.QueuePage)
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of queues, by name."""
-    asked = queries.values(request.GET, {"page", "perPage"})
-    number = _number(asked.get("page", "1"), "page", FARTHEST)
-    size = _number(asked.get("perPage", str(DEFAULT)), "perPage", LARGEST)
-    count, load = Queue.objects.count(), loads()
-    found = Queue.objects.all()[(number - 1) * size : number * size]
-    return {
-        "data": [_told(queue, load.get(queue.pk)) for queue in found],
-        "pagination": {"currentPage": number, "totalPages": -(-count // size), "count": count},
-    }
+    asked = offsets.page(queries.values(request.GET, offsets.PARAMETERS))
+    load = loads()
+    return offsets.paged(Queue.objects.all(), asked, lambda row: _told(row, load.get(row.pk)))
 
 
 @endpoint("GET", query=Named, answers=telling.Queue)
@@ -160,9 +153,3 @@ def _told(queue: Queue, load: Load | None) -> dict[str, Any]:
             pausedReason=queue.paused_reason or None,
         ),
     }
-
-
-def _number(text: str, name: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
-        raise ApiError(400, f"{name} must be a number from 1 to {most:,}.")
-    return int(text)

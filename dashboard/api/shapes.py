@@ -122,4 +122,6 @@ class Numbered(TypedDict):
     """Pages by number."""
 
     page: NotRequired[Annotated[int, Field(ge=1, le=100_000)]]
-    perPage: NotRequired[Size]
+    perPage: NotRequired[
+        Annotated[int, Field(ge=1, le=100_000, description="25 by default; above 100 it is 100.")]
+    ]

@@ -17,14 +17,16 @@ class MadeToken(TypedDict):
     id: TokenId
     isCached: bool
     url: str
+    pageUrl: str
     publicAccessToken: NotRequired[str]
 
 
 class ListedToken(TypedDict):
-    """A wait token without its output."""
+    """A wait token without its output; people complete it at `pageUrl`, programs at `url`."""
 
     id: TokenId
     url: str
+    pageUrl: str
     status: TokenStatus
     tags: list[str]
     createdAt: AwareDatetime

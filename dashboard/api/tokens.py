@@ -17,8 +17,9 @@ from dashboard.api import (
 )
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
-from runs import durations
-from runs.errors import InvalidOption
+from dashboard.api.operations import Media
+from runs import conf, durations, payloads
+from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import tokens
 from runs.lifecycle.options import MAX_TAGS
 from runs.models import Waitpoint
@@ -48,7 +49,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
         key_ttl=None if ttl is None else durations.seconds(ttl, "idempotencyKeyTTL"),
         tags=tags,
     )
-    return {"id": token.pk, "isCached": is_cached, "url": tokens.url(token.pk)}
+    return {"id": token.pk, "isCached": is_cached, **_addresses(token)}
 
 
 @endpoint("GET", query=shapes.TokenFilters, answers=telling.TokenPage)
@@ -95,10 +96,39 @@ def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {"success": True}
 
 
+@endpoint(
+    "POST",
+    keyed=False,
+    body=Media("application/json"),
+    answers={
+        200: answers.Success,
+        401: "The address is not what was given out.",
+        411: "The length of the body is not stated.",
+    },
+)
+def callback(request: ApiRequest, token_id: str, signature: str) -> dict[str, Any]:
+    """Complete a token by the address that was given out with it; the whole body is the output.
+
+    What is not JSON counts as an empty object. Needs no key: the address is the proof.
+    """
+    limit = int(conf.get("PAYLOAD_LIMIT"))
+    if not request.headers.get("content-length", "").isdecimal():
+        raise ApiError(411, "Content-Length header is required.")
+    if "\x00" in token_id or not tokens.is_signed(token_id, signature):
+        raise ApiError(401, "Invalid URL, hash doesn't match", retry=False)
+    raw = bodies.raw_body(request, limit)
+    try:
+        data = payloads.clean(raw, limit=limit)
+    except InvalidPayload:
+        data = "{}"
+    tokens.complete(token_id, data, by="url")
+    return {"success": True}
+
+
 def _listed(token: Waitpoint) -> dict[str, Any]:
     return {
         "id": token.pk,
-        "url": tokens.url(token.pk),
+        **_addresses(token),
         "status": str(token.status),
         "tags": token.tag_list,
         "createdAt": objects.time(token.created_at),
@@ -109,6 +139,11 @@ def _listed(token: Waitpoint) -> dict[str, Any]:
             idempotencyKeyExpiresAt=objects.time(token.idempotency_expires_at),
         ),
     }
+
+
+def _addresses(token: Waitpoint) -> dict[str, str]:
+    """Where a program completes it without a key, and where people do."""
+    return {"url": tokens.callback_url(token.pk), "pageUrl": tokens.url(token.pk)}
 
 
 def _words(text: str) -> list[str]:

@@ -23,6 +23,8 @@ NAVIGATION = (
     ("batches", "Batches", "batches"),
     ("waitpoints", "Wait tokens", "waiting"),
     ("workers", "Workers", "workers"),
+    None,
+    ("variables", "Variables", "variables"),
 )
 
 
