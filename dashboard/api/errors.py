@@ -33,10 +33,11 @@ class ApiError(Exception):
         retry: bool | None = None,
         headers: dict[str, str] | None = None,
         details: list[dict[str, str]] | None = None,
+        beside: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.retry, self.details = status, retry, details
-        self.headers = headers or {}
+        self.headers, self.beside = headers or {}, beside or {}
 
 
 #: The first class that fits decides.
@@ -71,7 +72,7 @@ def response(error: Exception) -> HttpResponse:
 
 
 def _answer(error: ApiError) -> HttpResponse:
-    body: dict[str, object] = {"error": str(error)}
+    body: dict[str, object] = {"error": str(error), **error.beside}
     if error.details:
         body["details"] = error.details
     answer = JsonResponse(body, status=error.status, headers=error.headers)

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from dashboard.api import bodies, objects, packets, pagination, queries, schemas
+from dashboard.api import access, bodies, objects, packets, pagination, queries, schemas
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import durations
@@ -81,7 +81,7 @@ def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {**_listed(token), **ended}
 
 
-@endpoint("POST")
+@endpoint("POST", public=access.complete_token)
 def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """Complete a token; one that has ended stays as it is, and that is no error."""
     body = bodies.read(request)

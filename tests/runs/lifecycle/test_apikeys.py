@@ -69,7 +69,7 @@ def test_revoking_an_unknown_key_says_so():
         apikeys.revoke("nobody", actor="x")
 
 
-PRESET = "a-preset-key-of-some-length"
+PRESET = "a-preset-key-of-some-length-or-more"
 
 
 def test_a_preset_key_is_made_once(monkeypatch):
@@ -113,5 +113,5 @@ def test_without_a_preset_there_is_nothing_to_do(monkeypatch):
 
 def test_a_preset_that_cannot_be_a_key_is_refused(monkeypatch):
     monkeypatch.setenv("TRACKSIDE_API_KEY", "short")
-    with pytest.raises(InvalidOption, match="24 to 200"):
+    with pytest.raises(InvalidOption, match="32 to 200"):
         apikeys.ensure_preset_key()
