@@ -13,6 +13,7 @@ from engine.sdk.unknown import refuse_unknown
 from runs import conf
 from runs.errors import InvalidOption
 from runs.lifecycle import ages
+from runs.rates import as_rate
 
 #: With 0 of these nothing would work, or nothing else would be done.
 POSITIVE = {
@@ -54,6 +55,10 @@ def problems() -> Iterator[str]:
         yield str(error)
     except (AttributeError, TypeError, ValueError):
         pass  # what is no dict or no number is told of below
+    try:
+        as_rate(None if (rate := conf.get("API_RATE_LIMIT")) == "off" else rate, "API_RATE_LIMIT")
+    except InvalidOption as error:
+        yield str(error)
     try:
         refuse_unknown(given, conf.DEFAULTS, "TRACKSIDE in the settings")
     except InvalidOption as error:

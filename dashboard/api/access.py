@@ -1,7 +1,11 @@
 """Which public tokens an endpoint admits: rules for `endpoint(public=...)`. Each raises a 403."""
 
-from dashboard.api.auth import READ, TRIGGER, WRITE
+from collections.abc import Iterable, Sequence
+
+from dashboard.api.auth import BATCH_TRIGGER, READ, TRIGGER, WRITE
 from dashboard.api.endpoint import ApiRequest
+from runs.errors import TokenUsed
+from runs.lifecycle import onetime
 from runs.models import Run
 from runs.scopes import Resource
 
@@ -34,6 +38,27 @@ def read_batch(request: ApiRequest, batch_id: str) -> None:
 
 def trigger(request: ApiRequest, task_id: str) -> None:
     request.caller.require(TRIGGER, ("tasks", task_id))
+
+
+def open_batch(request: ApiRequest, tasks: Sequence[str]) -> None:
+    """Batches, or each task of it."""
+    caller = request.caller
+    if not tasks or not all(caller.may(BATCH_TRIGGER, ("tasks", task)) for task in tasks):
+        caller.require(BATCH_TRIGGER, ("batch", None), *([] if tasks else [("tasks", None)]))
+
+
+def send_items(request: ApiRequest, batch_id: str) -> None:
+    """A token for one use sends the items of the batch it opened; what they are is looked at then."""
+    token = request.caller.token
+    if token is not None and token.is_one_time and not onetime.has_opened(token, batch_id):
+        raise TokenUsed
+
+
+def offer_items(request: ApiRequest, batch_id: str, tasks: Iterable[str]) -> None:
+    """Raises a 403 for an item of a task that the token does not name."""
+    if request.caller.is_public:
+        for task in set(tasks):
+            request.caller.require(BATCH_TRIGGER, ("tasks", task), ("batch", batch_id))
 
 
 def complete_token(request: ApiRequest, token_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from dashboard.api import auth, errors, objects
+from dashboard.api import auth, cors, errors, limits, objects
 from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
 from runs.models import Role
@@ -48,6 +48,8 @@ def endpoint(
         @csrf_exempt
         @wraps(handler)
         def view(request: ApiRequest, **arguments: str) -> HttpResponse:
+            if request.method == "OPTIONS" and public is not None:
+                return _preflight(request, method)
             request.answer_headers = {}
             try:
                 _check_method(method, request)
@@ -59,11 +61,19 @@ def endpoint(
                 answer = errors.response(error)
             for name, value in request.answer_headers.items():
                 answer[name] = value
+            if public is not None:
+                cors.open_to(request, answer)
             return _private(answer)
 
         return view
 
     return decorate
+
+
+def _preflight(request: HttpRequest, method: str) -> HttpResponse:
+    answer = cors.preflight(request, method)
+    cors.open_to(request, answer)
+    return _private(answer)
 
 
 def _check_method(method: str, request: HttpRequest) -> None:
@@ -76,6 +86,7 @@ def _admit(
 ) -> None:
     caller = request.caller = auth.caller(request)
     request.actor = caller.actor
+    request.answer_headers |= limits.take(caller)
     if caller.is_public:
         if public is None:
             raise auth.unauthorized("Public tokens are not accepted here; send a secret key.")

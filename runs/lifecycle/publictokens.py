@@ -51,7 +51,8 @@ class PublicToken:
     expires_at: datetime
     #: It makes one run or batch.
     is_one_time: bool
-    #: Names this very token where it is remembered.
+    #: Names this very token where it is remembered: of what is signed, as a signature can be spelled
+    #: in several ways.
     digest: str
     #: Columns of runs it does not show in realtime.
     skipped: frozenset[str]
@@ -97,7 +98,7 @@ def verify(text: str) -> PublicToken:
         scopes=_scopes(said.get("scopes")),
         expires_at=datetime.fromtimestamp(expires_at, UTC),
         is_one_time=said.get("otu") is True,
-        digest=hashlib.sha256(text.encode()).hexdigest(),
+        digest=hashlib.sha256(text.rpartition(".")[0].encode()).hexdigest(),
         skipped=frozenset(_words(skipped)),
     )
 

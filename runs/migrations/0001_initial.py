@@ -93,6 +93,14 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RequestWindow',
+            fields=[
+                ('caller', models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ('number', models.BigIntegerField()),
+                ('used', models.BigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='ApiKey',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -47,6 +47,18 @@ class ApiKey(models.Model):
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
 
 
+class RequestWindow(models.Model):
+    """How many requests of one caller web processes have taken in its newest window (`allowances`)."""
+
+    #: "key:<number>", or "public:<number>" for all public tokens of a key.
+    caller = models.CharField(max_length=32, primary_key=True)
+    number = models.BigIntegerField()
+    used = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.caller}: {self.used}"
+
+
 class AuditLog(models.Model):
     """Who did what, from page, API, admin or shell. Append-only."""
 
