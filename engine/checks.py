@@ -12,8 +12,7 @@ from engine.sdk.machines import redefined
 from engine.sdk.unknown import refuse_unknown
 from runs import conf
 from runs.errors import InvalidOption
-from runs.lifecycle import ages
-from runs.rates import as_rate
+from runs.lifecycle import ages, allowances
 
 #: With 0 of these nothing would work, or nothing else would be done.
 POSITIVE = {
@@ -56,7 +55,7 @@ def problems() -> Iterator[str]:
     except (AttributeError, TypeError, ValueError):
         pass  # what is no dict or no number is told of below
     try:
-        as_rate(None if (rate := conf.get("API_RATE_LIMIT")) == "off" else rate, "API_RATE_LIMIT")
+        allowances.limit()
     except InvalidOption as error:
         yield str(error)
     try:

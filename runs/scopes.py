@@ -10,18 +10,18 @@ ANY_ACTION, ANY_TYPE = frozenset({"*", "admin"}), "all"
 
 
 class Scope(NamedTuple):
-    """One of them, taken apart. Without an id it allows every one of its type."""
+    """One of them, taken apart. Without an id it allows every one of its type, with an empty one none."""
 
     action: str
     type: str
-    id: str
+    id: str | None
 
     @classmethod
     def read(cls, text: str) -> "Scope":
         """An id may have colons in it."""
         action, _, rest = text.partition(":")
-        kind, _, one = rest.partition(":")
-        return cls(action, kind, one)
+        kind, colon, one = rest.partition(":")
+        return cls(action, kind, one if colon else None)
 
     def admits(self, action: str, resource: Resource) -> bool:
         if self.action == "admin" and not self.type:
@@ -30,7 +30,7 @@ class Scope(NamedTuple):
             return False
         if self.type != ANY_TYPE and self.type != resource[0]:
             return False
-        return not self.id or self.id == resource[1]
+        return self.id is None or self.id == resource[1]
 
 
 def admits(scopes: Iterable[Scope], action: str, resources: Iterable[Resource]) -> bool:

@@ -50,7 +50,9 @@ def open_batch(request: ApiRequest, tasks: Sequence[str]) -> None:
 def send_items(request: ApiRequest, batch_id: str) -> None:
     """A token for one use sends the items of the batch it opened; what they are is looked at then."""
     token = request.caller.token
-    if token is not None and token.is_one_time and not onetime.has_opened(token, batch_id):
+    if token is None or not token.is_one_time:
+        return
+    if "\x00" in batch_id or not onetime.has_opened(token, batch_id):
         raise TokenUsed
 
 

@@ -18,15 +18,13 @@ from dataclasses import dataclass
 
 from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
-from runs import conf
 from runs.lifecycle import allowances
-from runs.rates import RateLimit, as_rate
+from runs.rates import RateLimit
 
 #: Parts of the limit that are taken together, and that nobody is asked for.
 LOTS, FREE = 20, 100
 #: Callers that are counted; beyond, those of earlier windows are forgotten.
 MOST_KNOWN = 1000
-NAME, OFF = "API_RATE_LIMIT", "off"
 
 
 @dataclass(slots=True)
@@ -63,7 +61,7 @@ _lock = threading.Lock()
 
 def take(caller: Caller) -> dict[str, str]:
     """Count a request of the caller; the headers that tell it how it stands. Raises a 429."""
-    rate = limit()
+    rate = allowances.limit()
     if rate is None:
         return {}
     name = f"{'public' if caller.is_public else 'key'}:{caller.key.pk}"
@@ -81,12 +79,6 @@ def take(caller: Caller) -> dict[str, str]:
     if not taken:
         raise _refused(rate, headers, max(1, math.ceil(end - time.time())))
     return headers
-
-
-def limit() -> RateLimit | None:
-    """What API_RATE_LIMIT says; None for no limit."""
-    value = conf.get(NAME)
-    return None if value == OFF else as_rate(value, NAME)
 
 
 def _count(name: str, window: int, rate: RateLimit) -> Count:

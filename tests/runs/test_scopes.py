@@ -23,7 +23,8 @@ from runs.scopes import Scope, admits
         ("admin:runs", "write", ("runs", "run_1"), True),
         ("read", "read", ("runs", "run_1"), False),
         ("", "read", ("runs", "run_1"), False),
-        (":", "", ("", None), True),
+        ("read:runs:", "read", ("runs", "run_1"), False),
+        ("read:runs:", "read", ("runs", None), False),
         ("READ:RUNS", "read", ("runs", "run_1"), False),
     ],
 )
