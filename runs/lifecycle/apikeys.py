@@ -68,11 +68,25 @@ def revoke(name: str, *, actor: str) -> ApiKey:
         row = named.order_by(F("revoked_at").desc(nulls_first=True)).first()
         if row is None:
             raise NotFound(f"There is no API key “{name}”.")
-        if row.revoked_at is None:
-            row.revoked_at, row.secret = timezone.now(), ""
-            row.save(update_fields=["revoked_at", "secret"])
-            audit.record(actor, "apikey.revoke", name)
+        _revoke(row, actor)
     return row
+
+
+def revoke_one(pk: int, *, actor: str) -> ApiKey:
+    """The same for the key with this number: its name may have a successor. Raises NotFound."""
+    with transaction.atomic():
+        row = ApiKey.objects.select_for_update().filter(pk=pk).first()
+        if row is None:
+            raise NotFound(f"There is no API key number {pk}.")
+        _revoke(row, actor)
+    return row
+
+
+def _revoke(row: ApiKey, actor: str) -> None:
+    if row.revoked_at is None:
+        row.revoked_at, row.secret = timezone.now(), ""
+        row.save(update_fields=["revoked_at", "secret"])
+        audit.record(actor, "apikey.revoke", row.name)
 
 
 def verify(text: str) -> ApiKey | None:
