@@ -8,6 +8,7 @@ import secrets
 import string
 from datetime import datetime, timedelta
 
+import jwt
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -179,13 +180,23 @@ def _kept(text: str) -> dict[str, str]:
 
 
 def _accepted(text: str) -> str:
-    if FOREIGN_KEY.fullmatch(text) is None or MISREAD_KEY.fullmatch(text):
+    if FOREIGN_KEY.fullmatch(text) is None or MISREAD_KEY.fullmatch(text) or not _signs(text):
         raise InvalidOption(
             "key",
             "A preset key has 32 to 200 printable ASCII characters without spaces. It neither has "
-            "the form tr_<environment>_sk_<24 characters>, which clients misread, nor begins with eyJ.",
+            "the form tr_<environment>_sk_<24 characters>, which clients misread, nor begins with eyJ, "
+            "nor is it a key of another kind (PEM, SSH, JWK).",
         )
     return text
+
+
+def _signs(text: str) -> bool:
+    """Whether it is fit for HMAC: libraries refuse what looks like a key of another kind."""
+    try:
+        jwt.encode({}, text, "HS256")
+    except jwt.InvalidKeyError:
+        return False
+    return True
 
 
 def _prefix(text: str) -> str:
