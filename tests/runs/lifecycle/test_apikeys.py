@@ -1,7 +1,6 @@
 import hashlib
 import re
 
-import jwt
 import pytest
 
 from runs.errors import InvalidOption, NotFound
@@ -64,17 +63,10 @@ def test_refuses_a_key_that_looks_like_a_token(key):
         apikeys.create("backend", actor="x", key=key)
 
 
-@pytest.mark.parametrize(
-    "key",
-    ['{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaa"}', "-----BEGIN-PRIVATE-KEY-----" + "a" * 40],
-)
-def test_refuses_a_key_nothing_can_be_signed_with(key):
-    try:
-        _, text = apikeys.create("backend", actor="x", key=key)
-    except InvalidOption as refused:
-        assert "of another kind" in str(refused)
-    else:
-        assert jwt.encode({}, text, "HS256")
+def test_refuses_a_key_nothing_can_be_signed_with():
+    key = '{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'
+    with pytest.raises(InvalidOption, match="of another kind"):
+        apikeys.create("backend", actor="x", key=key)
 
 
 def test_nothing_of_a_revoked_key_can_be_read():
