@@ -83,6 +83,11 @@ def take(caller: Caller) -> dict[str, str]:
     return headers
 
 
+def forget() -> None:
+    """Count anew; for tests, whose keys have the numbers of earlier ones."""
+    _counts.clear()
+
+
 def _count(name: str, window: int, rate: RateLimit) -> Count:
     count = _counts.get(name)
     if count is None or count.window != window:

@@ -15,11 +15,6 @@ from tests.support.publictokens import signed
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _nobody_known():
-    limits._counts.clear()
-
-
 @pytest.fixture
 def limited(settings):
     """A limit that does not end while a test runs."""
