@@ -36,6 +36,13 @@ class Error(TypedDict):
     type: NotRequired[str]
 
 
+class TooMany(Error):
+    """A refusal to a caller who asks too often, in the words of RFC 9457 too."""
+
+    title: str
+    detail: str
+
+
 class Id(TypedDict):
     """What was acted on."""
 

@@ -28,13 +28,18 @@ class Operation:
 
     method: str
     handler: Callable[..., Any]
-    is_keyed: bool = True
+    #: What a key must have; empty for those that need no key.
+    role: str = ""
     status: int = 200
     body: Shape | Media | None = None
     query: Shape | None = None
     answers: Answers = field(default_factory=dict)
     #: Public tokens are admitted too.
     is_public: bool = False
+
+    @property
+    def is_keyed(self) -> bool:
+        return bool(self.role)
 
     @property
     def is_documented(self) -> bool:
@@ -46,7 +51,8 @@ def operation(
     method: str,
     handler: Callable[..., Any],
     *,
-    keyed: bool,
+    role: str,
+    public: bool,
     status: int,
     body: Shape | Media | None,
     query: Shape | None,
@@ -56,4 +62,4 @@ def operation(
     if answers is None:
         answers = {}
     by_status = answers if isinstance(answers, Mapping) else {status: answers}
-    return Operation(method, handler, keyed, status, body, query, by_status)
+    return Operation(method, handler, role, status, body, query, by_status, public)

@@ -5,7 +5,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from dashboard.api import answers, bodies, objects, packets, pagination, queries, schemas, shapes
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    objects,
+    packets,
+    pagination,
+    queries,
+    schemas,
+    shapes,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle
@@ -19,7 +29,7 @@ SECONDS = 2.0
 YOUNG = timedelta(minutes=1)
 
 
-@endpoint("GET", query=shapes.RunFilters, answers=answers.RunPage)
+@endpoint("GET", public=access.read_runs, query=shapes.RunFilters, answers=answers.RunPage)
 def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
     """A page of runs, newest first. The reference's project path names this one project too."""
     asked = queries.values(request.GET)
@@ -28,13 +38,13 @@ def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
         return pagination.paged(queries.runs(asked), page)
 
 
-@endpoint("GET", answers=answers.Run)
+@endpoint("GET", public=access.read_run, answers=answers.Run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
     return objects.retrieved(found(run_id))
 
 
-@endpoint("POST", body=schemas.Cancel | None, answers=answers.Id)
+@endpoint("POST", public=access.cancel_run, body=schemas.Cancel | None, answers=answers.Id)
 def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Stop a run; a finished one stays as it is."""
     body = {name: member.value for name, member in bodies.read(request).items()}

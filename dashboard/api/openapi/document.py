@@ -8,7 +8,7 @@ from dashboard.api.openapi import refusals
 from dashboard.api.openapi.parameters import in_path, in_query
 from dashboard.api.openapi.routes import Route
 from dashboard.api.openapi.schemas import Schemas
-from dashboard.api.operations import Media
+from dashboard.api.operations import Media, Operation
 
 OPENAPI = "3.1.0"
 ABOUT = """\
@@ -69,6 +69,8 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     operation, (first, rest) = route.operation, summary(route)
     if route.twin:
         rest = f"The same as `{operation.method} {route.twin}`.\n\n{rest}".strip()
+    if operation.is_keyed:
+        rest = f"{rest}\n\n{_callers(operation)}".strip()
     made: dict[str, Any] = {
         "operationId": route.name,
         "tags": [route.tag],
@@ -82,6 +84,11 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     if operation.method == "POST" and operation.is_keyed:
         made["parameters"].append(REQUEST_KEY)
     return made
+
+
+def _callers(operation: Operation) -> str:
+    tokens = ", or a public token with the scope" if operation.is_public else ""
+    return f"For keys with the role {operation.role}{tokens}."
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:

@@ -7,8 +7,11 @@ from dashboard.api.openapi.schemas import Schemas
 from dashboard.api.operations import Operation
 
 EVERY = {400: "Something in the request is not understood.", 503: "The database is away or busy."}
-KEYED = {401: "No key, or one that is unknown, expired or revoked.", 429: "Too many requests."}
-PUBLIC = {403: "The public token lacks the scope."}
+KEYED = {
+    401: "No key, or one that is unknown, expired or revoked.",
+    403: "The key lacks the role, or the public token the scope.",
+    429: "Too many requests.",
+}
 NAMED = {404: "There is no such thing. `x-should-retry: true` while it may still appear."}
 WITH_BODY = {
     408: "The body took too long to arrive.",
@@ -34,8 +37,6 @@ def of(operation: Operation, is_named: bool) -> dict[int, str]:
     found = dict(EVERY)
     if operation.is_keyed:
         found |= KEYED
-    if operation.is_public:
-        found |= PUBLIC
     if is_named:
         found |= NAMED
     if operation.body is not None:
@@ -48,7 +49,8 @@ def of(operation: Operation, is_named: bool) -> dict[int, str]:
 
 def answer(status: int, sentence: str, schemas: Schemas) -> dict[str, Any]:
     kind = "application/problem+json" if status == 429 else "application/json"
-    schema = schemas.reference(answers.Error, "serialization")
+    shape = answers.TooMany if status == 429 else answers.Error
+    schema = schemas.reference(shape, "serialization")
     headers = {
         name: {"description": text, "schema": {"type": "string"}}
         for name, text in HEADERS.get(status, {}).items()

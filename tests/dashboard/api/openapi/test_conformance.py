@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from dashboard.api.openapi import view
 from tests.support import factories
+from tests.support.contract import closed
 from tests.support.inprocess import answered
 
 CHECKS = [
@@ -47,18 +48,6 @@ SETTINGS = settings(
 NDJSON = "application/x-ndjson"
 SENT = ["method", "url", "headers", "params", "json", "data", "files", "cookies"]
 HOST = "http://testserver"
-
-
-def closed(part):
-    """The schema of what is sent, without room for members it does not name."""
-    if isinstance(part, list):
-        return [closed(one) for one in part]
-    if not isinstance(part, dict):
-        return part
-    found = {name: closed(value) for name, value in part.items()}
-    if found.get("type") == "object" and "properties" in found:
-        found.setdefault("additionalProperties", False)
-    return found
 
 
 def document():
