@@ -17,6 +17,8 @@ DEFAULTS: dict[str, Any] = {
     "METADATA_LIMIT": 262_144,
     # bytes of all items of a batch that come in one request
     "BATCH_LIMIT": 100_000_000,
+    # entry of Django's STORAGES for payloads clients send beside a trigger
+    "PACKET_STORAGE": "packets",
     # seconds the items of a batch may take to come, all requests together
     "BATCH_SEAL_SECONDS": 1800.0,
     # directories with task files, beside every app's tasks.py

@@ -13,6 +13,7 @@ from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, KeyOptions, Text
 from dashboard.bodylimit import body_limit, limit_of
+from dashboard.packetstore import StorageFailed
 from runs import durations, payloads
 from runs.errors import InvalidOption, InvalidPayload, NotFound, RunsError
 from runs.lifecycle import TriggerItem, batchstream
@@ -127,8 +128,10 @@ def _part(lines: Iterator[tuple[int, bytes]], request: HttpRequest) -> Iterator[
     """The next items, as many as are made together."""
     size = 0
     for number, line in islice(lines, TOGETHER):
-        yield _offered(number, line, request)
-        size += len(line)
+        offered = _offered(number, line, request)
+        yield offered
+        # a payload may have been uploaded before, and the line only names it
+        size += max(len(line), len((offered.item and offered.item.payload) or ""))
         if size > MOST_TEXT:
             return
 
@@ -148,6 +151,8 @@ def _offered(number: int, line: bytes, request: HttpRequest) -> Offered:
         options = tasks.traced(schemas.options(given, "options"), request)
     except ApiError as error:
         return Offered(index, task_id, problem=str(error))
+    except StorageFailed:
+        raise  # sent again it may be there
     except RunsError as error:
         return batchstream.problem_of(index, task_id, error)
     return Offered(index, task_id, TriggerItem(task_id=task_id, payload=payload, options=options))

@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from dashboard.api import auth, errors, objects
 from dashboard.api.errors import ApiError
 
-Handler = Callable[..., dict[str, Any]]
+Handler = Callable[..., dict[str, Any] | HttpResponse]
 View = Callable[..., HttpResponse]
 
 
@@ -33,8 +33,7 @@ def endpoint(method: str, *, keyed: bool = True, status: int = 200) -> Callable[
         def view(request: ApiRequest, **arguments: str) -> HttpResponse:
             try:
                 _admit(method, request, keyed=keyed)
-                body = objects.encode(handler(request, **arguments))
-                answer = HttpResponse(body, content_type="application/json", status=status)
+                answer = _answered(handler(request, **arguments), status)
             except Exception as error:  # the one place that turns errors into answers
                 answer = errors.response(error)
             return _private(answer)
@@ -49,6 +48,12 @@ def _admit(method: str, request: ApiRequest, *, keyed: bool) -> None:
         raise ApiError(405, f"Use {method} here, not {request.method}.", headers={"allow": method})
     if keyed:
         request.actor = f"key:{auth.caller(request).name}"
+
+
+def _answered(told: dict[str, Any] | HttpResponse, status: int) -> HttpResponse:
+    if isinstance(told, HttpResponse):
+        return told
+    return HttpResponse(objects.encode(told), content_type="application/json", status=status)
 
 
 @csrf_exempt

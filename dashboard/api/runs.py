@@ -31,7 +31,7 @@ def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
 @endpoint("GET")
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
-    return objects.retrieved(found(run_id))
+    return objects.retrieved(found(run_id), request)
 
 
 @endpoint("POST")

@@ -84,3 +84,9 @@ def talk(payload):
 def pid(payload):
     with noted():
         return os.getpid()
+
+
+@task(id="echo", retry=ONCE)
+def echo(payload):
+    with noted():
+        return payload
