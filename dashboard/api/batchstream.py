@@ -51,7 +51,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
         Asked(
             asked.run_count,
             asked.task_identifiers,
-            key=asked.idempotency_key,
+            key=_key(asked),
             key_ttl=IDEMPOTENCY_TTL if ttl is None else durations.seconds(ttl, "idempotencyKeyTTL"),
             request_key=request.headers.get("x-trigger-request-idempotency-key", ""),
             parent_id=asked.parent_run_id,
@@ -61,6 +61,11 @@ def create(request: ApiRequest) -> dict[str, Any]:
     )
     answer = {"id": batch.pk, "runCount": batch.run_count, "isCached": is_cached}
     return answer | ({"idempotencyKey": asked.idempotency_key} if asked.idempotency_key else {})
+
+
+def _key(asked: NewBatch) -> str | None:
+    key = asked.idempotency_key
+    return None if key is None else schemas.readable_key(key, asked.idempotency_key_options)
 
 
 @endpoint("POST")

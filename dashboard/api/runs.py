@@ -9,6 +9,7 @@ from dashboard.api import bodies, objects, packets, pagination, queries, schemas
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle
+from runs.lifecycle import requests
 from runs.models import Run
 from runs.reads.deadline import deadline
 from runs.reads.windows import moment_of
@@ -59,7 +60,12 @@ def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
     given: Any = lifecycle.KEEP
     if "payload" in body:
         given = packets.text(body["payload"], changes.get("payloadType"))
-    made = lifecycle.replay(shaped(run_id), actor=request.actor, payload=given, options=options)
+    origin = shaped(run_id)
+    made = requests.once(
+        f"replay {origin}",
+        request.headers.get("x-trigger-request-idempotency-key", ""),
+        lambda: lifecycle.replay(origin, actor=request.actor, payload=given, options=options),
+    )
     return {"id": made.run_id}
 
 

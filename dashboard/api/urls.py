@@ -6,6 +6,7 @@ from dashboard.api import (
     annotations,
     batches,
     batchstream,
+    bulkactions,
     changes,
     packetlinks,
     queues,
@@ -62,6 +63,9 @@ urlpatterns = [
     path("api/v1/batches/<str:batch_id>", batches.retrieve, name="batch_v1"),
     path("api/v1/runs/<str:run_id>/reschedule", changes.reschedule, name="reschedule"),
     path("api/v1/idempotencyKeys/<task_id:key>/reset", changes.reset_key, name="reset_key"),
+    path("api/v1/bulk-actions", bulkactions.collection, name="bulk_actions"),
+    path("api/v1/bulk-actions/<str:action_id>", bulkactions.retrieve, name="bulk_action"),
+    path("api/v1/bulk-actions/<str:action_id>/abort", bulkactions.abort, name="bulk_abort"),
     path("api/v1/queues", queues.index, name="queues"),
     path("api/v1/queues/<task_id:name>/pause", queues.pause, name="queue_pause"),
     path(

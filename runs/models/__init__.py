@@ -3,6 +3,7 @@
 from runs.models.access import ApiKey, AuditLog
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
+from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.debounced import Debounced
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
@@ -31,6 +32,10 @@ __all__ = [
     "AuditLog",
     "Batch",
     "Bucket",
+    "BulkAction",
+    "BulkKind",
+    "BulkRun",
+    "BulkStatus",
     "CatchUp",
     "Debounced",
     "Event",
