@@ -5,7 +5,6 @@ They are files on this machine's disk, or objects in a store that clients reach 
 repeated; after a day or two, whole days of packets are removed.
 """
 
-import errno
 import logging
 import os
 import re
@@ -23,6 +22,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils import timezone
 
+from dashboard.bodylimit import FULL
 from runs import conf
 from runs.errors import NotFound, PayloadTooLarge, RunsError
 from runs.ids import new_id
@@ -37,7 +37,6 @@ KEPT = timedelta(days=1)
 #: Seconds between two looks for old packets, and what one look may take.
 REST, TURN = 3600.0, 0.25
 LONGEST_KIND = 100
-FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class StorageFailed(RunsError):

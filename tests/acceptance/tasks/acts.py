@@ -90,3 +90,11 @@ def pid(payload):
 def echo(payload):
     with noted():
         return payload
+
+
+@task(id="fail_because", retry=ONCE)
+def fail_because(payload):
+    try:
+        raise KeyError("the reason")
+    except KeyError as error:
+        raise ValueError("told to fail") from error
