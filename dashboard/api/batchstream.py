@@ -115,6 +115,7 @@ def _check_type(request: HttpRequest) -> None:
 
 def _lines(request: HttpRequest, limit: int) -> Iterator[tuple[int, bytes]]:
     """Number and text of the lines that are not empty. Raises a 413."""
+    bodies.check_length(request, limit)
     size, longest = 0, body_limit()
     for number in range(1, limit):
         line = request.readline(longest + 1)
