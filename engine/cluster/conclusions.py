@@ -34,9 +34,6 @@ def conclude(run_id: str, token: str) -> None:
         log.warning("The final hooks of run %s: %s", run_id, str(error).split("\n")[0])
         damage = ""
     except BaseException as mistake:
-        log.critical(
-            "Worker %s ends because of a mistake in Trackside.", os.getpid(), exc_info=True
-        )
         worker.give_up(here, mistake)
     if damage or here.executed >= int(conf.get("RECYCLE_RUNS")):
         worker.leave(here)

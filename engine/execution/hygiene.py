@@ -61,6 +61,20 @@ class Snapshot:
         os.umask(self._mask)
         return "; ".join(damage for step in steps if (damage := attempt(step)))
 
+    def is_kept(self) -> bool:
+        """Whether everything still stands so."""
+        return (
+            raw_environment() == self._environment
+            and os.getcwd() == self._directory
+            and current_umask() == self._mask
+            and locale.setlocale(locale.LC_ALL) == self._locale
+            and all(handler_of(number) == known for number, known in self._signals.items())
+            and blocked(signal.SIG_BLOCK, ()) == self._blocked
+            and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+            and not self._check_files()
+            and not check_trusted()
+        )
+
     def _restore_environment(self) -> str:
         now = raw_environment()
         if now != self._environment:
