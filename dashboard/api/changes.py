@@ -36,7 +36,7 @@ def reschedule(request: ApiRequest, run_id: str) -> dict[str, Any]:
         lifecycle.edit(run.pk, Edit(delay=delay), actor=request.actor)
     except IllegalTransition as error:
         raise ApiError(400, str(error)) from error
-    return objects.retrieved(runs.found(run_id))
+    return objects.retrieved(runs.found(run_id), request)
 
 
 @endpoint("POST", public=access.reset_key, body=KeyOf, answers=answers.Id)

@@ -13,7 +13,7 @@ from dashboard.api.errors import ApiError
 from dashboard.api.operations import Answers, Media, Operation, Shape, operation
 from runs.models import Role
 
-Handler = Callable[..., dict[str, Any]]
+Handler = Callable[..., dict[str, Any] | HttpResponse]
 View = Callable[..., HttpResponse]
 #: Called with the request and what stands in its address; raises a 403 for a token without the scope.
 Rule = Callable[..., None]
@@ -61,8 +61,7 @@ def endpoint(
                 _check_method(method, request)
                 if keyed:
                     _admit(request, needed, public, arguments)
-                body = objects.encode(handler(request, **arguments))
-                answer = HttpResponse(body, content_type="application/json", status=status)
+                answer = _answered(handler(request, **arguments), status)
             except Exception as error:  # the one place that turns errors into answers
                 answer = errors.response(error)
             for name, value in request.answer_headers.items():
@@ -134,6 +133,12 @@ def _admit(
         public(request, **arguments)
     elif not caller.has(needed):
         raise auth.forbidden(f"This needs a key with the role {needed}; this one is {caller.role}.")
+
+
+def _answered(told: dict[str, Any] | HttpResponse, status: int) -> HttpResponse:
+    if isinstance(told, HttpResponse):
+        return told
+    return HttpResponse(objects.encode(told), content_type="application/json", status=status)
 
 
 @csrf_exempt

@@ -19,6 +19,7 @@ from dashboard.api import (
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle
+from runs.lifecycle import requests
 from runs.models import Run
 from runs.reads.deadline import deadline
 from runs.reads.windows import moment_of
@@ -41,7 +42,7 @@ def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
 @endpoint("GET", public=access.read_run, answers=answers.Run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
-    return objects.retrieved(found(run_id))
+    return objects.retrieved(found(run_id), request)
 
 
 @endpoint("POST", public=access.cancel_run, body=schemas.Cancel | None, answers=answers.Id)
@@ -69,7 +70,12 @@ def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
     given: Any = lifecycle.KEEP
     if "payload" in body:
         given = packets.text(body["payload"], changes.get("payloadType"))
-    made = lifecycle.replay(shaped(run_id), actor=request.actor, payload=given, options=options)
+    origin = shaped(run_id)
+    made = requests.once(
+        f"replay {origin}",
+        request.headers.get("x-trigger-request-idempotency-key", ""),
+        lambda: lifecycle.replay(origin, actor=request.actor, payload=given, options=options),
+    )
     return {"id": made.run_id}
 
 

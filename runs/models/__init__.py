@@ -3,6 +3,7 @@
 from runs.models.access import ApiKey, AuditLog, RequestWindow, Role
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
+from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.debounced import Debounced
 from runs.models.envvar import EnvRevision, EnvVar
 from runs.models.event import Event, EventKind, LogLine
@@ -32,6 +33,10 @@ __all__ = [
     "AuditLog",
     "Batch",
     "Bucket",
+    "BulkAction",
+    "BulkKind",
+    "BulkRun",
+    "BulkStatus",
     "CatchUp",
     "Debounced",
     "EnvRevision",
