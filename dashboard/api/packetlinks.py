@@ -9,8 +9,8 @@ from dashboard import packetstore
 from dashboard.api import bodies, links, objects, packets, runs, telling
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
-from dashboard.api.operations import Media
 from dashboard.bodylimit import body_limit
+from dashboard.openapi.operations import Media
 from dashboard.packetstore import Packet
 from runs.errors import NotFound
 from runs.models import Run
@@ -56,7 +56,12 @@ def of_run(request: ApiRequest, run_id: str, field: str) -> dict[str, Any]:
     return {"presignedUrl": objects.address(request, run, field)}
 
 
-@endpoint("PUT", keyed=False, body=Media("*/*"), answers={200: telling.KeptPacket, 403: UNSIGNED})
+@endpoint(
+    "PUT",
+    keyed=False,
+    body=Media("*/*"),
+    answers={200: telling.KeptPacket, 403: UNSIGNED, 507: "There is no room for it."},
+)
 def _put(request: ApiRequest, path: str) -> dict[str, Any]:
     """Keep what comes, as a whole or not at all."""
     links.check(request, links.PUT, path)
