@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from runs.reads.shapes import Shape, Version
+from runs.reads.streams import Place
 
 #: States of a feed that are known again when a subscriber comes back with one.
 STATES = 500
@@ -14,6 +15,9 @@ STATES = 500
 OVERLAP = timedelta(seconds=60)
 SUMS = 1 << 48
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+Watched = Shape | Place
 
 
 class Offset(NamedTuple):
@@ -30,9 +34,12 @@ class Offset(NamedTuple):
 
 
 class Feed:
-    """A shape's runs as they were read last, and the order in which this process saw them change."""
+    """A shape's runs as they were read last, and the order in which this process saw them change.
 
-    def __init__(self, shape: Shape) -> None:
+    That of a stream has one version: how many chunks there are, and whether it is over.
+    """
+
+    def __init__(self, shape: Watched) -> None:
         self.shape = shape
         self.versions: dict[str, Version] = {}
         #: When each version was first seen, counted in readings.
@@ -80,7 +87,7 @@ class Feed:
         reading = self.states.get(offset.state)
         if reading is not None:
             return sorted(run_id for run_id, seen in self.seen.items() if seen > reading)
-        if self.shape.run_id:
+        if self.shape.run_id:  # it is the only one
             return list(self.versions)
         since = moment(offset.milliseconds) - OVERLAP
         return sorted(one for one, version in self.versions.items() if version.updated_at >= since)

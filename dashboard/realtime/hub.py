@@ -10,10 +10,11 @@ from enum import Enum, auto
 from django.db import DatabaseError, InterfaceError
 
 from dashboard.realtime import stopping
-from dashboard.realtime.feeds import Feed
+from dashboard.realtime.feeds import EPOCH, Feed, Watched
 from dashboard.realtime.work import Rows, Together, threaded
-from runs.reads import shapes
+from runs.reads import shapes, streams
 from runs.reads.shapes import Shape, Version
+from runs.reads.streams import Place
 
 log = logging.getLogger("trackside")
 
@@ -23,7 +24,7 @@ INTERVAL = 0.25
 AWAY = 1.0
 #: How long a feed nobody watches is kept for those who come back.
 KEPT_SECONDS = 30.0
-Reading = dict[Shape, dict[str, Version]]
+Reading = dict[Watched, dict[str, Version]]
 
 
 class Woken(Enum):
@@ -56,21 +57,21 @@ class Hub:
     """Feeds, those who wait for them, and the task that reads."""
 
     def __init__(self) -> None:
-        self.feeds: dict[Shape, Feed] = {}
-        self.waiting: dict[Shape, set[Waiting]] = {}
-        self.watchers: dict[Shape, int] = {}
+        self.feeds: dict[Watched, Feed] = {}
+        self.waiting: dict[Watched, set[Waiting]] = {}
+        self.watchers: dict[Watched, int] = {}
         self.rows, self.callers = Rows(), Together()
         #: Requests that are being answered.
         self.count = 0
         self.is_stopping = False
         self.reader: asyncio.Task[None] | None = None
         self.due = asyncio.Event()
-        self.fresh: dict[Shape, asyncio.Future[None]] = {}
+        self.fresh: dict[Watched, asyncio.Future[None]] = {}
         self.everybody: set[Waiting] = set()
         stopping.on_stop(self.stop)
 
     @contextmanager
-    def watch(self, shape: Shape) -> Iterator[Feed]:
+    def watch(self, shape: Watched) -> Iterator[Feed]:
         """The feed of a shape; it is read while somebody watches it."""
         feed = self.feeds.setdefault(shape, Feed(shape))
         self.watchers[shape] = self.watchers.get(shape, 0) + 1
@@ -93,7 +94,7 @@ class Hub:
         await asyncio.shield(fresh)
 
     @contextmanager
-    def held(self, shape: Shape | None) -> Iterator[Waiting]:
+    def held(self, shape: Watched | None) -> Iterator[Waiting]:
         """Be woken when the feed of a shape changes, and when the process stops."""
         mine = Waiting()
         places = [self.everybody] + ([self.waiting.setdefault(shape, set())] if shape else [])
@@ -137,7 +138,7 @@ class Hub:
                 next_round = now + (AWAY if error else max(INTERVAL, 2 * (now - began)))
             self._forget()
 
-    async def _read(self, wanted: list[Shape]) -> Exception | None:
+    async def _read(self, wanted: list[Watched]) -> Exception | None:
         try:
             reading = await threaded(read, wanted)
         except (DatabaseError, InterfaceError) as error:
@@ -160,14 +161,17 @@ class Hub:
                 del self.feeds[shape]
 
 
-def read(wanted: list[Shape]) -> Reading:
-    """How the runs of these shapes stand."""
-    members = shapes.members(wanted)
+def read(wanted: list[Watched]) -> Reading:
+    """How the runs of these shapes, and these streams, stand."""
+    members = shapes.members([one for one in wanted if isinstance(one, Shape)])
     found = shapes.versions(run_id for ids in members.values() for run_id in ids)
-    return {
-        shape: {run_id: found[run_id] for run_id in ids if run_id in found}
-        for shape, ids in members.items()
-    }
+    reading: Reading = {one: {} for one in wanted}
+    for shape, ids in members.items():
+        reading[shape] = {run_id: found[run_id] for run_id in ids if run_id in found}
+    places = [one for one in wanted if isinstance(one, Place)]
+    for place, stands in (streams.standing(places) if places else {}).items():
+        reading[place] = {place.run_id: Version(2 * stands.chunks + stands.is_over, EPOCH)}
+    return reading
 
 
 def _settle(asked: Iterable[asyncio.Future[None]], error: Exception | None) -> None:

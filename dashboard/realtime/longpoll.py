@@ -72,13 +72,13 @@ async def _held(
     offset = feed.offset
     while True:
         with hub.held(feed.shape) as waiting:
-            why = await _woken(exchange, waiting, until - time.monotonic())
+            why = await woken(exchange, waiting, until - time.monotonic())
         offset, ids = feed.offset, feed.news(asked.offset)
         if ids or why is not Woken.CHANGED:
             return offset, ids
 
 
-async def _woken(exchange: Exchange, waiting: Waiting, seconds: float) -> Woken:
+async def woken(exchange: Exchange, waiting: Waiting, seconds: float) -> Woken:
     """Raises Gone when the client left."""
     leaving = asyncio.ensure_future(_left(exchange, waiting))
     try:

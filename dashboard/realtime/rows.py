@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runs.models import Run
+from runs.reads import streams
 from runs.states import FINAL, RunStatus
 
 #: Any other word reads as QUEUED.
@@ -22,7 +23,6 @@ KEPT = {"id", "friendlyId", "taskIdentifier", "status", "createdAt", "updatedAt"
 CHUNK = 20
 #: Columns of the table a skipped column saves reading.
 HEAVY = {"payload": "payload", "output": "output", "metadata": "metadata", "error": "error"}
-UP_TO_DATE = {"headers": {"control": "up-to-date"}}
 
 
 def messages(ids: Sequence[str], skipped: Collection[str] = ()) -> Iterator[tuple[str, str]]:
@@ -31,14 +31,20 @@ def messages(ids: Sequence[str], skipped: Collection[str] = ()) -> Iterator[tupl
     for start in range(0, len(ids), CHUNK):
         some = ids[start : start + CHUNK]
         found = Run.objects.defer(*unread).in_bulk(some)
-        yield from ((one, _message(found[one], skipped)) for one in some if one in found)
+        given = streams.keys(found)
+        for one in some:
+            if one in found:
+                yield one, _message(found[one], skipped, given.get(one))
 
 
-def _message(run: Run, skipped: Collection[str]) -> str:
+def _message(run: Run, skipped: Collection[str], given: list[str] | None) -> str:
+    value = row(run, skipped)
+    if given and "realtimeStreams" not in skipped:
+        value["realtimeStreams"] = given
     return json.dumps(
         {
             "key": f'"public"."TaskRun"/"{run.pk}"',
-            "value": row(run, skipped),
+            "value": value,
             "headers": {"operation": "insert"},
         }
     )

@@ -151,5 +151,11 @@ def _check(key: Any, tags: Sequence[str]) -> None:
 def _hashed(key: str | None, own_key: str) -> str | None:
     if key is None and not own_key:
         return None
-    text = f"key:{key}" if key is not None else f"run:{own_key}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    if key is None:
+        return own_hash(own_key)
+    return hashlib.sha256(f"key:{key}".encode()).hexdigest()
+
+
+def own_hash(own_key: str) -> str:
+    """The key hash of a token by what its run calls it."""
+    return hashlib.sha256(f"run:{own_key}".encode()).hexdigest()

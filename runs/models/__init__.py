@@ -20,6 +20,7 @@ from runs.models.schedule import (
 )
 from runs.models.slot import NEVER, Lane, Lease, Ready
 from runs.models.span import Span, SpanKind, SpanStatus
+from runs.models.stream import Stream, StreamChunk
 from runs.models.task import Task
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
@@ -55,6 +56,8 @@ __all__ = [
     "Span",
     "SpanKind",
     "SpanStatus",
+    "Stream",
+    "StreamChunk",
     "Task",
     "TickOutcome",
     "Waiter",
