@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from dashboard.api import bodies, objects, packets, pagination, queries, schemas
+from dashboard.api import access, bodies, objects, packets, pagination, queries, schemas
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle
@@ -19,7 +19,7 @@ SECONDS = 2.0
 YOUNG = timedelta(minutes=1)
 
 
-@endpoint("GET")
+@endpoint("GET", public=access.read_runs)
 def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
     """A page of runs, newest first. The reference's project path names this one project too."""
     asked = queries.values(request.GET)
@@ -28,13 +28,13 @@ def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
         return pagination.paged(queries.runs(asked), page)
 
 
-@endpoint("GET")
+@endpoint("GET", public=access.read_run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
     return objects.retrieved(found(run_id))
 
 
-@endpoint("POST")
+@endpoint("POST", public=access.cancel_run)
 def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Stop a run; a finished one stays as it is."""
     body = {name: member.value for name, member in bodies.read(request).items()}

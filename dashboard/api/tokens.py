@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from dashboard.api import bodies, objects, packets, pagination, queries, schemas
+from dashboard.api import access, bodies, grants, objects, packets, pagination, queries, schemas
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import durations
@@ -41,6 +41,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
         key_ttl=None if ttl is None else durations.seconds(ttl, "idempotencyKeyTTL"),
         tags=tags,
     )
+    grants.for_waitpoint(request, token.pk)
     return {"id": token.pk, "isCached": is_cached, "url": tokens.url(token.pk)}
 
 
@@ -81,7 +82,7 @@ def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {**_listed(token), **ended}
 
 
-@endpoint("POST")
+@endpoint("POST", public=access.complete_token)
 def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """Complete a token; one that has ended stays as it is, and that is no error."""
     body = bodies.read(request)

@@ -7,6 +7,7 @@ from dashboard.api import (
     batches,
     batchstream,
     changes,
+    grants,
     queues,
     results,
     runs,
@@ -69,6 +70,8 @@ urlpatterns = [
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),
+    path("api/v1/auth/jwt/claims", grants.claims, name="claims"),
+    path("api/v1/auth/public-tokens", grants.create, name="public_tokens"),
     path("webhooks/<task_id:path>", webhooks.receive, name="webhook"),
     re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),
 ]

@@ -93,6 +93,14 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RequestWindow',
+            fields=[
+                ('caller', models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ('number', models.BigIntegerField()),
+                ('used', models.BigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Stream',
             fields=[
                 ('pk', models.CompositePrimaryKey('run_id', 'is_input', 'key', blank=True, editable=False, primary_key=True, serialize=False)),
@@ -124,6 +132,8 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100)),
                 ('prefix', models.CharField(max_length=16)),
                 ('key_hash', models.CharField(max_length=64, unique=True)),
+                ('secret', models.TextField(blank=True, default='')),
+                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('operator', 'Operator'), ('admin', 'Admin')], default='admin', max_length=10)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('created_by', models.CharField(blank=True, default='', max_length=200)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),

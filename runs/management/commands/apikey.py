@@ -20,7 +20,7 @@ class Command(VerbCommand):
   python manage.py apikey list
   python manage.py apikey revoke backend
 
-In containers, set TRACKSIDE_API_KEY (24 to 200 printable characters): “manage.py up” makes
+In containers, set TRACKSIDE_API_KEY (32 to 200 printable characters): “manage.py up” makes
 that key known at every start.
 """
 
