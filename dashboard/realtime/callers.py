@@ -1,59 +1,41 @@
-"""Who subscribes, and what they may see."""
+"""Who subscribes, and whether they still may."""
 
 import hashlib
-from typing import NamedTuple, Protocol
 
-from dashboard.api.errors import ApiError
+from django.utils import timezone
+
+from dashboard.api import access, auth, limits
+from dashboard.api.auth import Caller
 from dashboard.realtime.asgi import Exchange
 from dashboard.realtime.hub import Hub
 from dashboard.realtime.work import threaded
 from runs.lifecycle import apikeys
-from runs.models import Run
-
-Resource = tuple[str, str]
-
-
-class Caller(Protocol):
-    def may(self, action: str, *resources: Resource) -> bool:
-        """Whether one of the resources is open to them."""
-
-
-class Secret(NamedTuple):
-    """Who has a secret key may do everything."""
-
-    name: str
-
-    def may(self, action: str, *resources: Resource) -> bool:
-        return True
 
 
 async def identified(exchange: Exchange, hub: Hub) -> Caller:
     """The caller, looked up anew for each request; raises a 401. Many with one token are one look."""
     scheme, _, text = exchange.headers.get("authorization", "").partition(" ")
     bearer = text.strip() if scheme.lower() == "bearer" else ""
-    found = None
-    if bearer:
-        key = hashlib.sha256(bearer.encode()).digest()
-        found = await hub.callers.ask(key, lambda: threaded(_identify, bearer))
-    if found is None:
-        challenge = {"www-authenticate": 'Bearer realm="api"'}
-        raise ApiError(401, "Invalid or Missing API key", headers=challenge)
-    return found
+    key = hashlib.sha256(bearer.encode()).digest()
+    return await hub.callers.ask(key, lambda: threaded(auth.authenticate, bearer))
 
 
-def _identify(bearer: str) -> Caller | None:
-    key = apikeys.verify(bearer)
-    return None if key is None else Secret(key.name)
+async def still(caller: Caller, hub: Hub) -> None:
+    """Raises a 401 when the key was revoked, or key or token ran out, since the caller came."""
+    number = caller.key.pk
+    is_over = caller.token is not None and caller.token.expires_at <= timezone.now()
+    if is_over or not await hub.callers.ask(number, lambda: threaded(apikeys.live, number)):
+        raise auth.unauthorized()
 
 
-def of_run(run: Run) -> list[Resource]:
-    """What a token may name to see a run."""
-    batch = [("batch", run.batch_id)] if run.batch_id else []
-    tags = [("tags", tag) for tag in run.tag_list]
-    return [("runs", run.pk), ("tasks", run.task_id), *tags, *batch]
+async def counted(caller: Caller) -> None:
+    """Count a request that is not held against the caller's rate; raises a 429."""
+    await threaded(limits.take, caller)
 
 
-def demand(caller: Caller, action: str, *resources: Resource) -> None:
-    """Raises a 403."""
-    if not caller.may(action, *resources):
-        raise ApiError(403, "Unauthorized")
+async def require_run(caller: Caller, action: str, run_id: str) -> None:
+    """By the run's id, its task, any of its tags, or its batch; raises a 403."""
+    if caller.is_public and not caller.may(action, ("runs", run_id)):
+        caller.require(action, *await threaded(access.resources_of, run_id))
+    else:
+        caller.require(action, ("runs", run_id))

@@ -5,16 +5,17 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from dashboard.api.auth import READ, Caller
 from dashboard.api.errors import ApiError
 from dashboard.realtime import subscriptions
 from dashboard.realtime.asgi import Exchange, Gone
-from dashboard.realtime.callers import Caller, Resource, demand, of_run
+from dashboard.realtime.callers import require_run, still
 from dashboard.realtime.feeds import Feed, Offset
 from dashboard.realtime.hub import Hub, Waiting, Woken
 from dashboard.realtime.rows import CHUNK
 from dashboard.realtime.subscriptions import MustRefetch, Subscription
 from dashboard.realtime.work import threaded
-from runs.models import Batch, Run
+from runs.models import Batch
 
 #: Seconds a request is held while nothing changes.
 HOLD = 20.0
@@ -39,24 +40,21 @@ async def subscribe(exchange: Exchange, hub: Hub, caller: Caller, kind: str, nam
         offset, ids = feed.offset, feed.news(asked.offset)
         if asked.is_live and not ids:
             offset, ids = await _held(exchange, hub, feed, asked)
-    await _tell(exchange, hub, asked, offset, ids)
+            if ids:
+                await still(caller, hub)
+    await _tell(exchange, hub, asked, caller.skipped, offset, ids)
 
 
 async def _admit(caller: Caller, asked: Subscription) -> None:
     shape = asked.shape
-    resources: list[Resource] = [("runs", "")]
-    if shape.tags:
-        resources += [("tags", tag) for tag in shape.tags]
-    elif shape.batch_id:
-        resources.append(("batch", shape.batch_id))
+    if shape.run_id:
+        await require_run(caller, READ, shape.run_id)
+    elif shape.tags:
+        caller.require(READ, ("runs", None), *(("tags", tag) for tag in shape.tags))
+    else:
+        caller.require(READ, ("runs", None), ("batch", shape.batch_id))
         if asked.offset is None and not await threaded(_is_there, shape.batch_id):
             raise ApiError(404, "Not found", retry=False)
-    elif not caller.may("read", ("runs", shape.run_id)):
-        run = await threaded(Run.objects.light().filter(pk=shape.run_id).first)
-        resources = of_run(run) if run else []
-    else:
-        return
-    demand(caller, "read", *resources)
 
 
 def _is_there(batch_id: str) -> bool:
@@ -99,10 +97,16 @@ async def _left(exchange: Exchange, waiting: Waiting) -> None:
 
 
 async def _tell(
-    exchange: Exchange, hub: Hub, asked: Subscription, offset: Offset, ids: Sequence[str]
+    exchange: Exchange,
+    hub: Hub,
+    asked: Subscription,
+    hidden: frozenset[str],
+    offset: Offset,
+    ids: Sequence[str],
 ) -> None:
     """The rows in parts: all of them together may be larger than memory."""
-    first = await hub.rows.get(ids[:CHUNK], asked.skipped)
+    skipped = asked.skipped | hidden
+    first = await hub.rows.get(ids[:CHUNK], skipped)
     headers = {
         "content-type": "application/json",
         "electric-handle": asked.handle,
@@ -116,6 +120,6 @@ async def _tell(
     await exchange.begin(200, headers)
     await exchange.write("[")
     for start in range(0, len(ids), CHUNK):
-        more = first if not start else await hub.rows.get(ids[start : start + CHUNK], asked.skipped)
+        more = first if not start else await hub.rows.get(ids[start : start + CHUNK], skipped)
         await exchange.write("".join(f"{message}," for message in more))
     await exchange.write(f"{UP_TO_DATE}]", more=False)

@@ -1,16 +1,18 @@
 """Reading a stream of a run, as server-sent events."""
 
 import time
+from dataclasses import dataclass
 
+from dashboard.api.auth import READ, Caller
 from dashboard.api.errors import ApiError
 from dashboard.realtime.asgi import Exchange
-from dashboard.realtime.callers import Caller, demand, of_run
+from dashboard.realtime.callers import require_run, still
 from dashboard.realtime.feeds import Feed
 from dashboard.realtime.hub import Hub, Woken
 from dashboard.realtime.longpoll import woken
 from dashboard.realtime.subscriptions import RUN_ID
 from dashboard.realtime.work import threaded
-from runs.models import Run
+from runs.lifecycle.streams import KEY
 from runs.reads import streams
 from runs.reads.streams import Place, Standing
 
@@ -27,55 +29,60 @@ async def follow(
     """Send the chunks of a stream from where the client stands on, and those that come."""
     exchange.allow(["GET"])
     place, patience = Place(run_id, key, is_input), _patience(exchange)
-    await allowed(caller, "read", run_id)
+    if RUN_ID.fullmatch(run_id) is None:
+        raise ApiError(404, "Not found", retry=False)
+    if KEY.fullmatch(key) is None:
+        raise ApiError(400, "A stream's key has 1 to 128 characters.")
+    await require_run(caller, READ, run_id)
     with hub.watch(place) as feed:
         await hub.read(feed)
         stands = _standing(feed)
         if stands is None:
             raise ApiError(404, "Not found", retry=False)
         await exchange.begin(200, {"content-type": "text/event-stream; charset=utf-8"})
-        await _stream(exchange, hub, feed, place, _start(exchange, stands), patience)
+        reader = Reader(exchange, hub, caller, place)
+        await reader.follow(feed, _start(exchange, stands), patience)
     await exchange.write("", more=False)
 
 
-async def allowed(caller: Caller, action: str, run_id: str) -> None:
-    """Raises a 404 or 403."""
-    if RUN_ID.fullmatch(run_id) is None:
-        raise ApiError(404, "Not found", retry=False)
-    if not caller.may(action, ("runs", run_id)):
-        run = await threaded(Run.objects.light().filter(pk=run_id).first)
-        demand(caller, action, *(of_run(run) if run else []))
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who follows a stream."""
 
+    exchange: Exchange
+    hub: Hub
+    caller: Caller
+    place: Place
 
-async def _stream(
-    exchange: Exchange, hub: Hub, feed: Feed, place: Place, start: int, patience: float
-) -> None:
-    """Until nothing more will come, nothing came for a while, or the process stops."""
-    quiet_since = time.monotonic()
-    while True:
-        with hub.held(place) as waiting:
-            stands = _standing(feed)
-            if stands is None:
+    async def follow(self, feed: Feed, start: int, patience: float) -> None:
+        """Until nothing more will come, nothing came for a while, or the process stops."""
+        quiet_since = time.monotonic()
+        while True:
+            with self.hub.held(self.place) as waiting:
+                stands = _standing(feed)
+                if stands is None:
+                    return
+                if start < stands.chunks:
+                    start = await self._send(start)
+                    quiet_since = time.monotonic()
+                    continue
+                left = patience - (time.monotonic() - quiet_since)
+                if stands.is_over or left <= 0:
+                    return
+                why = await woken(self.exchange, waiting, min(left, PING))
+            if why is Woken.STOPPING:
                 return
-            if start < stands.chunks:
-                start = await _sent(exchange, place, start)
-                quiet_since = time.monotonic()
-                continue
-            left = patience - (time.monotonic() - quiet_since)
-            if stands.is_over or left <= 0:
-                return
-            why = await woken(exchange, waiting, min(left, PING))
-        if why is Woken.STOPPING:
-            return
-        if why is Woken.TIME_OUT:
-            await exchange.write(": still here\n\n")
+            await still(self.caller, self.hub)
+            if why is Woken.TIME_OUT:
+                await self.exchange.write(": still here\n\n")
 
-
-async def _sent(exchange: Exchange, place: Place, start: int) -> int:
-    """Send the next chunks; the number of the one after them."""
-    found = await threaded(streams.read, place, start)
-    await exchange.write("".join(f"id: {number}\ndata: {text}\n\n" for number, text in found))
-    return found[-1][0] + 1 if found else start
+    async def _send(self, start: int) -> int:
+        """Send the next chunks; the number of the one after them."""
+        found = await threaded(streams.read, self.place, start)
+        events = (f"id: {number}\ndata: {text}\n\n" for number, text in found)
+        await self.exchange.write("".join(events))
+        # pruned meanwhile: there is nothing more to wait for
+        return found[-1][0] + 1 if found else LARGEST
 
 
 def _standing(feed: Feed) -> Standing | None:

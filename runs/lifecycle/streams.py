@@ -9,13 +9,14 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from runs import conf, payloads
+from runs import conf
 from runs.errors import InvalidOption, NotFound, PayloadTooLarge, RunClosed
 from runs.lifecycle import tokens
 from runs.models import Run, Stream, StreamChunk, Waitpoint
 from runs.states import FINAL, LEASED, RunStatus
 
 KEY = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,128}")
+LINE_ENDS = {10: " ", 13: " "}
 #: Streams of one run, and writers remembered of one stream.
 MOST_STREAMS, MOST_WRITERS, LONGEST_WRITER = 100, 20, 100
 #: What storing a chunk takes beside its text.
@@ -66,6 +67,7 @@ def send(run_id: str, key: str, text: str, *, by: str) -> int:
 
     Raises NotFound, StreamClosed, InvalidOption, PayloadTooLarge.
     """
+    text = line_of(text)
     _check(key, [text], None)
     with transaction.atomic():
         stream = _locked(_open_run(run_id, None), key, is_input=True)
@@ -167,6 +169,6 @@ def _check_size(stream: Stream, more: int) -> None:
             raise PayloadTooLarge(f"{whose} would be larger than {int(conf.get(name)):,} bytes.")
 
 
-def text_of(value: Any) -> str:
-    """A plain value as a chunk."""
-    return payloads.dumps(value)
+def line_of(text: str) -> str:
+    """JSON text on one line, as events carry it: line ends in it stand between its values only."""
+    return text.translate(LINE_ENDS).strip()
