@@ -6,6 +6,7 @@ from engine.runtime import Minted, Part, TokenWish
 from engine.sdk.blocking import blocking
 from runs.lifecycle import streams, tokens
 from runs.lifecycle.streams import Writer
+from runs.states import TokenStatus
 
 
 class StoredStreams:
@@ -19,8 +20,11 @@ class StoredStreams:
     @blocking()
     def expect(self, key: str, number: int, wish: TokenWish) -> Minted:
         run_id = wish.run_id or ""
-        own_key = streams.awaiting(run_id, key, number)
-        token, is_cached = tokens.create(**asdict(replace(wish, own_key=own_key)))
+        asked = asdict(replace(wish, own_key=streams.awaiting(run_id, key, number)))
+        token, is_cached = tokens.create(**asked)
+        if token.status == TokenStatus.TIMED_OUT:  # an earlier call gave this message up
+            tokens.release(token)
+            token, is_cached = tokens.create(**asked)
         # committed before the look, as the one who sends does: one of them sees the other
         streams.offer(run_id, key, number, token.pk)
         return Minted(token.pk, tokens.url(token.pk), is_cached)

@@ -157,6 +157,11 @@ class Context:
         return StreamBook(self.run.id, self.attempt.number)
 
     @cached_property
+    def _inputs(self) -> dict[str, int]:
+        """Messages the body has had of each input."""
+        return {}
+
+    @cached_property
     def _meter(self) -> Meter:
         return Meter(self.run.id, self.attempt.number, self.attempt.started_at)
 

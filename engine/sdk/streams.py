@@ -87,21 +87,26 @@ class Streams:
         The run leaves its worker until it comes, as with `wait.for_token`. What was sent before it was
         waited for is kept. In an async task: `await streams.input(...)`.
         """
-        replay = here("streams.input()")
-        return wait.for_token(expected(replay, checked(key), timeout))
+        replay, context = here("streams.input()"), current()
+        had = {} if context is None else context._inputs
+        token = expected(replay, checked(key), had.get(key, 0), timeout)
+        result = wait.for_token(token)
+        # what came too late for this call is for the next one
+        had[key] = had.get(key, 0) + result.ok
+        return result
 
 
 streams = Streams()
 
 
-def expected(replay: Replay, key: str, timeout: Duration | datetime | None) -> Token:
-    """The token of the next message: the same one whenever the body comes here."""
+def expected(replay: Replay, key: str, number: int, timeout: Duration | datetime | None) -> Token:
+    """The token of a message: the same one whenever the body comes here."""
     call = replay.call(EntryKind.TOKEN, f"input {key}")
     if call.entry is not None:
         return Token.of_record(call.entry.result or "{}")
     length = timeout if isinstance(timeout, datetime) else length_of(timeout, "timeout")
     wish = TokenWish(timeout=length, run_id=replay.run_id)
-    made = Token(*installed().streams.expect(key, call.ordinal, wish))
+    made = Token(*installed().streams.expect(key, number, wish))
     replay.record(call.made(EntryStatus.DONE, result=payload_text(vars(made))))
     return made
 

@@ -119,6 +119,12 @@ def _end(token: Waitpoint, status: TokenStatus, data: str | None, by: str) -> Wa
     return token
 
 
+def release(token: Waitpoint) -> None:
+    """Let go of the key of a token that has ended: the next one with it is a new one."""
+    ended = Waitpoint.objects.filter(pk=token.pk).exclude(status=TokenStatus.WAITING)
+    ended.update(key_hash=None)
+
+
 def find(token_id: str) -> Waitpoint:
     """Raises NotFound."""
     token = Waitpoint.objects.filter(pk=token_id).first()

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from runs import lifecycle
 from runs.errors import InvalidOption, NotFound, PayloadTooLarge
-from runs.lifecycle import streams
+from runs.lifecycle import retention, streams
 from runs.lifecycle.streams import StreamClosed, Writer
 from runs.models import Run, Stream, StreamChunk
 from runs.reads import streams as reads
@@ -112,16 +113,14 @@ def test_a_chunk_stands_on_one_line():
 
 
 def test_retention_takes_the_chunks_along(monkeypatch):
-    from runs.lifecycle import retention
-
     monkeypatch.setattr(retention, "LINES", 2)
-    run, token = executing_run()
+    run = queued_run()
     streams.append(run.pk, "tokens", ["1", "2", "3", "4", "5"])
+    streams.send(run.pk, "approval", "1", by="")
     lifecycle.cancel(run.pk, actor="user:vera")
-    Run.objects.filter(pk=run.pk).update(cancel_requested_at=timezone.now())
-    retention._remove_lines([run.pk])
+    assert lifecycle.prune_runs(timezone.now() + timedelta(seconds=1)).gone == 1
     assert not StreamChunk.objects.exists()
-    assert token
+    assert not Stream.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
