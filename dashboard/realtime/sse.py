@@ -39,9 +39,10 @@ async def follow(
         stands = _standing(feed)
         if stands is None:
             raise ApiError(404, "Not found", retry=False)
+        start = _start(exchange, stands)
         await exchange.begin(200, {"content-type": "text/event-stream; charset=utf-8"})
         reader = Reader(exchange, hub, caller, place)
-        await reader.follow(feed, _start(exchange, stands), patience)
+        await reader.follow(feed, start, patience)
     await exchange.write("", more=False)
 
 
