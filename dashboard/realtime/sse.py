@@ -2,19 +2,20 @@
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from dashboard.api.auth import READ, Caller
 from dashboard.api.errors import ApiError
 from dashboard.realtime.asgi import Exchange
 from dashboard.realtime.callers import require_run, still
-from dashboard.realtime.feeds import Feed
+from dashboard.realtime.feeds import EPOCH, Feed
 from dashboard.realtime.hub import Hub, Woken
 from dashboard.realtime.longpoll import woken
 from dashboard.realtime.subscriptions import RUN_ID
 from dashboard.realtime.work import threaded
 from runs.lifecycle.streams import KEY
 from runs.reads import streams
-from runs.reads.streams import Place, Standing
+from runs.reads.streams import Chunk, Place, Standing
 
 #: Seconds without a chunk after which an answer ends, by default and at most.
 PATIENCE, LONGEST = 60.0, 600.0
@@ -80,10 +81,15 @@ class Reader:
     async def _send(self, start: int) -> int:
         """Send the next chunks; the number of the one after them."""
         found = await threaded(streams.read, self.place, start)
-        events = (f"id: {number}\ndata: {text}\n\n" for number, text in found)
-        await self.exchange.write("".join(events))
+        await self.exchange.write("".join(map(_event, found)))
         # pruned meanwhile: there is nothing more to wait for
-        return found[-1][0] + 1 if found else LARGEST
+        return found[-1].number + 1 if found else LARGEST
+
+
+def _event(chunk: Chunk) -> str:
+    """Clients take the time of a chunk from its id."""
+    milliseconds = (chunk.at - EPOCH) // timedelta(milliseconds=1)
+    return f"id: {milliseconds}-{chunk.number}\ndata: {chunk.text}\n\n"
 
 
 def _standing(feed: Feed) -> Standing | None:
@@ -101,7 +107,7 @@ def _start(exchange: Exchange, stands: Standing) -> int:
         return stands.chunks if latest else 0
     if last == "-1":
         return 0
-    # the reference's own ids are <milliseconds>-<number>
+    # a bare number too: clients make one of an index
     number = last.rpartition("-")[2]
     if not (number.isascii() and number.isdigit() and len(last) <= 40 and int(number) < LARGEST):
         raise ApiError(400, "Last-Event-ID must be the id of an event of this stream.")

@@ -1,6 +1,7 @@
 """Streams of runs, as readers follow them."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import NamedTuple
 
 from runs.models import Run, Stream, StreamChunk
@@ -45,16 +46,24 @@ def standing(places: Collection[Place]) -> dict[Place, Standing]:
     }
 
 
-def read(place: Place, start: int) -> list[tuple[int, str]]:
-    """The next chunks from a number on, with theirs."""
+class Chunk(NamedTuple):
+    """JSON text, with its number in the stream."""
+
+    number: int
+    text: str
+    at: datetime
+
+
+def read(place: Place, start: int) -> list[Chunk]:
+    """The next chunks from a number on."""
     rows = StreamChunk.objects.filter(
         run_id=place.run_id, is_input=place.is_input, key=place.key, number__gte=start
     )
-    found: list[tuple[int, str]] = []
+    found: list[Chunk] = []
     size = 0
-    for number, text in rows.order_by("number").values_list("number", "text")[:MOST].iterator():
-        found.append((number, text))
-        size += len(text)
+    for row in rows.order_by("number").values_list("number", "text", "at")[:MOST].iterator():
+        found.append(Chunk(*row))
+        size += len(found[-1].text)
         if size >= MOST_BYTES:
             break
     return found

@@ -27,7 +27,7 @@ def events(http, run, key="tokens", **headers):
         assert answer.status_code == 200, answer.read()
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = list(answer.iter_lines())
-    ids = [int(line[4:]) for line in lines if line.startswith("id: ")]
+    ids = [int(line.rpartition("-")[2]) for line in lines if line.startswith("id: ")]
     data = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
     return ids, data, time.monotonic() - began
 
@@ -43,7 +43,7 @@ def later(call, *arguments):
 
 
 def stored(run, key="tokens", *, is_input=False):
-    return [json.loads(text) for _, text in read(Place(run.pk, key, is_input), 0)]
+    return [json.loads(text) for _, text, _ in read(Place(run.pk, key, is_input), 0)]
 
 
 def test_reads_what_there_is_and_ends_with_the_run(http):

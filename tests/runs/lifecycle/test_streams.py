@@ -21,14 +21,14 @@ pytestmark = pytest.mark.django_db
 
 
 def texts(run, key="tokens", *, is_input=False):
-    return [text for _, text in reads.read(Place(run.pk, key, is_input), 0)]
+    return [chunk.text for chunk in reads.read(Place(run.pk, key, is_input), 0)]
 
 
 def test_chunks_have_numbers_without_gaps():
     run = queued_run()
     assert streams.append(run.pk, "tokens", ["1", "2"]) == 2
     assert streams.append(run.pk, "tokens", ["3"]) == 3
-    assert reads.read(Place(run.pk, "tokens"), 1) == [(1, "2"), (2, "3")]
+    assert [chunk[:2] for chunk in reads.read(Place(run.pk, "tokens"), 1)] == [(1, "2"), (2, "3")]
 
 
 def test_the_run_tells_its_streams_and_that_there_is_a_new_one():
