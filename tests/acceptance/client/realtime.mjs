@@ -6,17 +6,22 @@ import { StreamsWriterV1 } from "./node_modules/@trigger.dev/core/dist/esm/v3/re
 const seen = ({ id, status, output, metadata, tags, finishedAt, error }) =>
   ({ id, status, output, metadata, tags, isOver: Boolean(finishedAt), error });
 
-async function taken(subscription, count = Infinity) {
+// What a test waits for, to change something while it is followed.
+const counts = {};
+export const received = (name) => counts[name] ?? 0;
+
+async function taken(subscription, count = Infinity, name = "") {
   const found = [];
   for await (const run of subscription) {
-    found.push(seen(run));
+    counts[name] = found.push(seen(run));
     if (found.length >= count) break;
   }
   return found;
 }
 
-export const run = (id, options) => taken(runs.subscribeToRun(id, options));
-export const tag = (tags, count, options) => taken(runs.subscribeToRunsWithTag(tags, options), count);
+export const run = (id, options) => taken(runs.subscribeToRun(id, options), Infinity, id);
+export const tag = (tags, count, options) =>
+  taken(runs.subscribeToRunsWithTag(tags, options), count, tags[0]);
 export const batch = (id, count) => taken(runs.subscribeToBatch(id), count);
 
 export async function runByToken(id, scopes, claims = {}) {
@@ -24,10 +29,13 @@ export async function runByToken(id, scopes, claims = {}) {
   return auth.withAuth({ accessToken: token }, () => run(id));
 }
 
-export async function withStreams(id) {
-  const found = {};
+// After the end of its run it goes on for half a minute.
+export async function withStreams(id, last) {
+  const found = [];
   for await (const part of runs.subscribeToRun(id).withStreams()) {
-    if (part.type !== "run") (found[part.type] ??= []).push(part.chunk);
+    if (part.type === "run") continue;
+    found.push([part.type, part.chunk]);
+    if (part.chunk === last) break;
   }
   return found;
 }
