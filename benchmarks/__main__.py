@@ -12,6 +12,7 @@ MEASUREMENTS = (
     "waiting",
     "trigger",
     "runs_list",
+    "realtime",
     "idle",
 )
 

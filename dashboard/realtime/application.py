@@ -1,6 +1,8 @@
 """Which requests are answered here, and what stands around each of them."""
 
 import logging
+from functools import cache, lru_cache
+from importlib import import_module
 
 from asgiref.typing import (
     ASGIReceiveCallable,
@@ -8,9 +10,12 @@ from asgiref.typing import (
     HTTPScope,
     Scope,
 )
-from django.urls import Resolver404, ResolverMatch, resolve
+from django.urls import Resolver404, ResolverMatch, URLResolver, resolve
+from django.urls.resolvers import RegexPattern
 
+from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
+from dashboard.realtime import MARK
 from dashboard.realtime.asgi import Exchange, Gone
 from dashboard.realtime.callers import identified
 from dashboard.realtime.hub import Hub, hub
@@ -32,17 +37,34 @@ def _match(scope: Scope) -> ResolverMatch | None:
     """The URL pattern of ours that a request fits."""
     if scope["type"] != "http":
         return None
+    prefix, _, rest = _path(scope).partition(MARK)
+    if not _is_prefix(prefix):
+        return None
     try:
-        match = resolve(_path(scope))
+        return _patterns().resolve(f"{MARK}{rest}")
     except Resolver404:
         return None
-    return match if hasattr(match.func, "realtime") else None
 
 
 def _path(scope: HTTPScope) -> str:
     """As Django reads it: without the prefix the server serves the application under."""
     root = scope.get("root_path", "")
     return scope["path"].removeprefix(root) if root else scope["path"]
+
+
+@lru_cache(64)
+def _is_prefix(prefix: str) -> bool:
+    """Whether the project includes our patterns there."""
+    try:
+        return hasattr(resolve(f"{prefix}{MARK}runs").func, "realtime")
+    except Resolver404:
+        return False
+
+
+@cache
+def _patterns() -> URLResolver:
+    """Ours alone: the whole project has hundreds, and subscribers come often."""
+    return URLResolver(RegexPattern(r"^/"), import_module("dashboard.realtime.urls"))
 
 
 async def _answer(exchange: Exchange, match: ResolverMatch) -> None:
@@ -73,4 +95,9 @@ async def _handled(exchange: Exchange, here: Hub, match: ResolverMatch) -> None:
             headers={"retry-after": "5"},
         )
     caller = await identified(exchange, here)
-    await match.func.realtime(exchange, here, caller, **match.kwargs)  # type: ignore[attr-defined]
+    answer = getattr(match.func, "realtime", _nothing)
+    await answer(exchange, here, caller, **match.kwargs)
+
+
+async def _nothing(exchange: Exchange, here: Hub, caller: Caller, **_: str) -> None:
+    raise ApiError(404, "There is no such endpoint.", retry=False)

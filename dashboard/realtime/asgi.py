@@ -68,7 +68,8 @@ class Exchange:
 
     async def _sent(self, event: Any) -> None:
         try:
-            await asyncio.wait_for(self._send(event), SEND_SECONDS)
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._send(event)
         except (TimeoutError, OSError) as error:
             raise Gone from error
 

@@ -54,6 +54,8 @@ class Feed:
     def take(self, versions: dict[str, Version]) -> bool:
         """Take over a reading; whether a run is new or changed."""
         self.readings += 1
+        if versions == self.versions and self.states:
+            return False
         before, total = self.versions, self.offset.state
         changed = [run_id for run_id, new in versions.items() if before.get(run_id) != new]
         gone = before.keys() - versions.keys()

@@ -48,9 +48,12 @@ class Waiting:
 
     async def woken(self, seconds: float) -> Woken:
         """Why it goes on, after at most so many seconds."""
-        with suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self.future), max(seconds, 0))
-        return Woken.TIME_OUT
+        loop = asyncio.get_running_loop()
+        bell = loop.call_later(max(seconds, 0), self.wake, Woken.TIME_OUT)
+        try:
+            return await self.future
+        finally:
+            bell.cancel()
 
 
 class Hub:

@@ -1,6 +1,7 @@
 """Subscriptions to runs, tags and batches: the Electric shape protocol, by long polling."""
 
 import asyncio
+import random
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,8 +18,9 @@ from dashboard.realtime.subscriptions import MustRefetch, Subscription
 from dashboard.realtime.work import threaded
 from runs.models import Batch
 
-#: Seconds a request is held while nothing changes.
-HOLD = 20.0
+#: Seconds a request is held while nothing changes, and the part of them that differs: those who came
+#: together do not all come back together.
+HOLD, SPREAD = 20.0, 0.2
 UP_TO_DATE = '{"headers": {"control": "up-to-date"}}'
 MUST_REFETCH = [{"headers": {"control": "must-refetch"}}]
 
@@ -66,7 +68,7 @@ async def _held(
 ) -> tuple[Offset, list[str]]:
     """What is new once something is; nothing after a while, or when the process stops."""
     assert asked.offset is not None
-    until = time.monotonic() + HOLD
+    until = time.monotonic() + HOLD * (1 - SPREAD * random.random())
     offset = feed.offset
     while True:
         with hub.held(feed.shape) as waiting:
@@ -117,9 +119,15 @@ async def _tell(
     headers |= {"electric-cursor": str(int(time.time()))} if asked.is_live else {}
     headers |= {} if asked.is_live else {"electric-schema": "{}"}
     headers |= {"connection": "close"} if hub.is_stopping else {}
+    text = "[" + "".join(f"{message}," for message in first)
+    if len(ids) <= CHUNK:  # as nearly always: in one piece
+        body = f"{text}{UP_TO_DATE}]".encode()
+        await exchange.begin(200, {**headers, "content-length": str(len(body))})
+        await exchange.write(body, more=False)
+        return
     await exchange.begin(200, headers)
-    await exchange.write("[")
-    for start in range(0, len(ids), CHUNK):
-        more = first if not start else await hub.rows.get(ids[start : start + CHUNK], skipped)
-        await exchange.write("".join(f"{message}," for message in more))
-    await exchange.write(f"{UP_TO_DATE}]", more=False)
+    for start in range(CHUNK, len(ids), CHUNK):
+        await exchange.write(text)
+        more = await hub.rows.get(ids[start : start + CHUNK], skipped)
+        text = "".join(f"{message}," for message in more)
+    await exchange.write(f"{text}{UP_TO_DATE}]", more=False)
