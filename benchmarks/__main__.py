@@ -11,6 +11,7 @@ MEASUREMENTS = (
     "backlog",
     "waiting",
     "trigger",
+    "http_trigger",
     "runs_list",
     "idle",
 )

@@ -83,14 +83,15 @@ class Project:
             yield process
 
     @contextmanager
-    def web(self) -> Iterator[tuple[Process, str]]:
-        """The web server as `manage.py up` starts it, and its address."""
+    def web(self, workers: int = 1) -> Iterator[tuple[Process, str]]:
+        """The web server as `manage.py up` starts it, or several on one socket; and its address."""
         self.manage("collectstatic", "--no-input", "--verbosity", "0")
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port, descriptor = listening.getsockname()[1], listening.fileno()
             command = [sys.executable, "-m", "dashboard.launch.web", str(descriptor)]
             environment = {**self.environment, "TRACKSIDE_PROCESS": "web", "PORT": str(port)}
-            with running(command, environment=environment, sockets=[descriptor]) as [process]:
+            commands = [command] * workers
+            with running(*commands, environment=environment, sockets=[descriptor]) as [process, *_]:
                 yield process, f"http://127.0.0.1:{port}"
 
     @contextmanager
