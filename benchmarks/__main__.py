@@ -11,7 +11,7 @@ MEASUREMENTS = (
     "backlog",
     "waiting",
     "trigger",
-    "http_trigger",
+    "http",
     "runs_list",
     "idle",
 )

@@ -18,6 +18,7 @@ KIND = environment.kind()
 PROCESS = environment.text("TRACKSIDE_PROCESS")
 DEBUG = False
 SECRET_KEY = secret.key(DATA_DIR, strict=KIND == "prod")
+SECRET_KEY_FALLBACKS = secret.former()
 
 # Who may reach it
 HOST = environment.text("HOST", "127.0.0.1")

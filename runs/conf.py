@@ -21,6 +21,8 @@ DEFAULTS: dict[str, Any] = {
     "PACKET_STORAGE": "packets",
     # seconds the items of a batch may take to come, all requests together
     "BATCH_SEAL_SECONDS": 1800.0,
+    # requests of one API key, and of all its public tokens, as "1500/10s"; "off" for no limit
+    "API_RATE_LIMIT": "10000/10s",
     # directories with task files, beside every app's tasks.py
     "TASK_DIRS": ["tasks"],
     # patterns of files in them that hold no tasks, as in "scripts/*"
@@ -30,6 +32,8 @@ DEFAULTS: dict[str, Any] = {
     # a run whose version nobody runs any more waits for it, instead of going on with the current one
     "STRICT_VERSIONS": False,
     "ENVIRONMENT": {"name": "Development", "kind": "dev"},
+    # the project that clients of the API name in addresses; empty answers to every name
+    "PROJECT": "",
     # where people and other services reach the web server, for the addresses of wait tokens
     "URL": "http://localhost:8000",
     # default machine preset of a task that names none

@@ -5,9 +5,11 @@ RunsError
 │   └── PayloadTooLarge
 ├── InvalidOption           a trigger, replay or queue option is out of its range
 │   └── RunClosed           the run ended too long ago for its metadata to change
+├── TokenUsed               a public token for one use has had it
 ├── UnknownQueue            no queue of that name; names the known ones
 ├── QueueFull               no room for more runs
 ├── NotFound                no such run, queue or task
+├── Undecipherable          a stored secret was encrypted under another SECRET_KEY
 └── IllegalTransition       the run already moved on; carries where it stands now
 """
 
@@ -45,6 +47,13 @@ class RunClosed(InvalidOption):
         super().__init__("metadata", "Cannot update metadata for a completed run.")
 
 
+class TokenUsed(RunsError):
+    """A public token for one use was used before."""
+
+    def __init__(self) -> None:
+        super().__init__("This public token was for one use and has been used; get a new one.")
+
+
 class UnknownQueue(InvalidOption):
     """No queue of that name exists (DEC-15)."""
 
@@ -68,6 +77,16 @@ class QueueFull(InvalidOption):
 
 class NotFound(RunsError):
     """No such row; the message names what was looked for."""
+
+
+class Undecipherable(RunsError):
+    """A stored secret that no key of ours opens."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This was encrypted under another SECRET_KEY. Put that key into SECRET_KEY_FALLBACKS, or "
+            "store the secret anew."
+        )
 
 
 class IllegalTransition(RunsError):

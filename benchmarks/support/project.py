@@ -83,15 +83,14 @@ class Project:
             yield process
 
     @contextmanager
-    def web(self, workers: int = 1) -> Iterator[tuple[Process, str]]:
-        """The web server as `manage.py up` starts it, or several on one socket; and its address."""
+    def web(self) -> Iterator[tuple[Process, str]]:
+        """The web server as `manage.py up` starts it, and its address."""
         self.manage("collectstatic", "--no-input", "--verbosity", "0")
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port, descriptor = listening.getsockname()[1], listening.fileno()
             command = [sys.executable, "-m", "dashboard.launch.web", str(descriptor)]
             environment = {**self.environment, "TRACKSIDE_PROCESS": "web", "PORT": str(port)}
-            commands = [command] * workers
-            with running(*commands, environment=environment, sockets=[descriptor]) as [process, *_]:
+            with running(command, environment=environment, sockets=[descriptor]) as [process]:
                 yield process, f"http://127.0.0.1:{port}"
 
     @contextmanager

@@ -5,13 +5,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt
 from pydantic import BeforeValidator, Field
 
-from dashboard.api import bodies, objects, pagination, queries, schemas
-from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api import answers, bodies, objects, pagination, queries, schemas, shapes, telling
+from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text, listed
 from runs import lifecycle
@@ -65,7 +63,7 @@ class NewBulkAction(Body):
     target_region: Text | None = None
 
 
-@endpoint("POST", status=202)
+@endpoint("POST", status=202, body=NewBulkAction, answers=answers.Id)
 def _create(request: ApiRequest) -> dict[str, Any]:
     """Begin one; clusters do the work."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
@@ -83,7 +81,7 @@ def _create(request: ApiRequest) -> dict[str, Any]:
     return {"id": made.pk}
 
 
-@endpoint("GET")
+@endpoint("GET", query=shapes.Paging, answers=telling.BulkActionPage)
 def _index(request: ApiRequest) -> dict[str, Any]:
     """A page of them, newest first."""
     asked = queries.values(request.GET, {"page[size]", "page[after]", "page[before]"})
@@ -91,19 +89,16 @@ def _index(request: ApiRequest) -> dict[str, Any]:
     return pagination.paged(BulkAction.objects.all(), page, _told)
 
 
-@csrf_exempt
-def collection(request: HttpRequest) -> HttpResponse:
-    """The same address lists by GET and makes by POST."""
-    return _index(request) if request.method == "GET" else _create(request)
+collection = methods(GET=_index, POST=_create)
 
 
-@endpoint("GET")
+@endpoint("GET", answers=telling.BulkAction)
 def retrieve(request: ApiRequest, action_id: str) -> dict[str, Any]:
     """One, with how far it is."""
     return _told(bulk.found(_shaped(action_id)))
 
 
-@endpoint("POST")
+@endpoint("POST", answers=answers.Id)
 def abort(request: ApiRequest, action_id: str) -> dict[str, Any]:
     """Touch no more runs; one that has ended stays as it is."""
     return {"id": lifecycle.abort_bulk(_shaped(action_id), actor=request.actor).pk}

@@ -3,13 +3,13 @@
 import re
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
+from django.http import HttpResponse
 
 from dashboard import packetstore
-from dashboard.api import bodies, links, objects, packets, runs
-from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api import access, bodies, cors, links, objects, packets, runs, telling
+from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
+from dashboard.api.operations import Media
 from dashboard.bodylimit import body_limit
 from dashboard.packetstore import Packet
 from runs.errors import NotFound
@@ -17,11 +17,12 @@ from runs.models import Run
 
 #: What clients call a packet; where it goes is ours to say.
 NAME = re.compile(r"[\w.-]{1,200}(/[\w.-]{1,200}){0,9}", re.ASCII)
+UNSIGNED = "The address is not signed, or no longer."
 #: A value of a run, as its address names it.
 VALUE = re.compile(r"(run_[0-9a-z]{1,26})/(payload|output)", re.ASCII)
 
 
-@endpoint("PUT")
+@endpoint("PUT", answers=telling.PlacedPacket)
 def place(request: ApiRequest, name: str) -> dict[str, Any]:
     """Where the next packet may be uploaded, and the path a trigger then names it by."""
     if NAME.fullmatch(name) is None or ".." in name.split("/"):
@@ -35,7 +36,7 @@ def place(request: ApiRequest, name: str) -> dict[str, Any]:
     }
 
 
-@endpoint("GET")
+@endpoint("GET", answers=telling.Address)
 def of_path(request: ApiRequest, path: str) -> dict[str, Any]:
     """Where a packet can be downloaded."""
     if not packetstore.exists(path):
@@ -44,7 +45,12 @@ def of_path(request: ApiRequest, path: str) -> dict[str, Any]:
     return {"presignedUrl": address or links.signed(request, links.GET, path)}
 
 
-@endpoint("GET")
+def _readers(request: ApiRequest, run_id: str, field: str) -> None:
+    """Whoever may read the run."""
+    access.read_run(request, run_id)
+
+
+@endpoint("GET", public=_readers, answers=telling.Address)
 def of_run(request: ApiRequest, run_id: str, field: str) -> dict[str, Any]:
     """Where the payload or output of a run can be downloaded."""
     if field not in {"payload", "output"}:
@@ -55,14 +61,7 @@ def of_run(request: ApiRequest, run_id: str, field: str) -> dict[str, Any]:
     return {"presignedUrl": objects.address(request, run, field)}
 
 
-@csrf_exempt
-def content(request: HttpRequest, path: str) -> HttpResponse:
-    """What a signed address leads to: it is put or got, without a key."""
-    view = _get if request.method == "GET" else _put
-    return view(request, path=path)
-
-
-@endpoint("PUT", keyed=False)
+@endpoint("PUT", keyed=False, body=Media("*/*"), answers={200: telling.KeptPacket, 403: UNSIGNED})
 def _put(request: ApiRequest, path: str) -> dict[str, Any]:
     """Keep what comes, as a whole or not at all."""
     links.check(request, links.PUT, path)
@@ -77,12 +76,20 @@ def _put(request: ApiRequest, path: str) -> dict[str, Any]:
     return {"storagePath": path, "size": len(raw)}
 
 
-@endpoint("GET", keyed=False)
+@endpoint("GET", keyed=False, answers={200: Media("*/*"), 403: UNSIGNED})
 def _get(request: ApiRequest, path: str) -> HttpResponse:
+    """A packet, or a value of a run, as it is. Its address is signed, and needs no key."""
     links.check(request, links.GET, path)
     kind, body = _found(path)
     # clients compare it as a whole: no charset
-    return HttpResponse(body, headers={"content-type": kind, "content-disposition": "attachment"})
+    headers = {"content-type": kind, "content-disposition": "attachment"}
+    answer = HttpResponse(body, headers=headers)
+    # a browser that may read the run comes here by an address that stood in it
+    cors.open_to(request, answer)
+    return answer
+
+
+content = methods(GET=_get, PUT=_put)
 
 
 def _found(path: str) -> tuple[str, str | bytes]:

@@ -5,7 +5,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from dashboard.api import bodies, objects, packets, pagination, queries, schemas
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    objects,
+    packets,
+    pagination,
+    queries,
+    schemas,
+    shapes,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle
@@ -20,7 +30,7 @@ SECONDS = 2.0
 YOUNG = timedelta(minutes=1)
 
 
-@endpoint("GET")
+@endpoint("GET", public=access.read_runs, query=shapes.RunFilters, answers=answers.RunPage)
 def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
     """A page of runs, newest first. The reference's project path names this one project too."""
     asked = queries.values(request.GET)
@@ -29,13 +39,13 @@ def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
         return pagination.paged(queries.runs(asked), page)
 
 
-@endpoint("GET")
+@endpoint("GET", public=access.read_run, answers=answers.Run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
     return objects.retrieved(found(run_id), request)
 
 
-@endpoint("POST")
+@endpoint("POST", public=access.cancel_run, body=schemas.Cancel | None, answers=answers.Id)
 def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Stop a run; a finished one stays as it is."""
     body = {name: member.value for name, member in bodies.read(request).items()}
@@ -49,7 +59,7 @@ def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     return {"id": run.id}
 
 
-@endpoint("POST")
+@endpoint("POST", body=shapes.Replay | None, answers=answers.Id)
 def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Run a run again as a new run, as it was or with changes."""
     body = bodies.read(request)

@@ -20,6 +20,11 @@ def key(directory: Path, *, strict: bool) -> str:
     return given or _kept(directory / "secret.key")
 
 
+def former() -> list[str]:
+    """Keys this deployment had before, from SECRET_KEY_FALLBACKS: one or several, with commas."""
+    return environment.words("SECRET_KEY_FALLBACKS")
+
+
 def _strong(given: str) -> str:
     weak = len(given) < _SHORTEST or len(set(given)) < _FEWEST_DISTINCT
     if weak or given.startswith(_SAMPLE_PREFIX):

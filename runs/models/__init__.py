@@ -1,10 +1,11 @@
 """The stored nouns, one per file."""
 
-from runs.models.access import ApiKey, AuditLog
+from runs.models.access import ApiKey, AuditLog, RequestWindow, Role
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.debounced import Debounced
+from runs.models.envvar import EnvRevision, EnvVar
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
@@ -38,6 +39,8 @@ __all__ = [
     "BulkStatus",
     "CatchUp",
     "Debounced",
+    "EnvRevision",
+    "EnvVar",
     "Event",
     "EventKind",
     "FinalHooks",
@@ -50,6 +53,8 @@ __all__ = [
     "Queue",
     "QueueKind",
     "Ready",
+    "RequestWindow",
+    "Role",
     "Run",
     "RunTag",
     "Schedule",

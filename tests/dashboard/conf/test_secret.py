@@ -36,3 +36,10 @@ def test_refuses_an_empty_key_file(tmp_path):
     (tmp_path / "secret.key").touch()
     with pytest.raises(ImproperlyConfigured, match="is empty"):
         secret.key(tmp_path, strict=False)
+
+
+def test_knows_former_keys(monkeypatch):
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", "one, two")
+    assert secret.former() == ["one", "two"]
+    monkeypatch.delenv("SECRET_KEY_FALLBACKS")
+    assert secret.former() == []

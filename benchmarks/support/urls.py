@@ -1,12 +1,11 @@
-"""The product's addresses, and a view that does nothing: what the stack itself costs."""
+"""The ready project's URLs, and an empty JSON view beside them."""
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
-from django.views.decorators.csrf import csrf_exempt
 
 
-@csrf_exempt
 def empty(request: HttpRequest) -> JsonResponse:
+    """What a request costs that does nothing."""
     return JsonResponse({})
 
 
