@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpResponse
 
 from dashboard import packetstore
-from dashboard.api import bodies, links, objects, packets, runs, telling
+from dashboard.api import access, bodies, cors, links, objects, packets, runs, telling
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.bodylimit import body_limit
@@ -45,7 +45,12 @@ def of_path(request: ApiRequest, path: str) -> dict[str, Any]:
     return {"presignedUrl": address or links.signed(request, links.GET, path)}
 
 
-@endpoint("GET", answers=telling.Address)
+def _readers(request: ApiRequest, run_id: str, field: str) -> None:
+    """Whoever may read the run."""
+    access.read_run(request, run_id)
+
+
+@endpoint("GET", public=_readers, answers=telling.Address)
 def of_run(request: ApiRequest, run_id: str, field: str) -> dict[str, Any]:
     """Where the payload or output of a run can be downloaded."""
     if field not in {"payload", "output"}:
@@ -82,7 +87,11 @@ def _get(request: ApiRequest, path: str) -> HttpResponse:
     links.check(request, links.GET, path)
     kind, body = _found(path)
     # clients compare it as a whole: no charset
-    return HttpResponse(body, headers={"content-type": kind, "content-disposition": "attachment"})
+    headers = {"content-type": kind, "content-disposition": "attachment"}
+    answer = HttpResponse(body, headers=headers)
+    # a browser that may read the run comes here by an address that stood in it
+    cors.open_to(request, answer)
+    return answer
 
 
 content = methods(GET=_get, PUT=_put)

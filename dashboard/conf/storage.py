@@ -1,5 +1,6 @@
 """TRACKSIDE_STORAGE as an entry of Django's STORAGES."""
 
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,7 @@ def from_url(url: str, directory: Path) -> dict[str, Any]:
     options = {
         "bucket_name": parts.netloc,
         "location": unquote(parts.path).strip("/"),
-        # the only signature every store of this kind understands
-        "signature_version": "s3v4",
-        "file_overwrite": True,
+        "client_config": _client(given.pop("addressing_style", "auto")),
         **given,
     }
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
@@ -44,3 +43,16 @@ def files(directory: Path) -> dict[str, Any]:
         "BACKEND": "dashboard.packetstore.WholeFiles",
         "OPTIONS": {"location": str(directory)},
     }
+
+
+def _client(addressing_style: str) -> Any:
+    """A request of a client waits for it: no longer than a person would."""
+    config: Any = import_module("botocore.config")
+    return config.Config(
+        # the only signature every store of this kind understands
+        signature_version="s3v4",
+        s3={"addressing_style": addressing_style},
+        connect_timeout=5,
+        read_timeout=20,
+        retries={"total_max_attempts": 2},
+    )

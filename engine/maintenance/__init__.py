@@ -26,7 +26,7 @@ class Housekeeping:
             (sweep, Reaper().sweep),
             (min(sweep, 1.0), lifecycle.expire_due),
             (min(sweep, 1.0), lifecycle.time_out_due),
-            (min(sweep, 1.0), go_on_in_bulk),
+            (min(sweep, 2.0), go_on_in_bulk),
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
             (sweep * 2, lifecycle.settle_held),

@@ -1,15 +1,16 @@
-"""A bucket in place of the disk; no network."""
+"""A bucket in place of the disk."""
 
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.base import ContentFile
 
 from dashboard import packetstore
 from dashboard.conf import storage
-from runs.errors import PayloadTooLarge
+from runs.errors import NotFound, PayloadTooLarge
+from tests.support.bucket import serving
 
 URL = "s3://payloads/of/trackside?endpoint_url=https://s3.example.com&region_name=eu-central-1&addressing_style=path"
 PLACE = "20300101/packet_" + "0" * 26
@@ -37,14 +38,45 @@ def test_clients_go_to_the_bucket_by_themselves(bucket, address):
     assert query["X-Amz-SignedHeaders"] == ["host"]
 
 
-def test_what_was_put_there_is_read_with_its_type(bucket, monkeypatch):
-    class Stored(ContentFile):
-        obj = type("Object", (), {"content_type": "text/plain"})
+@pytest.fixture
+def objects(bucket, settings):
+    """What is in a store of this machine."""
+    with serving() as (address, objects):
+        entry = storage.from_url(URL.replace("https://s3.example.com", address), Path("unused"))
+        settings.STORAGES = {**settings.STORAGES, "packets": entry}
+        yield objects
 
-    opened = "storages.backends.s3.S3Storage._open"
-    monkeypatch.setattr(opened, lambda self, name, mode: Stored(b"line\nline"))
-    assert packetstore.read(PLACE, 100) == ("text/plain", b"line\nline")
+
+def test_what_a_client_put_there_is_read_with_its_type(objects):
+    path = packetstore.new_path()
+    assert not packetstore.exists(path)
+    with pytest.raises(NotFound):
+        packetstore.read(path, 100)
+    kind = {"content-type": "text/plain"}
+    sent = httpx.put(packetstore.upload_address(path, 60), content=b"line\nline", headers=kind)
+    assert sent.status_code == 200
+    assert packetstore.exists(path)
+    assert packetstore.read(path, 9) == ("text/plain", b"line\nline")
+    assert httpx.get(packetstore.download_address(path, 60)).content == b"line\nline"
     with pytest.raises(PayloadTooLarge):
+        packetstore.read(path, 8)
+
+
+def test_old_ones_are_removed_there_too(objects, time_machine, monkeypatch):
+    monkeypatch.setattr(packetstore, "_rests_until", 0.0)
+    time_machine.move_to("2030-01-03T12:00:00+00:00", tick=False)
+    home = "/payloads/of/trackside"
+    names = [f"{home}/{day}/packet_x" for day in ("20300101", "20300102", "20300103")]
+    names += ["/payloads/of/another", f"{home}/readme"]
+    objects.update(dict.fromkeys(names, ("text/plain", b"")))
+    assert packetstore.tidy() == 1
+    assert sorted(objects) == sorted(names[1:])
+
+
+def test_a_store_that_does_not_answer_is_told(bucket, settings):
+    entry = storage.from_url("s3://b?endpoint_url=http://127.0.0.1:9", Path("unused"))
+    settings.STORAGES = {**settings.STORAGES, "packets": entry}
+    with pytest.raises(packetstore.StorageFailed, match="does not answer"):
         packetstore.read(PLACE, 8)
 
 
