@@ -30,6 +30,8 @@ DEFAULTS: dict[str, Any] = {
     # a run whose version nobody runs any more waits for it, instead of going on with the current one
     "STRICT_VERSIONS": False,
     "ENVIRONMENT": {"name": "Development", "kind": "dev"},
+    # the project that clients of the API name in addresses; empty answers to every name
+    "PROJECT": "",
     # where people and other services reach the web server, for the addresses of wait tokens
     "URL": "http://localhost:8000",
     # default machine preset of a task that names none

@@ -7,10 +7,20 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from pydantic import Field
 
-from dashboard.api import access, bodies, grants, packets, schemas, tasks
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    grants,
+    packets,
+    schemas,
+    shapes,
+    tasks,
+)
 from dashboard.api.batches import found_batch
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
+from dashboard.api.operations import Media
 from dashboard.api.schemas import Body, KeyOptions, Text
 from dashboard.bodylimit import body_limit, limit_of
 from runs import durations, payloads
@@ -38,7 +48,7 @@ class NewBatch(Body):
     resume_parent_on_completion: bool = False
 
 
-@endpoint("POST", status=202, public=access.by_handler)
+@endpoint("POST", status=202, body=NewBatch, answers=answers.OpenedBatch, public=access.by_handler)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Open a batch, or find the one its key made."""
     body = bodies.read(request, required=True)
@@ -69,7 +79,12 @@ def _opened(request: ApiRequest, asked: NewBatch) -> tuple[str, tuple[Batch, boo
     return batch.pk, (batch, is_cached)
 
 
-@endpoint("POST", public=access.send_items)
+@endpoint(
+    "POST",
+    body=Media("application/x-ndjson", shapes.Item),
+    answers=answers.AddedItems,
+    public=access.send_items,
+)
 def items(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     """Make runs of the items, one on each line; those that were there already are only counted."""
     _check_type(request)

@@ -10,6 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from dashboard.api import auth, cors, errors, limits, objects
 from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
+from dashboard.api.operations import Answers, Media, Operation, Shape, operation
 from runs.models import Role
 
 Handler = Callable[..., dict[str, Any]]
@@ -35,12 +36,17 @@ def endpoint(
     status: int = 200,
     role: Role | None = None,
     public: Rule | None = None,
+    body: Shape | Media | None = None,
+    query: Shape | None = None,
+    answers: Shape | Answers | None = None,
 ) -> Callable[[Handler], View]:
     """A view that answers `method` with the dict its handler returns, or with a JSON error.
 
     Keys need `role`: to read that of a viewer, for all else that of an operator unless it says more.
     Public tokens are admitted by `public`, one of `dashboard.api.access`, and nowhere else. A handler
-    that is not `keyed` decides itself who may call it.
+    that is not `keyed` decides itself who may call it. `body`, `query` and `answers` are
+    for the OpenAPI document alone: models or TypedDicts; `answers` is that of the good answer, or
+    a mapping that names others by their status, `{200: Batch, 409: "When it is closed."}`.
     """
     needed = role or (Role.VIEWER if method == "GET" else Role.OPERATOR)
 
@@ -65,9 +71,42 @@ def endpoint(
                 cors.open_to(request, answer)
             return _private(answer)
 
+        view.operations = [  # type: ignore[attr-defined]
+            operation(
+                method,
+                handler,
+                status=status,
+                body=body,
+                query=query,
+                answers=answers,
+                is_public=public is not None,
+                role=needed if keyed else "",
+            )
+        ]
         return view
 
     return decorate
+
+
+def methods(**views: View) -> View:
+    """One address for several methods: `methods(GET=index, POST=create)`."""
+    allowed = ", ".join(views)
+
+    @csrf_exempt
+    def view(request: HttpRequest, **arguments: str) -> HttpResponse:
+        chosen = views.get(request.method or "")
+        if chosen is not None:
+            return chosen(request, **arguments)
+        refusal = f"Use {allowed} here, not {request.method}."
+        return _private(errors.response(ApiError(405, refusal, headers={"allow": allowed})))
+
+    view.operations = [one for each in views.values() for one in operations(each)]  # type: ignore[attr-defined]
+    return view
+
+
+def operations(view: object) -> list[Operation]:
+    """What a view says of the methods it answers; nothing for one that is no endpoint."""
+    return list(getattr(view, "operations", []))
 
 
 def _preflight(request: HttpRequest, method: str) -> HttpResponse:

@@ -4,9 +4,10 @@ import json
 import re
 import secrets
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from dashboard.api import auth, bodies
 from dashboard.api.auth import READ, WRITE
@@ -34,7 +35,7 @@ class Realtime(Body):
     skip_columns: list[Text] = []
 
 
-class NewToken(Body):
+class NewPublicToken(Body):
     """`expirationTime`: how long, as text, or when, in seconds since 1970."""
 
     scopes: Annotated[
@@ -46,17 +47,30 @@ class NewToken(Body):
     realtime: Realtime | None = None
 
 
-@endpoint("POST", role=Role.VIEWER)
+class Claims(TypedDict):
+    """What a public token of this key says beside its scopes and times."""
+
+    sub: str
+    pub: Literal[True]
+
+
+class PublicToken(TypedDict):
+    """A public token."""
+
+    token: str
+
+
+@endpoint("POST", role=Role.VIEWER, answers=Claims)
 def claims(request: ApiRequest) -> dict[str, Any]:
     """What a client signs with this key to make a public token."""
     return publictokens.claims(request.caller.key)
 
 
-@endpoint("POST", role=Role.VIEWER)
+@endpoint("POST", role=Role.VIEWER, body=NewPublicToken, answers=PublicToken)
 def create(request: ApiRequest) -> dict[str, Any]:
     """A public token of this key, for clients that cannot sign."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
-    asked = NewToken.read(body)
+    asked = NewPublicToken.read(body)
     _check_role(request, asked.scopes)
     more: dict[str, Any] = {}
     if asked.one_time_use:

@@ -7,16 +7,19 @@ from dashboard.api import (
     batches,
     batchstream,
     changes,
+    envvars,
     grants,
     queues,
     results,
     runs,
+    schedules,
     tasks,
     tokens,
     traces,
     webhooks,
 )
 from dashboard.api.endpoint import unknown
+from dashboard.api.openapi.view import openapi
 
 app_name = "api"
 
@@ -67,11 +70,30 @@ urlpatterns = [
     ),
     path("api/v1/queues/<task_id:name>/concurrency/reset", queues.reset, name="queue_reset"),
     path("api/v1/queues/<task_id:name>", queues.retrieve, name="queue"),
+    path("api/v1/schedules", schedules.collection, name="schedules"),
+    path("api/v1/schedules/<str:schedule_id>", schedules.one, name="schedule"),
+    path("api/v1/schedules/<str:schedule_id>/activate", schedules.activate, name="activate"),
+    path("api/v1/schedules/<str:schedule_id>/deactivate", schedules.deactivate, name="deactivate"),
+    path("api/v1/timezones", schedules.timezones, name="timezones"),
+    path("api/v1/projects/<str:project>/envvars/<str:slug>", envvars.collection, name="envvars"),
+    path(
+        "api/v1/projects/<str:project>/envvars/<str:slug>/import",
+        envvars.imported,
+        {"name": "import"},
+        name="envvars_import",
+    ),
+    path("api/v1/projects/<str:project>/envvars/<str:slug>/<str:name>", envvars.one, name="envvar"),
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),
     path("api/v1/auth/jwt/claims", grants.claims, name="claims"),
     path("api/v1/auth/public-tokens", grants.create, name="public_tokens"),
+    path(
+        "api/v1/waitpoints/tokens/<str:token_id>/callback/<str:signature>",
+        tokens.callback,
+        name="callback",
+    ),
     path("webhooks/<task_id:path>", webhooks.receive, name="webhook"),
+    path("api/v1/openapi.json", openapi, name="openapi"),
     re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),
 ]

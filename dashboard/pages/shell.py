@@ -24,6 +24,7 @@ NAVIGATION = (
     ("waitpoints", "Wait tokens", "waiting", permissions.VIEW),
     ("workers", "Workers", "workers", permissions.VIEW),
     None,
+    ("variables", "Variables", "variables", permissions.VIEW),
     ("keys", "API keys", "key", permissions.ADMINISTER),
 )
 

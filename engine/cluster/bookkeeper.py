@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from engine.cluster import guests, together
+from engine.cluster import guests, together, variables
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.capacity import capacity
 from engine.cluster.channels import Channel
@@ -36,7 +36,7 @@ CLOSE = b"close"
 LAST_WORDS = 8.0
 #: Seconds between two flushes of log lines.
 FLUSH = 0.25
-#: Seconds between two looks for cancel requests whose notification was lost.
+#: Seconds between two looks for what a notification tells sooner, if it is not lost.
 CANCELS = 1.0
 #: A sentinel silent for longer is stopped or stuck: let the session run out.
 SILENT = 20.0
@@ -81,6 +81,7 @@ class Bookkeeper:
             [0.0, CANCELS, self.look_for_cancels],
             [0.0, min(float(conf.get("SWEEP_SECONDS")), 5.0), self.sweep],
             [0.0, CANCELS, self.look_for_held],
+            [0.0, CANCELS, self.look_for_variables],
         ]
         self.beaten_at = 0.0
         self.heartbeat = heartbeat
@@ -227,6 +228,9 @@ class Bookkeeper:
         """Tell a run that it keeps others waiting; its own process cannot."""
         if told := self.holder.found():
             self.book.rows.append(row(told))
+
+    def look_for_variables(self) -> None:
+        variables.look(self.board)
 
     def flush(self) -> None:
         self.book.flush()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from django.db import DatabaseError, InterfaceError
 
 from engine.cluster import place as places
-from engine.cluster import tidying, worker
+from engine.cluster import records, tidying, worker
 from engine.cluster.board import State
 from engine.cluster.endings import assignment_of, memory_of
 from engine.cluster.place import Place
@@ -61,6 +61,7 @@ def concluded(here: Place, run_id: str, token: str) -> str:
 
 
 def called(here: Place, work: store.Assignment, run: Run) -> Concluded | Missing:
+    records.brought_up(here)
     here.lines.begin(work.run_id, work.attempt)
     here.slot.assign(work.run_id, work.token, work.attempt, State.RUNNING)
     here.slot.deadline = time.monotonic_ns() + int(conf.get("FINAL_HOOKS_SECONDS") * SECOND)

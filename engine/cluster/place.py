@@ -8,6 +8,7 @@ from engine.cluster.channels import Channel
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.together import Group, Pace
+from engine.cluster.variables import Variables
 from engine.execution.hygiene import Snapshot
 from runs.lifecycle import store
 from runs.models import Lane
@@ -42,6 +43,8 @@ class Place:
     lodgers: int = 0
     #: Something ended that a parent may wait for, and is not recorded yet.
     awaited: bool = False
+    #: Made before the fork: what is set then is the machine's.
+    environment: Variables = field(default_factory=Variables)
 
     def __post_init__(self) -> None:
         self.group = Group(self.slot, self.board.locks, self.index)

@@ -28,6 +28,7 @@ from engine.cluster.processes import (
     name_process,
     sweep_children,
 )
+from engine.cluster.variables import has_old_variables, load_variables
 from engine.execution import capture, executor, interrupts
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
@@ -71,6 +72,7 @@ def set_out(here: Place, name: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     interrupts.install()
     capture.let_pass()
+    load_variables(here)
     try:
         reload.take_up(here, discovery.discover(here.board.left_out, here.slot.announce))
     except ConflictingTasks as error:
@@ -201,7 +203,8 @@ def lodge(here: Place, budget: Budget, keeper: RunKeeper, pause: Pause, spot: Sp
 
 def is_used_up(here: Place) -> bool:
     """Whether another process is to go on in its place."""
-    return here.executed >= int(conf.get("RECYCLE_RUNS")) or reload.is_outdated(here)
+    outdated = reload.is_outdated(here) or has_old_variables(here)
+    return outdated or here.executed >= int(conf.get("RECYCLE_RUNS"))
 
 
 def begin_with(here: Place, work: store.Assignment | None) -> None:
@@ -275,6 +278,7 @@ def attempt(
     None: its run had left already.
     """
     here.executed += 1
+    records.brought_up(here)
     here.lines.begin(work.run_id, work.attempt)
     if work.max_duration:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)

@@ -48,6 +48,13 @@ class Snapshot:
         self._blocked = blocked(signal.SIG_BLOCK, ())
         self._files = {number: identity(number) for number in (*STANDARD_FILES, *files)}
 
+    def adopt(self, name: str, value: str | None) -> None:
+        """A variable that belongs to how the process is to stand from now on; None for none."""
+        if value is None:
+            self._environment.pop(os.fsencode(name), None)
+        else:
+            self._environment[os.fsencode(name)] = os.fsencode(value)
+
     def restore(self) -> str:
         """Put everything back as it was; returns what could not be, or empty."""
         steps = (

@@ -32,6 +32,29 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='EnvRevision',
+            fields=[
+                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ('number', models.BigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='EnvVar',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=256, unique=True)),
+                ('value', models.TextField()),
+                ('size', models.PositiveIntegerField()),
+                ('is_secret', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('updated_by', models.CharField(blank=True, default='', max_length=200)),
+            ],
+            options={
+                'ordering': ['name'],
+            },
+        ),
+        migrations.CreateModel(
             name='FinalHooks',
             fields=[
                 ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),

@@ -4,6 +4,7 @@ from runs.models.access import ApiKey, AuditLog, RequestWindow, Role
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.debounced import Debounced
+from runs.models.envvar import EnvRevision, EnvVar
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
@@ -33,6 +34,8 @@ __all__ = [
     "Bucket",
     "CatchUp",
     "Debounced",
+    "EnvRevision",
+    "EnvVar",
     "Event",
     "EventKind",
     "FinalHooks",

@@ -26,6 +26,20 @@ class Api:
             path, data, content_type="application/json", headers={**self.headers, **headers}
         )
 
+    def put(self, path, body):
+        return self.send("PUT", path, body)
+
+    def delete(self, path):
+        return self.send("DELETE", path)
+
+    def send(self, method, path, body=None):
+        """Any method, with a body as `post` takes it."""
+        sent = b"" if body is None else body
+        data = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
+        return self.client.generic(
+            method, path, data, content_type="application/json", headers=self.headers
+        )
+
     def trigger(self, task="hello", body=None, **headers):
         return self.post(f"/api/v1/tasks/{task}/trigger", {} if body is None else body, **headers)
 

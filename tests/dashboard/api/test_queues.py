@@ -18,7 +18,8 @@ def test_lists_queues_by_page(api):
     assert first["pagination"] == {"currentPage": 1, "totalPages": 2, "count": 3}
     second = api.get("/api/v1/queues", perPage="2", page="2").json()
     assert [queue["name"] for queue in second["data"]] == ["c"]
-    for wrong in ({"page": "0"}, {"perPage": "101"}, {"size": "1"}):
+    assert len(api.get("/api/v1/queues", perPage="101").json()["data"]) == 3
+    for wrong in ({"page": "0"}, {"perPage": "0"}, {"perPage": "all"}, {"size": "1"}):
         assert api.get("/api/v1/queues", **wrong).status_code == 400
 
 
