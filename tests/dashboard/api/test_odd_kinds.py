@@ -93,9 +93,7 @@ def test_odd_text_in_queries(api, path, name):
 
 @needs_corpora
 @pytest.mark.once
-@pytest.mark.parametrize(
-    "path", ["/api/v1/schedules", VARIABLES]
-)
+@pytest.mark.parametrize("path", ["/api/v1/schedules", VARIABLES])
 def test_the_json_test_suite_as_bodies(api, path):
     def holds(name, raw):
         answer = api.post(path, raw)
