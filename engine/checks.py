@@ -12,7 +12,7 @@ from engine.sdk.machines import redefined
 from engine.sdk.unknown import refuse_unknown
 from runs import conf
 from runs.errors import InvalidOption
-from runs.lifecycle import ages
+from runs.lifecycle import ages, allowances
 
 #: With 0 of these nothing would work, or nothing else would be done.
 POSITIVE = {
@@ -54,6 +54,10 @@ def problems() -> Iterator[str]:
         yield str(error)
     except (AttributeError, TypeError, ValueError):
         pass  # what is no dict or no number is told of below
+    try:
+        allowances.limit()
+    except InvalidOption as error:
+        yield str(error)
     try:
         refuse_unknown(given, conf.DEFAULTS, "TRACKSIDE in the settings")
     except InvalidOption as error:

@@ -19,6 +19,8 @@ DEFAULTS: dict[str, Any] = {
     "BATCH_LIMIT": 100_000_000,
     # seconds the items of a batch may take to come, all requests together
     "BATCH_SEAL_SECONDS": 1800.0,
+    # requests of one API key, and of all its public tokens, as "1500/10s"; "off" for no limit
+    "API_RATE_LIMIT": "10000/10s",
     # directories with task files, beside every app's tasks.py
     "TASK_DIRS": ["tasks"],
     # patterns of files in them that hold no tasks, as in "scripts/*"

@@ -32,6 +32,20 @@ def decrypt(text: str) -> str:
         raise Undecipherable from None
 
 
+def is_current(text: str) -> bool:
+    """Whether `text` opens with SECRET_KEY as it is now, not only with a former one."""
+    return _opens(settings.SECRET_KEY, text)
+
+
+@lru_cache(256)
+def _opens(key: str | bytes, text: str) -> bool:
+    try:
+        _cipher(key, ()).decrypt(text.encode(errors="replace"))
+    except InvalidToken:
+        return False
+    return True
+
+
 @lru_cache(8)
 def _cipher(key: str | bytes, fallbacks: tuple[str | bytes, ...]) -> MultiFernet:
     return MultiFernet([Fernet(_derived(one)) for one in (key, *fallbacks)])

@@ -5,6 +5,7 @@ RunsError
 │   └── PayloadTooLarge
 ├── InvalidOption           a trigger, replay or queue option is out of its range
 │   └── RunClosed           the run ended too long ago for its metadata to change
+├── TokenUsed               a public token for one use has had it
 ├── UnknownQueue            no queue of that name; names the known ones
 ├── QueueFull               no room for more runs
 ├── NotFound                no such run, queue or task
@@ -44,6 +45,13 @@ class RunClosed(InvalidOption):
 
     def __init__(self) -> None:
         super().__init__("metadata", "Cannot update metadata for a completed run.")
+
+
+class TokenUsed(RunsError):
+    """A public token for one use was used before."""
+
+    def __init__(self) -> None:
+        super().__init__("This public token was for one use and has been used; get a new one.")
 
 
 class UnknownQueue(InvalidOption):

@@ -1,18 +1,108 @@
-"""Who calls: a bearer key and nothing else. Cookies are not looked at."""
+"""Who calls: a secret key, or a public token that one signed. Cookies are not looked at.
+
+`identify` needs no request, for ASGI code; it asks the database (from a thread).
+"""
+
+from dataclasses import dataclass, field
 
 from django.http import HttpRequest
 
 from dashboard.api.errors import ApiError
-from runs.lifecycle import apikeys
-from runs.models import ApiKey
+from runs import scopes
+from runs.lifecycle import apikeys, publictokens
+from runs.lifecycle.publictokens import BadToken, PublicToken
+from runs.models import ApiKey, Role
+from runs.scopes import Resource
+
+RANKS = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
+READ, WRITE, TRIGGER, BATCH_TRIGGER = "read", "write", "trigger", "batchTrigger"
+MISSING = "Invalid or Missing API key"
+#: More than any key or token has.
+LONGEST = publictokens.LONGEST
 
 
-def caller(request: HttpRequest) -> ApiKey:
-    """The live key of the request; raises a 401."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A live key, or what a public token of one allows."""
+
+    key: ApiKey
+    #: The key's text, to sign with.
+    secret: str = field(repr=False)
+    token: PublicToken | None = None
+
+    @property
+    def actor(self) -> str:
+        """How events and the audit log name it."""
+        return f"key:{self.key.name}" + (" (public token)" if self.is_public else "")
+
+    @property
+    def role(self) -> Role:
+        """The key's; its tokens may never more than itself."""
+        return Role(self.key.role)
+
+    @property
+    def is_public(self) -> bool:
+        return self.token is not None
+
+    @property
+    def skipped(self) -> frozenset[str]:
+        """Columns of runs that it is not shown in realtime."""
+        return self.token.skipped if self.token else frozenset()
+
+    def has(self, role: Role) -> bool:
+        """Whether it is at least that."""
+        return RANKS[self.role] >= RANKS[role]
+
+    def may(self, action: str, *resources: Resource) -> bool:
+        """Whether it may do that to one of these: `may("read", ("runs", run_id), ("tags", "a"))`.
+
+        A resource without an id is all of its type: `("runs", None)`.
+        """
+        if not self.has(Role.VIEWER if action == READ else Role.OPERATOR):
+            return False
+        return self.token is None or scopes.admits(self.token.scopes, action, resources)
+
+    def require(self, action: str, *resources: Resource) -> None:
+        """Raises a 403 unless it may."""
+        if not self.may(action, *resources):
+            raise forbidden()
+
+
+def caller(request: HttpRequest) -> Caller:
+    """Of the request's bearer; raises a 401."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    key = apikeys.verify(text.strip()) if scheme.lower() == "bearer" and text.strip() else None
+    return authenticate(text.strip() if scheme.lower() == "bearer" else "")
+
+
+def authenticate(bearer: str) -> Caller:
+    """Raises a 401 that says why."""
+    if not bearer or len(bearer) > LONGEST:
+        raise unauthorized()
+    if bearer.startswith(publictokens.START):
+        try:
+            token = publictokens.verify(bearer)
+        except BadToken as problem:
+            raise unauthorized(str(problem)) from None
+        return Caller(token.key, token.secret, token)
+    key = apikeys.verify(bearer)
     if key is None:
-        raise ApiError(
-            401, "Invalid or Missing API key", headers={"www-authenticate": 'Bearer realm="api"'}
-        )
-    return key
+        raise unauthorized()
+    return Caller(key, bearer)
+
+
+def identify(bearer: str) -> Caller | None:
+    """Who has this key or token; None for nobody."""
+    try:
+        return authenticate(bearer)
+    except ApiError:
+        return None
+
+
+def unauthorized(message: str = MISSING) -> ApiError:
+    return ApiError(401, message, headers={"www-authenticate": 'Bearer realm="api"'})
+
+
+def forbidden(message: str = "Unauthorized") -> ApiError:
+    """As the reference says it of a token without the scope."""
+    beside = {"code": "unauthorized", "param": "access_token", "type": "authorization"}
+    return ApiError(403, message, beside=beside)

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from pydantic import Field
 
-from dashboard.api import answers, bodies, packets, schemas, shapes, tasks
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    grants,
+    packets,
+    schemas,
+    shapes,
+    tasks,
+)
 from dashboard.api.batches import found_batch
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
@@ -16,10 +25,10 @@ from dashboard.api.schemas import Body, KeyOptions, Text
 from dashboard.bodylimit import body_limit, limit_of
 from runs import durations, payloads
 from runs.errors import InvalidOption, InvalidPayload, NotFound, RunsError
-from runs.lifecycle import TriggerItem, batchstream
+from runs.lifecycle import TriggerItem, batchstream, onetime
 from runs.lifecycle.batchstream import Added, Asked, Offered
 from runs.lifecycle.options import IDEMPOTENCY_TTL
-from runs.models import Source
+from runs.models import Batch, Source
 
 LINES = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
 MEMBERS = {"index", "task", "payload", "options"}
@@ -39,13 +48,21 @@ class NewBatch(Body):
     resume_parent_on_completion: bool = False
 
 
-@endpoint("POST", status=202, body=NewBatch, answers=answers.OpenedBatch)
+@endpoint("POST", status=202, body=NewBatch, answers=answers.OpenedBatch, public=access.by_handler)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Open a batch, or find the one its key made."""
     body = bodies.read(request, required=True)
     asked = NewBatch.read({name: member.value for name, member in body.items()})
     if asked.resume_parent_on_completion:
         raise ApiError(422, "resumeParentOnCompletion is not supported over HTTP.")
+    access.open_batch(request, asked.task_identifiers)
+    batch, is_cached = onetime.open_batch(request.caller.token, lambda: _opened(request, asked))
+    grants.for_batch(request, batch.pk)
+    answer = {"id": batch.pk, "runCount": batch.run_count, "isCached": is_cached}
+    return answer | ({"idempotencyKey": asked.idempotency_key} if asked.idempotency_key else {})
+
+
+def _opened(request: ApiRequest, asked: NewBatch) -> tuple[str, tuple[Batch, bool]]:
     ttl = asked.idempotency_key_ttl
     batch, is_cached = batchstream.open_batch(
         Asked(
@@ -59,11 +76,15 @@ def create(request: ApiRequest) -> dict[str, Any]:
         source=Source.API,
         actor=request.actor,
     )
-    answer = {"id": batch.pk, "runCount": batch.run_count, "isCached": is_cached}
-    return answer | ({"idempotencyKey": asked.idempotency_key} if asked.idempotency_key else {})
+    return batch.pk, (batch, is_cached)
 
 
-@endpoint("POST", body=Media("application/x-ndjson", shapes.Item), answers=answers.AddedItems)
+@endpoint(
+    "POST",
+    body=Media("application/x-ndjson", shapes.Item),
+    answers=answers.AddedItems,
+    public=access.send_items,
+)
 def items(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     """Make runs of the items, one on each line; those that were there already are only counted."""
     _check_type(request)
@@ -72,6 +93,7 @@ def items(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     accepted = deduplicated = 0
     while True:
         part = list(_part(lines, request))
+        access.offer_items(request, batch_id, (one.task_id for one in part))
         try:
             added = batchstream.add(batch_id, part, source=Source.API, actor=request.actor)
         except InvalidOption as error:

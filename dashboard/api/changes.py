@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from dashboard.api import answers, bodies, objects, runs, schemas
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    objects,
+    runs,
+    schemas,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
@@ -39,7 +46,7 @@ def reschedule(request: ApiRequest, run_id: str) -> dict[str, Any]:
     return objects.retrieved(runs.found(run_id))
 
 
-@endpoint("POST", body=KeyOf, answers=answers.Id)
+@endpoint("POST", body=KeyOf, answers=answers.Id, public=access.reset_key)
 def reset_key(request: ApiRequest, key: str) -> dict[str, Any]:
     """Free an idempotency key of a task, given as it was or as its hash; the run stays."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}

@@ -7,19 +7,26 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from dashboard.api import auth, errors, objects
+from dashboard.api import auth, cors, errors, limits, objects
+from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
 from dashboard.api.operations import Answers, Media, Operation, Shape, operation
+from runs.models import Role
 
 Handler = Callable[..., dict[str, Any]]
 View = Callable[..., HttpResponse]
+#: Called with the request and what stands in its address; raises a 403 for a token without the scope.
+Rule = Callable[..., None]
 
 
 class ApiRequest(HttpRequest):
     """A request with its caller."""
 
+    caller: Caller
     #: "key:<name>", for events and the audit log.
     actor: str
+    #: Sent with the answer.
+    answer_headers: dict[str, str]
 
 
 def endpoint(
@@ -27,32 +34,53 @@ def endpoint(
     *,
     keyed: bool = True,
     status: int = 200,
+    role: Role | None = None,
+    public: Rule | None = None,
     body: Shape | Media | None = None,
     query: Shape | None = None,
     answers: Shape | Answers | None = None,
 ) -> Callable[[Handler], View]:
     """A view that answers `method` with the dict its handler returns, or with a JSON error.
 
-    A handler that is not `keyed` decides itself who may call it. `body`, `query` and `answers` are
+    Keys need `role`: to read that of a viewer, for all else that of an operator unless it says more.
+    Public tokens are admitted by `public`, one of `dashboard.api.access`, and nowhere else. A handler
+    that is not `keyed` decides itself who may call it. `body`, `query` and `answers` are
     for the OpenAPI document alone: models or TypedDicts; `answers` is that of the good answer, or
     a mapping that names others by their status, `{200: Batch, 409: "When it is closed."}`.
     """
+    needed = role or (Role.VIEWER if method == "GET" else Role.OPERATOR)
 
     def decorate(handler: Handler) -> View:
         @csrf_exempt
         @wraps(handler)
         def view(request: ApiRequest, **arguments: str) -> HttpResponse:
+            if request.method == "OPTIONS" and public is not None:
+                return _preflight(request, method)
+            request.answer_headers = {}
             try:
-                _admit(method, request, keyed=keyed)
+                _check_method(method, request)
+                if keyed:
+                    _admit(request, needed, public, arguments)
                 body = objects.encode(handler(request, **arguments))
                 answer = HttpResponse(body, content_type="application/json", status=status)
             except Exception as error:  # the one place that turns errors into answers
                 answer = errors.response(error)
+            for name, value in request.answer_headers.items():
+                answer[name] = value
+            if public is not None:
+                cors.open_to(request, answer)
             return _private(answer)
 
         view.operations = [  # type: ignore[attr-defined]
             operation(
-                method, handler, keyed=keyed, status=status, body=body, query=query, answers=answers
+                method,
+                handler,
+                status=status,
+                body=body,
+                query=query,
+                answers=answers,
+                is_public=public is not None,
+                role=needed if keyed else "",
             )
         ]
         return view
@@ -81,11 +109,29 @@ def operations(view: object) -> list[Operation]:
     return list(getattr(view, "operations", []))
 
 
-def _admit(method: str, request: ApiRequest, *, keyed: bool) -> None:
+def _preflight(request: HttpRequest, method: str) -> HttpResponse:
+    answer = cors.preflight(request, method)
+    cors.open_to(request, answer)
+    return _private(answer)
+
+
+def _check_method(method: str, request: HttpRequest) -> None:
     if request.method != method:
         raise ApiError(405, f"Use {method} here, not {request.method}.", headers={"allow": method})
-    if keyed:
-        request.actor = f"key:{auth.caller(request).name}"
+
+
+def _admit(
+    request: ApiRequest, needed: Role, public: Rule | None, arguments: dict[str, str]
+) -> None:
+    caller = request.caller = auth.caller(request)
+    request.actor = caller.actor
+    request.answer_headers |= limits.take(caller)
+    if caller.is_public:
+        if public is None:
+            raise auth.unauthorized("Public tokens are not accepted here; send a secret key.")
+        public(request, **arguments)
+    elif not caller.has(needed):
+        raise auth.forbidden(f"This needs a key with the role {needed}; this one is {caller.role}.")
 
 
 @csrf_exempt

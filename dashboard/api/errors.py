@@ -15,6 +15,7 @@ from runs.errors import (
     PayloadTooLarge,
     QueueFull,
     RunClosed,
+    TokenUsed,
     UnknownQueue,
 )
 from runs.reads.deadline import TooSlow
@@ -33,10 +34,11 @@ class ApiError(Exception):
         retry: bool | None = None,
         headers: dict[str, str] | None = None,
         details: list[dict[str, str]] | None = None,
+        beside: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.retry, self.details = status, retry, details
-        self.headers = headers or {}
+        self.headers, self.beside = headers or {}, beside or {}
 
 
 #: The first class that fits decides.
@@ -46,6 +48,7 @@ STATUSES: list[tuple[type[Exception], int]] = [
     (InvalidPayload, 400),
     (UnknownQueue, 422),
     (RunClosed, 422),
+    (TokenUsed, 422),
     (QueueFull, 422),
     (InvalidOption, 400),
     (NotFound, 404),
@@ -71,10 +74,12 @@ def response(error: Exception) -> HttpResponse:
 
 
 def _answer(error: ApiError) -> HttpResponse:
-    body: dict[str, object] = {"error": str(error)}
+    body: dict[str, object] = {"error": str(error), **error.beside}
     if error.details:
         body["details"] = error.details
-    answer = JsonResponse(body, status=error.status, headers=error.headers)
+    answer = JsonResponse(body, status=error.status)
+    for name, value in error.headers.items():
+        answer[name] = value
     if error.retry is not None:
         answer["x-should-retry"] = "true" if error.retry else "false"
     return answer

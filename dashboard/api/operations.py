@@ -35,6 +35,8 @@ class Operation:
     answers: Answers = field(default_factory=dict)
     #: Public tokens are admitted too.
     is_public: bool = False
+    #: What a key must be at least.
+    role: str = ""
 
     @property
     def is_documented(self) -> bool:
@@ -46,14 +48,15 @@ def operation(
     method: str,
     handler: Callable[..., Any],
     *,
-    keyed: bool,
     status: int,
     body: Shape | Media | None,
     query: Shape | None,
     answers: Shape | Answers | None,
+    is_public: bool = False,
+    role: str = "",
 ) -> Operation:
-    """`answers` alone is the shape of the good answer; a mapping names others by their status."""
+    """Without a role it needs no key. `answers`: the shape of the good answer, or a mapping by status."""
     if answers is None:
         answers = {}
     by_status = answers if isinstance(answers, Mapping) else {status: answers}
-    return Operation(method, handler, keyed, status, body, query, by_status)
+    return Operation(method, handler, bool(role), status, body, query, by_status, is_public, role)

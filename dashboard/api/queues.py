@@ -9,7 +9,7 @@ from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
 from runs import lifecycle
 from runs.lifecycle import Limits
-from runs.models import Queue, QueueKind
+from runs.models import Queue, QueueKind, Role
 from runs.reads.queues import Load, loads
 
 ID = "queue_"
@@ -63,7 +63,7 @@ def retrieve(request: ApiRequest, name: str) -> dict[str, Any]:
     return _answer(_found(name, asked.type))
 
 
-@endpoint("POST", body=Pause, answers=telling.Queue)
+@endpoint("POST", body=Pause, answers=telling.Queue, role=Role.ADMIN)
 def pause(request: ApiRequest, name: str) -> dict[str, Any]:
     """Let none of its runs start any more, or let them again."""
     asked = Pause.read(_body(request))
@@ -73,7 +73,7 @@ def pause(request: ApiRequest, name: str) -> dict[str, Any]:
     return _answer(lifecycle.resume(queue.name, actor=request.actor))
 
 
-@endpoint("POST", body=Override | None, answers=telling.Queue)
+@endpoint("POST", body=Override | None, answers=telling.Queue, role=Role.ADMIN)
 def override(request: ApiRequest, name: str) -> dict[str, Any]:
     """Set other limits than the code's, until reset or until `expiresAt`."""
     asked = Override.read(_body(request))
@@ -92,7 +92,7 @@ def override(request: ApiRequest, name: str) -> dict[str, Any]:
     return _answer(changed)
 
 
-@endpoint("POST", body=Reset | None, answers=telling.Queue)
+@endpoint("POST", body=Reset | None, answers=telling.Queue, role=Role.ADMIN)
 def reset(request: ApiRequest, name: str) -> dict[str, Any]:
     """Back to the code's limits; a 400 where nothing is overridden."""
     asked = Reset.read(_body(request))

@@ -5,7 +5,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from dashboard.api import answers, bodies, objects, packets, pagination, queries, schemas, shapes
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    objects,
+    packets,
+    pagination,
+    queries,
+    schemas,
+    shapes,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle
@@ -19,7 +29,7 @@ SECONDS = 2.0
 YOUNG = timedelta(minutes=1)
 
 
-@endpoint("GET", query=shapes.RunFilters, answers=answers.RunPage)
+@endpoint("GET", query=shapes.RunFilters, answers=answers.RunPage, public=access.read_runs)
 def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
     """A page of runs, newest first. The reference's project path names this one project too."""
     asked = queries.values(request.GET)
@@ -28,13 +38,13 @@ def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
         return pagination.paged(queries.runs(asked), page)
 
 
-@endpoint("GET", answers=answers.Run)
+@endpoint("GET", answers=answers.Run, public=access.read_run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
     return objects.retrieved(found(run_id))
 
 
-@endpoint("POST", body=schemas.Cancel | None, answers=answers.Id)
+@endpoint("POST", body=schemas.Cancel | None, answers=answers.Id, public=access.cancel_run)
 def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Stop a run; a finished one stays as it is."""
     body = {name: member.value for name, member in bodies.read(request).items()}

@@ -5,18 +5,26 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from dashboard.api import answers, bodies, packets, schemas, shapes
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    grants,
+    packets,
+    schemas,
+    shapes,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle, tracing
-from runs.lifecycle import TriggerOptions, requests
+from runs.lifecycle import TriggerOptions, onetime, requests
 from runs.models import Source
 
 #: `context` is what the reference's clients say of themselves.
 MEMBERS = {"payload", "options", "context"}
 
 
-@endpoint("POST", body=shapes.Trigger, answers=answers.Triggered)
+@endpoint("POST", body=shapes.Trigger, answers=answers.Triggered, public=access.trigger)
 def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     """Make a run of the task, also of one no cluster knows yet."""
     body = bodies.read(request, required=True)
@@ -27,10 +35,14 @@ def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     made = requests.once(
         task_id,
         request.headers.get("x-trigger-request-idempotency-key", ""),
-        lambda: lifecycle.trigger(
-            task_id, payload, options, source=Source.API, actor=request.actor
+        lambda: onetime.trigger(
+            request.caller.token,
+            lambda: lifecycle.trigger(
+                task_id, payload, options, source=Source.API, actor=request.actor
+            ),
         ),
     )
+    grants.for_run(request, made.run_id)
     answer = {"id": made.run_id, "isCached": made.is_cached}
     return answer | ({"isSkipped": True} if made.is_skipped else {})
 

@@ -5,8 +5,10 @@ import re
 from typing import Any
 
 from dashboard.api import (
+    access,
     answers,
     bodies,
+    grants,
     objects,
     packets,
     pagination,
@@ -49,6 +51,7 @@ def create(request: ApiRequest) -> dict[str, Any]:
         key_ttl=None if ttl is None else durations.seconds(ttl, "idempotencyKeyTTL"),
         tags=tags,
     )
+    grants.for_waitpoint(request, token.pk)
     return {"id": token.pk, "isCached": is_cached, **_addresses(token)}
 
 
@@ -86,7 +89,7 @@ def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {**_listed(token), **ended}
 
 
-@endpoint("POST", body=shapes.Data | None, answers=answers.Success)
+@endpoint("POST", body=shapes.Data | None, answers=answers.Success, public=access.complete_token)
 def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """Complete a token; one that has ended stays as it is, and that is no error."""
     body = bodies.read(request)

@@ -8,6 +8,7 @@ from dashboard.api import (
     batchstream,
     changes,
     envvars,
+    grants,
     queues,
     results,
     runs,
@@ -85,6 +86,8 @@ urlpatterns = [
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),
+    path("api/v1/auth/jwt/claims", grants.claims, name="claims"),
+    path("api/v1/auth/public-tokens", grants.create, name="public_tokens"),
     path(
         "api/v1/waitpoints/tokens/<str:token_id>/callback/<str:signature>",
         tokens.callback,

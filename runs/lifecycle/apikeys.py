@@ -1,4 +1,4 @@
-"""Bearer keys: make, check, revoke. The key itself is never stored nor logged."""
+"""Bearer keys: make, check, revoke. The key itself is stored encrypted only, and never logged."""
 
 import hashlib
 import hmac
@@ -8,14 +8,15 @@ import secrets
 import string
 from datetime import datetime, timedelta
 
+import jwt
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from runs import conf
-from runs.errors import InvalidOption, NotFound
-from runs.lifecycle import audit
-from runs.models import ApiKey
+from runs import conf, encryption
+from runs.errors import InvalidOption, NotFound, Undecipherable
+from runs.lifecycle import audit, checks
+from runs.models import ApiKey, Role
 
 LETTERS = string.ascii_letters + string.digits
 LENGTH = 40
@@ -23,30 +24,37 @@ PREFIX_LENGTH = 16
 #: The last use is remembered to the minute: one write for many requests.
 USE_STEP = timedelta(minutes=1)
 KINDS = {"dev": "dev", "staging": "stg", "prod": "prod"}
-#: A key somebody else made: long enough not to be guessed, and one word in a header.
-FOREIGN_KEY = re.compile(r"[!-~]{24,200}")
-#: The reference's clients take this form for a key that cannot sign tokens.
-MISREAD_KEY = re.compile(r"tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}")
+#: A key somebody else made: long enough to sign with (RFC 7518, 3.2), and one word in a header.
+FOREIGN_KEY = re.compile(r"[!-~]{32,200}")
+#: The reference's clients take the first form for a key that cannot sign tokens; the other is a token's.
+MISREAD_KEY = re.compile(r"tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}|eyJ.*")
 PRESET = "TRACKSIDE_API_KEY"
 
 
 def create(
-    name: str, *, actor: str, key: str | None = None, expires_at: datetime | None = None
+    name: str,
+    *,
+    actor: str,
+    role: str = Role.ADMIN,
+    key: str | None = None,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which is nowhere else. Raises InvalidOption."""
-    if not 1 <= len(name) <= 100 or not name.isprintable() or name != name.strip():
-        raise InvalidOption("name", "A key's name has 1 to 100 printable characters.")
+    """A new key and its text, which is shown this once. Raises InvalidOption.
+
+    Without a role it may do everything, as the reference's keys may.
+    """
+    _check(name, role, expires_at)
     text = new_text() if key is None else _accepted(key)
     try:
         with transaction.atomic():
             row = ApiKey.objects.create(
                 name=name,
-                prefix=_prefix(text),
-                key_hash=_hashed(text),
                 created_by=actor,
+                role=role,
                 expires_at=expires_at,
+                **_kept(text),
             )
-            audit.record(actor, "apikey.create", name)
+            audit.record(actor, "apikey.create", name, role=role, expires_at=expires_at)
     except IntegrityError as error:
         raise InvalidOption(
             "name", f"There is a key “{name}” (or this very key) already."
@@ -61,11 +69,25 @@ def revoke(name: str, *, actor: str) -> ApiKey:
         row = named.order_by(F("revoked_at").desc(nulls_first=True)).first()
         if row is None:
             raise NotFound(f"There is no API key “{name}”.")
-        if row.revoked_at is None:
-            row.revoked_at = timezone.now()
-            row.save(update_fields=["revoked_at"])
-            audit.record(actor, "apikey.revoke", name)
+        _revoke(row, actor)
     return row
+
+
+def revoke_one(pk: int, *, actor: str) -> ApiKey:
+    """The same for the key with this number: its name may have a successor. Raises NotFound."""
+    with transaction.atomic():
+        row = ApiKey.objects.select_for_update().filter(pk=pk).first()
+        if row is None:
+            raise NotFound(f"There is no API key number {pk}.")
+        _revoke(row, actor)
+    return row
+
+
+def _revoke(row: ApiKey, actor: str) -> None:
+    if row.revoked_at is None:
+        row.revoked_at, row.secret = timezone.now(), ""
+        row.save(update_fields=["revoked_at", "secret"])
+        audit.record(actor, "apikey.revoke", row.name)
 
 
 def verify(text: str) -> ApiKey | None:
@@ -73,14 +95,42 @@ def verify(text: str) -> ApiKey | None:
     wanted = _hashed(text)
     row = ApiKey.objects.filter(key_hash=wanted).first()
     now = timezone.now()
-    if row is None or not hmac.compare_digest(row.key_hash, wanted):
+    if row is None or not hmac.compare_digest(row.key_hash, wanted) or not row.is_live(now):
         return None
-    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+    _note_use(row, now)
+    _seal(row, text)
+    return row
+
+
+def live(pk: int) -> ApiKey | None:
+    """The key with this number, if it may be used now: for what was signed with it."""
+    row = ApiKey.objects.filter(pk=pk).first()
+    now = timezone.now()
+    if row is None or not row.is_live(now):
         return None
+    _note_use(row, now)
+    return row
+
+
+def secret(row: ApiKey) -> str | None:
+    """The text of a key; None where SECRET_KEY has changed since the key was last used."""
+    try:
+        return encryption.decrypt(row.secret)
+    except Undecipherable:
+        return None
+
+
+def _note_use(row: ApiKey, now: datetime) -> None:
     if row.last_used_at is None or row.last_used_at <= now - USE_STEP:
         unused = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USE_STEP)
         ApiKey.objects.filter(unused, pk=row.pk).update(last_used_at=now)
-    return row
+
+
+def _seal(row: ApiKey, text: str) -> None:
+    """Encrypt a key's text under a changed SECRET_KEY, now that who has it showed it."""
+    if not encryption.is_current(row.secret):
+        row.secret = encryption.encrypt(text)
+        ApiKey.objects.filter(pk=row.pk, revoked_at__isnull=True).update(secret=row.secret)
 
 
 def ensure_preset_key() -> ApiKey | None:
@@ -94,11 +144,12 @@ def ensure_preset_key() -> ApiKey | None:
         return None
     known = ApiKey.objects.filter(key_hash=_hashed(_accepted(text))).first()
     if known is not None:
+        if known.revoked_at is None:
+            _seal(known, text)
         return known
-    values = {"prefix": _prefix(text), "key_hash": _hashed(text)}
     with transaction.atomic():
         row, made = ApiKey.objects.update_or_create(
-            name=PRESET, revoked_at__isnull=True, defaults=values
+            name=PRESET, revoked_at__isnull=True, defaults=_kept(text)
         )
         audit.record("system", "apikey.create" if made else "apikey.replace", PRESET)
     return row
@@ -110,14 +161,42 @@ def new_text() -> str:
     return f"tr_{kind}_" + "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
 
 
+def _check(name: str, role: str, expires_at: datetime | None) -> None:
+    if not 1 <= len(name) <= 100 or not name.isprintable() or name != name.strip():
+        raise InvalidOption("name", "A key's name has 1 to 100 printable characters.")
+    if role not in Role.values:
+        raise InvalidOption("role", f"A key's role is one of {', '.join(Role.values)}.")
+    if expires_at is not None:
+        checks.moment("expires_at", expires_at)
+
+
+def _kept(text: str) -> dict[str, str]:
+    """What is stored of a key."""
+    return {
+        "prefix": _prefix(text),
+        "key_hash": _hashed(text),
+        "secret": encryption.encrypt(text),
+    }
+
+
 def _accepted(text: str) -> str:
-    if FOREIGN_KEY.fullmatch(text) is None or MISREAD_KEY.fullmatch(text):
+    if FOREIGN_KEY.fullmatch(text) is None or MISREAD_KEY.fullmatch(text) or not _signs(text):
         raise InvalidOption(
             "key",
-            "A preset key has 24 to 200 printable ASCII characters without spaces, and not the "
-            "form tr_<environment>_sk_<24 characters>, which clients misread.",
+            "A preset key has 32 to 200 printable ASCII characters without spaces. It neither has "
+            "the form tr_<environment>_sk_<24 characters>, which clients misread, nor begins with eyJ, "
+            "nor is it a key of another kind (PEM, SSH, JWK).",
         )
     return text
+
+
+def _signs(text: str) -> bool:
+    """Whether it is fit for HMAC: libraries refuse what looks like a key of another kind."""
+    try:
+        jwt.encode({}, text, "HS256")
+    except jwt.InvalidKeyError:
+        return False
+    return True
 
 
 def _prefix(text: str) -> str:

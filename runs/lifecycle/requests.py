@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from runs.errors import TokenUsed
 from runs.lifecycle.keys import REQUEST
 from runs.lifecycle.options import Triggered
 from runs.models import Idempotency
@@ -24,7 +25,7 @@ def once(task_id: str, request_key: str, make: Callable[[], Triggered]) -> Trigg
     key = hashlib.sha256(f"{task_id}\0{request_key}".encode(errors="replace")).hexdigest()
     try:
         return _first(key, make)
-    except IntegrityError:
+    except (IntegrityError, TokenUsed):
         # a twin was faster and is committed: its run is the answer
         found = _earlier(key)
         if found is None:

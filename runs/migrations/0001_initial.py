@@ -116,12 +116,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RequestWindow',
+            fields=[
+                ('caller', models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ('number', models.BigIntegerField()),
+                ('used', models.BigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='ApiKey',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=100)),
                 ('prefix', models.CharField(max_length=16)),
                 ('key_hash', models.CharField(max_length=64, unique=True)),
+                ('secret', models.TextField(blank=True, default='')),
+                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('operator', 'Operator'), ('admin', 'Admin')], default='admin', max_length=10)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('created_by', models.CharField(blank=True, default='', max_length=200)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),

@@ -1,6 +1,6 @@
 """The stored nouns, one per file."""
 
-from runs.models.access import ApiKey, AuditLog
+from runs.models.access import ApiKey, AuditLog, RequestWindow, Role
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.debounced import Debounced
@@ -48,6 +48,8 @@ __all__ = [
     "Queue",
     "QueueKind",
     "Ready",
+    "RequestWindow",
+    "Role",
     "Run",
     "RunTag",
     "Schedule",

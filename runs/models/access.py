@@ -1,22 +1,49 @@
+from datetime import datetime
+from typing import ClassVar, Self
+
 from django.db import models
 from django.db.models import Q
 
 
-class ApiKey(models.Model):
-    """A bearer key. Only its SHA-256 is stored; the key itself is shown once.
+class Role(models.TextChoices):
+    """What a key may do; each may what stands before it."""
 
-    A revoked key leaves its name to a successor.
+    VIEWER = "viewer"  # read
+    OPERATOR = "operator"  # trigger, replay, cancel, change runs, wait tokens
+    ADMIN = "admin"  # queues, schedules, environment variables
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def live(self, now: datetime) -> Self:
+        """Those that may be used now."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+
+    def ended(self, now: datetime) -> Self:
+        """The others, the newest first."""
+        return self.filter(Q(expires_at__lte=now) | Q(revoked_at__isnull=False)).order_by("-pk")
+
+
+class ApiKey(models.Model):
+    """A bearer key, found by its SHA-256 and shown once.
+
+    Its text is kept encrypted, because clients sign public tokens with it. A revoked key leaves its
+    name to a successor.
     """
 
     name = models.CharField(max_length=100)
     #: First characters, to recognise a key by.
     prefix = models.CharField(max_length=16)
     key_hash = models.CharField(max_length=64, unique=True)
+    #: The key, by `runs.encryption`; empty once it is revoked.
+    secret = models.TextField(blank=True, default="")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.ADMIN)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=200, blank=True, default="")
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[ApiKeyQuerySet] = ApiKeyQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints = [
@@ -27,6 +54,22 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it may be used: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
+
+class RequestWindow(models.Model):
+    """How many requests of one caller web processes have taken in its newest window (`allowances`)."""
+
+    #: "key:<number>", or "public:<number>" for all public tokens of a key.
+    caller = models.CharField(max_length=32, primary_key=True)
+    number = models.BigIntegerField()
+    used = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.caller}: {self.used}"
 
 
 class AuditLog(models.Model):

@@ -67,6 +67,8 @@ def summary(route: Route) -> tuple[str, str]:
 
 def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     operation, (first, rest) = route.operation, summary(route)
+    if operation.role:
+        rest = f"{rest}\n\nFor keys of the role {operation.role} and above.".strip()
     if route.twin:
         rest = f"The same as `{operation.method} {route.twin}`.\n\n{rest}".strip()
     made: dict[str, Any] = {

@@ -7,8 +7,11 @@ from dashboard.api.openapi.schemas import Schemas
 from dashboard.api.operations import Operation
 
 EVERY = {400: "Something in the request is not understood.", 503: "The database is away or busy."}
-KEYED = {401: "No key, or one that is unknown, expired or revoked.", 429: "Too many requests."}
-PUBLIC = {403: "The public token lacks the scope."}
+KEYED = {
+    401: "No key, or one that is unknown, expired or revoked.",
+    403: "The key's role does not allow this, or the public token lacks the scope.",
+    429: "Too many requests.",
+}
 NAMED = {404: "There is no such thing. `x-should-retry: true` while it may still appear."}
 WITH_BODY = {
     408: "The body took too long to arrive.",
@@ -21,7 +24,7 @@ HEADERS: dict[int, dict[str, Any]] = {
     401: {"www-authenticate": "How to authenticate."},
     404: {"x-should-retry": "Whether trying again may help, `true` or `false`."},
     429: {
-        "x-ratelimit-limit": "Requests there may be in a burst.",
+        "x-ratelimit-limit": "Requests there may be in a window.",
         "x-ratelimit-remaining": "Requests left.",
         "x-ratelimit-reset": "When there are more again, in milliseconds since 1970.",
     },
@@ -34,8 +37,6 @@ def of(operation: Operation, is_named: bool) -> dict[int, str]:
     found = dict(EVERY)
     if operation.is_keyed:
         found |= KEYED
-    if operation.is_public:
-        found |= PUBLIC
     if is_named:
         found |= NAMED
     if operation.body is not None:

@@ -3,6 +3,7 @@ import json
 import pytest
 from django.test import Client
 
+from dashboard.api import limits
 from runs.lifecycle import apikeys, definitions
 
 
@@ -56,3 +57,4 @@ def api(key):
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
     definitions.forget()
+    limits.forget()

@@ -10,13 +10,16 @@ from runs.models import ApiKey, AuditLog
 pytestmark = pytest.mark.django_db
 
 
-def test_makes_a_key_and_stores_only_its_hash():
+def test_makes_a_key_and_stores_it_encrypted():
     row, text = apikeys.create("backend", actor="cli:ann")
     assert re.fullmatch("tr_dev_[0-9a-zA-Z]{40}", text)
     assert row.key_hash == hashlib.sha256(text.encode()).hexdigest()
     assert text.startswith(row.prefix)
     assert all(text not in str(values) for values in ApiKey.objects.values())
-    assert AuditLog.objects.get().action == "apikey.create"
+    assert (apikeys.secret(row), row.role) == (text, "admin")
+    entry = AuditLog.objects.get()
+    assert (entry.action, entry.actor, entry.target) == ("apikey.create", "cli:ann", "backend")
+    assert text not in entry.data
 
 
 @pytest.mark.parametrize(("kind", "word"), [("dev", "dev"), ("staging", "stg"), ("prod", "prod")])
@@ -47,6 +50,47 @@ def test_refuses_keys_that_would_not_work(key):
         apikeys.create("backend", actor="x", key=key)
 
 
+def test_refuses_a_role_there_is_not():
+    with pytest.raises(InvalidOption, match="viewer, operator, admin"):
+        apikeys.create("backend", actor="x", role="root")
+
+
+@pytest.mark.parametrize(
+    "key", ["eyJ" + "a" * 40, "eyJhbGciOiJIUzI1NiJ9.eyJwdWIiOnRydWV9.aaaaaaaaaaa"]
+)
+def test_refuses_a_key_that_looks_like_a_token(key):
+    with pytest.raises(InvalidOption, match="eyJ"):
+        apikeys.create("backend", actor="x", key=key)
+
+
+def test_refuses_a_key_nothing_can_be_signed_with():
+    key = '{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'
+    with pytest.raises(InvalidOption, match="of another kind"):
+        apikeys.create("backend", actor="x", key=key)
+
+
+def test_nothing_of_a_revoked_key_can_be_read():
+    apikeys.create("backend", actor="x")
+    apikeys.revoke("backend", actor="x")
+    assert ApiKey.objects.get().secret == ""
+
+
+def test_a_changed_secret_key_leaves_keys_alive(settings):
+    row, text = apikeys.create("backend", actor="x")
+    settings.SECRET_KEY = "another secret key of this deployment, long enough"
+    assert apikeys.secret(row) is None
+    assert apikeys.secret(apikeys.verify(text)) == text
+    assert apikeys.secret(ApiKey.objects.get()) == text
+
+
+def test_a_revoked_key_is_not_encrypted_anew(settings):
+    _, text = apikeys.create("backend", actor="x")
+    apikeys.revoke("backend", actor="x")
+    settings.SECRET_KEY = "another secret key of this deployment, long enough"
+    assert apikeys.verify(text) is None
+    assert ApiKey.objects.get().secret == ""
+
+
 def test_revokes_once_and_for_all():
     _, text = apikeys.create("backend", actor="x")
     first = apikeys.revoke("backend", actor="cli:ann").revoked_at
@@ -69,7 +113,15 @@ def test_revoking_an_unknown_key_says_so():
         apikeys.revoke("nobody", actor="x")
 
 
-PRESET = "a-preset-key-of-some-length"
+def test_a_preset_key_is_read_again_after_a_changed_secret_key(monkeypatch, settings):
+    monkeypatch.setenv("TRACKSIDE_API_KEY", PRESET)
+    apikeys.ensure_preset_key()
+    settings.SECRET_KEY = "another secret key of this deployment, long enough"
+    apikeys.ensure_preset_key()
+    assert apikeys.secret(ApiKey.objects.get()) == PRESET
+
+
+PRESET = "a-preset-key-of-some-length-or-more"
 
 
 def test_a_preset_key_is_made_once(monkeypatch):
@@ -113,5 +165,5 @@ def test_without_a_preset_there_is_nothing_to_do(monkeypatch):
 
 def test_a_preset_that_cannot_be_a_key_is_refused(monkeypatch):
     monkeypatch.setenv("TRACKSIDE_API_KEY", "short")
-    with pytest.raises(InvalidOption, match="24 to 200"):
+    with pytest.raises(InvalidOption, match="32 to 200"):
         apikeys.ensure_preset_key()

@@ -93,7 +93,8 @@ def wish(request, wish_id):
 def test_tells_what_an_endpoint_says():
     whole = made(path("api/v1/wishes/<str:wish_id>", wish, name="wish"))
     told = whole["paths"]["/api/v1/wishes/{wish_id}"]["post"]
-    assert (told["summary"], told["description"]) == ("Wish for something.", "At length.")
+    assert told["summary"] == "Wish for something."
+    assert told["description"] == "At length.\n\nFor keys of the role operator and above."
     assert told["tags"] == ["Wishes"]
     assert told["requestBody"]["required"] is False
     assert whole["components"]["schemas"]["Wish"]["required"] == ["howMany"]
