@@ -13,6 +13,8 @@ from django.db import Error, NotSupportedError, connection
 
 from dashboard.launch.processes import django, python_path
 from runs import migrated
+from runs.errors import InvalidOption
+from runs.lifecycle import apikeys
 
 OLDEST_SQLITE = (3, 35)
 OLDEST_POSTGRESQL = 14
@@ -55,6 +57,14 @@ def migrate() -> None:
         refuse(migrated.problem())
     except Error as error:
         raise StartError(f"The database could not be migrated: {_first_line(error)}") from error
+
+
+def api_key() -> None:
+    """Make the key in TRACKSIDE_API_KEY known."""
+    try:
+        apikeys.ensure_preset_key()
+    except InvalidOption as error:
+        raise StartError(f"TRACKSIDE_API_KEY cannot be used: {error}") from error
 
 
 def refuse(problem: str) -> None:

@@ -59,6 +59,7 @@ class Command(BaseCommand):
                 self._say("Ready", f"everything is in order to start at {plan.address}")
                 return
             preflight.migrate()
+            preflight.api_key()
             assets.collect_if_stale()
             self._say("Database", database)
             self._supervise(plan, listening, reload=reload)

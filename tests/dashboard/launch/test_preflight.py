@@ -3,6 +3,7 @@ from django.db import OperationalError, connection
 
 from dashboard.launch import preflight
 from dashboard.launch.preflight import StartError
+from runs.lifecycle import apikeys
 from tests.support.postgres import free_port
 
 
@@ -42,3 +43,16 @@ def test_a_database_that_does_not_answer_is_one_sentence(monkeypatch):
     monkeypatch.setattr(connection, "ensure_connection", fail)
     with pytest.raises(StartError, match=r"^Cannot [^\n\t]*refused[^\n\t]*$"):
         preflight.database()
+
+
+def test_makes_the_preset_key_known(db, monkeypatch):
+    key = "tr_dev_" + "k" * 40
+    monkeypatch.setenv("TRACKSIDE_API_KEY", key)
+    preflight.api_key()
+    assert apikeys.verify(key) is not None
+
+
+def test_a_preset_key_that_cannot_be_one_is_refused(db, monkeypatch):
+    monkeypatch.setenv("TRACKSIDE_API_KEY", "short")
+    with pytest.raises(preflight.StartError, match="TRACKSIDE_API_KEY"):
+        preflight.api_key()
