@@ -37,6 +37,8 @@ class Request:
     #: Not for addresses that are not Trackside's, or need no key.
     is_keyed: bool = True
     max_attempts: int | None = None
+    #: Statuses that are answers here, though they are refusals elsewhere.
+    accepts: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def _attempts(request: Request, policy: Policy) -> Call[Answer]:
                 raise
             yield Pause(_pause(number))
             continue
-        problem = _problem(answer)
+        problem = None if answer.status in request.accepts else _problem(answer)
         if problem is None:
             return answer
         if number == most or not _may_help(problem):

@@ -7,12 +7,15 @@ import jwt
 import pytest
 from asgiref.sync import async_to_sync
 
+from runs.lifecycle import apikeys
 from runs.models import Queue, Run
-from tests.support.inprocess import AsyncInProcess
+from tests.support.inprocess import AsyncInProcess, InProcess
 from trackside import (
     AsyncClient,
     BatchItem,
+    Client,
     NotFound,
+    PermissionDenied,
     StillRunning,
     Unauthenticated,
     Unprocessable,
@@ -154,3 +157,50 @@ def test_signs_public_tokens_itself(server):
     assert (claims["sub"], claims["scopes"]) == ("env_dev", ["read:runs:run_1"])
     assert claims["exp"] - claims["iat"] == 60
     assert claims["otu"] is True
+
+
+def test_schedules(client):
+    made = client.schedules.create("hello", "0 5 * * *", deduplication_key="daily")
+    assert client.schedules.create("hello", "0 6 * * *", deduplication_key="daily").id == made.id
+    changed = client.schedules.update(
+        made.id, task="hello", cron="0 7 * * *", timezone="Asia/Tokyo"
+    )
+    assert (changed.generator.expression, changed.timezone) == ("0 7 * * *", "Asia/Tokyo")
+    assert not client.schedules.deactivate(made.id).active
+    assert client.schedules.activate(made.id).active
+    assert [one.id for one in client.schedules.list()] == [made.id]
+    client.schedules.delete(made.id)
+    with pytest.raises(NotFound):
+        client.schedules.retrieve(made.id)
+    assert "Europe/Zurich" in client.schedules.timezones(exclude_utc=True)
+
+
+def test_environment_variables(key):
+    admin = apikeys.create("admin", actor="cli:tests", role="admin")[1]
+    client = Client("http://testserver", admin, transport=InProcess())
+    client.envvars.create("A", "1", environment="dev")
+    client.envvars.upload({"A": "2", "B": "3"}, override=True, environment="dev")
+    client.envvars.update("B", "4", environment="dev")
+    assert {one.name: one.value for one in client.envvars.list(environment="dev")} == {
+        "A": "2",
+        "B": "4",
+    }
+    client.envvars.delete("A", environment="dev")
+    with pytest.raises(NotFound):
+        client.envvars.retrieve("A", environment="dev")
+
+
+def test_bulk_actions(client, run):
+    made = client.bulk_actions.create("cancel", run_ids=[run.id], name="cleanup")
+    assert client.bulk_actions.retrieve(made).type == "CANCEL"
+    assert [one.id for one in client.bulk_actions.list()] == [made]
+    client.bulk_actions.abort(made)
+
+
+def test_a_public_token_it_signed_is_admitted(client, run):
+    token = client.auth.create_public_token([f"read:runs:{run.id}"])
+    public = Client("http://testserver", token, transport=InProcess())
+    assert public.runs.retrieve(run.id).status == "DELAYED"
+    with pytest.raises(PermissionDenied):
+        public.tasks.trigger("hello")
+    assert run.public_access_token not in repr(run)

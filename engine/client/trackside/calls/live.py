@@ -13,6 +13,8 @@ from trackside.steps import Answer, Item, Items, Pause, Request
 HELD = 60.0
 #: Seconds after an answer without news, so that no fault makes a storm of requests.
 BREATH = 0.1
+#: The server has forgotten where we were.
+ANEW = frozenset({409})
 #: The words of the server's rows for a status.
 STATUSES = {
     "PENDING": "QUEUED",
@@ -60,7 +62,9 @@ def _followed(path: str, query: Mapping[str, str], *, until_ended: bool = False)
     place: dict[str, str] = {"offset": "-1"}
     rows: dict[str, dict[str, Any]] = {}
     while True:
-        answer: Answer = yield Request("GET", path, {"log": "full", **query, **place}, timeout=HELD)
+        answer: Answer = yield Request(
+            "GET", path, {"log": "full", **query, **place}, timeout=HELD, accepts=ANEW
+        )
         messages = answer.json()
         if _starts_anew(messages):
             place, rows = {"offset": "-1"}, {}
