@@ -4,6 +4,7 @@ No answer is a 500, none has a status, a content type or a body that the documen
 """
 
 import copy
+import json
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
@@ -38,7 +39,7 @@ CHECKS = [
 ]
 #: Of one operation, as many as they should be and as they should not.
 SETTINGS = settings(
-    max_examples=3,
+    max_examples=2,
     derandomize=True,
     database=None,
     deadline=None,
@@ -56,6 +57,17 @@ def document():
     whole["components"]["schemas"] = closed(whole["components"]["schemas"])
     twins = {route.path for route in served.known() if route.twin}
     whole["paths"] = {path: one for path, one in whole["paths"].items() if path not in twins}
+    for one in whole["paths"].values():
+        content = one.get("post", {}).get("requestBody", {}).get("content", {})
+        if lines := content.pop(NDJSON, None):
+            # one line is JSON, which schemathesis can make
+            content["application/json"] = {"schema": lines["x-line"]}
+    # realtime is held open in front of Django; with a body of any kind nothing can be wrong
+    whole["paths"] = {
+        path: one
+        for path, one in whole["paths"].items()
+        if "/realtime/" not in path and '"schema": {}' not in json.dumps(one)
+    }
     for one in whole["paths"].values():
         content = one.get("post", {}).get("requestBody", {}).get("content", {})
         if lines := content.pop(NDJSON, None):
