@@ -15,8 +15,10 @@ DEFAULTS: dict[str, Any] = {
     "PAYLOAD_LIMIT": 3_000_000,
     "OUTPUT_LIMIT": 10_000_000,
     "METADATA_LIMIT": 262_144,
-    # bytes of all items of a batch that come in one request
-    "BATCH_LIMIT": 100_000_000,
+    # bytes of all items of a batch that come in one request: a thousand below 128 KiB each, escaped
+    "BATCH_LIMIT": 200_000_000,
+    # entry of Django's STORAGES for payloads clients send beside a trigger
+    "PACKET_STORAGE": "packets",
     # seconds the items of a batch may take to come, all requests together
     "BATCH_SEAL_SECONDS": 1800.0,
     # requests of one API key, and of all its public tokens, as "1500/10s"; "off" for no limit
@@ -93,6 +95,12 @@ DEFAULTS: dict[str, Any] = {
     "TICK_RETENTION_DAYS": 30.0,
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
+    # bytes of one chunk of a stream, of one stream, and of all streams of a run
+    "STREAM_CHUNK_LIMIT": 1_048_576,
+    "STREAM_LIMIT": 100_000_000,
+    "RUN_STREAMS_LIMIT": 300_000_000,
+    # requests under realtime/ one web process holds at a time; more are told to come back
+    "REALTIME_SUBSCRIBERS": 2000,
     # spans kept of one segment of an attempt; the rest is counted
     "SPANS_PER_ATTEMPT": 10_000,
 }

@@ -3,12 +3,7 @@
 import re
 from typing import Any
 
-from dashboard.api import (
-    access,
-    answers,
-    objects,
-    results,
-)
+from dashboard.api import access, answers, objects, results
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs.errors import NotFound
@@ -20,7 +15,7 @@ BATCH_ID = re.compile(r"batch_[0-9a-z]{1,34}", re.ASCII)
 ENDED = {batches.COMPLETED, batches.PARTIAL_FAILED, batches.ABORTED}
 
 
-@endpoint("GET", answers=answers.Batch, public=access.read_batch)
+@endpoint("GET", public=access.read_batch, answers=answers.Batch)
 def retrieve(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     """One batch with the ids of its runs, and the items that could not become one."""
     batch = found_batch(batch_id)

@@ -32,6 +32,8 @@ BROWSER = "browser"
 
 
 class Realtime(Body):
+    """What its holder is not shown."""
+
     skip_columns: list[Text] = []
 
 
@@ -48,14 +50,14 @@ class NewPublicToken(Body):
 
 
 class Claims(TypedDict):
-    """What a public token of this key says beside its scopes and times."""
+    """What stands in a token beside its scopes and times."""
 
     sub: str
     pub: Literal[True]
 
 
 class PublicToken(TypedDict):
-    """A public token."""
+    """A signed token."""
 
     token: str
 

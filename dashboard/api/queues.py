@@ -63,7 +63,7 @@ def retrieve(request: ApiRequest, name: str) -> dict[str, Any]:
     return _answer(_found(name, asked.type))
 
 
-@endpoint("POST", body=Pause, answers=telling.Queue, role=Role.ADMIN)
+@endpoint("POST", role=Role.ADMIN, body=Pause, answers=telling.Queue)
 def pause(request: ApiRequest, name: str) -> dict[str, Any]:
     """Let none of its runs start any more, or let them again."""
     asked = Pause.read(_body(request))
@@ -73,7 +73,7 @@ def pause(request: ApiRequest, name: str) -> dict[str, Any]:
     return _answer(lifecycle.resume(queue.name, actor=request.actor))
 
 
-@endpoint("POST", body=Override | None, answers=telling.Queue, role=Role.ADMIN)
+@endpoint("POST", role=Role.ADMIN, body=Override | None, answers=telling.Queue)
 def override(request: ApiRequest, name: str) -> dict[str, Any]:
     """Set other limits than the code's, until reset or until `expiresAt`."""
     asked = Override.read(_body(request))
@@ -92,7 +92,7 @@ def override(request: ApiRequest, name: str) -> dict[str, Any]:
     return _answer(changed)
 
 
-@endpoint("POST", body=Reset | None, answers=telling.Queue, role=Role.ADMIN)
+@endpoint("POST", role=Role.ADMIN, body=Reset | None, answers=telling.Queue)
 def reset(request: ApiRequest, name: str) -> dict[str, Any]:
     """Back to the code's limits; a 400 where nothing is overridden."""
     asked = Reset.read(_body(request))

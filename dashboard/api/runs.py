@@ -19,6 +19,7 @@ from dashboard.api import (
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle
+from runs.lifecycle import requests
 from runs.models import Run
 from runs.reads.deadline import deadline
 from runs.reads.windows import moment_of
@@ -29,7 +30,7 @@ SECONDS = 2.0
 YOUNG = timedelta(minutes=1)
 
 
-@endpoint("GET", query=shapes.RunFilters, answers=answers.RunPage, public=access.read_runs)
+@endpoint("GET", public=access.read_runs, query=shapes.RunFilters, answers=answers.RunPage)
 def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
     """A page of runs, newest first. The reference's project path names this one project too."""
     asked = queries.values(request.GET)
@@ -38,13 +39,13 @@ def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
         return pagination.paged(queries.runs(asked), page)
 
 
-@endpoint("GET", answers=answers.Run, public=access.read_run)
+@endpoint("GET", public=access.read_run, answers=answers.Run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
-    return objects.retrieved(found(run_id))
+    return objects.retrieved(found(run_id), request)
 
 
-@endpoint("POST", body=schemas.Cancel | None, answers=answers.Id, public=access.cancel_run)
+@endpoint("POST", public=access.cancel_run, body=schemas.Cancel | None, answers=answers.Id)
 def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Stop a run; a finished one stays as it is."""
     body = {name: member.value for name, member in bodies.read(request).items()}
@@ -69,7 +70,12 @@ def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
     given: Any = lifecycle.KEEP
     if "payload" in body:
         given = packets.text(body["payload"], changes.get("payloadType"))
-    made = lifecycle.replay(shaped(run_id), actor=request.actor, payload=given, options=options)
+    origin = shaped(run_id)
+    made = requests.once(
+        f"replay {origin}",
+        request.headers.get("x-trigger-request-idempotency-key", ""),
+        lambda: lifecycle.replay(origin, actor=request.actor, payload=given, options=options),
+    )
     return {"id": made.run_id}
 
 

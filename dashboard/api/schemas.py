@@ -226,13 +226,13 @@ def _idempotency(body: Options) -> dict[str, Any]:
     if scope not in {"run", "attempt", "global"}:
         raise ApiError(400, "idempotencyKeyOptions.scope must be run, attempt or global.")
     return {
-        "idempotency_key": _readable_key(key, chosen),
+        "idempotency_key": readable_key(key, chosen),
         "idempotency_scope": scope,
         "idempotency_ttl": IDEMPOTENCY_TTL if ttl is None else _key_ttl(ttl),
     }
 
 
-def _readable_key(key: str, chosen: KeyOptions | None) -> str:
+def readable_key(key: str, chosen: KeyOptions | None) -> str:
     """The text people know, where the hash clients send is the hash of it; else what was sent."""
     text = "-".join(chosen.key) if chosen else key
     same = hashlib.sha256(text.encode(errors="replace")).hexdigest() == key

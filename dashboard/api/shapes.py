@@ -12,7 +12,7 @@ from runs.states import RunStatus, TokenStatus
 
 #: What documents a name that stands in the reference's bodies and does nothing here.
 Ignored = Annotated[Any, Field(description="Accepted and ignored.")]
-Kind = Literal["application/json", "application/super+json", "text/plain"]
+Kind = Literal["application/json", "application/super+json", "text/plain", "application/store"]
 
 
 class TriggerOptions(schemas.Options):

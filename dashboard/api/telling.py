@@ -51,6 +51,54 @@ class TokenPage(TypedDict):
     pagination: Cursors
 
 
+class Counts(TypedDict):
+    """Of the runs it touches."""
+
+    total: int
+    success: int
+    failure: int
+
+
+class BulkAction(TypedDict):
+    """Many runs canceled or replayed in the background."""
+
+    id: str
+    type: Literal["CANCEL", "REPLAY"]
+    status: Literal["PENDING", "COMPLETED", "ABORTED"]
+    counts: Counts
+    createdAt: AwareDatetime
+    name: NotRequired[str]
+    completedAt: NotRequired[AwareDatetime]
+    problem: NotRequired[str]
+
+
+class BulkActionPage(TypedDict):
+    """A page of them, newest first."""
+
+    data: list[BulkAction]
+    pagination: Cursors
+
+
+class Address(TypedDict):
+    """Where it can be downloaded, without a key."""
+
+    presignedUrl: str
+
+
+class PlacedPacket(TypedDict):
+    """Where it may be uploaded, without a key, and how a trigger names it."""
+
+    presignedUrl: str
+    storagePath: str
+
+
+class KeptPacket(TypedDict):
+    """What was kept."""
+
+    storagePath: str
+    size: int
+
+
 class Concurrency(TypedDict):
     """The limit that holds, the code's, and the one that was set instead."""
 

@@ -19,7 +19,7 @@ from dashboard.api import (
 )
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
-from dashboard.api.operations import Media
+from dashboard.openapi.operations import Media
 from runs import conf, durations, payloads
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import tokens
@@ -89,7 +89,7 @@ def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {**_listed(token), **ended}
 
 
-@endpoint("POST", body=shapes.Data | None, answers=answers.Success, public=access.complete_token)
+@endpoint("POST", public=access.complete_token, body=shapes.Data | None, answers=answers.Success)
 def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """Complete a token; one that has ended stays as it is, and that is no error."""
     body = bodies.read(request)

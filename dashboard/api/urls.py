@@ -6,9 +6,11 @@ from dashboard.api import (
     annotations,
     batches,
     batchstream,
+    bulkactions,
     changes,
     envvars,
     grants,
+    packetlinks,
     queues,
     results,
     runs,
@@ -18,8 +20,8 @@ from dashboard.api import (
     traces,
     webhooks,
 )
+from dashboard.api.document import openapi
 from dashboard.api.endpoint import unknown
-from dashboard.api.openapi.view import openapi
 
 app_name = "api"
 
@@ -53,6 +55,10 @@ urlpatterns = [
     path("api/v1/runs/<str:run_id>/events", traces.events, name="events"),
     path("api/v3/runs/<str:run_id>/events", traces.events, name="events_v3"),
     path("api/v1/runs/<str:run_id>/result", results.retrieve, name="result"),
+    path("api/v1/runs/<str:run_id>/packets/<str:field>", packetlinks.of_run, name="run_packet"),
+    path("api/v2/packets/<task_id:name>", packetlinks.place, name="packet_place"),
+    path("api/v1/packets/<task_id:path>", packetlinks.of_path, name="packet"),
+    path("api/packets/<task_id:path>", packetlinks.content, name="packet_content"),
     path("api/v3/batches", batchstream.create, name="batch_create"),
     path("api/v3/batches/<str:batch_id>/items", batchstream.items, name="batch_items"),
     path("api/v1/batches/<str:batch_id>/results", batches.ended, name="batch_results"),
@@ -61,6 +67,9 @@ urlpatterns = [
     path("api/v1/batches/<str:batch_id>", batches.retrieve, name="batch_v1"),
     path("api/v1/runs/<str:run_id>/reschedule", changes.reschedule, name="reschedule"),
     path("api/v1/idempotencyKeys/<task_id:key>/reset", changes.reset_key, name="reset_key"),
+    path("api/v1/bulk-actions", bulkactions.collection, name="bulk_actions"),
+    path("api/v1/bulk-actions/<str:action_id>", bulkactions.retrieve, name="bulk_action"),
+    path("api/v1/bulk-actions/<str:action_id>/abort", bulkactions.abort, name="bulk_abort"),
     path("api/v1/queues", queues.index, name="queues"),
     path("api/v1/queues/<task_id:name>/pause", queues.pause, name="queue_pause"),
     path(
@@ -86,13 +95,13 @@ urlpatterns = [
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),
-    path("api/v1/auth/jwt/claims", grants.claims, name="claims"),
-    path("api/v1/auth/public-tokens", grants.create, name="public_tokens"),
     path(
         "api/v1/waitpoints/tokens/<str:token_id>/callback/<str:signature>",
         tokens.callback,
         name="callback",
     ),
+    path("api/v1/auth/jwt/claims", grants.claims, name="claims"),
+    path("api/v1/auth/public-tokens", grants.create, name="public_tokens"),
     path("webhooks/<task_id:path>", webhooks.receive, name="webhook"),
     path("api/v1/openapi.json", openapi, name="openapi"),
     re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),

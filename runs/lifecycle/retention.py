@@ -17,6 +17,8 @@ from runs.lifecycle.transition import skip_locked
 from runs.models import (
     Attempt,
     Batch,
+    BulkAction,
+    BulkRun,
     Event,
     FinalHooks,
     Idempotency,
@@ -27,6 +29,8 @@ from runs.models import (
     RunTag,
     ScheduleTick,
     Span,
+    Stream,
+    StreamChunk,
     TickOutcome,
     Waiter,
     Waitpoint,
@@ -73,6 +77,13 @@ def prune_batches(before: datetime) -> int:
     empty = empty.exclude(seals_by__gt=timezone.now())
     found = empty.filter(created_at__lt=before).order_by("created_at")
     return _delete(empty, list(found.values_list("pk", flat=True)[:BATCH]))
+
+
+def prune_bulk_actions(before: datetime) -> int:
+    """Forget bulk actions that ended before a moment and whose runs have all gone. Returns how many."""
+    unused = BulkAction.objects.filter(~Exists(BulkRun.objects.filter(action_id=OuterRef("pk"))))
+    found = unused.filter(completed_at__lt=before).order_by("pk")
+    return _delete(unused, list(found.values_list("pk", flat=True)[:BATCH]))
 
 
 def _delete(rows: QuerySet[Any], ids: list[Any]) -> int:
@@ -165,10 +176,16 @@ def _remove_lines(ids: Collection[str]) -> None:
         while some := list(rows.order_by().values_list("pk", flat=True)[:LINES]):
             part = model.objects.filter(pk__in=some)
             part._raw_delete(part.db)
+    for place in Stream.objects.filter(run_id__in=ids).values("run_id", "is_input", "key"):
+        chunks = StreamChunk.objects.filter(**place).order_by("number")
+        while numbers := list(chunks.values_list("number", flat=True)[:LINES]):
+            step = chunks.order_by().filter(number__lte=numbers[-1])
+            step._raw_delete(step.db)
 
 
 def _remove_rows(ids: list[str]) -> None:
-    hanging: tuple[Any, ...] = (Attempt, Event, Journal, RunTag, Idempotency, LogLine, Span)
+    hanging: tuple[Any, ...] = (Attempt, BulkRun, Event, Idempotency, Journal, LogLine, RunTag)
+    hanging += (Span, StreamChunk, Stream)
     for model in hanging:
         rows = model.objects.filter(run_id__in=ids)
         rows._raw_delete(rows.db)

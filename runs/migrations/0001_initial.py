@@ -124,6 +124,31 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Stream',
+            fields=[
+                ('pk', models.CompositePrimaryKey('run_id', 'is_input', 'key', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('run_id', runs.models.fields.IdField(max_length=30)),
+                ('is_input', models.BooleanField(default=False)),
+                ('key', runs.models.fields.IdField(max_length=128)),
+                ('count', models.BigIntegerField(default=0)),
+                ('size', models.BigIntegerField(default=0)),
+                ('writers', models.TextField(default='[]')),
+                ('created_at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='StreamChunk',
+            fields=[
+                ('pk', models.CompositePrimaryKey('run_id', 'is_input', 'key', 'number', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('run_id', runs.models.fields.IdField(max_length=30)),
+                ('is_input', models.BooleanField(default=False)),
+                ('key', runs.models.fields.IdField(max_length=128)),
+                ('number', models.BigIntegerField()),
+                ('text', models.TextField()),
+                ('at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='ApiKey',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -184,6 +209,41 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['created_at', 'id'], name='batch_by_time'), models.Index(condition=models.Q(('run_id__isnull', False)), fields=['run_id'], name='batch_by_run')],
                 'constraints': [models.UniqueConstraint(fields=('key_hash',), name='batch_one_per_key')],
+            },
+        ),
+        migrations.CreateModel(
+            name='BulkAction',
+            fields=[
+                ('id', runs.models.fields.IdField(max_length=40, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('CANCEL', 'Cancel'), ('REPLAY', 'Replay')], max_length=8)),
+                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('COMPLETED', 'Completed'), ('ABORTED', 'Aborted')], default='PENDING', max_length=12)),
+                ('name', models.CharField(blank=True, default='', max_length=255)),
+                ('selection', models.TextField()),
+                ('until', runs.models.fields.IdField(max_length=30)),
+                ('after', runs.models.fields.IdField(blank=True, default='', max_length=30)),
+                ('total', models.IntegerField()),
+                ('success', models.IntegerField(default=0)),
+                ('failure', models.IntegerField(default=0)),
+                ('problem', models.TextField(blank=True, default='')),
+                ('claimed_until', models.DateTimeField(null=True)),
+                ('request_hash', models.CharField(max_length=64, null=True, unique=True)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('created_at', models.DateTimeField()),
+                ('completed_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('completed_at__isnull', True)), fields=['id'], name='bulk_pending')],
+            },
+        ),
+        migrations.CreateModel(
+            name='BulkRun',
+            fields=[
+                ('pk', models.CompositePrimaryKey('action_id', 'run_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('action_id', runs.models.fields.IdField(max_length=40)),
+                ('run_id', runs.models.fields.IdField(max_length=30)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['run_id'], name='bulk_by_run')],
             },
         ),
         migrations.CreateModel(

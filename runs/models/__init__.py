@@ -3,6 +3,7 @@
 from runs.models.access import ApiKey, AuditLog, RequestWindow, Role
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
+from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.debounced import Debounced
 from runs.models.envvar import EnvRevision, EnvVar
 from runs.models.event import Event, EventKind, LogLine
@@ -21,6 +22,7 @@ from runs.models.schedule import (
 )
 from runs.models.slot import NEVER, Lane, Lease, Ready
 from runs.models.span import Span, SpanKind, SpanStatus
+from runs.models.stream import Stream, StreamChunk
 from runs.models.task import Task
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
@@ -32,6 +34,10 @@ __all__ = [
     "AuditLog",
     "Batch",
     "Bucket",
+    "BulkAction",
+    "BulkKind",
+    "BulkRun",
+    "BulkStatus",
     "CatchUp",
     "Debounced",
     "EnvRevision",
@@ -60,6 +66,8 @@ __all__ = [
     "Span",
     "SpanKind",
     "SpanStatus",
+    "Stream",
+    "StreamChunk",
     "Task",
     "TickOutcome",
     "Waiter",

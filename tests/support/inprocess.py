@@ -2,14 +2,15 @@
 
 import httpx
 from asgiref.sync import sync_to_async
-from django.test import Client
+
+from tests.support.contract import Checked
 
 
 def answered(request: httpx.Request, content: bytes) -> httpx.Response:
     headers = {name: value for name, value in request.headers.items() if name != "content-length"}
     kind = headers.pop("content-type", "application/json")
     path = request.url.raw_path.decode()
-    found = Client().generic(request.method, path, content, kind, headers=headers)
+    found = Checked().generic(request.method, path, content, kind, headers=headers)
     return httpx.Response(found.status_code, headers=dict(found.items()), content=found.content)
 
 

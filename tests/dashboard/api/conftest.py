@@ -1,17 +1,17 @@
 import json
 
 import pytest
-from django.test import Client
 
 from dashboard.api import limits
 from runs.lifecycle import apikeys, definitions
+from tests.support.contract import Checked
 
 
 class Api:
     """A client of the API with a key."""
 
     def __init__(self, key):
-        self.client = Client()
+        self.client = Checked()
         self.headers = {"authorization": f"Bearer {key}"}
 
     def get(self, path, **query):

@@ -1,15 +1,41 @@
 """Which refusals an operation may answer: those of its kind, and those it names itself."""
 
-from typing import Any
+from typing import Any, NotRequired
 
-from dashboard.api import answers
-from dashboard.api.openapi.schemas import Schemas
-from dashboard.api.operations import Operation
+from typing_extensions import TypedDict
+
+from dashboard.openapi.operations import Operation
+from dashboard.openapi.schemas import Schemas
+
+
+class Detail(TypedDict):
+    """What is wrong with one parameter."""
+
+    path: str
+    message: str
+
+
+class Error(TypedDict):
+    """A refusal: one sentence for people, and for some a code for programs."""
+
+    error: str
+    details: NotRequired[list[Detail]]
+    code: NotRequired[str]
+    param: NotRequired[str]
+    type: NotRequired[str]
+
+
+class TooMany(Error):
+    """A refusal to a caller who asks too often, in the words of RFC 9457 too."""
+
+    title: str
+    detail: str
+
 
 EVERY = {400: "Something in the request is not understood.", 503: "The database is away or busy."}
 KEYED = {
     401: "No key, or one that is unknown, expired or revoked.",
-    403: "The key's role does not allow this, or the public token lacks the scope.",
+    403: "The key lacks the role, or the public token the scope.",
     429: "Too many requests.",
 }
 NAMED = {404: "There is no such thing. `x-should-retry: true` while it may still appear."}
@@ -24,7 +50,7 @@ HEADERS: dict[int, dict[str, Any]] = {
     401: {"www-authenticate": "How to authenticate."},
     404: {"x-should-retry": "Whether trying again may help, `true` or `false`."},
     429: {
-        "x-ratelimit-limit": "Requests there may be in a window.",
+        "x-ratelimit-limit": "Requests there may be in a burst.",
         "x-ratelimit-remaining": "Requests left.",
         "x-ratelimit-reset": "When there are more again, in milliseconds since 1970.",
     },
@@ -49,7 +75,8 @@ def of(operation: Operation, is_named: bool) -> dict[int, str]:
 
 def answer(status: int, sentence: str, schemas: Schemas) -> dict[str, Any]:
     kind = "application/problem+json" if status == 429 else "application/json"
-    schema = schemas.reference(answers.Error, "serialization")
+    shape = TooMany if status == 429 else Error
+    schema = schemas.reference(shape, "serialization")
     headers = {
         name: {"description": text, "schema": {"type": "string"}}
         for name, text in HEADERS.get(status, {}).items()

@@ -24,8 +24,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from dashboard.api.openapi import view
+from dashboard.openapi import served
 from tests.support import factories
+from tests.support.contract import closed
 from tests.support.inprocess import answered
 
 CHECKS = [
@@ -49,23 +50,11 @@ SENT = ["method", "url", "headers", "params", "json", "data", "files", "cookies"
 HOST = "http://testserver"
 
 
-def closed(part):
-    """The schema of what is sent, without room for members it does not name."""
-    if isinstance(part, list):
-        return [closed(one) for one in part]
-    if not isinstance(part, dict):
-        return part
-    found = {name: closed(value) for name, value in part.items()}
-    if found.get("type") == "object" and "properties" in found:
-        found.setdefault("additionalProperties", False)
-    return found
-
-
 def document():
     """The document, strict about answers, with each view at one of its addresses."""
-    whole = copy.deepcopy(view.whole())
+    whole = copy.deepcopy(served.whole())
     whole["components"]["schemas"] = closed(whole["components"]["schemas"])
-    twins = {route.path for route in view.known() if route.twin}
+    twins = {route.path for route in served.known() if route.twin}
     whole["paths"] = {path: one for path, one in whole["paths"].items() if path not in twins}
     for one in whole["paths"].values():
         content = one.get("post", {}).get("requestBody", {}).get("content", {})

@@ -8,8 +8,7 @@ from typing import Any
 from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 
-from dashboard.api.endpoint import operations, unknown
-from dashboard.api.operations import Operation
+from dashboard.openapi.operations import Operation, operations
 
 PARAMETER = re.compile(r"<(?:[^:>]+:)?([^>]+)>")
 #: The first word of an address after the version that stands for another tag than itself.
@@ -72,7 +71,7 @@ def undocumented(patterns: Sequence[Any]) -> list[str]:
     silent = [
         str(pattern.pattern)
         for pattern in patterns
-        if pattern.callback is not unknown and not operations(pattern.callback)
+        if isinstance(pattern.pattern, RoutePattern) and not operations(pattern.callback)
     ]
     poor = [
         f"{route.operation.method} {route.path}"

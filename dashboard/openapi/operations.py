@@ -28,15 +28,18 @@ class Operation:
 
     method: str
     handler: Callable[..., Any]
-    is_keyed: bool = True
+    #: What a key must have; empty for those that need no key.
+    role: str = ""
     status: int = 200
     body: Shape | Media | None = None
     query: Shape | None = None
     answers: Answers = field(default_factory=dict)
     #: Public tokens are admitted too.
     is_public: bool = False
-    #: What a key must be at least.
-    role: str = ""
+
+    @property
+    def is_keyed(self) -> bool:
+        return bool(self.role)
 
     @property
     def is_documented(self) -> bool:
@@ -48,15 +51,20 @@ def operation(
     method: str,
     handler: Callable[..., Any],
     *,
+    role: str,
+    public: bool,
     status: int,
     body: Shape | Media | None,
     query: Shape | None,
     answers: Shape | Answers | None,
-    is_public: bool = False,
-    role: str = "",
 ) -> Operation:
-    """Without a role it needs no key. `answers`: the shape of the good answer, or a mapping by status."""
+    """`answers` alone is the shape of the good answer; a mapping names others by their status."""
     if answers is None:
         answers = {}
     by_status = answers if isinstance(answers, Mapping) else {status: answers}
-    return Operation(method, handler, bool(role), status, body, query, by_status, is_public, role)
+    return Operation(method, handler, role, status, body, query, by_status, public)
+
+
+def operations(view: object) -> list[Operation]:
+    """What a view says of the methods it answers; nothing for one that is no endpoint."""
+    return list(getattr(view, "operations", []))

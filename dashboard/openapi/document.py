@@ -4,11 +4,11 @@ from importlib.metadata import PackageNotFoundError, version
 from inspect import cleandoc
 from typing import Any
 
-from dashboard.api.openapi import refusals
-from dashboard.api.openapi.parameters import in_path, in_query
-from dashboard.api.openapi.routes import Route
-from dashboard.api.openapi.schemas import Schemas
-from dashboard.api.operations import Media
+from dashboard.openapi import refusals
+from dashboard.openapi.operations import Media, Operation
+from dashboard.openapi.parameters import in_path, in_query
+from dashboard.openapi.routes import Route
+from dashboard.openapi.schemas import Schemas
 
 OPENAPI = "3.1.0"
 ABOUT = """\
@@ -62,15 +62,16 @@ def document(found: list[Route], prefix: str = "/") -> dict[str, Any]:
 def summary(route: Route) -> tuple[str, str]:
     """The first sentence of what the handler says, and the rest."""
     first, _, rest = cleandoc(route.operation.handler.__doc__ or route.name).partition("\n\n")
-    return " ".join(first.split()), rest
+    sentence, end, more = " ".join(first.split()).partition(". ")
+    return sentence + end.strip(), f"{more}\n\n{rest}".strip()
 
 
 def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     operation, (first, rest) = route.operation, summary(route)
-    if operation.role:
-        rest = f"{rest}\n\nFor keys of the role {operation.role} and above.".strip()
     if route.twin:
         rest = f"The same as `{operation.method} {route.twin}`.\n\n{rest}".strip()
+    if operation.is_keyed:
+        rest = f"{rest}\n\n{_callers(operation)}".strip()
     made: dict[str, Any] = {
         "operationId": route.name,
         "tags": [route.tag],
@@ -84,6 +85,11 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     if operation.method == "POST" and operation.is_keyed:
         made["parameters"].append(REQUEST_KEY)
     return made
+
+
+def _callers(operation: Operation) -> str:
+    tokens = ", or a public token with the scope" if operation.is_public else ""
+    return f"For keys with the role {operation.role}{tokens}."
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
