@@ -61,7 +61,12 @@ def of_run(request: ApiRequest, run_id: str, field: str) -> dict[str, Any]:
     return {"presignedUrl": objects.address(request, run, field)}
 
 
-@endpoint("PUT", keyed=False, body=Media("*/*"), answers={200: telling.KeptPacket, 403: UNSIGNED})
+@endpoint(
+    "PUT",
+    keyed=False,
+    body=Media("*/*"),
+    answers={200: telling.KeptPacket, 403: UNSIGNED, 507: "There is no room for it."},
+)
 def _put(request: ApiRequest, path: str) -> dict[str, Any]:
     """Keep what comes, as a whole or not at all."""
     links.check(request, links.PUT, path)
