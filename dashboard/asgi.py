@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from dashboard.bodylimit import limit_bodies
+from dashboard.realtime import realtime
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 # Settings give a web process a connection pool and short statement timeouts.
@@ -34,4 +35,4 @@ class Handler(ASGIHandler):
 
 
 django.setup(set_prefix=False)
-application = limit_bodies(cast(Any, Handler()))
+application = realtime(limit_bodies(cast(Any, Handler())))

@@ -5,5 +5,6 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("dashboard.accounts.urls")),
     path("", include("dashboard.api.urls")),
+    path("", include("dashboard.realtime.urls")),
     path("", include("dashboard.pages.urls")),
 ]

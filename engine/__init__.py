@@ -49,6 +49,7 @@ from engine.sdk.running import runs
 from engine.sdk.schedules import schedules
 from engine.sdk.spans import span
 from engine.sdk.steps import step
+from engine.sdk.streams import StreamWriter, streams
 from engine.sdk.tasks import Task, batch, task, tasks
 from engine.sdk.timetables import ScheduledPayload, schedule
 from engine.sdk.tokens import Token
@@ -92,6 +93,7 @@ __all__ = [
     "ScheduledPayload",
     "Span",
     "StepFailed",
+    "StreamWriter",
     "SubtaskUnwrapError",
     "Suspend",
     "Task",
@@ -121,6 +123,7 @@ __all__ = [
     "schedules",
     "span",
     "step",
+    "streams",
     "tags",
     "task",
     "tasks",

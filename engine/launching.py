@@ -8,6 +8,7 @@ from engine.desk import StoredDesk
 from engine.runtime import Batched, BatchWish, Changes, Launch, Launched, Minted, TokenWish, Used
 from engine.scheduling import StoredSchedules
 from engine.sdk.blocking import blocking
+from engine.shelf import StoredStreams
 from runs import conf, lifecycle
 from runs.errors import InvalidOption, PayloadTooLarge
 from runs.lifecycle import Triggered, TriggerItem, TriggerOptions, batches, tokens
@@ -23,6 +24,7 @@ class StoredRuns:
 
     schedules = StoredSchedules()
     desk = StoredDesk()
+    streams = StoredStreams()
 
     def trigger(self, launch: Launch) -> Launched:
         return self.trigger_many([launch])[0]

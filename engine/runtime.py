@@ -103,6 +103,25 @@ class Minted(NamedTuple):
     is_cached: bool = False
 
 
+class Part(NamedTuple):
+    """Chunks (JSON texts) of one stream; `before` of the same writer were stored before them."""
+
+    key: str
+    chunks: Sequence[str]
+    writer: str
+    before: int
+
+
+class StreamShelf(Protocol):
+    """Where streams of runs are kept."""
+
+    def append(self, run_id: str, attempt: int, part: Part) -> None:
+        """Append to a stream of the run, while the attempt executes it."""
+
+    def expect(self, key: str, number: int, wish: TokenWish) -> Minted:
+        """A token that the message with this number, at that input of the wish's run, completes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchWish:
     """How a batch is to be made; `key_ttl` is seconds."""
@@ -158,6 +177,10 @@ class Runtime(Protocol):
     @property
     def desk(self) -> RunDesk:
         """Where to ask for changes of runs."""
+
+    @property
+    def streams(self) -> StreamShelf:
+        """Where streams are kept."""
 
     def trigger(self, launch: Launch) -> Launched:
         """Make one run, in the caller's transaction if there is one."""

@@ -95,6 +95,12 @@ DEFAULTS: dict[str, Any] = {
     "TICK_RETENTION_DAYS": 30.0,
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
+    # bytes of one chunk of a stream, of one stream, and of all streams of a run
+    "STREAM_CHUNK_LIMIT": 1_048_576,
+    "STREAM_LIMIT": 100_000_000,
+    "RUN_STREAMS_LIMIT": 300_000_000,
+    # requests under realtime/ one web process holds at a time; more are told to come back
+    "REALTIME_SUBSCRIBERS": 2000,
     # spans kept of one segment of an attempt; the rest is counted
     "SPANS_PER_ATTEMPT": 10_000,
 }

@@ -19,30 +19,6 @@ Function = Literal["trigger", "triggerAndWait", "batchTrigger", "batchTriggerAnd
 BatchStatus = Literal["PENDING", "PROCESSING", "COMPLETED", "PARTIAL_FAILED", "ABORTED"]
 
 
-class Detail(TypedDict):
-    """What is wrong with one parameter."""
-
-    path: str
-    message: str
-
-
-class Error(TypedDict):
-    """A refusal: one sentence for people, and for some a code for programs."""
-
-    error: str
-    details: NotRequired[list[Detail]]
-    code: NotRequired[str]
-    param: NotRequired[str]
-    type: NotRequired[str]
-
-
-class TooMany(Error):
-    """A refusal to a caller who asks too often, in the words of RFC 9457 too."""
-
-    title: str
-    detail: str
-
-
 class Id(TypedDict):
     """What was acted on."""
 

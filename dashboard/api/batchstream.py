@@ -11,9 +11,9 @@ from dashboard.api import access, answers, bodies, grants, packets, schemas, sha
 from dashboard.api.batches import found_batch
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
-from dashboard.api.operations import Media
 from dashboard.api.schemas import Body, KeyOptions, Text
 from dashboard.bodylimit import body_limit, limit_of
+from dashboard.openapi.operations import Media
 from dashboard.packetstore import StorageFailed
 from runs import durations, payloads
 from runs.errors import InvalidOption, InvalidPayload, NotFound, RunsError

@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from dashboard.api import auth, cors, errors, limits, objects
 from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
-from dashboard.api.operations import Answers, Media, Operation, Shape, operation
+from dashboard.openapi.operations import Answers, Media, Shape, operation, operations
 from runs.models import Role
 
 Handler = Callable[..., dict[str, Any] | HttpResponse]
@@ -103,11 +103,6 @@ def methods(**views: View) -> View:
 
     view.operations = [one for each in views.values() for one in operations(each)]  # type: ignore[attr-defined]
     return view
-
-
-def operations(view: object) -> list[Operation]:
-    """What a view says of the methods it answers; nothing for one that is no endpoint."""
-    return list(getattr(view, "operations", []))
 
 
 def _preflight(request: HttpRequest, method: str) -> HttpResponse:

@@ -10,7 +10,7 @@ from dashboard.api.schemas import Body
 from runs.encryption import decrypt
 from runs.errors import Undecipherable
 from runs.lifecycle import envvars
-from runs.models import EnvVar
+from runs.models import EnvVar, Role
 
 #: What stands for a value that is a secret, and for one that cannot be read any more.
 REDACTED, UNREADABLE = "<redacted>", "<unreadable>"
@@ -57,14 +57,19 @@ MISSING = "No such variable, or another project or environment."
 WRONG = "A name or value that cannot be, or too many."
 
 
-@endpoint("GET", answers={200: list[Variable], 404: ELSEWHERE})
+@endpoint("GET", role=Role.ADMIN, answers={200: list[Variable], 404: ELSEWHERE})
 def index(request: ApiRequest, project: str, slug: str) -> Any:
     """All variables, by name."""
     deployment.check(project, slug)
     return [_told(row) for row in EnvVar.objects.all()]
 
 
-@endpoint("POST", body=NewVariable, answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE})
+@endpoint(
+    "POST",
+    role=Role.ADMIN,
+    body=NewVariable,
+    answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE},
+)
 def create(request: ApiRequest, project: str, slug: str) -> dict[str, Any]:
     """Set a variable; one that has the name gets the value."""
     deployment.check(project, slug)
@@ -73,7 +78,12 @@ def create(request: ApiRequest, project: str, slug: str) -> dict[str, Any]:
     return {"success": True}
 
 
-@endpoint("POST", body=Variables, answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE})
+@endpoint(
+    "POST",
+    role=Role.ADMIN,
+    body=Variables,
+    answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE},
+)
 def bring(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Set several variables; without `override` none of them may be set already."""
     deployment.check(project, slug)
@@ -83,14 +93,16 @@ def bring(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, 
     return {"success": True}
 
 
-@endpoint("GET", answers={200: Variable, 404: MISSING})
+@endpoint("GET", role=Role.ADMIN, answers={200: Variable, 404: MISSING})
 def retrieve(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """One variable."""
     deployment.check(project, slug)
     return _told(envvars.find(name))
 
 
-@endpoint("PUT", body=Value, answers={200: answers.Success, 400: WRONG, 404: MISSING})
+@endpoint(
+    "PUT", role=Role.ADMIN, body=Value, answers={200: answers.Success, 400: WRONG, 404: MISSING}
+)
 def update(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Give a variable another value."""
     deployment.check(project, slug)
@@ -99,7 +111,7 @@ def update(request: ApiRequest, project: str, slug: str, name: str) -> dict[str,
     return {"success": True}
 
 
-@endpoint("DELETE", answers={200: answers.Success, 404: MISSING})
+@endpoint("DELETE", role=Role.ADMIN, answers={200: answers.Success, 404: MISSING})
 def delete(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Remove a variable."""
     deployment.check(project, slug)

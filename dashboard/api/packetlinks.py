@@ -9,8 +9,8 @@ from dashboard import packetstore
 from dashboard.api import access, bodies, cors, links, objects, packets, runs, telling
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
-from dashboard.api.operations import Media
 from dashboard.bodylimit import body_limit
+from dashboard.openapi.operations import Media
 from dashboard.packetstore import Packet
 from runs.errors import NotFound
 from runs.models import Run

@@ -14,6 +14,8 @@ from runs.reads.queues import Load, loads
 
 ID = "queue_"
 TASK = "task/"
+#: What the reference says where a queue to pause is not there.
+MISSING = "queue-not-found"
 Kind = Literal["id", "task", "custom"]
 
 
@@ -65,7 +67,7 @@ def retrieve(request: ApiRequest, name: str) -> dict[str, Any]:
 def pause(request: ApiRequest, name: str) -> dict[str, Any]:
     """Let none of its runs start any more, or let them again."""
     asked = Pause.read(_body(request))
-    queue = _found(name, asked.type)
+    queue = _found(name, asked.type, MISSING)
     if asked.action == "pause":
         return _answer(lifecycle.pause(queue.name, actor=request.actor, reason=asked.reason))
     return _answer(lifecycle.resume(queue.name, actor=request.actor))
@@ -106,7 +108,7 @@ def _until(text: str | None) -> datetime | None:
     return None if text is None else schemas.moment(text, "expiresAt")
 
 
-def _found(name: str, kind: Kind) -> Queue:
+def _found(name: str, kind: Kind, refusal: str = "") -> Queue:
     """Clients write a slash in a name as %2F and encode that once more. Raises a 404."""
     name = name.replace("%2F", "/").replace("\x00", "")
     if kind == "id":
@@ -117,7 +119,9 @@ def _found(name: str, kind: Kind) -> Queue:
         found = Queue.objects.filter(name=f"{TASK}{name}" if kind == "task" else name)
     queue = found.first() if found is not None else None
     if queue is None:
-        raise ApiError(404, f"There is no queue {name[:140]!r} (type={kind}).", retry=False)
+        problem = f"There is no queue {name[:140]!r} (type={kind})."
+        details = [{"path": "queue", "message": problem}] if refusal else None
+        raise ApiError(404, refusal or problem, retry=False, details=details)
     return queue
 
 

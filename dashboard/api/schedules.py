@@ -15,7 +15,7 @@ from runs import cron, spread
 from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import schedules
 from runs.lifecycle.schedules import Timetable
-from runs.models import Schedule
+from runs.models import Role, Schedule
 
 NO_WINDOW = {None, "", "0m", "0h", "0%"}
 #: The windows that the reference's client reads; others fail it, and with one schedule the list.
@@ -105,7 +105,7 @@ REFUSED = {404: "No schedule has this id.", 422: "The schedule is declared in co
 WRONG = "The expression, zone, task or window makes no schedule, or it is declared in code."
 
 
-@endpoint("POST", body=NewSchedule, answers={200: ScheduleObject, 422: WRONG})
+@endpoint("POST", role=Role.ADMIN, body=NewSchedule, answers={200: ScheduleObject, 422: WRONG})
 def create(request: ApiRequest) -> dict[str, Any]:
     """Make a schedule, or change the one with the same `deduplicationKey`."""
     asked = NewSchedule.read(_body(request))
@@ -131,7 +131,9 @@ def retrieve(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     return _told(_found(schedule_id))
 
 
-@endpoint("PUT", body=Timed, answers={200: ScheduleObject, 404: REFUSED[404], 422: WRONG})
+@endpoint(
+    "PUT", role=Role.ADMIN, body=Timed, answers={200: ScheduleObject, 404: REFUSED[404], 422: WRONG}
+)
 def update(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """Change everything of a schedule but its key; what is left out is UTC or nothing."""
     asked = Timed.read(_body(request))
@@ -143,7 +145,7 @@ def update(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
         raise _unprocessable(error) from error
 
 
-@endpoint("DELETE", answers={200: answers.Id, **REFUSED})
+@endpoint("DELETE", role=Role.ADMIN, answers={200: answers.Id, **REFUSED})
 def delete(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """Remove a schedule; the runs it made stay."""
     known = _found(schedule_id)
@@ -154,13 +156,13 @@ def delete(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     return {"id": known.pk}
 
 
-@endpoint("POST", body=Switch | None, answers={200: ScheduleObject, **REFUSED})
+@endpoint("POST", role=Role.ADMIN, body=Switch | None, answers={200: ScheduleObject, **REFUSED})
 def activate(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """Let it fire from now on."""
     return _switched(schedules.activate, request, schedule_id)
 
 
-@endpoint("POST", body=Switch | None, answers={200: ScheduleObject, **REFUSED})
+@endpoint("POST", role=Role.ADMIN, body=Switch | None, answers={200: ScheduleObject, **REFUSED})
 def deactivate(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """Let it fire no more; the runs it made stay."""
     return _switched(schedules.deactivate, request, schedule_id)

@@ -19,7 +19,7 @@ from dashboard.api import (
 )
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
-from dashboard.api.operations import Media
+from dashboard.openapi.operations import Media
 from runs import conf, durations, payloads
 from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import tokens

@@ -20,8 +20,8 @@ from dashboard.api import (
     traces,
     webhooks,
 )
+from dashboard.api.document import openapi
 from dashboard.api.endpoint import unknown
-from dashboard.api.openapi.view import openapi
 
 app_name = "api"
 

@@ -18,8 +18,8 @@ from dashboard import webhooks
 from dashboard.api import answers, bodies
 from dashboard.api.endpoint import endpoint
 from dashboard.api.errors import ApiError
-from dashboard.api.operations import Media
 from dashboard.api.tasks import traced
+from dashboard.openapi.operations import Media
 from dashboard.webhooks import BadSignature, Endpoint, NotSetUp
 from runs import conf, lifecycle, payloads
 from runs.errors import InvalidOption, InvalidPayload

@@ -13,6 +13,7 @@ from dashboard.pages import (
     purge,
     queues,
     raw,
+    reference,
     replay,
     run_list,
     run_page,
@@ -28,6 +29,7 @@ from dashboard.pages import (
 app_name = "dashboard"
 urlpatterns = [
     path("", overview.index, name="overview"),
+    path("help/api", reference.index, name="reference"),
     path("runs", run_list.index, name="runs"),
     path("runs/live", run_list.live_rows, name="runs_live"),
     path("runs/counts", run_list.counts, name="runs_counts"),

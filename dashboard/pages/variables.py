@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import pluralize
+from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
@@ -84,8 +85,7 @@ class Row:
 def index(request: HttpRequest) -> HttpResponse:
     refusal = permissions.refusal(request.user, permissions.ADMINISTER)
     rows = [_row(one, shown=not refusal) for one in EnvVar.objects.all()]
-    context = {"rows": rows, "refusal": refusal}
-    return shell.render(request, "dashboard/variables/index.html", context)
+    return _render(request, "index", {"rows": rows, "refusal": refusal})
 
 
 def _row(variable: EnvVar, *, shown: bool) -> Row:
@@ -193,4 +193,13 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
 def _show(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     context["refusal"] = permissions.refusal(request.user, permissions.ADMINISTER)
     status = 422 if request.method == "POST" else 200
-    return shell.render(request, f"dashboard/variables/{template}.html", context, status=status)
+    return _render(request, template, context, status)
+
+
+def _render(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """A page that no cache keeps."""
+    response = shell.render(request, f"dashboard/variables/{template}.html", context, status=status)
+    patch_cache_control(response, no_store=True)
+    return response

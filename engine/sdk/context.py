@@ -13,6 +13,7 @@ from engine.sdk.cancellation import CancelSignal
 from engine.sdk.deliveries import Delivery, delivery_of
 from engine.sdk.meters import Meter
 from engine.sdk.notes import Notes
+from engine.sdk.streambook import StreamBook
 from engine.sdk.tracer import Segment, Tracer, current_span
 from runs import tracing
 
@@ -152,6 +153,15 @@ class Context:
         return Notes(self.run.id, self.run.metadata)
 
     @cached_property
+    def _streams(self) -> StreamBook:
+        return StreamBook(self.run.id, self.attempt.number)
+
+    @cached_property
+    def _inputs(self) -> dict[str, int]:
+        """Messages the body has had of each input."""
+        return {}
+
+    @cached_property
     def _meter(self) -> Meter:
         return Meter(self.run.id, self.attempt.number, self.attempt.started_at)
 
@@ -165,6 +175,8 @@ class Context:
         """The body has ended: what it noted is stored."""
         if "_notes" in self.__dict__:
             self._notes.close()
+        if "_streams" in self.__dict__:
+            self._streams.close()
         if "_tracer" in self.__dict__:
             self._tracer.close()
 

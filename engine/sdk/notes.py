@@ -101,14 +101,7 @@ class Notes:
 
     def close(self) -> None:
         """The attempt ends: store what is waiting, whenever the database answers."""
-        pause = 0.05
-        while True:
-            try:
-                return self.flush()
-            except DATABASE_AWAY as error:
-                log.warning("Metadata waits for the database: %s", str(error).split("\n")[0])
-                time.sleep(pause)
-                pause = min(pause * 2, 2.0)
+        patiently(self.flush, "Metadata waits")
 
     def refresh(self) -> None:
         """Read what is stored, after storing what is waiting."""
@@ -140,6 +133,23 @@ def add(waiting: list[Operation], operation: Operation) -> None:
     if operation["type"] == "set" and all(last.get(name) == operation[name] for name in same):
         waiting.pop()
     waiting.append(operation)
+
+
+def is_apart() -> bool:
+    """Whether notes are stored by threads of their own."""
+    return _is_apart
+
+
+def patiently(job: Callable[[], R], what: str) -> R:
+    """Do it, whenever the database answers."""
+    pause = 0.05
+    while True:
+        try:
+            return job()
+        except DATABASE_AWAY as error:
+            log.warning("%s for the database: %s", what, str(error).split("\n")[0])
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
 
 
 def aside(job: Callable[[], R]) -> R:

@@ -29,6 +29,8 @@ from runs.models import (
     RunTag,
     ScheduleTick,
     Span,
+    Stream,
+    StreamChunk,
     TickOutcome,
     Waiter,
     Waitpoint,
@@ -174,12 +176,16 @@ def _remove_lines(ids: Collection[str]) -> None:
         while some := list(rows.order_by().values_list("pk", flat=True)[:LINES]):
             part = model.objects.filter(pk__in=some)
             part._raw_delete(part.db)
+    for place in Stream.objects.filter(run_id__in=ids).values("run_id", "is_input", "key"):
+        chunks = StreamChunk.objects.filter(**place).order_by("number")
+        while numbers := list(chunks.values_list("number", flat=True)[:LINES]):
+            step = chunks.order_by().filter(number__lte=numbers[-1])
+            step._raw_delete(step.db)
 
 
 def _remove_rows(ids: list[str]) -> None:
-    hanging: tuple[Any, ...] = (
-        *(Attempt, BulkRun, Event, Idempotency, Journal, LogLine, RunTag, Span),
-    )
+    hanging: tuple[Any, ...] = (Attempt, BulkRun, Event, Idempotency, Journal, LogLine, RunTag)
+    hanging += (Span, StreamChunk, Stream)
     for model in hanging:
         rows = model.objects.filter(run_id__in=ids)
         rows._raw_delete(rows.db)

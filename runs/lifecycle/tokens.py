@@ -120,6 +120,12 @@ def _end(token: Waitpoint, status: TokenStatus, data: str | None, by: str) -> Wa
     return token
 
 
+def release(token: Waitpoint) -> None:
+    """Let go of the key of a token that has ended: the next one with it is a new one."""
+    ended = Waitpoint.objects.filter(pk=token.pk).exclude(status=TokenStatus.WAITING)
+    ended.update(key_hash=None)
+
+
 def find(token_id: str) -> Waitpoint:
     """Raises NotFound."""
     token = Waitpoint.objects.filter(pk=token_id).first()
@@ -167,5 +173,11 @@ def _check(key: Any, tags: Sequence[str]) -> None:
 def _hashed(key: str | None, own_key: str) -> str | None:
     if key is None and not own_key:
         return None
-    text = f"key:{key}" if key is not None else f"run:{own_key}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    if key is None:
+        return own_hash(own_key)
+    return hashlib.sha256(f"key:{key}".encode()).hexdigest()
+
+
+def own_hash(own_key: str) -> str:
+    """The key hash of a token by what its run calls it."""
+    return hashlib.sha256(f"run:{own_key}".encode()).hexdigest()

@@ -124,6 +124,31 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Stream',
+            fields=[
+                ('pk', models.CompositePrimaryKey('run_id', 'is_input', 'key', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('run_id', runs.models.fields.IdField(max_length=30)),
+                ('is_input', models.BooleanField(default=False)),
+                ('key', runs.models.fields.IdField(max_length=128)),
+                ('count', models.BigIntegerField(default=0)),
+                ('size', models.BigIntegerField(default=0)),
+                ('writers', models.TextField(default='[]')),
+                ('created_at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='StreamChunk',
+            fields=[
+                ('pk', models.CompositePrimaryKey('run_id', 'is_input', 'key', 'number', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('run_id', runs.models.fields.IdField(max_length=30)),
+                ('is_input', models.BooleanField(default=False)),
+                ('key', runs.models.fields.IdField(max_length=128)),
+                ('number', models.BigIntegerField()),
+                ('text', models.TextField()),
+                ('at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='ApiKey',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -22,6 +22,7 @@ from runs.models.schedule import (
 )
 from runs.models.slot import NEVER, Lane, Lease, Ready
 from runs.models.span import Span, SpanKind, SpanStatus
+from runs.models.stream import Stream, StreamChunk
 from runs.models.task import Task
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
@@ -65,6 +66,8 @@ __all__ = [
     "Span",
     "SpanKind",
     "SpanStatus",
+    "Stream",
+    "StreamChunk",
     "Task",
     "TickOutcome",
     "Waiter",

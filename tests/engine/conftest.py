@@ -1,12 +1,13 @@
 """A registry of its own for each test, and a runtime that only remembers."""
 
+import json
 from dataclasses import dataclass, field
 
 import pytest
 
 from engine import hooks, runtime
 from engine.registry import registry
-from engine.runtime import Batched, Changes, Launch, Launched, Used
+from engine.runtime import Batched, Changes, Launch, Launched, Part, Used
 from engine.schedulebook import Generator, Schedule
 from engine.sdk import defaults
 from engine.sdk import hooks as hookchains
@@ -31,6 +32,22 @@ class FakeSchedules:
 
 
 @dataclass
+class FakeShelf:
+    """Remembers what it was asked to append."""
+
+    runtime: "FakeRuntime"
+    parts: list[tuple[str, int, Part]] = field(default_factory=list)
+
+    def append(self, run_id, attempt, part):
+        self.runtime.fail()
+        self.parts.append((run_id, attempt, part))
+
+    @property
+    def chunks(self):
+        return [json.loads(text) for _, _, part in self.parts for text in part.chunks]
+
+
+@dataclass
 class FakeRuntime:
     launches: list[Launch] = field(default_factory=list)
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
@@ -40,6 +57,9 @@ class FakeRuntime:
     used: list[tuple[str, int]] = field(default_factory=list)
     #: Raised by whatever stores something, once each.
     failures: list[BaseException] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.streams = FakeShelf(self)
 
     def trigger(self, launch):
         return self.trigger_many([launch])[0]

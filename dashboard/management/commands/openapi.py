@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.api.openapi import view
+from dashboard.openapi import served
 from runs import payloads
 
 HELP = "Write the API's OpenAPI 3.1 document, to standard output or to a file."
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--server", default="/", help="the address it is served below")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        text = payloads.dumps(view.whole(options["server"]))
+        text = payloads.dumps(served.whole(options["server"]))
         if options["output"] is None:
             self.stdout.write(text)
             return

@@ -94,6 +94,12 @@ def test_an_unknown_queue_is_a_404(api, name, kind):
     assert (answer.status_code, answer["x-should-retry"]) == (404, "false")
 
 
+def test_pausing_an_unknown_queue_says_so_in_the_references_word(api):
+    answer = api.post("/api/v1/queues/nobody/pause", {"type": "custom", "action": "pause"})
+    assert (answer.status_code, answer.json()["error"]) == (404, "queue-not-found")
+    assert "'nobody' (type=custom)" in answer.json()["details"][0]["message"]
+
+
 def test_needs_a_key(client, db):
     assert client.get("/api/v1/queues").status_code == 401
     assert client.post("/api/v1/queues/x/pause").status_code == 401

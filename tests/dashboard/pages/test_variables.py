@@ -26,7 +26,9 @@ def test_lists_them_with_values_for_administrators(administrator, few_reads):
     put(SHOP_NAME="Corner <b>shop</b>", EMPTY="", LONG="x" * 3000)
     put(SHOP_KEY="hush", secret=True)
     with few_reads(6):
-        page = administrator.get("/variables").content.decode()
+        answer = administrator.get("/variables")
+    page = answer.content.decode()
+    assert "no-store" in answer["cache-control"]
     assert "Corner &lt;b&gt;shop&lt;/b&gt;" in page
     assert "x" * 2000 + "…" in page
     assert "x" * 2001 not in page

@@ -1,10 +1,36 @@
 """Which refusals an operation may answer: those of its kind, and those it names itself."""
 
-from typing import Any
+from typing import Any, NotRequired
 
-from dashboard.api import answers
-from dashboard.api.openapi.schemas import Schemas
-from dashboard.api.operations import Operation
+from typing_extensions import TypedDict
+
+from dashboard.openapi.operations import Operation
+from dashboard.openapi.schemas import Schemas
+
+
+class Detail(TypedDict):
+    """What is wrong with one parameter."""
+
+    path: str
+    message: str
+
+
+class Error(TypedDict):
+    """A refusal: one sentence for people, and for some a code for programs."""
+
+    error: str
+    details: NotRequired[list[Detail]]
+    code: NotRequired[str]
+    param: NotRequired[str]
+    type: NotRequired[str]
+
+
+class TooMany(Error):
+    """A refusal to a caller who asks too often, in the words of RFC 9457 too."""
+
+    title: str
+    detail: str
+
 
 EVERY = {400: "Something in the request is not understood.", 503: "The database is away or busy."}
 KEYED = {
@@ -49,7 +75,7 @@ def of(operation: Operation, is_named: bool) -> dict[int, str]:
 
 def answer(status: int, sentence: str, schemas: Schemas) -> dict[str, Any]:
     kind = "application/problem+json" if status == 429 else "application/json"
-    shape = answers.TooMany if status == 429 else answers.Error
+    shape = TooMany if status == 429 else Error
     schema = schemas.reference(shape, "serialization")
     headers = {
         name: {"description": text, "schema": {"type": "string"}}

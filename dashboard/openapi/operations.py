@@ -63,3 +63,8 @@ def operation(
         answers = {}
     by_status = answers if isinstance(answers, Mapping) else {status: answers}
     return Operation(method, handler, role, status, body, query, by_status, public)
+
+
+def operations(view: object) -> list[Operation]:
+    """What a view says of the methods it answers; nothing for one that is no endpoint."""
+    return list(getattr(view, "operations", []))

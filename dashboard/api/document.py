@@ -4,18 +4,16 @@ from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import get_resolver, reverse
 
 from dashboard.api import auth, objects
 from dashboard.api.endpoint import endpoint
 from dashboard.api.objects import Raw
-from dashboard.api.openapi.document import document
-from dashboard.api.openapi.routes import Route, routes
+from dashboard.openapi import served
 from dashboard.permissions import VIEW, may
 from runs import conf
 
 
-@endpoint("GET", keyed=False, answers=dict[str, Any])
+@endpoint("GET", keyed=False, answers={200: dict[str, Any], 401: "Neither a key nor a session."})
 def openapi(request: HttpRequest) -> Any:
     """This document.
 
@@ -23,7 +21,7 @@ def openapi(request: HttpRequest) -> Any:
     may look at runs, and with a key.
     """
     _admit(request)
-    return Raw(_text(prefix()))
+    return Raw(_text(served.prefix()))
 
 
 def _admit(request: HttpRequest) -> None:
@@ -36,24 +34,4 @@ def _admit(request: HttpRequest) -> None:
 
 @cache
 def _text(below: str) -> str:
-    return objects.encode(whole(below))
-
-
-def whole(below: str = "/") -> dict[str, Any]:
-    """The document of everything this process serves, addressed below `below`."""
-    return document(known(), below)
-
-
-@cache
-def known() -> list[Route]:
-    """Every operation of the API."""
-    return routes(_patterns())
-
-
-def prefix() -> str:
-    """What Trackside's own paths are below in this project."""
-    return reverse("api:runs").removesuffix("api/v1/runs")
-
-
-def _patterns() -> list[Any]:
-    return list(get_resolver("dashboard.api.urls").url_patterns)
+    return objects.encode(served.whole(below))

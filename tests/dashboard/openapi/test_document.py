@@ -11,13 +11,15 @@ from schemathesis.specs.openapi import definitions
 
 from dashboard.api import urls
 from dashboard.api.endpoint import endpoint, methods
-from dashboard.api.openapi import document, routes, undocumented, view
 from dashboard.api.schemas import Body
+from dashboard.openapi import document, routes, served, undocumented
+from dashboard.realtime import urls as realtime
+from runs.lifecycle import apikeys
 
 
 @pytest.fixture(scope="module")
 def whole():
-    return view.whole()
+    return served.whole()
 
 
 def made(*patterns):
@@ -26,6 +28,7 @@ def made(*patterns):
 
 def test_every_endpoint_is_documented():
     assert not undocumented(urls.urlpatterns)
+    assert not undocumented(realtime.urlpatterns)
 
 
 @endpoint("GET", answers=dict[str, int])
@@ -137,14 +140,16 @@ def test_is_served_to_everybody_while_developing(client, db):
     assert answer["content-type"] == "application/json"
 
 
-def test_is_kept_from_strangers_elsewhere(client, api, admin_client, settings):
+def test_is_kept_from_strangers_elsewhere(client, admin_client, settings):
+    bearer = f"Bearer {apikeys.create('tests', actor='cli:tests')[1]}"
     settings.TRACKSIDE = {**settings.TRACKSIDE, "ENVIRONMENT": {"name": "P", "kind": "prod"}}
     assert client.get("/api/v1/openapi.json").status_code == 401
-    assert api.get("/api/v1/openapi.json").status_code == 200
+    keyed = client.get("/api/v1/openapi.json", headers={"authorization": bearer})
+    assert keyed.status_code == 200
     assert admin_client.get("/api/v1/openapi.json").status_code == 200
 
 
-@override_settings(ROOT_URLCONF="tests.dashboard.api.openapi.below")
+@override_settings(ROOT_URLCONF="tests.dashboard.openapi.below")
 def test_names_the_address_it_is_mounted_below(client, db):
     answer = client.get("/ops/api/v1/openapi.json")
     assert answer.json()["servers"] == [{"url": "/ops"}]
@@ -154,7 +159,7 @@ def test_the_command_writes_it(tmp_path, capsys):
     call_command("openapi")
     printed = json.loads(capsys.readouterr().out)
     call_command("openapi", output=tmp_path / "document.json")
-    assert json.loads((tmp_path / "document.json").read_text()) == printed == view.whole()
+    assert json.loads((tmp_path / "document.json").read_text()) == printed == served.whole()
 
 
 def test_the_command_says_what_it_cannot_write(tmp_path):

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from dashboard.api.openapi.routes import Route
-from dashboard.api.openapi.schemas import Schemas
-from dashboard.api.operations import Shape
+from dashboard.openapi.operations import Shape
+from dashboard.openapi.routes import Route
+from dashboard.openapi.schemas import Schemas
 
 SENTENCES = {
     "task_id": "The task's id, percent-encoded: `a/b` is `a%2Fb`.",

@@ -4,11 +4,11 @@ from importlib.metadata import PackageNotFoundError, version
 from inspect import cleandoc
 from typing import Any
 
-from dashboard.api.openapi import refusals
-from dashboard.api.openapi.parameters import in_path, in_query
-from dashboard.api.openapi.routes import Route
-from dashboard.api.openapi.schemas import Schemas
-from dashboard.api.operations import Media, Operation
+from dashboard.openapi import refusals
+from dashboard.openapi.operations import Media, Operation
+from dashboard.openapi.parameters import in_path, in_query
+from dashboard.openapi.routes import Route
+from dashboard.openapi.schemas import Schemas
 
 OPENAPI = "3.1.0"
 ABOUT = """\
@@ -62,7 +62,8 @@ def document(found: list[Route], prefix: str = "/") -> dict[str, Any]:
 def summary(route: Route) -> tuple[str, str]:
     """The first sentence of what the handler says, and the rest."""
     first, _, rest = cleandoc(route.operation.handler.__doc__ or route.name).partition("\n\n")
-    return " ".join(first.split()), rest
+    sentence, end, more = " ".join(first.split()).partition(". ")
+    return sentence + end.strip(), f"{more}\n\n{rest}".strip()
 
 
 def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any
 from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 
-from dashboard.api.endpoint import operations, unknown
-from dashboard.api.operations import Operation
+from dashboard.openapi.operations import Operation, operations
 
 PARAMETER = re.compile(r"<(?:[^:>]+:)?([^>]+)>")
 #: The first word of an address after the version that stands for another tag than itself.
@@ -50,20 +49,21 @@ class Route:
         return TAGS.get(words[0], words[0].capitalize())
 
 
-def routes(patterns: Sequence[Any]) -> list[Route]:
-    """Every operation of `patterns` at each of its addresses."""
+def routes(patterns: Sequence[Any], prefix: str = "") -> list[Route]:
+    """Every operation of `patterns` at each of its addresses, named with `prefix`."""
     seen: dict[object, str] = {}
-    return [route for pattern in patterns for route in _of(pattern, seen)]
+    return [route for pattern in patterns for route in _of(pattern, seen, prefix)]
 
 
-def _of(pattern: URLPattern, seen: dict[object, str]) -> Iterator[Route]:
+def _of(pattern: URLPattern, seen: dict[object, str], prefix: str) -> Iterator[Route]:
     if not isinstance(pattern.pattern, RoutePattern):
         return
     path = "/" + PARAMETER.sub(r"{\1}", str(pattern.pattern))
     twin = seen.setdefault(pattern.callback, path)
     found = operations(pattern.callback)
     for one in found:
-        name = str(pattern.name) if len(found) == 1 else f"{pattern.name}_{one.method.lower()}"
+        several = f"_{one.method.lower()}" if len(found) > 1 else ""
+        name = f"{prefix}{pattern.name}{several}"
         yield Route(path, name, one, "" if twin == path else twin)
 
 
@@ -72,7 +72,7 @@ def undocumented(patterns: Sequence[Any]) -> list[str]:
     silent = [
         str(pattern.pattern)
         for pattern in patterns
-        if pattern.callback is not unknown and not operations(pattern.callback)
+        if isinstance(pattern.pattern, RoutePattern) and not operations(pattern.callback)
     ]
     poor = [
         f"{route.operation.method} {route.path}"
