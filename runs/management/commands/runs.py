@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from runs import lifecycle
 from runs.errors import NotFound
-from runs.lifecycle import keys
+from runs.lifecycle import Edit, keys
 from runs.management import asking, changing, showing
-from runs.management.terminal import VerbCommand, actor
+from runs.management.terminal import VerbCommand, actor, plain
 from runs.models import LogLine, Run, Source
 from runs.states import UNSUCCESSFUL, RunStatus
 
@@ -42,7 +42,7 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
         verbs = parser.add_subparsers(
             dest="verb",
             required=True,
-            metavar="list|show|trigger|cancel|replay|edit|purge|forget-key|unlock",
+            metavar="list|show|trigger|cancel|replay|reschedule|tag|edit|purge|forget-key|unlock",
         )
         listing = verbs.add_parser("list", help="newest runs first")
         asking.add_filters(listing)
@@ -60,6 +60,12 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
         for verb in (listing, show, trigger, replay):
             verb.add_argument("--json", action="store_true", help="one JSON object per line")
         _add_cancel(verbs.add_parser("cancel", help="stop runs"))
+        reschedule = verbs.add_parser("reschedule", help="let a delayed run start at another time")
+        reschedule.add_argument("run", help="the run's id")
+        reschedule.add_argument("delay", help="from now, as 10m, or an ISO 8601 date")
+        tag = verbs.add_parser("tag", help="add tags to a run")
+        tag.add_argument("run", help="the run's id")
+        tag.add_argument("tags", nargs="+")
         changing.add_edit(verbs.add_parser("edit", help="change a run that was never started"))
         changing.add_purge(verbs.add_parser("purge", help="cancel what was never started"))
         forget = verbs.add_parser("forget-key", help="free an idempotency key")
@@ -105,6 +111,15 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
             )
             word = "canceling" if run.is_canceling else run.get_status_display().lower()
             self.stdout.write(f"{run.id} {word}")
+
+    def do_reschedule(self, options: dict[str, Any]) -> None:
+        delay = asking.when(options["delay"])
+        run = lifecycle.edit(_run(options["run"]).pk, Edit(delay=delay), actor=actor())
+        self.stdout.write(f"{run.id} {run.get_status_display().lower()}")
+
+    def do_tag(self, options: dict[str, Any]) -> None:
+        has = lifecycle.add_tags(_run(options["run"]).pk, options["tags"], actor=actor())
+        self.stdout.write(plain(" ".join(has)))
 
     def do_edit(self, options: dict[str, Any]) -> None:
         wanted = changing.edit(options)

@@ -271,3 +271,18 @@ def test_help_has_examples_and_exit_codes():
     text = Command().create_parser("manage.py", "runs").format_help()
     assert "runs show run_01k... --follow" in text
     assert "exit codes:" in text
+
+
+def test_reschedules_a_delayed_run(runs):
+    task("hello")
+    run_id = made(delay=3600)
+    before = Run.objects.get(pk=run_id).delay_until
+    assert runs("reschedule", run_id, "2h") == f"{run_id} delayed\n"
+    assert Run.objects.get(pk=run_id).delay_until > before
+
+
+def test_tags_a_run(runs):
+    run_id = made(tags=("b",))
+    assert runs("tag", run_id, "a") == "a b\n"
+    with pytest.raises(CommandError):
+        runs("tag", "run_nobody", "a")
