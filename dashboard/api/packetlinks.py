@@ -36,7 +36,7 @@ def place(request: ApiRequest, name: str) -> dict[str, Any]:
     }
 
 
-@endpoint("GET", answers=telling.Address)
+@endpoint("GET", public=access.read_all_runs, answers=telling.Address)
 def of_path(request: ApiRequest, path: str) -> dict[str, Any]:
     """Where a packet can be downloaded."""
     if not packetstore.exists(path):
@@ -45,12 +45,7 @@ def of_path(request: ApiRequest, path: str) -> dict[str, Any]:
     return {"presignedUrl": address or links.signed(request, links.GET, path)}
 
 
-def _readers(request: ApiRequest, run_id: str, field: str) -> None:
-    """Whoever may read the run."""
-    access.read_run(request, run_id)
-
-
-@endpoint("GET", public=_readers, answers=telling.Address)
+@endpoint("GET", public=access.read_run, answers=telling.Address)
 def of_run(request: ApiRequest, run_id: str, field: str) -> dict[str, Any]:
     """Where the payload or output of a run can be downloaded."""
     if field not in {"payload", "output"}:

@@ -22,7 +22,7 @@ from runs import lifecycle
 from runs.lifecycle import requests
 from runs.models import Run
 from runs.reads.deadline import deadline
-from runs.reads.windows import moment_of
+from runs.reads.windows import floor_id
 
 #: A list that takes longer is stopped.
 SECONDS = 2.0
@@ -82,9 +82,14 @@ def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
 def found(run_id: str) -> Run:
     run = Run.objects.filter(pk=shaped(run_id)).defer("seed_metadata").first()
     if run is None:
-        young = timezone.now() - moment_of(run_id) < YOUNG
-        raise ApiError(404, f"There is no run {run_id}.", retry=young)
+        raise ApiError(404, f"There is no run {run_id}.", retry=is_young(run_id))
     return run
+
+
+def is_young(run_id: str) -> bool:
+    """Whether a run of this id may have been made a moment ago, and be seen in the next one."""
+    now = timezone.now()
+    return floor_id("run", now - YOUNG) <= run_id <= floor_id("run", now + YOUNG)
 
 
 def shaped(run_id: str) -> str:

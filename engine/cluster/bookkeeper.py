@@ -36,7 +36,7 @@ CLOSE = b"close"
 LAST_WORDS = 8.0
 #: Seconds between two flushes of log lines.
 FLUSH = 0.25
-#: Seconds between two looks for what a notification tells sooner, if it is not lost.
+#: Seconds between two looks for cancel requests whose notification was lost.
 CANCELS = 1.0
 #: A sentinel silent for longer is stopped or stuck: let the session run out.
 SILENT = 20.0
@@ -74,14 +74,15 @@ class Bookkeeper:
         self.holder = guests.Holder(board)
         self.missing: set[tuple[str, str]] = set()
         heartbeat = float(conf.get("HEARTBEAT_SECONDS"))
+        sweep = min(float(conf.get("SWEEP_SECONDS")), 5.0)
         self.timers: list[list[Any]] = [
             [0.0, FLUSH, self.flush],
             [0.0, FLUSH, self.tell_draining],
             [0.0, min(heartbeat, 2.0), self.beat],
             [0.0, CANCELS, self.look_for_cancels],
-            [0.0, min(float(conf.get("SWEEP_SECONDS")), 5.0), self.sweep],
+            [0.0, sweep, self.sweep],
             [0.0, CANCELS, self.look_for_held],
-            [0.0, CANCELS, self.look_for_variables],
+            [0.0, sweep, self.look_for_variables],
         ]
         self.beaten_at = 0.0
         self.heartbeat = heartbeat

@@ -170,7 +170,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         self.pool.remove(process)
         kill_tree(process.pid or 0) if process.pid else None
         self.report(index, process.exitcode)
-        self.starts.ended(index, slot, process.exitcode)
+        if not self.board.head.stop:
+            self.starts.ended(index, slot, process.exitcode)
         while not self.inboxes[index].empty():
             self.inboxes[index].get()
         slot.pid = 0

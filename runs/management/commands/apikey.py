@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
@@ -53,9 +54,10 @@ that key known at every start.
             options["name"], actor=actor(), role=options["role"], expires_at=moment
         )
         self.stdout.write(text)
+        address = f"http://127.0.0.1:{getattr(settings, 'PORT', 8765)}/api/v1/runs"
         self.stderr.write(
             "This key is not shown again. Use it as a header:\n"
-            f'  curl -H "authorization: Bearer {text[:12]}…" http://127.0.0.1:8765/api/v1/runs'
+            f'  curl -H "authorization: Bearer {text[:12]}…" {address}'
         )
 
     def do_list(self, options: dict[str, Any]) -> None:

@@ -74,6 +74,15 @@ def test_a_run_is_read_by_its_batch(public, api):
     assert public("read:batch:batch_1").get(f"/api/v2/batches/{batch}").status_code == 403
 
 
+def test_a_value_of_a_run_is_got_by_who_may_read_the_run(public, api):
+    run = api.trigger("hello", {"payload": {"a": 1}}).json()["id"]
+    path = f"/api/v1/runs/{run}/packets/payload"
+    assert public(f"read:runs:{run}").get(path).status_code == 200
+    assert public("read:runs:run_1").get(path).status_code == 403
+    assert public("read:runs:run_1").get("/api/v1/packets/a").status_code == 403
+    assert public("read:runs").get("/api/v1/packets/a").status_code == 404
+
+
 def test_runs_are_listed_by_who_may_read_all_that_is_asked_for(public, run):
     listing, narrowed = "/api/v1/runs", "/api/v1/runs?filter[taskIdentifier]=hello,other"
     assert statuses(public("read:runs"), listing, narrowed) == [200, 200]
