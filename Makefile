@@ -12,6 +12,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENT := tests/acceptance/client
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --upgrade
@@ -28,7 +29,7 @@ up: $(VENV)/runtime.stamp ## Start web, cluster and database; PORT, HOST, WORKER
 # keep two cores busy. What failed is tried once more, in one process.
 TEST := -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
-test: $(VENV)/dev.stamp $(VENV)/system.stamp ## Lint and the whole suite on both databases
+test: $(VENV)/dev.stamp $(VENV)/client.stamp ## Lint and the whole suite on both databases
 	@# While mypy keeps one core: what each of the four processes would compile for itself.
 	$(BIN)/python -m pytest --collect-only --quiet >/dev/null 2>&1 & compiled=$$!
 	$(MAKE) --no-print-directory lint
@@ -48,10 +49,10 @@ test: $(VENV)/dev.stamp $(VENV)/system.stamp ## Lint and the whole suite on both
 	cat "$$log"
 	exit $$status
 
-test-sqlite: $(VENV)/dev.stamp $(VENV)/system.stamp ## The suite on SQLite
+test-sqlite: $(VENV)/dev.stamp $(VENV)/client.stamp ## The suite on SQLite
 	@$(BIN)/python $(TEST) --database=sqlite
 
-test-postgresql: $(VENV)/dev.stamp $(VENV)/system.stamp ## The suite on a PostgreSQL of its own
+test-postgresql: $(VENV)/dev.stamp $(VENV)/client.stamp ## The suite on a PostgreSQL of its own
 	@$(BIN)/python $(TEST) --database=postgresql
 
 bench: $(VENV)/dev.stamp $(VENV)/system.stamp ## Measure everything docs/benchmarks.md promises; takes about an hour
@@ -77,7 +78,7 @@ lock: $(VENV)/dev.stamp ## Renew the lock files
 	$(LOCK) --extra dev --extra otel --extra s3 --constraint requirements-otel.lock --output-file requirements-dev.lock
 
 clean: ## Remove .venv and caches; the data in var/ stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
+	rm -rf $(VENV) $(CLIENT)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
 
 # Stamps: a step runs again only when what it came from has changed.
 
@@ -113,11 +114,13 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/made
 		$(PIP) install --require-hashes --requirement $<
 	touch $@ $(VENV)/runtime.stamp
 
-# PostgreSQL and Chromium of the system, for the tests. No server is set up: the tests start their own.
+# PostgreSQL, Chromium and Node.js of the system, for the tests. No server is set up: the tests start their own.
 $(VENV)/system.stamp: $(VENV)/made
 	@missing=
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || missing=postgresql
 	command -v chromium >/dev/null || missing="$$missing chromium"
+	command -v node >/dev/null || missing="$$missing nodejs"
+	command -v npm >/dev/null || missing="$$missing npm"
 	if [ -n "$$missing" ]; then
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
 			echo "The tests need system packages; first run: sudo apt-get install $$missing" >&2
@@ -130,4 +133,10 @@ $(VENV)/system.stamp: $(VENV)/made
 		DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends \
 			-o Dpkg::Options::=--force-confold $$missing >/dev/null
 	fi
+	touch $@
+
+# The reference's own client, which the tests let call the API.
+$(VENV)/client.stamp: $(CLIENT)/package-lock.json $(VENV)/system.stamp
+	@echo "Installing the JavaScript client"
+	npm ci --prefix $(CLIENT) --ignore-scripts --no-audit --no-fund --silent
 	touch $@

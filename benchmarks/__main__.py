@@ -11,6 +11,7 @@ MEASUREMENTS = (
     "backlog",
     "waiting",
     "trigger",
+    "http",
     "runs_list",
     "realtime",
     "idle",

@@ -23,9 +23,9 @@ RATIO = 0.9
 GROWTH = 1.5
 #: A nap that is over when it is reached, on a machine that is busy, leaves no entry.
 RECORDED_AT_LEAST = 0.99
-#: What a run has many of, the kind of its journal's entries, and whether the run stays on its worker for them.
-#: Where it leaves, it comes back to repeat all calls before.
-LONG = (("steps", "step", True), ("naps", "wait", True), ("children", "child", False))
+#: What a run has many of, and the kind of its journal's entries.
+LONG = (("steps", "step"), ("naps", "wait"), ("children", "child"))
+SIZES = [100, 1_000, 10_000]
 LIMIT_SECONDS = 600
 
 #: Asked five times a second, so by the index and not among those that wait.
@@ -85,12 +85,12 @@ def beside(server: Server, waiting: int, count: int, repetitions: int) -> Report
     return Report(f"Claims beside waiting runs, PostgreSQL, {count:,} queued no-op runs", figures)
 
 
-def growth(server: Server, measure: str, kind: str, sizes: list[int], most: float | None) -> Report:
+def growth(server: Server, measure: str, kind: str, sizes: list[int]) -> Report:
     """One run with more and more entries."""
     times = {size: entry(server, measure, kind, size) for size in sizes}
     figures = [Figure(f"{size:,} {measure}", times[size], "ms each") for size in sizes]
     ratio = times[sizes[-1]] / times[sizes[0]]
-    figures.append(Figure("  the longest over the shortest", ratio, "x", at_most=most))
+    figures.append(Figure("  the longest over the shortest", ratio, "x", at_most=GROWTH))
     return Report(f"{measure.capitalize()} in one run, PostgreSQL", figures)
 
 
@@ -99,17 +99,16 @@ def main() -> int:
     options.add_argument("--waiting", type=int, default=100_000)
     options.add_argument("--count", type=int, default=5_000)
     options.add_argument("--repeat", type=int, default=3)
-    for measure, _, stays in LONG:
-        sizes = [100, 1_000, 10_000] if stays else [100, 1_000]
-        options.add_argument(f"--{measure}", type=int, nargs="*", default=sizes)
+    for measure, _ in LONG:
+        options.add_argument(f"--{measure}", type=int, nargs="*", default=SIZES)
     chosen = options.parse_args()
     reports = []
     with postgres() as server:
         if chosen.repeat:
             reports.append(beside(server, chosen.waiting, chosen.count, chosen.repeat))
-        for measure, kind, stays in LONG:
+        for measure, kind in LONG:
             if sizes := getattr(chosen, measure):
-                reports.append(growth(server, measure, kind, sizes, GROWTH if stays else None))
+                reports.append(growth(server, measure, kind, sizes))
     return publish(reports, chosen.json)
 
 

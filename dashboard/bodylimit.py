@@ -5,6 +5,7 @@ length, and waits for ever for a body that does not come.
 """
 
 import asyncio
+import errno
 import json
 import re
 import time
@@ -21,6 +22,7 @@ from asgiref.typing import (
 
 from runs import conf
 
+FULL = {errno.ENOSPC, errno.EDQUOT}
 #: The whole body must have arrived by then.
 SECONDS = 60.0
 #: Beside the payload: options, metadata, form fields.
@@ -50,7 +52,13 @@ def limit_bodies(app: ASGI3Application, *, seconds: float = SECONDS) -> ASGI3App
             return
         body = _Body(scope, receive, send, seconds)
         if not body.problem:
-            await app(scope, body.receive, body.send)
+            try:
+                await app(scope, body.receive, body.send)
+            except OSError as error:
+                if error.errno not in FULL or body.answered:
+                    raise
+                # a large body is spooled to the disk before a view sees the request
+                body.problem = (507, "There is no room for a body of this size; try again later.")
         if body.problem and not body.answered:
             await _refuse(scope, send, *body.problem)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from dashboard.conf import database, environment, secret
+from dashboard.conf import database, environment, secret, storage
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: A checkout keeps everything beside its manage.py; an installed package, where it is started.
@@ -87,6 +87,7 @@ STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "packets": storage.from_url(environment.text("TRACKSIDE_STORAGE"), DATA_DIR / "packets"),
 }
 
 # People

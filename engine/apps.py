@@ -20,3 +20,4 @@ class EngineConfig(AppConfig):
         wakeup = import_module("engine.wakeup")
         signals.runs_ready.connect(wakeup.on_runs_ready, dispatch_uid="trackside")
         signals.cancel_requested.connect(wakeup.on_cancel_requested, dispatch_uid="trackside")
+        signals.variables_changed.connect(wakeup.on_variables_changed, dispatch_uid="trackside")

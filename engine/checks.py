@@ -43,6 +43,16 @@ def settings_are_right(**_: Any) -> list[CheckMessage]:
     return [Error(problem, id="trackside.E002") for problem in problems()]
 
 
+@register
+def packets_have_a_storage(**_: Any) -> list[CheckMessage]:
+    """A name that is written wrong must not put large payloads onto the disk of one machine."""
+    name, usual = conf.get("PACKET_STORAGE"), conf.DEFAULTS["PACKET_STORAGE"]
+    if name in {*settings.STORAGES, usual}:
+        return []
+    said = f'TRACKSIDE["PACKET_STORAGE"] is an entry of STORAGES; there is no {name!r:.60}.'
+    return [Error(said, id="trackside.E003")]
+
+
 def problems() -> Iterator[str]:
     """One sentence for each setting that cannot be right."""
     given = getattr(settings, "TRACKSIDE", {})

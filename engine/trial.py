@@ -1,6 +1,8 @@
 """What the task code has to offer, found by a process that may die of it."""
 
+import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -21,13 +23,16 @@ class Found:
     refusal: str = ""
 
 
-def find() -> Found:
-    """Import everything in a child; one that dies of a file is followed by one that leaves it out."""
+def find(variables: Mapping[str, str] | None = None) -> Found:
+    """Import everything in a child; one that dies of a file is followed by one that leaves it out.
+
+    `variables` are in its environment, unless the machine has its own.
+    """
     left_out = LeftOut()
     while True:
         reader, writer = FORK.Pipe(duplex=False)
         with reader:
-            child = FORK.Process(target=tell, args=(writer, left_out))
+            child = FORK.Process(target=tell, args=(writer, left_out, variables or {}))
             child.start()
             writer.close()
             last = last_message(reader)
@@ -41,8 +46,9 @@ def find() -> Found:
         left_out.add(last, sentence(last, child.exitcode))
 
 
-def tell(writer: Connection, left_out: LeftOut) -> None:
+def tell(writer: Connection, left_out: LeftOut, variables: Mapping[str, str]) -> None:
     """In the child: say what is being imported, and at the end what was found."""
+    os.environ.update({**variables, **os.environ})
     try:
         catalog = discover(left_out, writer.send)
     except ConflictingTasks as error:

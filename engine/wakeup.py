@@ -13,6 +13,7 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
@@ -27,6 +28,7 @@ log = logging.getLogger("trackside")
 CHANNEL = "trackside"
 READY = "ready"
 CANCEL = "cancel:"
+VARIABLES = "variables"
 #: Seconds within which hints are merged into one.
 QUIET = 0.025
 
@@ -39,6 +41,11 @@ def on_runs_ready(**_: Any) -> None:
 def on_cancel_requested(run_id: str, **_: Any) -> None:
     """Receiver of `runs.signals.cancel_requested`."""
     hint(f"{CANCEL}{run_id}")
+
+
+def on_variables_changed(**_: Any) -> None:
+    """Receiver of `runs.signals.variables_changed`."""
+    hint(VARIABLES)
 
 
 def hint(message: str) -> None:
@@ -63,9 +70,10 @@ class Notifier:
 
     def run(self) -> None:
         while True:
-            messages = {self.waiting.get()}
+            # each once, in order: what comes with new variables is claimed after them
+            messages = {self.waiting.get(): None}
             while not self.waiting.empty():
-                messages.add(self.waiting.get())
+                messages[self.waiting.get()] = None
             try:
                 self.notify(messages)
             except psycopg.Error as error:
@@ -73,7 +81,7 @@ class Notifier:
                 self.connection = None
             time.sleep(QUIET)
 
-    def notify(self, messages: set[str]) -> None:
+    def notify(self, messages: Iterable[str]) -> None:
         if self.connection is None or self.connection.closed:
             self.connection = connect()
         for message in messages:

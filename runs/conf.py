@@ -15,8 +15,10 @@ DEFAULTS: dict[str, Any] = {
     "PAYLOAD_LIMIT": 3_000_000,
     "OUTPUT_LIMIT": 10_000_000,
     "METADATA_LIMIT": 262_144,
-    # bytes of all items of a batch that come in one request
-    "BATCH_LIMIT": 100_000_000,
+    # bytes of all items of a batch that come in one request: a thousand below 128 KiB each, escaped
+    "BATCH_LIMIT": 200_000_000,
+    # entry of Django's STORAGES for payloads clients send beside a trigger
+    "PACKET_STORAGE": "packets",
     # seconds the items of a batch may take to come, all requests together
     "BATCH_SEAL_SECONDS": 1800.0,
     # requests of one API key, and of all its public tokens, as "1500/10s"; "off" for no limit
@@ -30,6 +32,8 @@ DEFAULTS: dict[str, Any] = {
     # a run whose version nobody runs any more waits for it, instead of going on with the current one
     "STRICT_VERSIONS": False,
     "ENVIRONMENT": {"name": "Development", "kind": "dev"},
+    # the project that clients of the API name in addresses; empty answers to every name
+    "PROJECT": "",
     # where people and other services reach the web server, for the addresses of wait tokens
     "URL": "http://localhost:8000",
     # default machine preset of a task that names none

@@ -8,3 +8,5 @@ runs_ready = Signal()
 cancel_requested = Signal()
 #: The cluster that executed a run was lost, and the run taken back. Arguments: run_id.
 run_lost = Signal()
+#: The environment variables of runs were changed. No arguments.
+variables_changed = Signal()

@@ -14,7 +14,7 @@ def by_handler(request: ApiRequest, **arguments: str) -> None:
     """The handler asks `request.caller.require(...)` itself, once it knows what it is asked for."""
 
 
-def read_run(request: ApiRequest, run_id: str) -> None:
+def read_run(request: ApiRequest, run_id: str, **others: str) -> None:
     """By the run's id, its task, any of its tags, or its batch."""
     request.caller.require(READ, *resources_of(run_id))
 
@@ -25,6 +25,11 @@ def read_runs(request: ApiRequest, project: str = "") -> None:
     if tasks and all(request.caller.may(READ, ("tasks", task)) for task in tasks):
         return
     request.caller.require(READ, ("runs", None), ("tasks", None))
+
+
+def read_all_runs(request: ApiRequest, **arguments: str) -> None:
+    """What may belong to any run."""
+    request.caller.require(READ, ("runs", None))
 
 
 def cancel_run(request: ApiRequest, run_id: str) -> None:

@@ -2,12 +2,10 @@
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
 from pydantic import BeforeValidator, Field
 
-from dashboard.api import bodies, runs, schemas
-from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api import answers, bodies, runs, schemas, shapes
+from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
 from runs import lifecycle, payloads
@@ -36,16 +34,18 @@ class Changes(Body):
 
 
 class NewTags(Body):
-    tags: Annotated[list[Text], BeforeValidator(schemas.listed)]
+    tags: Annotated[
+        list[Text], BeforeValidator(schemas.listed, json_schema_input_type=str | list[str])
+    ]
 
 
-@endpoint("GET")
+@endpoint("GET", answers=answers.Metadata)
 def _read(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """What the run's metadata is."""
     return {"metadata": payloads.loads(runs.found(run_id).metadata or "{}")}
 
 
-@endpoint("PUT")
+@endpoint("PUT", body=shapes.MetadataChanges, answers=answers.Metadata)
 def _change(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Replace it, or apply operations to it, its parent's and its root's; what it is then."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
@@ -61,17 +61,10 @@ def _change(request: ApiRequest, run_id: str) -> dict[str, Any]:
     return {"metadata": changed}
 
 
-@csrf_exempt
-def metadata(request: HttpRequest, run_id: str) -> HttpResponse:
-    """The same address reads by GET and changes by PUT."""
-    return (
-        _read(request, run_id=run_id)
-        if request.method == "GET"
-        else _change(request, run_id=run_id)
-    )
+metadata = methods(GET=_read, PUT=_change)
 
 
-@endpoint("POST")
+@endpoint("POST", body=NewTags, answers=answers.Message)
 def tags(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Add tags, all or none."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from dashboard.api import access, objects, results
+from dashboard.api import access, answers, objects, results
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs.errors import NotFound
@@ -15,7 +15,7 @@ BATCH_ID = re.compile(r"batch_[0-9a-z]{1,34}", re.ASCII)
 ENDED = {batches.COMPLETED, batches.PARTIAL_FAILED, batches.ABORTED}
 
 
-@endpoint("GET", public=access.read_batch)
+@endpoint("GET", public=access.read_batch, answers=answers.Batch)
 def retrieve(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     """One batch with the ids of its runs, and the items that could not become one."""
     batch = found_batch(batch_id)
@@ -38,7 +38,7 @@ def retrieve(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     }
 
 
-@endpoint("GET")
+@endpoint("GET", answers=answers.BatchResults)
 def ended(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     """How the runs of a batch ended that have, in the order of its items."""
     ids = batches.run_ids(found_batch(batch_id))

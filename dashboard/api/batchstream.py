@@ -7,12 +7,14 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from pydantic import Field
 
-from dashboard.api import access, bodies, grants, packets, schemas, tasks
+from dashboard.api import access, answers, bodies, grants, packets, schemas, shapes, tasks
 from dashboard.api.batches import found_batch
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, KeyOptions, Text
 from dashboard.bodylimit import body_limit, limit_of
+from dashboard.openapi.operations import Media
+from dashboard.packetstore import StorageFailed
 from runs import durations, payloads
 from runs.errors import InvalidOption, InvalidPayload, NotFound, RunsError
 from runs.lifecycle import TriggerItem, batchstream, onetime
@@ -38,7 +40,7 @@ class NewBatch(Body):
     resume_parent_on_completion: bool = False
 
 
-@endpoint("POST", status=202, public=access.by_handler)
+@endpoint("POST", status=202, public=access.by_handler, body=NewBatch, answers=answers.OpenedBatch)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Open a batch, or find the one its key made."""
     body = bodies.read(request, required=True)
@@ -58,7 +60,7 @@ def _opened(request: ApiRequest, asked: NewBatch) -> tuple[str, tuple[Batch, boo
         Asked(
             asked.run_count,
             asked.task_identifiers,
-            key=asked.idempotency_key,
+            key=_key(asked),
             key_ttl=IDEMPOTENCY_TTL if ttl is None else durations.seconds(ttl, "idempotencyKeyTTL"),
             request_key=request.headers.get("x-trigger-request-idempotency-key", ""),
             parent_id=asked.parent_run_id,
@@ -69,7 +71,17 @@ def _opened(request: ApiRequest, asked: NewBatch) -> tuple[str, tuple[Batch, boo
     return batch.pk, (batch, is_cached)
 
 
-@endpoint("POST", public=access.send_items)
+def _key(asked: NewBatch) -> str | None:
+    key = asked.idempotency_key
+    return None if key is None else schemas.readable_key(key, asked.idempotency_key_options)
+
+
+@endpoint(
+    "POST",
+    public=access.send_items,
+    body=Media("application/x-ndjson", shapes.Item),
+    answers=answers.AddedItems,
+)
 def items(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     """Make runs of the items, one on each line; those that were there already are only counted."""
     _check_type(request)
@@ -117,6 +129,7 @@ def _check_type(request: HttpRequest) -> None:
 
 def _lines(request: HttpRequest, limit: int) -> Iterator[tuple[int, bytes]]:
     """Number and text of the lines that are not empty. Raises a 413."""
+    bodies.check_length(request, limit)
     size, longest = 0, body_limit()
     for number in range(1, limit):
         line = request.readline(longest + 1)
@@ -135,8 +148,10 @@ def _part(lines: Iterator[tuple[int, bytes]], request: HttpRequest) -> Iterator[
     """The next items, as many as are made together."""
     size = 0
     for number, line in islice(lines, TOGETHER):
-        yield _offered(number, line, request)
-        size += len(line)
+        offered = _offered(number, line, request)
+        yield offered
+        # a payload may have been uploaded before, and the line only names it
+        size += max(len(line), len((offered.item and offered.item.payload) or ""))
         if size > MOST_TEXT:
             return
 
@@ -156,6 +171,8 @@ def _offered(number: int, line: bytes, request: HttpRequest) -> Offered:
         options = tasks.traced(schemas.options(given, "options"), request)
     except ApiError as error:
         return Offered(index, task_id, problem=str(error))
+    except StorageFailed:
+        raise  # sent again it may be there
     except RunsError as error:
         return batchstream.problem_of(index, task_id, error)
     return Offered(index, task_id, TriggerItem(task_id=task_id, payload=payload, options=options))

@@ -60,15 +60,21 @@ def _skip(text: str, position: int) -> int:
 
 def raw_body(request: HttpRequest, limit: int) -> bytes:
     """The body, refused by its declared length before a byte of it is read."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise ApiError(413, f"The request's body has more than {limit:,} bytes.")
+    declared = check_length(request, limit)
     raw = request.read(limit + 1)
     if len(raw) > limit:
         raise ApiError(413, f"The request's body has more than {limit:,} bytes.")
     if declared.isdecimal() and len(raw) < int(declared):
         raise ApiError(400, f"The body ended after {len(raw):,} of {declared} bytes.")
     return raw
+
+
+def check_length(request: HttpRequest, limit: int) -> str:
+    """What it declares, which is within the limit if it is a number; raises a 413."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise ApiError(413, f"The request's body has more than {limit:,} bytes.")
+    return declared
 
 
 def _check_type(request: HttpRequest) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dashboard.api import access, bodies, objects, runs, schemas
+from dashboard.api import access, answers, bodies, objects, runs, schemas
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
@@ -13,14 +13,18 @@ from runs.states import RunStatus
 
 
 class Delay(Body):
+    """When it starts: a duration from now, or an ISO 8601 date."""
+
     delay: Text
 
 
 class KeyOf(Body):
+    """Whose key it is."""
+
     task_identifier: Text
 
 
-@endpoint("POST")
+@endpoint("POST", body=Delay, answers=answers.Run)
 def reschedule(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Let a delayed run start at another time."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
@@ -32,10 +36,10 @@ def reschedule(request: ApiRequest, run_id: str) -> dict[str, Any]:
         lifecycle.edit(run.pk, Edit(delay=delay), actor=request.actor)
     except IllegalTransition as error:
         raise ApiError(400, str(error)) from error
-    return objects.retrieved(runs.found(run_id))
+    return objects.retrieved(runs.found(run_id), request)
 
 
-@endpoint("POST", public=access.reset_key)
+@endpoint("POST", public=access.reset_key, body=KeyOf, answers=answers.Id)
 def reset_key(request: ApiRequest, key: str) -> dict[str, Any]:
     """Free an idempotency key of a task, given as it was or as its hash; the run stays."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}

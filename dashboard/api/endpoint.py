@@ -10,9 +10,10 @@ from django.views.decorators.csrf import csrf_exempt
 from dashboard.api import auth, cors, errors, limits, objects
 from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
+from dashboard.openapi.operations import Answers, Media, Shape, operation, operations
 from runs.models import Role
 
-Handler = Callable[..., dict[str, Any]]
+Handler = Callable[..., dict[str, Any] | HttpResponse]
 View = Callable[..., HttpResponse]
 #: Called with the request and what stands in its address; raises a 403 for a token without the scope.
 Rule = Callable[..., None]
@@ -35,12 +36,17 @@ def endpoint(
     status: int = 200,
     role: Role | None = None,
     public: Rule | None = None,
+    body: Shape | Media | None = None,
+    query: Shape | None = None,
+    answers: Shape | Answers | None = None,
 ) -> Callable[[Handler], View]:
     """A view that answers `method` with the dict its handler returns, or with a JSON error.
 
     Keys need `role`: to read that of a viewer, for all else that of an operator unless it says more.
     Public tokens are admitted by `public`, one of `dashboard.api.access`, and nowhere else. A handler
-    that is not `keyed` decides itself who may call it.
+    that is not `keyed` decides itself who may call it. `body`, `query` and `answers` are for the
+    OpenAPI document alone: models or TypedDicts; `answers` is that of the good answer, or a mapping
+    that names others by their status, `{200: Batch, 409: "When it is closed."}`.
     """
     needed = role or (Role.VIEWER if method == "GET" else Role.OPERATOR)
 
@@ -55,8 +61,7 @@ def endpoint(
                 _check_method(method, request)
                 if keyed:
                     _admit(request, needed, public, arguments)
-                body = objects.encode(handler(request, **arguments))
-                answer = HttpResponse(body, content_type="application/json", status=status)
+                answer = _answered(handler(request, **arguments), status)
             except Exception as error:  # the one place that turns errors into answers
                 answer = errors.response(error)
             for name, value in request.answer_headers.items():
@@ -65,9 +70,39 @@ def endpoint(
                 cors.open_to(request, answer)
             return _private(answer)
 
+        view.operations = [  # type: ignore[attr-defined]
+            operation(
+                method,
+                handler,
+                role=str(needed) if keyed else "",
+                public=public is not None,
+                status=status,
+                body=body,
+                query=query,
+                answers=answers,
+            )
+        ]
         return view
 
     return decorate
+
+
+def methods(**views: View) -> View:
+    """One address for several methods: `methods(GET=index, POST=create)`."""
+    allowed = ", ".join(views)
+
+    @csrf_exempt
+    def view(request: HttpRequest, **arguments: str) -> HttpResponse:
+        # a browser's preflight is answered by whom it is about
+        about = request.headers.get("access-control-request-method", "")
+        chosen = views.get(about if request.method == "OPTIONS" else str(request.method))
+        if chosen is not None:
+            return chosen(request, **arguments)
+        refusal = f"Use {allowed} here, not {request.method}."
+        return _private(errors.response(ApiError(405, refusal, headers={"allow": allowed})))
+
+    view.operations = [one for each in views.values() for one in operations(each)]  # type: ignore[attr-defined]
+    return view
 
 
 def _preflight(request: HttpRequest, method: str) -> HttpResponse:
@@ -93,6 +128,12 @@ def _admit(
         public(request, **arguments)
     elif not caller.has(needed):
         raise auth.forbidden(f"This needs a key with the role {needed}; this one is {caller.role}.")
+
+
+def _answered(told: dict[str, Any] | HttpResponse, status: int) -> HttpResponse:
+    if isinstance(told, HttpResponse):
+        return told
+    return HttpResponse(objects.encode(told), content_type="application/json", status=status)
 
 
 @csrf_exempt

@@ -7,6 +7,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import HttpResponse, JsonResponse, UnreadablePostError
 
+from dashboard.packetstore import StorageFailed, StorageFull
 from runs.errors import (
     IllegalTransition,
     InvalidOption,
@@ -54,6 +55,8 @@ STATUSES: list[tuple[type[Exception], int]] = [
     (NotFound, 404),
     (IllegalTransition, 409),
     (UnreadablePostError, 400),
+    (StorageFull, 507),
+    (StorageFailed, 503),
 ]
 
 

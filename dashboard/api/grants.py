@@ -4,9 +4,10 @@ import json
 import re
 import secrets
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from dashboard.api import auth, bodies
 from dashboard.api.auth import READ, WRITE
@@ -31,10 +32,12 @@ BROWSER = "browser"
 
 
 class Realtime(Body):
+    """What its holder is not shown."""
+
     skip_columns: list[Text] = []
 
 
-class NewToken(Body):
+class NewPublicToken(Body):
     """`expirationTime`: how long, as text, or when, in seconds since 1970."""
 
     scopes: Annotated[
@@ -46,17 +49,30 @@ class NewToken(Body):
     realtime: Realtime | None = None
 
 
-@endpoint("POST", role=Role.VIEWER)
+class Claims(TypedDict):
+    """What stands in a token beside its scopes and times."""
+
+    sub: str
+    pub: Literal[True]
+
+
+class PublicToken(TypedDict):
+    """A signed token."""
+
+    token: str
+
+
+@endpoint("POST", role=Role.VIEWER, answers=Claims)
 def claims(request: ApiRequest) -> dict[str, Any]:
     """What a client signs with this key to make a public token."""
     return publictokens.claims(request.caller.key)
 
 
-@endpoint("POST", role=Role.VIEWER)
+@endpoint("POST", role=Role.VIEWER, body=NewPublicToken, answers=PublicToken)
 def create(request: ApiRequest) -> dict[str, Any]:
     """A public token of this key, for clients that cannot sign."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
-    asked = NewToken.read(body)
+    asked = NewPublicToken.read(body)
     _check_role(request, asked.scopes)
     more: dict[str, Any] = {}
     if asked.one_time_use:

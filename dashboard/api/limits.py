@@ -5,16 +5,16 @@ takes a part of the limit from the database in lots of a twentieth, so that a ca
 in a window however fast it is. The first hundredth of each process is not asked for: a slow caller costs
 none. So a caller may have that much more in each web process than the limit says, and is refused up to a
 lot for each other process earlier; over the end of a window it may have twice the limit, as with all
-windows. Limits below 100 are exact, at a write for each request.
+windows. Limits below 40 are exact, at a write for each request.
 
-No package: django-ratelimit and django-axes write to the cache at every request, and a cache that several
-processes share is a database here; `limits` and its kin count in one process, or in Redis.
+No package: django-ratelimit writes to the cache at every request, and a cache that several processes share
+is the database here; `limits` and pyrate-limiter count in one process, or in Redis, or write each time too.
 """
 
 import math
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
@@ -38,6 +38,7 @@ class Count:
     #: What the database counts for this process, and for the others, as far as we know.
     told: int = 0
     others: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, caller: str, limit: int) -> bool:
         """Whether one more is within the limit."""
@@ -68,6 +69,7 @@ def take(caller: Caller) -> dict[str, str]:
     window = int(time.time() // rate.period)
     with _lock:
         count = _count(name, window, rate)
+    with count.lock:
         taken = count.take(name, rate.limit)
         left = max(0, rate.limit - count.others - count.used)
     end = (window + 1) * rate.period
@@ -79,6 +81,11 @@ def take(caller: Caller) -> dict[str, str]:
     if not taken:
         raise _refused(rate, headers, max(1, math.ceil(end - time.time())))
     return headers
+
+
+def forget() -> None:
+    """Count anew; for tests, whose keys have the numbers of earlier ones."""
+    _counts.clear()
 
 
 def _count(name: str, window: int, rate: RateLimit) -> Count:

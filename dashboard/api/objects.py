@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.http import HttpRequest
+
+from dashboard.api import links
 from runs import conf
-from runs.models import Run
+from runs.models import Run, Schedule
 from runs.states import FINAL, LEASED, PENDING, RunStatus
 
 #: Children listed with a run; a list filtered by parent has them all.
 CHILDREN = 100
+#: Characters of a payload or output up to which it stands in its run; a larger one has an address.
+INLINE = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +44,40 @@ def listed(run: Run) -> dict[str, Any]:
     return {**_common(run), "env": {"id": f"env_{kind}", "name": name}}
 
 
-def retrieved(run: Run) -> dict[str, Any]:
+def retrieved(run: Run, request: HttpRequest) -> dict[str, Any]:
     """A run with payload, output, error and relations."""
     succeeded = run.status == RunStatus.COMPLETED
     return {
         **_related(run),
         "relatedRuns": _relations(run),
         "attemptCount": run.attempts_begun,
-        **present(
-            batchId=run.batch_id,
-            payload=_raw(run.payload),
-            output=_raw(run.output) if succeeded else None,
-            error=_error(run),
-        ),
+        **present(batchId=run.batch_id, error=_error(run), schedule=_schedule(run)),
+        **_value(run, "payload", request),
+        **(_value(run, "output", request) if succeeded else {}),
+    }
+
+
+def address(request: HttpRequest, run: Run, field: str) -> str:
+    """Where the payload or output of a run can be downloaded for a while."""
+    return links.signed(request, links.GET, f"{run.pk}/{field}")
+
+
+def _value(run: Run, field: str, request: HttpRequest) -> dict[str, Any]:
+    text = getattr(run, field)
+    if text is not None and len(text) > INLINE:
+        return {f"{field}PresignedUrl": address(request, run, field)}
+    return {} if text is None else {field: Raw(text)}
+
+
+def _schedule(run: Run) -> dict[str, Any] | None:
+    """The schedule that made it, while there is one."""
+    found = Schedule.objects.filter(pk=run.schedule_id).first() if run.schedule_id else None
+    if found is None:
+        return None
+    return {
+        "id": found.pk,
+        "generator": {"type": "CRON", "expression": found.cron, "description": found.sentence},
+        **present(externalId=found.external_id, deduplicationKey=found.deduplication_key),
     }
 
 
@@ -136,7 +162,12 @@ def _error(run: Run) -> dict[str, Any] | None:
         message=str(stored.get("message") or ""),
         name=stored.get("name") or None,
         stackTrace=stored.get("stack_trace") or None,
+        causes=[_cause(cause) for cause in stored.get("causes") or ()] or None,
     )
+
+
+def _cause(told: dict[str, Any]) -> dict[str, Any]:
+    return {"message": str(told.get("message") or ""), **present(name=told.get("name") or None)}
 
 
 def present(**fields: Any) -> dict[str, Any]:

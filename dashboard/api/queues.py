@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from dashboard.api import bodies, objects, queries, schemas
+from dashboard.api import bodies, objects, offsets, queries, schemas, shapes, telling
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
@@ -12,9 +12,10 @@ from runs.lifecycle import Limits
 from runs.models import Queue, QueueKind, Role
 from runs.reads.queues import Load, loads
 
-DEFAULT, LARGEST, FARTHEST = 25, 100, 100_000
 ID = "queue_"
 TASK = "task/"
+#: What the reference says where a queue to pause is not there.
+MISSING = "queue-not-found"
 Kind = Literal["id", "task", "custom"]
 
 
@@ -25,6 +26,8 @@ class Named(Body):
 
 
 class Pause(Named):
+    """Pause or resume."""
+
     action: Literal["pause", "resume"]
     reason: Text = ""
 
@@ -40,41 +43,37 @@ class Override(Named):
 
 
 class Reset(Named):
+    """Why."""
+
     reason: Text = ""
 
 
-@endpoint("GET")
+@endpoint("GET", query=shapes.Numbered, answers=telling.QueuePage)
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of queues, by name."""
-    asked = queries.values(request.GET, {"page", "perPage"})
-    number = _number(asked.get("page", "1"), "page", FARTHEST)
-    size = _number(asked.get("perPage", str(DEFAULT)), "perPage", LARGEST)
-    count, load = Queue.objects.count(), loads()
-    found = Queue.objects.all()[(number - 1) * size : number * size]
-    return {
-        "data": [_told(queue, load.get(queue.pk)) for queue in found],
-        "pagination": {"currentPage": number, "totalPages": -(-count // size), "count": count},
-    }
+    asked = offsets.page(queries.values(request.GET, offsets.PARAMETERS))
+    load = loads()
+    return offsets.paged(Queue.objects.all(), asked, lambda row: _told(row, load.get(row.pk)))
 
 
-@endpoint("GET")
+@endpoint("GET", query=Named, answers=telling.Queue)
 def retrieve(request: ApiRequest, name: str) -> dict[str, Any]:
     """One queue."""
     asked = Named.read(queries.values(request.GET, {"type"}))
     return _answer(_found(name, asked.type))
 
 
-@endpoint("POST", role=Role.ADMIN)
+@endpoint("POST", role=Role.ADMIN, body=Pause, answers=telling.Queue)
 def pause(request: ApiRequest, name: str) -> dict[str, Any]:
     """Let none of its runs start any more, or let them again."""
     asked = Pause.read(_body(request))
-    queue = _found(name, asked.type)
+    queue = _found(name, asked.type, MISSING)
     if asked.action == "pause":
         return _answer(lifecycle.pause(queue.name, actor=request.actor, reason=asked.reason))
     return _answer(lifecycle.resume(queue.name, actor=request.actor))
 
 
-@endpoint("POST", role=Role.ADMIN)
+@endpoint("POST", role=Role.ADMIN, body=Override | None, answers=telling.Queue)
 def override(request: ApiRequest, name: str) -> dict[str, Any]:
     """Set other limits than the code's, until reset or until `expiresAt`."""
     asked = Override.read(_body(request))
@@ -93,7 +92,7 @@ def override(request: ApiRequest, name: str) -> dict[str, Any]:
     return _answer(changed)
 
 
-@endpoint("POST", role=Role.ADMIN)
+@endpoint("POST", role=Role.ADMIN, body=Reset | None, answers=telling.Queue)
 def reset(request: ApiRequest, name: str) -> dict[str, Any]:
     """Back to the code's limits; a 400 where nothing is overridden."""
     asked = Reset.read(_body(request))
@@ -109,7 +108,7 @@ def _until(text: str | None) -> datetime | None:
     return None if text is None else schemas.moment(text, "expiresAt")
 
 
-def _found(name: str, kind: Kind) -> Queue:
+def _found(name: str, kind: Kind, refusal: str = "") -> Queue:
     """Clients write a slash in a name as %2F and encode that once more. Raises a 404."""
     name = name.replace("%2F", "/").replace("\x00", "")
     if kind == "id":
@@ -120,7 +119,9 @@ def _found(name: str, kind: Kind) -> Queue:
         found = Queue.objects.filter(name=f"{TASK}{name}" if kind == "task" else name)
     queue = found.first() if found is not None else None
     if queue is None:
-        raise ApiError(404, f"There is no queue {name[:140]!r} (type={kind}).", retry=False)
+        problem = f"There is no queue {name[:140]!r} (type={kind})."
+        details = [{"path": "queue", "message": problem}] if refusal else None
+        raise ApiError(404, refusal or problem, retry=False, details=details)
     return queue
 
 
@@ -156,9 +157,3 @@ def _told(queue: Queue, load: Load | None) -> dict[str, Any]:
             pausedReason=queue.paused_reason or None,
         ),
     }
-
-
-def _number(text: str, name: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
-        raise ApiError(400, f"{name} must be a number from 1 to {most:,}.")
-    return int(text)

@@ -5,13 +5,24 @@ from typing import Any
 
 from django.utils import timezone
 
-from dashboard.api import access, bodies, objects, packets, pagination, queries, schemas
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    objects,
+    packets,
+    pagination,
+    queries,
+    schemas,
+    shapes,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle
+from runs.lifecycle import requests
 from runs.models import Run
 from runs.reads.deadline import deadline
-from runs.reads.windows import moment_of
+from runs.reads.windows import floor_id
 
 #: A list that takes longer is stopped.
 SECONDS = 2.0
@@ -19,7 +30,7 @@ SECONDS = 2.0
 YOUNG = timedelta(minutes=1)
 
 
-@endpoint("GET", public=access.read_runs)
+@endpoint("GET", public=access.read_runs, query=shapes.RunFilters, answers=answers.RunPage)
 def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
     """A page of runs, newest first. The reference's project path names this one project too."""
     asked = queries.values(request.GET)
@@ -28,13 +39,13 @@ def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
         return pagination.paged(queries.runs(asked), page)
 
 
-@endpoint("GET", public=access.read_run)
+@endpoint("GET", public=access.read_run, answers=answers.Run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
-    return objects.retrieved(found(run_id))
+    return objects.retrieved(found(run_id), request)
 
 
-@endpoint("POST", public=access.cancel_run)
+@endpoint("POST", public=access.cancel_run, body=schemas.Cancel | None, answers=answers.Id)
 def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Stop a run; a finished one stays as it is."""
     body = {name: member.value for name, member in bodies.read(request).items()}
@@ -48,7 +59,7 @@ def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     return {"id": run.id}
 
 
-@endpoint("POST")
+@endpoint("POST", body=shapes.Replay | None, answers=answers.Id)
 def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Run a run again as a new run, as it was or with changes."""
     body = bodies.read(request)
@@ -59,16 +70,26 @@ def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
     given: Any = lifecycle.KEEP
     if "payload" in body:
         given = packets.text(body["payload"], changes.get("payloadType"))
-    made = lifecycle.replay(shaped(run_id), actor=request.actor, payload=given, options=options)
+    origin = shaped(run_id)
+    made = requests.once(
+        f"replay {origin}",
+        request.headers.get("x-trigger-request-idempotency-key", ""),
+        lambda: lifecycle.replay(origin, actor=request.actor, payload=given, options=options),
+    )
     return {"id": made.run_id}
 
 
 def found(run_id: str) -> Run:
     run = Run.objects.filter(pk=shaped(run_id)).defer("seed_metadata").first()
     if run is None:
-        young = timezone.now() - moment_of(run_id) < YOUNG
-        raise ApiError(404, f"There is no run {run_id}.", retry=young)
+        raise ApiError(404, f"There is no run {run_id}.", retry=is_young(run_id))
     return run
+
+
+def is_young(run_id: str) -> bool:
+    """Whether a run of this id may have been made a moment ago, and be seen in the next one."""
+    now = timezone.now()
+    return floor_id("run", now - YOUNG) <= run_id <= floor_id("run", now + YOUNG)
 
 
 def shaped(run_id: str) -> str:

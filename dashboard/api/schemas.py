@@ -75,21 +75,31 @@ def listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+#: One tag or several; repeated ones count once.
+Tags = Annotated[list[Text], BeforeValidator(listed, json_schema_input_type=str | list[str])]
+
+
 def _texted(value: object) -> object:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return f"{value:.15g}" if isinstance(value, float) else str(value) if number else value
 
 
 class QueueName(Body):
+    """A queue by its name."""
+
     name: Text
 
 
 class KeyOptions(Body):
-    key: Annotated[list[Text], BeforeValidator(listed)]
+    """The key as people know it."""
+
+    key: Annotated[list[Text], BeforeValidator(listed, json_schema_input_type=str | list[str])]
     scope: str = "global"
 
 
 class DebounceOptions(Body):
+    """Triggers with one key within the delay become one run."""
+
     key: Text
     delay: int | float | Text
     mode: str = LEADING
@@ -103,15 +113,19 @@ def _named(value: object) -> object:
 class Options(Body):
     """The options of trigger and replay, in the reference's names."""
 
-    queue: Annotated[QueueName | None, BeforeValidator(_named)] = None
-    concurrency_key: Annotated[Text | None, BeforeValidator(_texted)] = None
+    queue: Annotated[
+        QueueName | None, BeforeValidator(_named, json_schema_input_type=QueueName | str | None)
+    ] = None
+    concurrency_key: Annotated[
+        Text | None, BeforeValidator(_texted, json_schema_input_type=str | float | None)
+    ] = None
     test: bool = False
     idempotency_key: Annotated[Text, Field(min_length=1, max_length=2048)] | None = None
     idempotency_key_ttl: str | None = Field(None, alias="idempotencyKeyTTL")
     idempotency_key_options: KeyOptions | None = None
     delay: Text | None = None
     ttl: int | float | Text | None = None
-    tags: Annotated[list[Text] | None, BeforeValidator(listed)] = None
+    tags: Tags | None = None
     max_attempts: int | None = Field(None, ge=1, le=1000)
     metadata: dict[str, Any] | str | None = None
     max_duration: int | float | None = None
@@ -133,7 +147,7 @@ class NewToken(Body):
     """What a wait token may be made with."""
 
     timeout: int | float | Text | None = None
-    tags: Annotated[list[Text] | None, BeforeValidator(listed)] = None
+    tags: Tags | None = None
     idempotency_key: Annotated[Text, Field(min_length=1, max_length=2048)] | None = None
     idempotency_key_ttl: str | None = Field(None, alias="idempotencyKeyTTL")
 
@@ -212,13 +226,13 @@ def _idempotency(body: Options) -> dict[str, Any]:
     if scope not in {"run", "attempt", "global"}:
         raise ApiError(400, "idempotencyKeyOptions.scope must be run, attempt or global.")
     return {
-        "idempotency_key": _readable_key(key, chosen),
+        "idempotency_key": readable_key(key, chosen),
         "idempotency_scope": scope,
         "idempotency_ttl": IDEMPOTENCY_TTL if ttl is None else _key_ttl(ttl),
     }
 
 
-def _readable_key(key: str, chosen: KeyOptions | None) -> str:
+def readable_key(key: str, chosen: KeyOptions | None) -> str:
     """The text people know, where the hash clients send is the hash of it; else what was sent."""
     text = "-".join(chosen.key) if chosen else key
     same = hashlib.sha256(text.encode(errors="replace")).hexdigest() == key

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from dashboard.api import access, bodies, grants, packets, schemas
+from dashboard.api import access, answers, bodies, grants, packets, schemas, shapes
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle, tracing
@@ -16,7 +16,7 @@ from runs.models import Source
 MEMBERS = {"payload", "options", "context"}
 
 
-@endpoint("POST", public=access.trigger)
+@endpoint("POST", public=access.trigger, body=shapes.Trigger, answers=answers.Triggered)
 def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     """Make a run of the task, also of one no cluster knows yet."""
     body = bodies.read(request, required=True)

@@ -4,14 +4,24 @@ import json
 import re
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.csrf import csrf_exempt
-
-from dashboard.api import access, bodies, grants, objects, packets, pagination, queries, schemas
-from dashboard.api.endpoint import ApiRequest, endpoint
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    grants,
+    objects,
+    packets,
+    pagination,
+    queries,
+    schemas,
+    shapes,
+    telling,
+)
+from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
-from runs import durations
-from runs.errors import InvalidOption
+from dashboard.openapi.operations import Media
+from runs import conf, durations, payloads
+from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import tokens
 from runs.lifecycle.options import MAX_TAGS
 from runs.models import Waitpoint
@@ -26,7 +36,7 @@ TIMED_OUT = json.dumps(
 )
 
 
-@endpoint("POST")
+@endpoint("POST", body=schemas.NewToken | None, answers=telling.MadeToken)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Make a token, or find the one its key made."""
     body = {name: member.value for name, member in bodies.read(request).items()}
@@ -42,10 +52,10 @@ def create(request: ApiRequest) -> dict[str, Any]:
         tags=tags,
     )
     grants.for_waitpoint(request, token.pk)
-    return {"id": token.pk, "isCached": is_cached, "url": tokens.url(token.pk)}
+    return {"id": token.pk, "isCached": is_cached, **_addresses(token)}
 
 
-@endpoint("GET")
+@endpoint("GET", query=shapes.TokenFilters, answers=telling.TokenPage)
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of tokens, newest first, without their output."""
     asked = queries.values(request.GET, PARAMETERS)
@@ -63,13 +73,10 @@ def index(request: ApiRequest) -> dict[str, Any]:
     return pagination.paged(found, page, _listed)
 
 
-@csrf_exempt
-def collection(request: HttpRequest) -> HttpResponse:
-    """The same address makes by POST and lists by GET."""
-    return create(request) if request.method == "POST" else index(request)
+collection = methods(GET=index, POST=create)
 
 
-@endpoint("GET")
+@endpoint("GET", answers=telling.Token)
 def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """One token with what completed it."""
     token = tokens.find(_shaped(token_id))
@@ -82,7 +89,7 @@ def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {**_listed(token), **ended}
 
 
-@endpoint("POST", public=access.complete_token)
+@endpoint("POST", public=access.complete_token, body=shapes.Data | None, answers=answers.Success)
 def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """Complete a token; one that has ended stays as it is, and that is no error."""
     body = bodies.read(request)
@@ -92,10 +99,39 @@ def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     return {"success": True}
 
 
+@endpoint(
+    "POST",
+    keyed=False,
+    body=Media("application/json"),
+    answers={
+        200: answers.Success,
+        401: "The address is not what was given out.",
+        411: "The length of the body is not stated.",
+    },
+)
+def callback(request: ApiRequest, token_id: str, signature: str) -> dict[str, Any]:
+    """Complete a token by the address that was given out with it; the whole body is the output.
+
+    What is not JSON counts as an empty object. Needs no key: the address is the proof.
+    """
+    limit = int(conf.get("PAYLOAD_LIMIT"))
+    if not request.headers.get("content-length", "").isdecimal():
+        raise ApiError(411, "Content-Length header is required.")
+    if "\x00" in token_id or not tokens.is_signed(token_id, signature):
+        raise ApiError(401, "Invalid URL, hash doesn't match", retry=False)
+    raw = bodies.raw_body(request, limit)
+    try:
+        data = payloads.clean(raw, limit=limit)
+    except InvalidPayload:
+        data = "{}"
+    tokens.complete(token_id, data, by="url")
+    return {"success": True}
+
+
 def _listed(token: Waitpoint) -> dict[str, Any]:
     return {
         "id": token.pk,
-        "url": tokens.url(token.pk),
+        **_addresses(token),
         "status": str(token.status),
         "tags": token.tag_list,
         "createdAt": objects.time(token.created_at),
@@ -106,6 +142,11 @@ def _listed(token: Waitpoint) -> dict[str, Any]:
             idempotencyKeyExpiresAt=objects.time(token.idempotency_expires_at),
         ),
     }
+
+
+def _addresses(token: Waitpoint) -> dict[str, str]:
+    """Where a program completes it without a key, and where people do."""
+    return {"url": tokens.callback_url(token.pk), "pageUrl": tokens.url(token.pk)}
 
 
 def _words(text: str) -> list[str]:

@@ -15,10 +15,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard import webhooks
-from dashboard.api import bodies
+from dashboard.api import answers, bodies
 from dashboard.api.endpoint import endpoint
 from dashboard.api.errors import ApiError
 from dashboard.api.tasks import traced
+from dashboard.openapi.operations import Media
 from dashboard.webhooks import BadSignature, Endpoint, NotSetUp
 from runs import conf, lifecycle, payloads
 from runs.errors import InvalidOption, InvalidPayload
@@ -36,7 +37,17 @@ MOST_FIELDS = 1000
 LONGEST_ID = 255
 
 
-@endpoint("POST", keyed=False, status=202)
+@endpoint(
+    "POST",
+    keyed=False,
+    status=202,
+    body=Media("*/*"),
+    answers={
+        202: answers.Triggered | answers.Challenge,
+        401: "The signature is missing, wrong or too old.",
+        503: "The webhook is not set up yet, or the database is busy.",
+    },
+)
 def receive(request: HttpRequest, path: str) -> dict[str, Any]:
     """Verify the delivery and make its run, or find the one it made before."""
     found = webhooks.endpoint(path) if len(path) <= LONGEST_PATH and "\x00" not in path else None

@@ -99,7 +99,7 @@ def _wanted(form: EditForm, run: Run, original: str | None) -> Edit:
 def _initial(run: Run, original: str | None) -> dict[str, Any]:
     return {
         "payload": "" if original is None or is_fixed(original) else original,
-        "priority": run.priority,
+        "priority": f"{run.priority:.15g}",
         "queue": run.queue,
         "token": run.updated_at.isoformat(),
     }

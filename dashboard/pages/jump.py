@@ -4,11 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from dashboard.filters import RunFilter
 from dashboard.pages import shell
 from dashboard.pages.page import page
 from dashboard.pages.run_query import RunQuery
 from runs.models import Batch, Queue, Run, Schedule, Task
+from runs.reads.runfilter import RunFilter
 
 FOUND = 20
 

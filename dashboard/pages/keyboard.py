@@ -27,6 +27,8 @@ SHORTCUTS = (
     Shortcut("g b", "Batches", "go:batches"),
     Shortcut("g k", "Wait tokens", "go:waitpoints"),
     Shortcut("g w", "Workers", "go:workers"),
+    Shortcut("g v", "Environment variables", "go:variables"),
+    Shortcut("g a", "API keys", "go:keys"),
     Shortcut("L", "Pause or resume live updates", "do:live"),
     Shortcut("Escape", "Leave a field, close a menu, drop the selection", "do:escape"),
     Shortcut("j", "Next row", "do:next", "Lists"),

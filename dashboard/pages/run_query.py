@@ -10,10 +10,10 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from dashboard.filters import RunFilter
 from dashboard.pages import columns
 from dashboard.pages.columns import Column
 from dashboard.presenters import LOOKS
+from runs.reads.runfilter import RunFilter
 
 #: Name in the address -> words and length; None is all time.
 PERIODS: dict[str, tuple[str, timedelta | None]] = {

@@ -12,17 +12,20 @@ from dashboard import permissions
 from dashboard.pages import cookies, keyboard, zones
 from runs import conf
 
-#: (name of the page, word, glyph); None is a gap.
+#: (name of the page, word, glyph, role it needs); None is a gap.
 NAVIGATION = (
-    ("overview", "Tasks", "tasks"),
-    ("runs", "Runs", "runs"),
-    ("test", "Test", "test"),
+    ("overview", "Tasks", "tasks", permissions.VIEW),
+    ("runs", "Runs", "runs", permissions.VIEW),
+    ("test", "Test", "test", permissions.VIEW),
     None,
-    ("queues", "Queues", "queues"),
-    ("schedules", "Schedules", "schedules"),
-    ("batches", "Batches", "batches"),
-    ("waitpoints", "Wait tokens", "waiting"),
-    ("workers", "Workers", "workers"),
+    ("queues", "Queues", "queues", permissions.VIEW),
+    ("schedules", "Schedules", "schedules", permissions.VIEW),
+    ("batches", "Batches", "batches", permissions.VIEW),
+    ("waitpoints", "Wait tokens", "waiting", permissions.VIEW),
+    ("workers", "Workers", "workers", permissions.VIEW),
+    None,
+    ("variables", "Variables", "variables", permissions.VIEW),
+    ("keys", "API keys", "key", permissions.ADMINISTER),
 )
 
 
@@ -61,7 +64,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "zone": zones.label(zone, timezone.now()),
         "zone_name": getattr(zone, "key", "UTC"),
         "environment": conf.get("ENVIRONMENT"),
-        "navigation": _navigation(request),
+        "navigation": _navigation(request, user),
         "may_operate": permissions.may(user, permissions.OPERATE),
         "operate_refusal": permissions.refusal(user, permissions.OPERATE),
         "admin_url": _if_there("admin:index") if user.is_staff else "",
@@ -71,13 +74,17 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _navigation(request: HttpRequest) -> list[tuple[str, str, str, bool] | None]:
+def _navigation(
+    request: HttpRequest, user: permissions.Person
+) -> list[tuple[str, str, str, bool] | None]:
     """(address, word, glyph, whether this is the page) for both menus, the wide and the small."""
     here = request.resolver_match.url_name if request.resolver_match else ""
-    return [
-        entry and (reverse(f"dashboard:{entry[0]}"), entry[1], entry[2], entry[0] == here)
+    shown = [
+        None if entry is None else (reverse(f"dashboard:{entry[0]}"), *entry[1:3], entry[0] == here)
         for entry in NAVIGATION
+        if entry is None or entry[3] == permissions.VIEW or permissions.may(user, entry[3])
     ]
+    return shown[: -1 if shown[-1] is None else None]  # no gap before nothing
 
 
 def _if_there(name: str) -> str:

@@ -8,7 +8,7 @@ from django import template
 from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from dashboard import presenters
@@ -146,3 +146,15 @@ def _full(local: datetime) -> str:
     if not local.utcoffset():
         return here
     return f"{here} · {local.astimezone(UTC):%H:%M:%S} UTC"
+
+
+@register.filter
+def coded(text: str) -> SafeString:
+    """A sentence whose words between backticks are code."""
+    # every second part stood between backticks
+    return SafeString(
+        "".join(
+            f"<code>{escape(part)}</code>" if number % 2 else escape(part)
+            for number, part in enumerate(text.split("`"))
+        )
+    )

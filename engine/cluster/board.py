@@ -57,6 +57,8 @@ class Head(ctypes.Structure):
         #: One more than the seat whose code the event loop is in, 0 for none, and since when.
         ("stepping", ctypes.c_int64),
         ("stepping_since", ctypes.c_int64),
+        #: The revision of the environment variables that new runs get.
+        ("variables", ctypes.c_int64),
         ("session", ctypes.c_char * 48),
         #: Of the code that new runs are taken for.
         ("version", ctypes.c_char * VERSION),

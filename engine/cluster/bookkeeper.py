@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from engine.cluster import guests, together
+from engine.cluster import guests, together, variables
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.capacity import capacity
 from engine.cluster.channels import Channel
@@ -74,13 +74,15 @@ class Bookkeeper:
         self.holder = guests.Holder(board)
         self.missing: set[tuple[str, str]] = set()
         heartbeat = float(conf.get("HEARTBEAT_SECONDS"))
+        sweep = min(float(conf.get("SWEEP_SECONDS")), 5.0)
         self.timers: list[list[Any]] = [
             [0.0, FLUSH, self.flush],
             [0.0, FLUSH, self.tell_draining],
             [0.0, min(heartbeat, 2.0), self.beat],
             [0.0, CANCELS, self.look_for_cancels],
-            [0.0, min(float(conf.get("SWEEP_SECONDS")), 5.0), self.sweep],
+            [0.0, sweep, self.sweep],
             [0.0, CANCELS, self.look_for_held],
+            [0.0, sweep, self.look_for_variables],
         ]
         self.beaten_at = 0.0
         self.heartbeat = heartbeat
@@ -227,6 +229,9 @@ class Bookkeeper:
         """Tell a run that it keeps others waiting; its own process cannot."""
         if told := self.holder.found():
             self.book.rows.append(row(told))
+
+    def look_for_variables(self) -> None:
+        variables.look(self.board)
 
     def flush(self) -> None:
         self.book.flush()

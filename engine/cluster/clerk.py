@@ -14,7 +14,7 @@ from engine.cluster.endings import Leaving
 from engine.cluster.place import Place
 from engine.execution.failures import describe
 from runs import signals
-from runs.lifecycle import attempts, store
+from runs.lifecycle import attempts, envvars, store
 from runs.models import Lane, Run
 from runs.states import RunStatus
 
@@ -109,6 +109,9 @@ class Clerk:
 
     def insist(self, call: Callable[[store.Store], R]) -> R:
         return records.insisting(self.here, call)
+
+    def variables(self) -> envvars.Loaded:
+        return self.insist(lambda _: envvars.loaded())
 
     def take(self, free: Sequence[int]) -> list[Taken]:
         """Claim and start runs for these seats."""

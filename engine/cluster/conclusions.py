@@ -9,7 +9,7 @@ from contextlib import suppress
 from django.db import DatabaseError, InterfaceError
 
 from engine.cluster import place as places
-from engine.cluster import tidying, worker
+from engine.cluster import records, tidying, worker
 from engine.cluster.board import State
 from engine.cluster.endings import assignment_of, memory_of
 from engine.cluster.place import Place
@@ -34,9 +34,6 @@ def conclude(run_id: str, token: str) -> None:
         log.warning("The final hooks of run %s: %s", run_id, str(error).split("\n")[0])
         damage = ""
     except BaseException as mistake:
-        log.critical(
-            "Worker %s ends because of a mistake in Trackside.", os.getpid(), exc_info=True
-        )
         worker.give_up(here, mistake)
     if damage or here.executed >= int(conf.get("RECYCLE_RUNS")):
         worker.leave(here)
@@ -64,6 +61,7 @@ def concluded(here: Place, run_id: str, token: str) -> str:
 
 
 def called(here: Place, work: store.Assignment, run: Run) -> Concluded | Missing:
+    records.brought_up(here)
     here.lines.begin(work.run_id, work.attempt)
     here.slot.assign(work.run_id, work.token, work.attempt, State.RUNNING)
     here.slot.deadline = time.monotonic_ns() + int(conf.get("FINAL_HOOKS_SECONDS") * SECOND)

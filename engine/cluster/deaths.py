@@ -50,6 +50,10 @@ class Death:
         return {(self.run_id, self.token), *done, *self.left}
 
 
+#: It was on its way to a worker that had got the word to leave.
+REPLACED = "Its worker was being replaced before it was started."
+
+
 def of(slot: Seat, exitcode: int | None) -> Death:
     """The death of the process that had this slot."""
     run_id, token = slot.lease
@@ -64,6 +68,7 @@ def of(slot: Seat, exitcode: int | None) -> Death:
         # It may have finished what it was killed for and taken the next run just before.
         killed=slot.killed if slot.asked_run == slot.run else slot.killed and Ask.SHUTDOWN,
         exitcode=exitcode,
+        why=REPLACED if slot.state == State.ASSIGNED and exitcode == 0 else "",
         version=slot.version.decode(),
     )
 

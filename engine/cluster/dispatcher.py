@@ -15,7 +15,7 @@ from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
 from engine import wakeup
-from engine.cluster import guests
+from engine.cluster import guests, variables
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.channels import Channel
 from engine.cluster.processes import die_with_parent, name_process
@@ -220,6 +220,8 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         return has_reason
 
     def hear(self, message: str) -> None:
+        if message == wakeup.VARIABLES:
+            variables.look(self.board)
         if not message.startswith(wakeup.CANCEL):
             return
         assert self.store is not None

@@ -21,7 +21,7 @@ from django.db import connections
 from django_q.cluster import get_mp_context
 from django_q.conf import Conf
 
-from engine.cluster import guests, limits, records, reload, tidying, worker
+from engine.cluster import guests, limits, records, reload, tidying, variables, worker
 from engine.cluster import place as places
 from engine.cluster.board import Ask, State
 from engine.cluster.channels import Channel, TaskQueue
@@ -185,6 +185,8 @@ class Host:
         free = [number for number, seat in enumerate(self.seats) if seat.state == State.FREE]
         if reload.is_outdated(self.here):
             self.leave("The cluster has newer code.")
+        elif self.is_empty and variables.has_old_variables(self.here):
+            self.leave("Environment variables were changed.")
         if not free or self.is_leaving or self.board.head.fenced:
             return 0
         taken = await self.clerk.does(partial(self.clerk.take, free))
@@ -192,6 +194,8 @@ class Host:
         return len(taken)
 
     async def welcome_all(self, taken: Sequence[Taken]) -> None:
+        if taken and variables.is_behind(self.here):
+            variables.take(self.here, await self.clerk.does(self.clerk.variables))
         for one in taken:
             await self.welcome(*one)
         self.count_memory()

@@ -12,8 +12,9 @@ from engine.cluster.board import Seat
 from engine.launching import item_of
 from engine.runtime import Launch, Launched, installed
 from engine.sdk.errors import CannotWaitHere, TaskRunInterrupted
+from engine.sdk.keeper import Spot
 from runs.errors import InvalidOption
-from runs.journal import Entry, Remembered, Target, Unborn
+from runs.journal import Entry, Pause, Remembered, Target, Unborn
 from runs.lifecycle import store, triggering, waiting
 from runs.lifecycle.rows import Family
 from runs.models import Source
@@ -26,6 +27,8 @@ family = Family()
 family_lock = threading.Lock()
 #: Calls until the database answers.
 Insist = Callable[[Callable[[store.Store], Any]], Any]
+#: Lets a run wait whose body stays: see `Keeper.stay`.
+Lodge = Callable[["RunKeeper", Pause, Spot], bool | None]
 
 
 class RunKeeper:
@@ -36,6 +39,16 @@ class RunKeeper:
         self.is_begun = work.begun
         #: What the run remembers, as far as it is certain.
         self.memory: Remembered | None = None
+        #: None where bodies cannot stay while their runs wait.
+        self.lodge: Lodge | None = None
+        #: The run has left, and its body stays here.
+        self.is_lodging = False
+        #: The run has left for good, and its body is still here.
+        self.is_gone = False
+
+    @property
+    def lease(self) -> tuple[str, str]:
+        return self.work.run_id, self.work.token
 
     def begin(self) -> None:
         """Record the start, which short runs do with their end."""
@@ -69,10 +82,22 @@ class RunKeeper:
     def leave(self, entries: Sequence[Entry]) -> None:
         """The run has left with these entries, and is remembered here in case it comes back here."""
         if self.memory is not None:
-            run_id, token = self.work.run_id, self.work.token
-            known = [*self.memory.entries, *entries]
-            left = recollections.Recollection(token, known, self.memory.targets)
-            recollections.kept.keep(run_id, left)
+            self.memory.entries.extend(entries)
+            if not self.is_lodging:
+                self.keep()
+
+    def keep(self) -> None:
+        """Remember here what the run that left remembers."""
+        if self.memory is not None:
+            left = recollections.Recollection(self.work.token, *self.memory)
+            recollections.kept.keep(self.work.run_id, left)
+
+    def stay(self, pause: Pause, spot: Spot) -> bool | None:
+        return None if self.lodge is None else self.lodge(self, pause, spot)
+
+    def come_back(self, work: store.Assignment, began: int) -> None:
+        """The run goes on in another segment, with a lease of its own."""
+        self.work, self.began, self.is_begun = work, began, work.begun
 
     def children(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = self.insist(lambda opened: opened.children(self.work.run_id))

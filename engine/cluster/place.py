@@ -1,12 +1,14 @@
 """What one worker process has."""
 
-from dataclasses import dataclass
+from contextvars import Context
+from dataclasses import dataclass, field
 
 from engine.cluster.board import Ask, Board, Seat, Slot, State
 from engine.cluster.channels import Channel
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.together import Group, Pace
+from engine.cluster.variables import Variables
 from engine.execution.hygiene import Snapshot
 from runs.lifecycle import store
 from runs.models import Lane
@@ -27,8 +29,9 @@ class Place:
     inbox: int
     hot: store.Store | None = None
     executed: int = 0
-    #: How the process stood before it executed anything.
+    #: How the process stood before it executed anything, and its context variables.
     clean: Snapshot | None = None
+    variables: Context = field(default_factory=Context)
     #: What it executes or executed last, and CLOCK_MONOTONIC nanoseconds of its body.
     work: store.Assignment | None = None
     keeper: RunKeeper | None = None
@@ -36,8 +39,12 @@ class Place:
     ended: int = 0
     #: The lane of the runs it takes; None for all.
     lane: Lane | None = None
+    #: Bodies that stay here while their runs wait.
+    lodgers: int = 0
     #: Something ended that a parent may wait for, and is not recorded yet.
     awaited: bool = False
+    #: Made before the fork: what is set then is the machine's.
+    environment: Variables = field(default_factory=Variables)
 
     def __post_init__(self) -> None:
         self.group = Group(self.slot, self.board.locks, self.index)

@@ -83,10 +83,11 @@ def has_children() -> bool:
 
 def memory_of(pid: int) -> int:
     """Resident bytes of a process and everything below it."""
-    return sum(map(_resident, [pid, *descendants(pid)]))
+    return sum(map(resident, [pid, *descendants(pid)]))
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
+    """Bytes of memory of a process that no other one has."""
     try:
         fields = Path(f"/proc/{pid}/statm").read_text().split()
     except OSError:

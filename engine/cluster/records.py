@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
 
-from engine.cluster import together
+from engine.cluster import together, variables
 from engine.cluster.endings import Leaving
 from engine.cluster.place import Place
 from runs import conf, signals
-from runs.lifecycle import store
+from runs.lifecycle import envvars, store
 from runs.models import Run
 from runs.states import RunStatus
 
@@ -104,6 +104,12 @@ def give_back(here: Place) -> None:
     """Hand back what was taken and not started."""
     ahead = here.group.give_back()
     insisting(here, lambda opened: together.release(opened, ahead, together.GIVEN_BACK))
+
+
+def brought_up(here: Place) -> None:
+    """Put environment variables that changed into this process, before its next body."""
+    if variables.is_behind(here):
+        variables.take(here, insisting(here, lambda _: envvars.loaded()))
 
 
 def insisting(here: Place, call: Callable[[store.Store], R]) -> R:

@@ -14,7 +14,7 @@ from django import db
 from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, deaths, guests, host, reload
+from engine.cluster import bookkeeper, deaths, guests, host, reload, variables
 from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
@@ -170,7 +170,8 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         self.pool.remove(process)
         kill_tree(process.pid or 0) if process.pid else None
         self.report(index, process.exitcode)
-        self.starts.ended(index, slot, process.exitcode)
+        if not self.board.head.stop:
+            self.starts.ended(index, slot, process.exitcode)
         while not self.inboxes[index].empty():
             self.inboxes[index].get()
         slot.pid = 0
@@ -215,11 +216,15 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             self.inboxes[index].put("STOP")
 
     def replace_outdated(self) -> None:
-        """End idle workers of old code; busy ones leave by themselves."""
+        """End idle workers of old code, or old variables; busy ones leave by themselves."""
+        head = self.board.head
         for index in self.slots.values():
             slot = self.board.slots[index]
-            if reload.is_to_be_replaced(slot, self.board.head.version):
+            if reload.is_to_be_replaced(slot, head.version):
                 slot.state = State.GONE
+                self.inboxes[index].put("STOP")
+            elif variables.is_to_be_replaced(slot, head.variables):
+                # the dispatcher may be giving it a run right now: after this word it is handed back
                 self.inboxes[index].put("STOP")
 
     def fence(self) -> None:

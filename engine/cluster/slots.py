@@ -198,6 +198,9 @@ class Slot(Seat):
         ("recorded", ctypes.c_int64),
         #: Counts what was taken together, to see that it is still the same.
         ("number", ctypes.c_int64),
+        #: The revision of the environment variables its code was imported with, and when.
+        ("variables", ctypes.c_int64),
+        ("loaded_at", ctypes.c_int64),
     ]
 
     if TYPE_CHECKING:
@@ -207,6 +210,8 @@ class Slot(Seat):
         at: int
         recorded: int
         number: int
+        variables: int
+        loaded_at: int
 
     @property
     def done(self) -> list[Done]:

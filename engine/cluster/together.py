@@ -76,6 +76,11 @@ class Group:
             slot.size = len(works)
         self.works, self.taken_at = deque(works), asked_at
 
+    @property
+    def coming(self) -> store.Assignment | None:
+        """What `next` most likely returns."""
+        return self.works[0] if self.works else None
+
     def next(self) -> store.Assignment | None:
         """The next that is to be started; None when there is none, or it was taken away."""
         if not self.works:

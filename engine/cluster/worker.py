@@ -6,18 +6,20 @@ import os
 import signal
 import time
 from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
 from typing import Any, NoReturn
 
 from django_q.conf import Conf
 from django_q.signals import post_spawn
 
 from engine import discovery
-from engine.cluster import guests, lastwords, records, reload, tidying, together
+from engine.cluster import guests, lastwords, records, reload, staying, tidying, together
 from engine.cluster import place as places
 from engine.cluster.board import Board, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
-from engine.cluster.keeping import RunKeeper
+from engine.cluster.keeping import Lodge, RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.place import Place
 from engine.cluster.processes import (
@@ -26,11 +28,14 @@ from engine.cluster.processes import (
     name_process,
     sweep_children,
 )
+from engine.cluster.variables import has_old_variables, load_variables
 from engine.execution import capture, executor, interrupts
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
 from engine.registry import ConflictingTasks
+from engine.sdk.keeper import Spot
 from runs import conf
+from runs.journal import Pause
 from runs.lifecycle import attempts, store
 from runs.states import RunStatus
 
@@ -67,6 +72,7 @@ def set_out(here: Place, name: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     interrupts.install()
     capture.let_pass()
+    load_variables(here)
     try:
         reload.take_up(here, discovery.discover(here.board.left_out, here.slot.announce))
     except ConflictingTasks as error:
@@ -74,7 +80,7 @@ def set_out(here: Place, name: str) -> None:
         os._exit(MISCONFIGURED)
     here.lane = guests.lane_beside(here.board)
     records.insisting(here, lambda opened: opened.warm_up())
-    here.clean = Snapshot(here.files)
+    here.clean, here.variables = Snapshot(here.files), copy_context()
     gc.freeze()  # what is loaded stays: no collection during a run has to look through it
 
 
@@ -92,9 +98,6 @@ def execute(run_id: str, token: str) -> None:
     try:
         work_off(here, run_id, token)
     except BaseException as mistake:
-        log.critical(
-            "Worker %s ends because of a mistake in Trackside.", os.getpid(), exc_info=True
-        )
         give_up(here, mistake)
 
 
@@ -103,6 +106,8 @@ def give_up(here: Place, mistake: BaseException) -> NoReturn:
 
     When not even that can be written, the slot stays busy: the sentinel sees a worker die on a run.
     """
+    told = "Worker %s ends because of a mistake in Trackside."
+    log.critical(told, os.getpid(), exc_info=mistake)
     try:
         if here.slot.is_busy:
             records.recorded(here)
@@ -149,22 +154,57 @@ def work_off(here: Place, run_id: str, token: str) -> None:
     budget = Budget()
     begin_with(here, records.claimed(here, run_id, token))
     while (work := entered(here)) is not None:
-        ending, damage = attempt(here, work)
-        if damage:
-            log.warning("Worker %s is replaced: %s", here.slot.pid, damage)
-            sweep_children(set())
-            lastwords.speak(ending, here.began)
-        tidying.tidy(here)
-        proceed(here, ending, budget)
+        carry_out(here, work, budget)
     records.recorded(here)
     if is_used_up(here):
         leave(here)
     become_free(here)
 
 
+def carry_out(here: Place, work: store.Assignment, budget: Budget) -> None:
+    """Execute a run, and see to what is next."""
+    ending, damage = attempt(here, work, partial(lodge, here, budget))
+    if damage:
+        log.warning("Worker %s is replaced: %s", here.slot.pid, damage)
+        sweep_children(set())
+        if ending is None:
+            leave(here)
+        lastwords.speak(ending, here.began)
+    tidying.tidy(here)
+    if ending is not None:
+        proceed(here, ending, budget)
+
+
+def lodge(here: Place, budget: Budget, keeper: RunKeeper, pause: Pause, spot: Spot) -> bool | None:
+    """See `staying`: execute what the run waits for, with its body on the stack below."""
+    if not staying.is_possible(here, pause, spot):
+        return None
+    stay, group = staying.Stay(here, keeper, spot), here.group
+
+    def children() -> None:
+        proceed(here, Leaving(*keeper.lease, pause), budget)
+        while stay.is_child(group.coming):
+            work = next_one(here)
+            if work is not None:
+                carry_out(here, work, budget)
+
+    try:
+        with stay.apart():
+            spot.aside(here.variables.copy(), children)
+        work = next_one(here) if stay.has_ended(group.coming) else None
+        if work is None:
+            stay.give_up()
+        else:
+            stay.go_on(work)
+    except BaseException as mistake:  # nothing that its body might catch
+        give_up(here, mistake)
+    return work is not None
+
+
 def is_used_up(here: Place) -> bool:
     """Whether another process is to go on in its place."""
-    return here.executed >= int(conf.get("RECYCLE_RUNS")) or reload.is_outdated(here)
+    outdated = reload.is_outdated(here) or has_old_variables(here)
+    return outdated or here.executed >= int(conf.get("RECYCLE_RUNS"))
 
 
 def begin_with(here: Place, work: store.Assignment | None) -> None:
@@ -174,17 +214,27 @@ def begin_with(here: Place, work: store.Assignment | None) -> None:
 
 def entered(here: Place) -> store.Assignment | None:
     """The next run, on the slot and ready to execute; None when there is none."""
-    while (work := here.group.next()) is not None:
-        if work.retaken and not work.begun:
-            # Whoever lost it may have lost it to this very run: its start has to be seen.
-            work = records.started(here, work.run_id, work.token)
-        if work is not None:
-            here.work = work = reload.locked(here, work)
-            lease = work.run_id, work.token
-            here.began = 0
-            here.slot.assign(*lease, work.attempt, State.RUNNING, begun=work.begun)
+    while here.group.works:
+        if (work := next_one(here)) is not None:
             return work
     return None
+
+
+def next_one(here: Place) -> store.Assignment | None:
+    """The next of what was taken together, on the slot; None when it was lost or taken away."""
+    work = here.group.next()
+    if work is None:
+        return None
+    if work.retaken and not work.begun:
+        # Whoever lost it may have lost it to this very run: its start has to be seen.
+        started = records.started(here, work.run_id, work.token)
+        if started is None:
+            return None
+        work = started
+    here.work = work = reload.locked(here, work)
+    here.began = 0
+    here.slot.assign(work.run_id, work.token, work.attempt, State.RUNNING, begun=work.begun)
+    return work
 
 
 def proceed(here: Place, ending: store.Ending | Leaving, budget: Budget) -> None:
@@ -220,16 +270,22 @@ def leave(here: Place) -> NoReturn:
     os._exit(0)
 
 
-def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending | Leaving, str]:
-    """Execute one body; how it ended, and what damage it left that only a new process mends."""
+def attempt(
+    here: Place, work: store.Assignment, lodge: Lodge
+) -> tuple[store.Ending | Leaving | None, str]:
+    """Execute one body; how it ended, and what damage it left that only a new process mends.
+
+    None: its run had left already.
+    """
     here.executed += 1
+    records.brought_up(here)
     here.lines.begin(work.run_id, work.attempt)
     if work.max_duration:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
     here.slot.memory = memory_of(work.machine)
     here.slot.entered = here.began = time.monotonic_ns()
     keeper = RunKeeper(work, here.slot, here.began, lambda call: records.insisting(here, call))
-    here.keeper = keeper
+    here.keeper, keeper.lodge = keeper, lodge
     outcome = executor.execute(assignment_of(work), here.lines, here, here.clean, keeper)
     if os.getpid() != here.slot.pid:
         os._exit(0)  # the body forked and its child came back here
@@ -238,4 +294,5 @@ def attempt(here: Place, work: store.Assignment) -> tuple[store.Ending | Leaving
     here.pace.note(here.ended - here.began)
     with suppress(OSError):  # the body may have closed it
         here.lines.end()
-    return ending_of(work, outcome), outcome.recycle
+    ending = None if keeper.is_gone else ending_of(keeper.work, outcome)
+    return ending, outcome.recycle

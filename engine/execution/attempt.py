@@ -135,6 +135,8 @@ class Attempt:
         """Whether the body ended because of a wait; also one that swallowed the word to leave."""
         if self._replay is None or self._replay.pause is None:
             return False
+        if self._replay.is_gone:  # the run waits already; whatever the body ends with is nobody's
+            return True
         return self._reason not in ("cancel", "timeout") and (error is None or is_suspension(error))
 
     def _leave(self, error: BaseException | None) -> BaseException | None:

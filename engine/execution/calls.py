@@ -39,6 +39,11 @@ class Calls:
             self._runner.close()
 
     @property
+    def has_loop(self) -> bool:
+        """Whether coroutines of this attempt have been called."""
+        return self._runner is not None
+
+    @property
     def _loop(self) -> asyncio.AbstractEventLoop:
         if self._runner is None:
             self._runner = asyncio.Runner()

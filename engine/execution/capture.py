@@ -212,9 +212,14 @@ class LineHandler(logging.Handler):
     One for the process: making a handler takes longer than a short body.
     """
 
-    _lines: Lines
+    _lines: Lines | None = None
 
-    def serve(self, lines: Lines) -> Self:
+    @property
+    def served(self) -> Lines | None:
+        """Whose lines it passes on to."""
+        return self._lines
+
+    def serve(self, lines: Lines | None) -> Self:
         """Pass on to `lines` from now on, and undo what a body changed about the handler."""
         self._lines, self.level, self.formatter, self.filters = lines, logging.NOTSET, None, []
         return self
@@ -224,7 +229,8 @@ class LineHandler(logging.Handler):
             message = self.format(record)
         except Exception as error:  # bad arguments, a failing __str__
             message = f"{record.msg!r:.1000} [could not be formatted: {type(error).__name__}]"
-        self._lines.write(record.levelno, record.name, message, record.created)
+        if self._lines is not None:
+            self._lines.write(record.levelno, record.name, message, record.created)
 
 
 _handler = LineHandler()
@@ -254,6 +260,7 @@ class Capture:
             root.level,
             logging.root.manager.disable,
         )
+        self._outer = _handler.served
         self._streams = streams(self._lines, sys.stdout, sys.stderr)
         sys.stdout, sys.stderr = self._streams
         root.addHandler(_handler.serve(self._lines))
@@ -274,6 +281,20 @@ class Capture:
             root.setLevel(level)
         if root.manager.disable != disabled:
             logging.disable(disabled)
+        _handler.serve(self._outer)
         for stream in self._streams:
             stream.finish()
         self._lines.close()
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether console and logging are still as they were when it was entered."""
+        root = logging.getLogger()
+        level, disabled = self._before[3:]
+        return (
+            (sys.stdout, sys.stderr) == self._streams
+            and [*self._before[2], _handler][: len(root.handlers)] == root.handlers
+            and _handler in root.handlers
+            and root.level == min(level, logging.INFO)
+            and root.manager.disable == disabled
+        )

@@ -13,6 +13,7 @@ from engine.execution.conclusion import Conclusion, End
 from engine.execution.hygiene import Snapshot
 from engine.execution.interrupts import Control, listening
 from engine.execution.outcomes import Concluded, Missing, Outcome
+from engine.execution.staying import Spot
 from engine.registry import registry
 from engine.sdk.context import Context, executing
 from engine.sdk.keeper import Keeper
@@ -81,10 +82,12 @@ class Process:
             logs = self.logs if replay is None or not replay.resumed else Once(self.logs, replay)
             ctx._segments.append(segment_of(self.logs, replay, delivery.shielded))
             with (
-                Capture(logs, limit, delivery.shielded),
+                Capture(logs, limit, delivery.shielded) as capture,
                 executing(ctx),
                 Calls(delivery) as calls,
             ):
+                if replay is not None:
+                    replay.spot = Spot(task, ctx, calls, capture, self.clean)
                 outcome = work(task, ctx, calls, replay)
                 ctx._close()
         if ctx._segments[0].is_exporting:

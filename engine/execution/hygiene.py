@@ -48,6 +48,13 @@ class Snapshot:
         self._blocked = blocked(signal.SIG_BLOCK, ())
         self._files = {number: identity(number) for number in (*STANDARD_FILES, *files)}
 
+    def adopt(self, name: str, value: str | None) -> None:
+        """A variable that belongs to how the process is to stand from now on; None for none."""
+        if value is None:
+            self._environment.pop(os.fsencode(name), None)
+        else:
+            self._environment[os.fsencode(name)] = os.fsencode(value)
+
     def restore(self) -> str:
         """Put everything back as it was; returns what could not be, or empty."""
         steps = (
@@ -60,6 +67,20 @@ class Snapshot:
         )
         os.umask(self._mask)
         return "; ".join(damage for step in steps if (damage := attempt(step)))
+
+    def is_kept(self) -> bool:
+        """Whether everything still stands so."""
+        return (
+            raw_environment() == self._environment
+            and os.getcwd() == self._directory
+            and current_umask() == self._mask
+            and locale.setlocale(locale.LC_ALL) == self._locale
+            and all(handler_of(number) == known for number, known in self._signals.items())
+            and blocked(signal.SIG_BLOCK, ()) == self._blocked
+            and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+            and not self._check_files()
+            and not check_trusted()
+        )
 
     def _restore_environment(self) -> str:
         now = raw_environment()

@@ -127,12 +127,26 @@ class listening:  # noqa: N801  used like a function, as `contextlib` does
 
     def __enter__(self) -> Delivery:
         global _active
-        _active = self._delivery
-        return _active
+        self._outer, _active = _active, self._delivery
+        return self._delivery
 
     def __exit__(self, *_: object) -> None:
         global _active
-        _active = None
+        _active = self._outer
+
+
+def hush() -> Delivery | None:
+    """Pass nothing on to the attempt that executes; returns who `resound` is to pass it on to."""
+    global _active
+    before, _active = _active, None
+    return before
+
+
+def resound(delivery: Delivery | None) -> None:
+    """Pass on again, also what came meanwhile."""
+    global _active
+    _active = delivery
+    look()
 
 
 def is_stop(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 
+from engine.maintenance.bulk import go_on_in_bulk
 from engine.maintenance.keys import prune_keys
 from engine.maintenance.loglines import prune_log_lines
 from engine.maintenance.mender import Mender
@@ -25,6 +26,7 @@ class Housekeeping:
             (sweep, Reaper().sweep),
             (min(sweep, 1.0), lifecycle.expire_due),
             (min(sweep, 1.0), lifecycle.time_out_due),
+            (min(sweep, 2.0), go_on_in_bulk),
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
             (sweep * 2, lifecycle.settle_held),

@@ -41,7 +41,9 @@ class Pruner:
         for_a_turn(step)
         self.passed += gone
         if not self.before:
-            self.finish(lifecycle.prune_batches(min(old.values())))
+            oldest = min(old.values())
+            lifecycle.prune_bulk_actions(oldest)
+            self.finish(lifecycle.prune_batches(oldest))
         return gone
 
     def finish(self, batches: int) -> None:

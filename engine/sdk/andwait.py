@@ -106,20 +106,24 @@ class Children:
     entries: Sequence[Entry] = ()
 
     def ended(self, replay: Replay) -> list[Result[Any]]:
-        """The results when all have ended; until then the run leaves."""
-        left = [found for found in self.targets if found.is_open]
+        """The results when all have ended; until then the run waits."""
+        targets = self.targets
+        left = [found for found in targets if found.is_open]
         if left:
-            attached = [entry for call in self.calls if call.entry for entry in call.attached()]
-            replay.suspend(
-                Pause(
-                    reason=why(left, [call.name for call in self.calls]),
-                    targets=tuple(dict.fromkeys(found.id for found in left)),
-                    entries=(*attached, *self.entries),
-                    unborn=self.unborn,
-                )
-            )
-        pairs = zip(self.calls, self.targets, strict=True)
+            replay.outlast(self._pause(left))
+            ended = replay.look([found.id for found in targets])
+            targets = [ended[found.id] for found in targets]
+        pairs = zip(self.calls, targets, strict=True)
         return [run_result(found.id, call.name, found) for call, found in pairs]
+
+    def _pause(self, left: Sequence[Target]) -> Pause:
+        attached = [entry for call in self.calls if call.entry for entry in call.attached()]
+        return Pause(
+            reason=why(left, [call.name for call in self.calls]),
+            targets=tuple(dict.fromkeys(found.id for found in left)),
+            entries=(*attached, *self.entries),
+            unborn=self.unborn,
+        )
 
 
 def placed(

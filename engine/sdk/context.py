@@ -165,6 +165,12 @@ class Context:
     def _meter(self) -> Meter:
         return Meter(self.run.id, self.attempt.number, self.attempt.started_at)
 
+    def _renew(self, run: RunInfo) -> None:
+        """The body goes on after a wait in which it stayed here."""
+        object.__setattr__(self, "run", run)
+        for name in ("_notes", "_meter"):
+            self.__dict__.pop(name, None)
+
     def _close(self) -> None:
         """The body has ended: what it noted is stored."""
         if "_notes" in self.__dict__:
@@ -198,6 +204,17 @@ def asking() -> str:
     """Who asks, as histories and the audit log name code."""
     ctx = current()
     return "code" if ctx is None else f"run:{ctx.run.id}"
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """While entered, no context is that of this process: another run executes in it."""
+    before = _executing[:]
+    _executing.clear()
+    try:
+        yield
+    finally:
+        _executing[:] = before
 
 
 @contextmanager

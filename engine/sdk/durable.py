@@ -27,6 +27,17 @@ def durable(replay: Replay) -> Iterator[None]:
         _active.reset(token)
 
 
+@contextmanager
+def apart() -> Iterator[None]:
+    """While entered, no replay is that of this process: see `engine.sdk.context.apart`."""
+    before = _executing[:]
+    _executing.clear()
+    try:
+        yield
+    finally:
+        _executing[:] = before
+
+
 def active() -> Replay | None:
     """The replay of the body this code is part of; its threads see it too."""
     found = _active.get()

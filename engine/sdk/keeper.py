@@ -2,12 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from contextvars import Context as Variables
+from typing import Any, Protocol, TypeVar
 
 from engine.runtime import Launch, Launched
-from runs.journal import Entry, Remembered, Target, Unborn
+from runs.journal import Entry, Pause, Remembered, Target, Unborn
 
+R = TypeVar("R")
 Record = Callable[[Entry], None]
+
+
+class Spot(Protocol):
+    """Where a body stands that may stay in its process while it waits."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether another run may execute here, and finds the process as if there were no body."""
+
+    def aside(self, variables: Variables, work: Callable[[], R]) -> R:
+        """Do work that has nothing to do with this body."""
+
+    def come_back(self, assignment: Any) -> None:
+        """The body goes on."""
 
 
 class Keeper(Protocol):
@@ -32,6 +48,12 @@ class Keeper(Protocol):
 
     def prepare(self, launches: Sequence[Launch]) -> Unborn | None:
         """The same runs for a `Pause` to make; None where they have to be there before."""
+
+    def stay(self, pause: Pause, spot: Spot) -> bool | None:
+        """Let the run wait while its body stays where it is, and return when the wait is over: True.
+
+        None where that cannot be; False where the run has left meanwhile, and its body has to follow.
+        """
 
     def refuse_circles(self, ids: Sequence[str]) -> None:
         """Raise CannotWaitHere where one of these runs cannot end before this one."""

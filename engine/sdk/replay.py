@@ -21,7 +21,7 @@ from engine.sdk.asynctasks import task_now
 from engine.sdk.blocking import blocking
 from engine.sdk.calls import SHOWN_ARGS, Call, Key, is_of
 from engine.sdk.errors import Suspend
-from engine.sdk.keeper import Keeper, Record
+from engine.sdk.keeper import Keeper, Record, Spot
 from engine.sdk.transactions import is_in_transaction
 from runs.journal import Entry, Pause, Remembered, Target, Unborn
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
@@ -51,6 +51,10 @@ class Replay:
         self.may_block = may_block
         #: Why the run is to leave; set by the first wait that has to.
         self.pause: Pause | None = None
+        #: The run has left already, while its body is still here.
+        self.is_gone = False
+        #: Where the body stands; None where it cannot stay while it waits.
+        self.spot: Spot | None = None
         #: How many blocks with tries of their own the body has entered.
         self.blocks = 0
         #: The body does what it did before: it comes back from a wait and is not there again yet.
@@ -153,6 +157,19 @@ class Replay:
         """Leave the body."""
         self.pause = pause
         raise Suspend
+
+    def outlast(self, pause: Pause) -> None:
+        """Return when the wait is over, where the body can stay here until then; else leave it."""
+        self.pause = pause
+        if self.spot is not None:
+            with self._shield():
+                stayed = self._keeper.stay(pause, self.spot)
+                self.is_gone = stayed is False
+                self.pause = None if stayed else pause
+        if self.pause is not None:
+            raise Suspend
+        for entry in pause.entries:
+            spans.waited(entry)
 
     def batch_id(self) -> str:
         """The id of the next batch: the same in every segment and attempt."""

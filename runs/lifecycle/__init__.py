@@ -1,6 +1,7 @@
 """The only writers of a status: one verb, one function."""
 
 from runs.lifecycle.annotating import add_tags, update_metadata
+from runs.lifecycle.bulk import abort_bulk, begin_bulk, go_on_in_bulk
 from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.editing import Edit, edit
@@ -31,7 +32,13 @@ from runs.lifecycle.queues import (
     set_limits,
 )
 from runs.lifecycle.replaying import KEEP, Keep, replay
-from runs.lifecycle.retention import prune_batches, prune_keys, prune_runs, prune_ticks
+from runs.lifecycle.retention import (
+    prune_batches,
+    prune_bulk_actions,
+    prune_keys,
+    prune_runs,
+    prune_ticks,
+)
 from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
 from runs.lifecycle.unlocking import unlock
@@ -45,7 +52,9 @@ __all__ = [
     "TriggerItem",
     "TriggerOptions",
     "Triggered",
+    "abort_bulk",
     "add_tags",
+    "begin_bulk",
     "cancel",
     "cancel_orphans",
     "drop_months",
@@ -53,6 +62,7 @@ __all__ = [
     "expire_due",
     "expire_overrides",
     "fire_due",
+    "go_on_in_bulk",
     "mend_waiting",
     "next_due",
     "open_months",
@@ -63,6 +73,7 @@ __all__ = [
     "promote_due",
     "prune_batches",
     "prune_buckets",
+    "prune_bulk_actions",
     "prune_debounced",
     "prune_keys",
     "prune_lines",

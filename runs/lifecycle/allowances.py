@@ -1,5 +1,7 @@
 """How many requests a caller has made in a time, over all web processes: taken in lots, not one by one."""
 
+from functools import lru_cache
+
 from django.db import connection, transaction
 
 from runs import conf
@@ -22,7 +24,11 @@ RETURNING used
 
 def limit() -> RateLimit | None:
     """What the setting says; None for no limit. Raises InvalidOption."""
-    value = conf.get(NAME)
+    return _limit(str(conf.get(NAME)))
+
+
+@lru_cache(8)
+def _limit(value: str) -> RateLimit | None:
     try:
         return None if value == OFF else as_rate(value, NAME)
     except InvalidOption:

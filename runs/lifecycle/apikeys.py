@@ -8,6 +8,7 @@ import secrets
 import string
 from datetime import datetime, timedelta
 
+import jwt
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -68,11 +69,25 @@ def revoke(name: str, *, actor: str) -> ApiKey:
         row = named.order_by(F("revoked_at").desc(nulls_first=True)).first()
         if row is None:
             raise NotFound(f"There is no API key “{name}”.")
-        if row.revoked_at is None:
-            row.revoked_at, row.secret = timezone.now(), ""
-            row.save(update_fields=["revoked_at", "secret"])
-            audit.record(actor, "apikey.revoke", name)
+        _revoke(row, actor)
     return row
+
+
+def revoke_one(pk: int, *, actor: str) -> ApiKey:
+    """The same for the key with this number: its name may have a successor. Raises NotFound."""
+    with transaction.atomic():
+        row = ApiKey.objects.select_for_update().filter(pk=pk).first()
+        if row is None:
+            raise NotFound(f"There is no API key number {pk}.")
+        _revoke(row, actor)
+    return row
+
+
+def _revoke(row: ApiKey, actor: str) -> None:
+    if row.revoked_at is None:
+        row.revoked_at, row.secret = timezone.now(), ""
+        row.save(update_fields=["revoked_at", "secret"])
+        audit.record(actor, "apikey.revoke", row.name)
 
 
 def verify(text: str) -> ApiKey | None:
@@ -165,13 +180,23 @@ def _kept(text: str) -> dict[str, str]:
 
 
 def _accepted(text: str) -> str:
-    if FOREIGN_KEY.fullmatch(text) is None or MISREAD_KEY.fullmatch(text):
+    if FOREIGN_KEY.fullmatch(text) is None or MISREAD_KEY.fullmatch(text) or not _signs(text):
         raise InvalidOption(
             "key",
             "A preset key has 32 to 200 printable ASCII characters without spaces. It neither has "
-            "the form tr_<environment>_sk_<24 characters>, which clients misread, nor begins with eyJ.",
+            "the form tr_<environment>_sk_<24 characters>, which clients misread, nor begins with eyJ, "
+            "nor is it a key of another kind (PEM, SSH, JWK).",
         )
     return text
+
+
+def _signs(text: str) -> bool:
+    """Whether it is fit for HMAC: libraries refuse what looks like a key of another kind."""
+    try:
+        jwt.encode({}, text, "HS256")
+    except jwt.InvalidKeyError:
+        return False
+    return True
 
 
 def _prefix(text: str) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from runs.errors import InvalidOption
 from runs.lifecycle import checks
-from runs.lifecycle.keys import hashed
+from runs.lifecycle.keys import hash_of
 from runs.lifecycle.options import IDEMPOTENCY_TTL, Triggered, TriggerItem
 from runs.lifecycle.triggering import trigger_many
 from runs.models import Batch, Source
@@ -78,7 +78,7 @@ def put_under(row: Batch, key: str, ttl: float) -> None:
     checks.text("idempotency_key", key, LONGEST_KEY)
     if not 0 <= ttl <= checks.FAR_FUTURE:
         raise InvalidOption("idempotency_key_ttl", "idempotency_key_ttl is 0 to 100 years.")
-    row.idempotency_key, row.key_hash = key, hashed(key)
+    row.idempotency_key, row.key_hash = key, hash_of(key)
     row.idempotency_expires_at = row.created_at + timedelta(seconds=ttl)
 
 

@@ -31,7 +31,7 @@ from runs.lifecycle.planning import Planner
 from runs.lifecycle.requests import REMEMBERED
 from runs.lifecycle.rows import Maker
 from runs.lifecycle.triggering import trigger_many
-from runs.models import Batch, Source
+from runs.models import Batch, Run, Source
 from runs.models.batch import Problem
 
 #: Items of one batch.
@@ -91,6 +91,8 @@ def open_batch(asked: Asked, *, source: Source, actor: str = "") -> tuple[Batch,
         raise InvalidOption(
             "runCount", f"runCount: a batch has 1 to {MOST_ITEMS:,} items, not {asked.count:,}."
         )
+    if asked.parent_id is not None and not Run.objects.filter(pk=asked.parent_id).exists():
+        raise InvalidOption("parentRunId", f"There is no run {asked.parent_id!r:.60}.")
     now = timezone.now()
     row = Batch(
         id=new_id("batch"),

@@ -36,7 +36,7 @@ Place = tuple[str, str]
 
 def hashed(key: str | None) -> str:
     """SHA-256 hex of a key, empty for none."""
-    return "" if key is None else hashlib.sha256(key.encode()).hexdigest()
+    return "" if key is None else hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 
 def place(item: TriggerItem) -> Place | None:

@@ -85,7 +85,7 @@ def purge(runs: RunQuerySet, *, actor: str, reason: str = "", asked: object = No
     done, last = 0, ""
     while found := list(left.filter(pk__gt=last).values_list("pk", "awaited")[:BATCH]):
         last = found[-1][0]
-        done += sum(_cancel(ids, actor, reason) for ids in _groups(found))
+        done += sum(cancel_unstarted(ids, actor, reason) for ids in _groups(found))
     if done:
         audit.record(actor, "run.purge", "", reason=reason, count=done, asked=asked)
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
@@ -103,8 +103,11 @@ def _groups(found: Sequence[tuple[str, bool]]) -> Iterator[list[str]]:
 
 
 @transaction.atomic
-def _cancel(ids: Sequence[str], actor: str, reason: str) -> int:
-    """Ready rows before runs, as claims lock them; what somebody else has locked is on its way."""
+def cancel_unstarted(ids: Sequence[str], actor: str, reason: str) -> int:
+    """Cancel those of these that were never started, and nobody waits for; how many.
+
+    Ready rows before runs, as claims lock them; what somebody else has locked is on its way.
+    """
     rows = Ready.objects.filter(pk__in=ids).order_by("pk").select_for_update(**skip_locked())
     ready = {row.pk for row in rows}
     found = Run.objects.filter(pk__in=ids, status__in=PENDING, started_at__isnull=True)

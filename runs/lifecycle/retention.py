@@ -17,6 +17,8 @@ from runs.lifecycle.transition import skip_locked
 from runs.models import (
     Attempt,
     Batch,
+    BulkAction,
+    BulkRun,
     Event,
     FinalHooks,
     Idempotency,
@@ -75,6 +77,13 @@ def prune_batches(before: datetime) -> int:
     empty = empty.exclude(seals_by__gt=timezone.now())
     found = empty.filter(created_at__lt=before).order_by("created_at")
     return _delete(empty, list(found.values_list("pk", flat=True)[:BATCH]))
+
+
+def prune_bulk_actions(before: datetime) -> int:
+    """Forget bulk actions that ended before a moment and whose runs have all gone. Returns how many."""
+    unused = BulkAction.objects.filter(~Exists(BulkRun.objects.filter(action_id=OuterRef("pk"))))
+    found = unused.filter(completed_at__lt=before).order_by("pk")
+    return _delete(unused, list(found.values_list("pk", flat=True)[:BATCH]))
 
 
 def _delete(rows: QuerySet[Any], ids: list[Any]) -> int:
@@ -175,8 +184,8 @@ def _remove_lines(ids: Collection[str]) -> None:
 
 
 def _remove_rows(ids: list[str]) -> None:
-    hanging: tuple[Any, ...] = (Attempt, Event, Journal, RunTag, Idempotency, LogLine, Span)
-    hanging += (StreamChunk, Stream)
+    hanging: tuple[Any, ...] = (Attempt, BulkRun, Event, Idempotency, Journal, LogLine, RunTag)
+    hanging += (Span, StreamChunk, Stream)
     for model in hanging:
         rows = model.objects.filter(run_id__in=ids)
         rows._raw_delete(rows.db)

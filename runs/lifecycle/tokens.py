@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -135,16 +136,31 @@ def find(token_id: str) -> Waitpoint:
 
 def signature(token_id: str) -> str:
     """What the address of a token proves: 256 bits nobody else can make."""
-    return salted_hmac(SALT, token_id, algorithm="sha256").hexdigest()
+    return _signature(token_id, settings.SECRET_KEY)
+
+
+def _signature(token_id: str, secret: str | bytes) -> str:
+    return salted_hmac(SALT, token_id, secret=secret, algorithm="sha256").hexdigest()
 
 
 def is_signed(token_id: str, given: str) -> bool:
-    return constant_time_compare(signature(token_id), given)
+    """Also under a former SECRET_KEY: addresses that were given out go on working."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return any(constant_time_compare(_signature(token_id, key), given) for key in keys)
 
 
 def url(token_id: str) -> str:
-    """The address at which anybody who has it may complete the token."""
-    return f"{str(conf.get('URL')).rstrip('/')}/wait/{token_id}/{signature(token_id)}"
+    """The address at which anybody who has it may complete the token: a page with a form."""
+    return f"{_origin()}/wait/{token_id}/{signature(token_id)}"
+
+
+def callback_url(token_id: str) -> str:
+    """The same for programs alone, as the reference writes it."""
+    return f"{_origin()}/api/v1/waitpoints/tokens/{token_id}/callback/{signature(token_id)}"
+
+
+def _origin() -> str:
+    return str(conf.get("URL")).rstrip("/")
 
 
 def _check(key: Any, tags: Sequence[str]) -> None:

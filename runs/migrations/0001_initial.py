@@ -32,6 +32,29 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='EnvRevision',
+            fields=[
+                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ('number', models.BigIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='EnvVar',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=256, unique=True)),
+                ('value', models.TextField()),
+                ('size', models.PositiveIntegerField()),
+                ('is_secret', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('updated_by', models.CharField(blank=True, default='', max_length=200)),
+            ],
+            options={
+                'ordering': ['name'],
+            },
+        ),
+        migrations.CreateModel(
             name='FinalHooks',
             fields=[
                 ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),
@@ -186,6 +209,41 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['created_at', 'id'], name='batch_by_time'), models.Index(condition=models.Q(('run_id__isnull', False)), fields=['run_id'], name='batch_by_run')],
                 'constraints': [models.UniqueConstraint(fields=('key_hash',), name='batch_one_per_key')],
+            },
+        ),
+        migrations.CreateModel(
+            name='BulkAction',
+            fields=[
+                ('id', runs.models.fields.IdField(max_length=40, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('CANCEL', 'Cancel'), ('REPLAY', 'Replay')], max_length=8)),
+                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('COMPLETED', 'Completed'), ('ABORTED', 'Aborted')], default='PENDING', max_length=12)),
+                ('name', models.CharField(blank=True, default='', max_length=255)),
+                ('selection', models.TextField()),
+                ('until', runs.models.fields.IdField(max_length=30)),
+                ('after', runs.models.fields.IdField(blank=True, default='', max_length=30)),
+                ('total', models.IntegerField()),
+                ('success', models.IntegerField(default=0)),
+                ('failure', models.IntegerField(default=0)),
+                ('problem', models.TextField(blank=True, default='')),
+                ('claimed_until', models.DateTimeField(null=True)),
+                ('request_hash', models.CharField(max_length=64, null=True, unique=True)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('created_at', models.DateTimeField()),
+                ('completed_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('completed_at__isnull', True)), fields=['id'], name='bulk_pending')],
+            },
+        ),
+        migrations.CreateModel(
+            name='BulkRun',
+            fields=[
+                ('pk', models.CompositePrimaryKey('action_id', 'run_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('action_id', runs.models.fields.IdField(max_length=40)),
+                ('run_id', runs.models.fields.IdField(max_length=30)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['run_id'], name='bulk_by_run')],
             },
         ),
         migrations.CreateModel(

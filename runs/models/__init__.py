@@ -3,7 +3,9 @@
 from runs.models.access import ApiKey, AuditLog, RequestWindow, Role
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
+from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.debounced import Debounced
+from runs.models.envvar import EnvRevision, EnvVar
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
@@ -32,8 +34,14 @@ __all__ = [
     "AuditLog",
     "Batch",
     "Bucket",
+    "BulkAction",
+    "BulkKind",
+    "BulkRun",
+    "BulkStatus",
     "CatchUp",
     "Debounced",
+    "EnvRevision",
+    "EnvVar",
     "Event",
     "EventKind",
     "FinalHooks",

@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +11,16 @@ class Role(models.TextChoices):
     VIEWER = "viewer"  # read
     OPERATOR = "operator"  # trigger, replay, cancel, change runs, wait tokens
     ADMIN = "admin"  # queues, schedules, environment variables
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def live(self, now: datetime) -> Self:
+        """Those that may be used now."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+
+    def ended(self, now: datetime) -> Self:
+        """The others, the newest first."""
+        return self.filter(Q(expires_at__lte=now) | Q(revoked_at__isnull=False)).order_by("-pk")
 
 
 class ApiKey(models.Model):
@@ -31,6 +42,8 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[ApiKeyQuerySet] = ApiKeyQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints = [

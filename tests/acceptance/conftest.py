@@ -5,9 +5,11 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests.support import invariants
+from tests.support.client import JavaScript
 from tests.support.judging import ended, failed, used
 from tests.support.postgres import Postgres
 from tests.support.site import Cluster, Site, new_site, new_template, site_on
+from tests.support.web import Web, serving
 
 
 @pytest.hookimpl(wrapper=True)
@@ -74,6 +76,35 @@ def calm(
 def cluster(calm: Site) -> Cluster:
     """The shared cluster."""
     return calm.clusters[-1]
+
+
+@pytest.fixture(scope="package")
+def shared_web(shared_site: Site, django_db_blocker: DjangoDbBlocker) -> Iterator[Web]:
+    """A web server on the shared site's database."""
+    with django_db_blocker.unblock(), shared_site.in_view():
+        serves = serving(shared_site.instance)
+        made = serves.__enter__()
+    yield made
+    serves.__exit__(None, None, None)
+
+
+@pytest.fixture
+def web(calm: Site, shared_web: Web) -> Web:
+    """The shared web server, whose runs the shared cluster executes."""
+    return shared_web
+
+
+@pytest.fixture(scope="package")
+def shared_client(shared_web: Web) -> Iterator[JavaScript]:
+    made = JavaScript(shared_web.url, shared_web.key)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def js(web: Web, shared_client: JavaScript) -> JavaScript:
+    """The reference's client: `js("runs.retrieve", id)` calls what client/runs.mjs exports."""
+    return shared_client
 
 
 @pytest.fixture(scope="session")

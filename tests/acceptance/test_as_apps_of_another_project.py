@@ -109,6 +109,8 @@ def test_passes_djangos_checks(site):
 @pytest.mark.once
 def test_ships_templates_and_static_files(packages):
     assert (packages / "dashboard/templates/registration/first_login.html").exists()
+    assert (packages / "trackside/py.typed").exists()
+    assert not (packages / "engine/client").exists()
     assert list((packages / "dashboard/static").rglob("*.css"))
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import json
 
 import pytest
@@ -99,6 +100,24 @@ def test_waiting_for_the_client_to_leave_has_no_limit_of_time():
             await limit_bodies(lingering, seconds=0.06)(dict(SCOPE), receive, never)
 
     asyncio.run(main())
+
+
+def test_a_full_disk_is_told_and_other_faults_are_not_hidden():
+    sent = []
+
+    async def send(event):
+        sent.append(event)
+
+    def failing(code):
+        async def app(scope, receive, send):
+            raise OSError(code, "spooling")
+
+        asyncio.run(limit_bodies(app)(dict(SCOPE), None, send))
+
+    failing(errno.ENOSPC)
+    assert (sent[0]["status"], "no room" in json.loads(sent[1]["body"])["error"]) == (507, True)
+    with pytest.raises(OSError, match="spooling"):
+        failing(errno.EIO)
 
 
 def test_other_protocols_pass_untouched():

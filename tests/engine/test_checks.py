@@ -80,3 +80,11 @@ def test_durations_may_be_written_as_anywhere(monkeypatch):
 def test_right_ones_pass(settings, capsys):
     settings.TRACKSIDE = {"RETRY": {"max_attempts": 5}, "MAX_DURATION": "1h", "TTL": 60}
     call_command("check")
+
+
+def test_a_storage_that_is_not_there_is_told(settings):
+    assert checks.packets_have_a_storage() == []
+    settings.TRACKSIDE = {"PACKET_STORAGE": "bucket"}
+    assert "'bucket'" in checks.packets_have_a_storage()[0].msg
+    settings.STORAGES = {**settings.STORAGES, "bucket": settings.STORAGES["default"]}
+    assert checks.packets_have_a_storage() == []

@@ -2,8 +2,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error, connection
 
 from engine import trial
+from runs.lifecycle import envvars
 
 
 class Command(BaseCommand):
@@ -13,7 +15,7 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="say only what is wrong")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = trial.find()
+        found = trial.find(stored_variables())
         if found.refusal:
             raise CommandError(found.refusal)
         for task_id, path in () if options["check"] else found.tasks:
@@ -21,3 +23,16 @@ class Command(BaseCommand):
         for path, error in found.broken:
             reason = error.strip().rpartition("\n")[2]
             self.stderr.write(f"Warning: {path} does not import and its tasks wait: {reason}")
+
+
+def stored_variables() -> dict[str, str]:
+    """The environment variables a run has, by which files may go when they are imported.
+
+    None where there is no database yet. The process that imports must not inherit a connection.
+    """
+    try:
+        return envvars.loaded().values
+    except Error:
+        return {}
+    finally:
+        connection.close()

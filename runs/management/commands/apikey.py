@@ -3,20 +3,27 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from runs import durations
 from runs.lifecycle import apikeys
 from runs.management.terminal import VerbCommand, actor, line
-from runs.models import ApiKey
+from runs.models import ApiKey, Role
+
+UNREADABLE = (
+    "SECRET_KEY has changed: its public tokens are refused until it is used once, "
+    "or the former one stands in SECRET_KEY_FALLBACKS."
+)
 
 
 class Command(VerbCommand):
-    help = "Make, list and revoke keys of the API. A key is shown once; only its hash is stored."
+    help = "Make, list and revoke keys of the API. A key is shown once, and stored encrypted."
     examples = """examples:
   python manage.py apikey create backend
   python manage.py apikey create ci --expires 90d
+  python manage.py apikey create grafana --role viewer
   python manage.py apikey list
   python manage.py apikey revoke backend
 
@@ -29,6 +36,13 @@ that key known at every start.
         create = verbs.add_parser("create", help="make a key and print it once")
         create.add_argument("name", help="what the key is for; shown wherever it acted")
         create.add_argument("--expires", metavar="DURATION", help="end after this time, like 90d")
+        create.add_argument(
+            "--role",
+            choices=Role.values,
+            default=Role.ADMIN.value,
+            help="viewer reads; operator triggers and changes runs too; admin (the default) also "
+            "queues, schedules and environment variables",
+        )
         verbs.add_parser("list", help="all keys, without their text")
         revoke = verbs.add_parser("revoke", help="refuse a key from now on")
         revoke.add_argument("name")
@@ -36,17 +50,23 @@ that key known at every start.
     def do_create(self, options: dict[str, Any]) -> None:
         expires = options["expires"]
         moment = timezone.now() + _duration(expires) if expires else None
-        _, text = apikeys.create(options["name"], actor=actor(), expires_at=moment)
+        _, text = apikeys.create(
+            options["name"], actor=actor(), role=options["role"], expires_at=moment
+        )
         self.stdout.write(text)
+        address = f"http://127.0.0.1:{getattr(settings, 'PORT', 8765)}/api/v1/runs"
         self.stderr.write(
             "This key is not shown again. Use it as a header:\n"
-            f'  curl -H "authorization: Bearer {text[:12]}…" http://127.0.0.1:8765/api/v1/runs'
+            f'  curl -H "authorization: Bearer {text[:12]}…" {address}'
         )
 
     def do_list(self, options: dict[str, Any]) -> None:
         for key in ApiKey.objects.order_by("name"):
             used = f"used {_day(key.last_used_at)}" if key.last_used_at else "never used"
-            self.stdout.write(f"{line(key.name, 40):40}  {key.prefix}…  {_state(key):22}  {used}")
+            told = f"{key.prefix}…  {key.role:8}  {_state(key):22}  {used}"
+            self.stdout.write(f"{line(key.name, 40):40}  {told}")
+            if key.is_live(timezone.now()) and apikeys.secret(key) is None:
+                self.stdout.write(f"  {UNREADABLE}")
 
     def do_revoke(self, options: dict[str, Any]) -> None:
         key = apikeys.revoke(options["name"], actor=actor())

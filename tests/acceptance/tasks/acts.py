@@ -84,3 +84,17 @@ def talk(payload):
 def pid(payload):
     with noted():
         return os.getpid()
+
+
+@task(id="echo", retry=ONCE)
+def echo(payload):
+    with noted():
+        return payload
+
+
+@task(id="fail_because", retry=ONCE)
+def fail_because(payload):
+    try:
+        raise KeyError("the reason")
+    except KeyError as error:
+        raise ValueError("told to fail") from error

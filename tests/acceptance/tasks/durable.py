@@ -32,6 +32,18 @@ def chain(payload):
     return 1 + tasks.trigger_and_wait("chain", payload - 1).unwrap()
 
 
+@task(id="many-children", retry=QUICK)
+def many_children(payload):
+    note("enter")
+    return [tasks.trigger_and_wait("child", number).unwrap() for number in range(payload)]
+
+
+@task(id="child", retry=QUICK)
+def child(payload):
+    note("child", number=payload)
+    return payload
+
+
 @task(id="async-chain", retry=QUICK)
 async def async_chain(payload):
     await wait(1.1)

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from django.db import OperationalError
 
 from dashboard.api import limits
 from dashboard.api.limits import Count
@@ -12,11 +13,6 @@ from tests.dashboard.api.conftest import Api
 from tests.support.publictokens import signed
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _nobody_known():
-    limits._counts.clear()
 
 
 @pytest.fixture
@@ -128,3 +124,28 @@ def test_callers_of_earlier_windows_are_forgotten(monkeypatch):
         limits._count(f"key:{window}", window, rate)
     assert list(limits._counts) == ["key:2"]
     assert ApiKey.objects.count() == 0
+
+
+def test_a_caller_that_waits_for_the_database_keeps_no_other_waiting(api, limited, monkeypatch):
+    limited("1000/1d")
+    other = Api(apikeys.create("other", actor="x")[1])
+
+    def slow(caller, window, count):
+        assert other.get("/api/v1/runs").status_code == 200
+        return 0
+
+    statuses(api, 10)
+    monkeypatch.setattr("runs.lifecycle.allowances.take", slow)
+    assert statuses(api, 1) == [200]
+
+
+def test_a_database_that_is_away_is_no_refusal(api, limited, monkeypatch):
+    limited("10/1d")
+
+    def broken(*arguments):
+        raise OperationalError("away")
+
+    monkeypatch.setattr("runs.lifecycle.allowances.take", broken)
+    assert statuses(api, 2) == [503, 503]
+    monkeypatch.undo()
+    assert statuses(api, 1) == [200]

@@ -18,7 +18,8 @@ def test_lists_queues_by_page(api):
     assert first["pagination"] == {"currentPage": 1, "totalPages": 2, "count": 3}
     second = api.get("/api/v1/queues", perPage="2", page="2").json()
     assert [queue["name"] for queue in second["data"]] == ["c"]
-    for wrong in ({"page": "0"}, {"perPage": "101"}, {"size": "1"}):
+    assert len(api.get("/api/v1/queues", perPage="101").json()["data"]) == 3
+    for wrong in ({"page": "0"}, {"perPage": "0"}, {"perPage": "all"}, {"size": "1"}):
         assert api.get("/api/v1/queues", **wrong).status_code == 400
 
 
@@ -91,6 +92,12 @@ def test_refuses_odd_overrides(api, body):
 def test_an_unknown_queue_is_a_404(api, name, kind):
     answer = api.get(f"/api/v1/queues/{name}", type=kind)
     assert (answer.status_code, answer["x-should-retry"]) == (404, "false")
+
+
+def test_pausing_an_unknown_queue_says_so_in_the_references_word(api):
+    answer = api.post("/api/v1/queues/nobody/pause", {"type": "custom", "action": "pause"})
+    assert (answer.status_code, answer.json()["error"]) == (404, "queue-not-found")
+    assert "'nobody' (type=custom)" in answer.json()["details"][0]["message"]
 
 
 def test_needs_a_key(client, db):

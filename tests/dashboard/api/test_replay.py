@@ -26,6 +26,12 @@ def test_makes_the_same_run_again(api, origin):
     assert (run.replayed_from_id, run.actor) == (origin, "key:tests")
 
 
+def test_a_request_that_is_sent_again_makes_one_run(api, origin):
+    path, key = f"/api/v1/runs/{origin}/replay", "x_trigger_request_idempotency_key"
+    ids = [api.post(path, None, **{key: value}).json()["id"] for value in ("a", "a", "b")]
+    assert (ids[0] == ids[1], len({*ids}), Run.objects.count()) == (True, 2, 3)
+
+
 def test_takes_another_payload_as_clients_encode_it(api, origin):
     body = {"payload": '{"json":{"y":2}}', "payloadType": "application/super+json"}
     assert replayed(api, origin, body).payload == '{"y":2}'

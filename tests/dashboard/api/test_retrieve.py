@@ -146,3 +146,9 @@ def test_the_database_being_away_is_worth_another_try(api, monkeypatch):
     answer = api.get(f"/api/v3/runs/{new_id('run')}")
     assert answer.status_code == 503
     assert "closed" not in answer.json()["error"]
+
+
+@pytest.mark.parametrize("letters", ["doesnotexist", "i", "l" * 26, "z" * 26, "0" * 26])
+def test_an_id_that_no_run_can_have_is_not_found_for_good(api, letters):
+    answer = api.get(f"/api/v3/runs/run_{letters}")
+    assert (answer.status_code, answer["x-should-retry"]) == (404, "false")

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from runs import conf
 from runs.lifecycle import tokens
 from runs.models import Waitpoint
 
@@ -13,7 +14,8 @@ def test_makes_a_token_and_finds_it_by_its_key(api):
     asked = {"timeout": "1h", "tags": ["a"], "idempotencyKey": "k", "idempotencyKeyTTL": "1d"}
     made = api.post(PATH, asked).json()
     assert made["isCached"] is False
-    assert made["url"].endswith(tokens.signature(made["id"]))
+    assert made["url"].endswith(f"{PATH}/{made['id']}/callback/{tokens.signature(made['id'])}")
+    assert made["pageUrl"] == tokens.url(made["id"])
     again = api.post(PATH, asked).json()
     assert (again["id"], again["isCached"]) == (made["id"], True)
     token = Waitpoint.objects.get()
@@ -105,3 +107,82 @@ def test_refuses_unknown_filters(api, query):
 def test_needs_a_key(client):
     assert client.get(PATH).status_code == 401
     assert client.post(PATH, {}, content_type="application/json").status_code == 401
+
+
+def address(token, signature=None):
+    return f"{PATH}/{token.pk}/callback/{signature or tokens.signature(token.pk)}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "output"),
+    [
+        ("application/json", b'{"a": [1, 2]}', '{"a": [1, 2]}'),
+        ("text/plain", b'"plain"', '"plain"'),
+        ("application/x-www-form-urlencoded", b"a=1", "{}"),
+        ("application/json", b"", "{}"),
+        ("application/json", b"{", "{}"),
+        ("application/json", b"\xff", "{}"),
+        ("application/json", b"[" * 70 + b"]" * 70, "{}"),
+        ("application/json", b"NaN", "{}"),
+    ],
+)
+def test_its_address_completes_it_without_a_key(client, kind, sent, output):
+    token = tokens.create()[0]
+    answer = client.generic(
+        "POST", address(token), sent, content_type=kind, headers={"content-length": str(len(sent))}
+    )
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+    found = Waitpoint.objects.get()
+    assert (found.status, found.output, found.completed_by) == ("COMPLETED", output, "url")
+
+
+def test_the_first_answer_to_an_address_counts(client):
+    token = tokens.create()[0]
+    for sent in ("1", "2"):
+        answer = client.post(address(token), sent, content_type="application/json")
+        assert answer.json() == {"success": True}
+    assert Waitpoint.objects.get().output == "1"
+
+
+def test_an_address_of_a_former_key_goes_on_working(client, settings):
+    token = tokens.create()[0]
+    given = address(token)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, [settings.SECRET_KEY]
+    assert client.post(given, "1", content_type="application/json").status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.post(given, "1", content_type="application/json").status_code == 401
+
+
+def test_an_address_proves_itself(client):
+    token, other = (tokens.create()[0] for _ in "ab")
+    for wrong in ("x", "0" * 64, tokens.signature(other.pk), "%00", "\u00fc"):
+        answer = client.post(address(token, wrong), "1", content_type="application/json")
+        assert (answer.status_code, answer.json()["error"]) == (
+            401,
+            "Invalid URL, hash doesn't match",
+        )
+    assert not Waitpoint.objects.exclude(status="WAITING").exists()
+    token.delete()
+    assert client.post(address(other), "1", content_type="application/json").status_code == 200
+    gone = client.post(
+        f"{PATH}/waitpoint_x/callback/{tokens.signature('waitpoint_x')}",
+        "1",
+        content_type="application/json",
+    )
+    assert gone.status_code == 404
+
+
+def test_a_callback_says_how_long_it_is(client, monkeypatch):
+    token = tokens.create()[0]
+    bare = client.generic("POST", address(token), b"", content_type="application/json")
+    assert bare.status_code == 411
+    monkeypatch.setitem(conf._known, "PAYLOAD_LIMIT", 10)
+    long = client.post(address(token), "[" + "1" * 20 + "]", content_type="application/json")
+    assert (long.status_code, Waitpoint.objects.get().status) == (413, "WAITING")
+    assert client.get(address(token)).status_code == 405
+
+
+def test_an_answer_its_schema_refuses_is_a_400(client):
+    token = tokens.create(schema='{"type": "integer"}')[0]
+    answer = client.post(address(token), '"one"', content_type="application/json")
+    assert (answer.status_code, Waitpoint.objects.get().status) == (400, "WAITING")

@@ -165,7 +165,7 @@ def test_a_repeated_request_makes_one_run(api):
         ({"debounce": {"key": "k", "delay": "10s", "maxDelay": "5s"}}, 422, ["max_delay"]),
         ({"debounce": {"delay": "1s"}}, 400, ["debounce", "key"]),
         ({"concurrency": [{"name": "x"}]}, 422, ["concurrency", "not supported"]),
-        ({"payloadType": "application/store"}, 422, ["application/store"]),
+        ({"payloadType": "application/store"}, 400, ["storagePath"]),
         ({"metadata": [1]}, 400, ["metadata"]),
         ({"metadata": "[1]"}, 400, ["metadata"]),
         ({"parentRunId": "run_nobody"}, 400, ["run_nobody"]),

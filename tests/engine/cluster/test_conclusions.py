@@ -17,8 +17,8 @@ from runs.lifecycle import attempts, finalhooks, sessions
 from runs.lifecycle.store import Pressure, Waits
 from runs.models import Event, FinalHooks, Run, Task
 from runs.states import RunStatus
+from tests.engine.cluster.conftest import Left
 from tests.engine.cluster.test_bookkeeper import books  # noqa: F401  a fixture
-from tests.engine.cluster.test_worker import Left, here  # noqa: F401  a fixture
 from tests.support.factories import executing_run, finish, session, trigger
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +68,7 @@ def test_the_registered_task_knows_whether_it_has_any(seen):
     assert (row.failure_hooks, row.cancel_hooks) == (False, True)
 
 
-def test_they_learn_how_the_run_ended(here, seen):  # noqa: F811
+def test_they_learn_how_the_run_ended(here, seen):
     run = crashed_run()
     carry_out(here)
     (failure, error), (complete, same) = seen
@@ -83,7 +83,7 @@ def test_they_learn_how_the_run_ended(here, seen):  # noqa: F811
     assert here.slot.state == State.FREE
 
 
-def test_those_of_a_canceled_run_learn_the_reason(here, seen):  # noqa: F811
+def test_those_of_a_canceled_run_learn_the_reason(here, seen):
     lifecycle.cancel(trigger().pk, actor="user:ada", reason="Not needed.")
     carry_out(here)
     (cancel, error), (complete, result) = seen
@@ -91,7 +91,7 @@ def test_those_of_a_canceled_run_learn_the_reason(here, seen):  # noqa: F811
     assert isinstance(result, TaskRunCanceled)
 
 
-def test_an_error_in_one_is_told_and_changes_nothing(here, seen):  # noqa: F811
+def test_an_error_in_one_is_told_and_changes_nothing(here, seen):
     hooks.on_failure(lambda: 1 / 0)
     run = crashed_run()
     carry_out(here)
@@ -101,7 +101,7 @@ def test_an_error_in_one_is_told_and_changes_nothing(here, seen):  # noqa: F811
     assert run.status == RunStatus.CRASHED
 
 
-def test_a_cluster_that_stops_leaves_them_to_others(here, seen):  # noqa: F811
+def test_a_cluster_that_stops_leaves_them_to_others(here, seen):
     def stopped(ctx):
         here.slot.ask_to_stop(Ask.SHUTDOWN)
         ctx._signal.abort("shutdown")
@@ -113,7 +113,7 @@ def test_a_cluster_that_stops_leaves_them_to_others(here, seen):  # noqa: F811
     assert (seen, FinalHooks.objects.get().tries) == ([], 0)
 
 
-def test_a_task_this_version_lacks_waits(here, seen):  # noqa: F811
+def test_a_task_this_version_lacks_waits(here, seen):
     crashed_run()
     registry.clear()
     carry_out(here)
@@ -121,7 +121,7 @@ def test_a_task_this_version_lacks_waits(here, seen):  # noqa: F811
     assert finalhooks.take(1) == []
 
 
-def test_a_mistake_of_ours_ends_the_process_and_leaves_them(here, seen, monkeypatch):  # noqa: F811
+def test_a_mistake_of_ours_ends_the_process_and_leaves_them(here, seen, monkeypatch):
     run = crashed_run()
     monkeypatch.setattr(conclusions, "called", lambda *_: 1 / 0)
     with pytest.raises(Left, match=str(worker.BROKEN)):
@@ -199,7 +199,7 @@ def test_a_busy_cluster_does_not_spin_while_hooks_are_owed(broker, seen):
     assert broker.board.head.owed
 
 
-def test_a_worker_makes_room_for_them(here):  # noqa: F811
+def test_a_worker_makes_room_for_them(here):
     budget = worker.Budget()
     budget.runs = 10_000
     assert budget.take(here) == worker.store.Next.ANY

@@ -10,14 +10,14 @@ from engine.registry import registry
 from runs.lifecycle import sessions
 from runs.models import Attempt, Run, Task, WorkerSession
 from runs.states import RunStatus
-from tests.engine.cluster.test_worker import Left, here, one  # noqa: F401  fixtures
+from tests.engine.cluster.conftest import Left
 from tests.support.factories import dequeued_run, queued_run, trigger
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def place(here):  # noqa: F811
+def place(here):
     """A worker of version 1 in a cluster of version 1."""
     session = sessions.open_session("tests", slots=1, version="1", pid=1)
     here.board.session_id = session.pk

@@ -1,22 +1,20 @@
 """The worker's own steps, in this process: no cluster around it."""
 
 import json
-import os
 
 import pytest
 from django.db import connection, connections
 
 from engine import retry, task
 from engine.cluster import endings, tidying, together, worker
-from engine.cluster import place as places
-from engine.cluster.board import Ask, Board, State, Stop
-from engine.cluster.channels import Channel, TaskQueue
+from engine.cluster.board import Ask, State, Stop
 from engine.execution.assignment import Assignment
 from engine.execution.failures import describe
 from engine.execution.outcomes import Failed
 from runs.lifecycle import attempts, store
 from runs.models import Attempt, Event, Lease, Run
 from runs.states import RunStatus
+from tests.engine.cluster.conftest import Left
 from tests.support.factories import (
     claim,
     dequeued_run,
@@ -29,42 +27,6 @@ from tests.support.factories import (
 from tests.support.factories import task as registered
 
 pytestmark = pytest.mark.django_db
-
-
-class Left(BaseException):
-    """Stands for the end of the process."""
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """One worker that holds nothing yet, over the test's own connection."""
-
-    def leave(code):
-        raise Left(code)
-
-    wake, lines, inbox = Channel(), Channel(), TaskQueue()
-    place = worker.Place(Board(1), 0, wake, worker.LineSender(lines), 0, inbox.fileno())
-    place.hot = store.current()
-    place.slot.pid = os.getpid()
-    monkeypatch.setattr(places, "_place", place)
-    # the children of this process are the suite's own servers
-    monkeypatch.setattr(tidying, "sweep_children", lambda known: 0)
-    # the test's own connection is in a transaction, as no body may leave one
-    monkeypatch.setattr(connections, "all", lambda *, initialized_only: [])
-    monkeypatch.setattr(worker.os, "_exit", leave)
-    monkeypatch.setattr(worker.logging, "shutdown", lambda: None)
-    yield place
-    for channel in (wake, lines, inbox):
-        channel.reader.close()
-        channel.writer.close()
-
-
-@pytest.fixture
-def one(here):
-    """A claimed run, on the worker's slot."""
-    held = dequeued_run()
-    here.slot.assign(*held.lease, held.attempt, State.ASSIGNED)
-    return held
 
 
 def test_the_assignments_have_the_same_fields():
@@ -176,7 +138,7 @@ def test_a_worker_that_is_to_stop_hands_back_what_it_has_not_started(here, one, 
 
 
 def test_a_mistake_of_ours_ends_the_run_and_the_process(here, one, monkeypatch, caplog):
-    monkeypatch.setattr(worker, "attempt", lambda here, work: 1 / 0)
+    monkeypatch.setattr(worker, "attempt", lambda here, work, lodge: 1 / 0)
     with pytest.raises(Left, match=str(worker.BROKEN)):
         worker.execute(*one.lease)
     assert one.run.status == RunStatus.SYSTEM_FAILURE

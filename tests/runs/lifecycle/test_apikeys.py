@@ -63,6 +63,12 @@ def test_refuses_a_key_that_looks_like_a_token(key):
         apikeys.create("backend", actor="x", key=key)
 
 
+def test_refuses_a_key_nothing_can_be_signed_with():
+    key = '{"kty":"oct","k":"aaaaaaaaaaaaaaaaaaaaaaaaaaaa"}'
+    with pytest.raises(InvalidOption, match="of another kind"):
+        apikeys.create("backend", actor="x", key=key)
+
+
 def test_nothing_of_a_revoked_key_can_be_read():
     apikeys.create("backend", actor="x")
     apikeys.revoke("backend", actor="x")

@@ -23,6 +23,20 @@ def test_create_with_an_end(capsys):
     assert ApiKey.objects.get().expires_at is not None
 
 
+def test_create_with_a_role(capsys):
+    call_command("apikey", "create", "grafana", "--role", "viewer")
+    assert ApiKey.objects.get().role == "viewer"
+
+
+def test_list_says_whose_tokens_are_refused(capsys, settings):
+    apikeys.create("backend", actor="x")
+    call_command("apikey", "list")
+    assert "SECRET_KEY" not in capsys.readouterr().out
+    settings.SECRET_KEY = "another secret key of this deployment, long enough"
+    call_command("apikey", "list")
+    assert "SECRET_KEY has changed" in capsys.readouterr().out
+
+
 def test_list_shows_no_key(capsys):
     _, text = apikeys.create("backend", actor="x")
     apikeys.create("old", actor="x")
@@ -30,7 +44,7 @@ def test_list_shows_no_key(capsys):
     call_command("apikey", "list")
     out = capsys.readouterr().out
     assert text not in out
-    assert re.search(r"backend +tr_dev_\w+… +active +never used", out)
+    assert re.search(r"backend +tr_dev_\w+… +admin +active +never used", out)
     assert re.search(r"old .* revoked \d{4}", out)
 
 
@@ -47,6 +61,7 @@ def test_revoke(capsys):
         (["revoke", "nobody"], "no API key “nobody”"),
         (["create", ""], "1 to 100"),
         (["create", "x", "--expires", "soon"], "--expires"),
+        (["create", "x", "--role", "root"], "viewer"),
         ([], "create|list|revoke"),
     ],
 )

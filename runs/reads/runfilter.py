@@ -1,9 +1,11 @@
-"""One grammar of filters for the runs list and the API: a value that becomes a queryset."""
+"""One grammar of filters for runs: a value that becomes a queryset, and that can be written down."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any, Self
 
-from runs.models import Run, RunTag
+from runs.models import BulkRun, Run, RunTag
 from runs.models.run import RunQuerySet
 from runs.reads.windows import floor_id
 
@@ -21,10 +23,12 @@ class RunFilter:
     test: bool | None = None
     parent: str = ""
     replayed_from: str = ""
-    schedule: str = ""
-    batch: str = ""
-    machine: str = ""
-    version: str = ""
+    schedule: str | tuple[str, ...] = ""
+    batch: str | tuple[str, ...] = ""
+    machine: str | tuple[str, ...] = ""
+    version: str | tuple[str, ...] = ""
+    #: Bulk actions that canceled or made them.
+    bulk: tuple[str, ...] = ()
     start: datetime | None = None
     end: datetime | None = None
 
@@ -37,19 +41,36 @@ class RunFilter:
             )
         if self.test is not None:
             runs = runs.filter(is_test=self.test)
+        if self.bulk:
+            touched = BulkRun.objects.filter(action_id__in=self.bulk)
+            runs = runs.filter(id__in=touched.values("run_id"))
         return self._by_tag(self._by_id(self._window(runs)))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What it asks for as plain JSON, without what it leaves open."""
+        asked = {name: value for name, value in asdict(self).items() if value not in ((), "", None)}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asked.items()
+        }
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Self:
+        """The filter whose facts these are."""
+        return cls(**{name: _value(name, value) for name, value in facts.items()})
 
     def _columns(self) -> dict[str, tuple[str, ...]]:
         columns = {
             "status": self.status,
             "task_id": self.task,
             "queue": self.queue,
-            "parent_id": (self.parent,) if self.parent else (),
-            "replayed_from_id": (self.replayed_from,) if self.replayed_from else (),
-            "schedule_id": (self.schedule,) if self.schedule else (),
-            "batch_id": (self.batch,) if self.batch else (),
-            "machine": (self.machine,) if self.machine else (),
-            "version": (self.version,) if self.version else (),
+            "parent_id": _several(self.parent),
+            "replayed_from_id": _several(self.replayed_from),
+            "schedule_id": _several(self.schedule),
+            "batch_id": _several(self.batch),
+            "machine": _several(self.machine),
+            "version": _several(self.version),
         }
         return {column: values for column, values in columns.items() if values}
 
@@ -76,3 +97,15 @@ class RunFilter:
         if self.start is not None:
             tags = tags.filter(run_id__gte=floor_id("run", self.start))
         return runs.filter(id__in=tags.values("run_id"))
+
+
+def _several(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return value
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in {"start", "end"}:
+        return datetime.fromisoformat(value)
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Every call, once: the clients of both kinds take theirs from here."""

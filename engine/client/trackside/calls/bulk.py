@@ -1,0 +1,37 @@
+"""Cancel or replay many runs at once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from trackside.calls.common import ask, at, cursored, done, given, told
+from trackside.models import BulkAction
+from trackside.steps import Call, Items, Request
+
+PATH = "/api/v1/bulk-actions"
+
+
+def create(
+    action: Literal["cancel", "replay"],
+    *,
+    run_ids: Sequence[str] | None = None,
+    filter: Mapping[str, Any] | None = None,  # noqa: A002  # the wire's own name
+    name: str | None = None,
+) -> Call[str]:
+    """Start it on runs by id or by filter; its id."""
+    body = given(action=action, run_ids=run_ids, filter=filter, name=name)
+    return told(Request("POST", PATH, body=body), "id")
+
+
+def retrieve(action_id: str) -> Call[BulkAction]:
+    """How far it is."""
+    return ask(Request("GET", at(PATH + "/{}", action_id)), BulkAction)
+
+
+def every(*, limit: int | None = None) -> Items[BulkAction]:
+    """All of them, newest first, page after page."""
+    return cursored(PATH, {}, BulkAction, limit)
+
+
+def abort(action_id: str) -> Call[None]:
+    """Leave the rest as it is."""
+    return done(Request("POST", at(PATH + "/{}/abort", action_id)))

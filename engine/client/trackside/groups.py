@@ -1,0 +1,208 @@
+"""The calls by their groups, once for threads and once for event loops."""
+
+from trackside.binding import AsyncBound, Bound, aeach, aonce, each, once
+from trackside.calls import access, bulk, envvars, live, queues, runs, schedules, tasks, tokens
+
+
+class Tasks(Bound):
+    """Trigger tasks."""
+
+    trigger = once(tasks.trigger)
+    batch_trigger = once(tasks.batch_trigger)
+    trigger_and_wait = once(tasks.trigger_and_wait)
+
+
+class Batches(Bound):
+    """Batches of several tasks."""
+
+    trigger = once(tasks.batch)
+    retrieve = once(tasks.retrieve_batch)
+    results = once(tasks.batch_results)
+    subscribe = each(live.batch)
+
+
+class Runs(Bound):
+    """Look at runs and act on them."""
+
+    retrieve = once(runs.retrieve)
+    list = each(runs.every)
+    poll = once(runs.poll)
+    wait = once(runs.wait)
+    cancel = once(runs.cancel)
+    replay = once(runs.replay)
+    reschedule = once(runs.reschedule)
+    add_tags = once(runs.add_tags)
+    metadata = once(runs.metadata)
+    update_metadata = once(runs.update_metadata)
+    result = once(runs.result)
+    trace = once(runs.trace)
+    events = once(runs.events)
+    subscribe = each(live.run)
+    subscribe_to_tag = each(live.tagged)
+
+
+class Schedules(Bound):
+    """What runs by the clock."""
+
+    create = once(schedules.create)
+    retrieve = once(schedules.retrieve)
+    update = once(schedules.update)
+    activate = once(schedules.activate)
+    deactivate = once(schedules.deactivate)
+    delete = once(schedules.delete)
+    timezones = once(schedules.timezones)
+    list = each(schedules.every)
+
+
+class Queues(Bound):
+    """Queues and their limits."""
+
+    retrieve = once(queues.retrieve)
+    pause = once(queues.pause)
+    resume = once(queues.resume)
+    override = once(queues.override)
+    reset = once(queues.reset)
+    list = each(queues.every)
+
+
+class Tokens(Bound):
+    """Wait tokens."""
+
+    create = once(tokens.create)
+    complete = once(tokens.complete)
+    retrieve = once(tokens.retrieve)
+    list = each(tokens.every)
+
+
+class EnvVars(Bound):
+    """Environment variables of the tasks."""
+
+    list = once(envvars.every)
+    retrieve = once(envvars.retrieve)
+    create = once(envvars.create)
+    update = once(envvars.update)
+    delete = once(envvars.delete)
+    upload = once(envvars.upload)
+
+
+class IdempotencyKeys(Bound):
+    """Keys that make one run of many triggers."""
+
+    reset = once(access.reset_key)
+
+
+class Auth(Bound):
+    """Tokens for browsers."""
+
+    create_public_token = once(access.create_public_token)
+
+
+class BulkActions(Bound):
+    """Cancel or replay many runs."""
+
+    create = once(bulk.create)
+    retrieve = once(bulk.retrieve)
+    abort = once(bulk.abort)
+    list = each(bulk.every)
+
+
+class AsyncTasks(AsyncBound):
+    """Trigger tasks."""
+
+    trigger = aonce(tasks.trigger)
+    batch_trigger = aonce(tasks.batch_trigger)
+    trigger_and_wait = aonce(tasks.trigger_and_wait)
+
+
+class AsyncBatches(AsyncBound):
+    """Batches of several tasks."""
+
+    trigger = aonce(tasks.batch)
+    retrieve = aonce(tasks.retrieve_batch)
+    results = aonce(tasks.batch_results)
+    subscribe = aeach(live.batch)
+
+
+class AsyncRuns(AsyncBound):
+    """Look at runs and act on them."""
+
+    retrieve = aonce(runs.retrieve)
+    list = aeach(runs.every)
+    poll = aonce(runs.poll)
+    wait = aonce(runs.wait)
+    cancel = aonce(runs.cancel)
+    replay = aonce(runs.replay)
+    reschedule = aonce(runs.reschedule)
+    add_tags = aonce(runs.add_tags)
+    metadata = aonce(runs.metadata)
+    update_metadata = aonce(runs.update_metadata)
+    result = aonce(runs.result)
+    trace = aonce(runs.trace)
+    events = aonce(runs.events)
+    subscribe = aeach(live.run)
+    subscribe_to_tag = aeach(live.tagged)
+
+
+class AsyncSchedules(AsyncBound):
+    """What runs by the clock."""
+
+    create = aonce(schedules.create)
+    retrieve = aonce(schedules.retrieve)
+    update = aonce(schedules.update)
+    activate = aonce(schedules.activate)
+    deactivate = aonce(schedules.deactivate)
+    delete = aonce(schedules.delete)
+    timezones = aonce(schedules.timezones)
+    list = aeach(schedules.every)
+
+
+class AsyncQueues(AsyncBound):
+    """Queues and their limits."""
+
+    retrieve = aonce(queues.retrieve)
+    pause = aonce(queues.pause)
+    resume = aonce(queues.resume)
+    override = aonce(queues.override)
+    reset = aonce(queues.reset)
+    list = aeach(queues.every)
+
+
+class AsyncTokens(AsyncBound):
+    """Wait tokens."""
+
+    create = aonce(tokens.create)
+    complete = aonce(tokens.complete)
+    retrieve = aonce(tokens.retrieve)
+    list = aeach(tokens.every)
+
+
+class AsyncEnvVars(AsyncBound):
+    """Environment variables of the tasks."""
+
+    list = aonce(envvars.every)
+    retrieve = aonce(envvars.retrieve)
+    create = aonce(envvars.create)
+    update = aonce(envvars.update)
+    delete = aonce(envvars.delete)
+    upload = aonce(envvars.upload)
+
+
+class AsyncIdempotencyKeys(AsyncBound):
+    """Keys that make one run of many triggers."""
+
+    reset = aonce(access.reset_key)
+
+
+class AsyncAuth(AsyncBound):
+    """Tokens for browsers."""
+
+    create_public_token = aonce(access.create_public_token)
+
+
+class AsyncBulkActions(AsyncBound):
+    """Cancel or replay many runs."""
+
+    create = aonce(bulk.create)
+    retrieve = aonce(bulk.retrieve)
+    abort = aonce(bulk.abort)
+    list = aeach(bulk.every)

@@ -1,0 +1,104 @@
+"""A run that waits for a child which its own worker executes next: its body stays where it is.
+
+For everybody else the run waits like any other: it is WAITING, holds no slot, and goes on when
+somebody takes it. Where that is this very worker, as it is while nothing else is more urgent, its
+body returns from the call it is in and repeats nothing; so the thousandth child costs what the first
+one did. Where something else comes before it, the body is left as if it had been left at once, and
+the run goes on from the top of its function, here or elsewhere.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from engine.cluster.endings import assignment_of, memory_of
+from engine.cluster.keeping import RunKeeper
+from engine.cluster.place import Place
+from engine.cluster.processes import has_children, resident
+from engine.cluster.tidying import connected
+from engine.execution import interrupts
+from engine.sdk.keeper import Spot
+from runs import conf
+from runs.journal import Pause
+from runs.lifecycle import store
+
+#: Bodies that stay in one process at most, each in the wait of the one before.
+MOST = 4
+
+
+def is_possible(here: Place, pause: Pause, spot: Spot) -> bool:
+    """Whether the child can be executed with the body of its parent on the stack below."""
+    made = pause.unborn
+    return (
+        made is not None
+        and len(made.ids) == 1
+        and here.lodgers < MOST
+        and not here.group.works
+        and not has_children()
+        and spot.is_quiet
+        and has_room(here)
+    )
+
+
+def has_room(here: Place) -> bool:
+    """Whether what the body holds leaves a child of the smallest machine in use the memory it may use."""
+    least = min(here.slot.memory, memory_of(str(conf.get("MACHINE"))))
+    return not least or resident(os.getpid()) * 2 < least
+
+
+class Stay:
+    """One wait of a body that stays."""
+
+    def __init__(self, here: Place, keeper: RunKeeper, spot: Spot) -> None:
+        self.here, self.keeper, self.spot = here, keeper, spot
+        self.run_id = keeper.work.run_id
+        self.connected = connected()
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """While its run waits."""
+        here, slot = self.here, self.here.slot
+        self.time_left = slot.deadline - time.monotonic_ns() if slot.deadline else 0
+        slot.deadline = 0
+        here.ended = time.monotonic_ns()
+        here.pace.note(here.ended - here.began)
+        here.lines.end()
+        self.listener = interrupts.hush()
+        here.lodgers += 1
+        self.keeper.is_lodging = True
+        try:
+            yield
+        finally:
+            here.lodgers -= 1
+            self.keeper.is_lodging = False
+            here.lines.begin(self.run_id, self.keeper.work.attempt)
+
+    def is_child(self, work: store.Assignment | None) -> bool:
+        """Whether a run is one it waits for."""
+        return work is not None and work.parent_id == self.run_id
+
+    def has_ended(self, work: store.Assignment | None) -> bool:
+        """Whether the body may go on with this: its own run, and nothing it uses was taken from it."""
+        if work is None or work.run_id != self.run_id:
+            return False
+        now = connected()
+        return all(now.get(alias) is known for alias, known in self.connected.items())
+
+    def go_on(self, work: store.Assignment) -> None:
+        """Its run is on the slot again."""
+        here, slot = self.here, self.here.slot
+        slot.memory = memory_of(work.machine)
+        slot.entered = here.began = time.monotonic_ns()
+        slot.deadline = here.began + self.time_left if self.time_left else 0
+        here.keeper = self.keeper
+        self.keeper.come_back(work, here.began)
+        self.spot.come_back(assignment_of(work))
+        interrupts.resound(self.listener)
+
+    def give_up(self) -> None:
+        """The run has left for good, and its body follows."""
+        self.keeper.is_gone = True
+        self.keeper.keep()
+        slot = self.here.slot
+        slot.deadline = time.monotonic_ns() + self.time_left if self.time_left else 0

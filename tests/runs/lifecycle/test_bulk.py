@@ -1,0 +1,175 @@
+"""Canceling or replaying many runs, some at a time, whoever dies in between."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from runs import lifecycle
+from runs.errors import InvalidOption, NotFound
+from runs.lifecycle import bulk
+from runs.models import AuditLog, BulkAction, BulkKind, BulkRun, BulkStatus, Event, Run, Source
+from runs.reads.runfilter import RunFilter
+from runs.states import RunStatus
+from tests.support import factories
+
+pytestmark = pytest.mark.django_db
+CANCEL, REPLAY = BulkKind.CANCEL, BulkKind.REPLAY
+
+
+@pytest.fixture(autouse=True)
+def _task():
+    factories.task("send")
+
+
+def made(count=1, **options):
+    given = lifecycle.TriggerOptions(**options)
+    return [
+        lifecycle.trigger("send", f"{number}", given, source=Source.API).run_id
+        for number in range(count)
+    ]
+
+
+def begun(kind, chosen, **others):
+    return bulk.found(lifecycle.begin_bulk(kind, chosen, actor="key:ann", **others).pk)
+
+
+def finished(action):
+    while lifecycle.go_on_in_bulk():
+        continue
+    action.refresh_from_db()
+    return action
+
+
+def counts(action):
+    return (action.total, action.success, action.failure)
+
+
+def test_all_runs_of_a_filter_are_canceled_and_no_later_ones():
+    ours, others = made(3, tags=("ours",)), made(1)
+    action = begun(CANCEL, RunFilter(tag=("ours",)), name="cleaning up")
+    later = made(1, tags=("ours",))
+    finished(action)
+    assert (action.status, counts(action)) == (BulkStatus.COMPLETED, (3, 3, 0))
+    assert action.completed_at is not None
+    canceled = Run.objects.filter(status=RunStatus.CANCELED)
+    assert sorted(canceled.values_list("pk", flat=True)) == ours
+    assert Run.objects.exclude(status=RunStatus.CANCELED).count() == len(others + later)
+    assert {run.reason for run in canceled} == {f"By the bulk action {action.pk}."}
+    assert {event.actor for event in Event.objects.filter(kind="canceled")} == {"key:ann"}
+    assert sorted(BulkRun.objects.values_list("run_id", flat=True)) == ours
+    assert RunFilter(bulk=(action.pk,)).runs().count() == 3
+    assert AuditLog.objects.get(action="bulk.cancel").target == action.pk
+
+
+def test_what_has_ended_or_is_not_there_fails_and_is_told():
+    ended, waiting = made(2)
+    lifecycle.cancel(ended, actor="key:bob")
+    action = finished(begun(CANCEL, [ended, waiting, "run_nobody"]))
+    assert counts(action) == (3, 1, 2)
+    assert "run_nobody" in action.problem
+    assert Run.objects.get(pk=ended).reason == ""
+    assert counts(finished(begun(CANCEL, [ended]))) == (1, 0, 1)
+
+
+def test_executing_ones_are_asked_to_stop():
+    (run_id,) = made()
+    Run.objects.filter(pk=run_id).update(status=RunStatus.EXECUTING, started_at=timezone.now())
+    assert counts(finished(begun(CANCEL, [run_id]))) == (1, 1, 0)
+    assert Run.objects.get(pk=run_id).is_canceling
+
+
+def test_runs_are_replayed_and_the_new_ones_are_its():
+    origins = made(3)
+    action = finished(begun(REPLAY, [*origins, "run_nobody"]))
+    assert (action.status, counts(action)) == (BulkStatus.COMPLETED, (4, 3, 1))
+    replays = Run.objects.filter(replayed_from_id__in=origins)
+    assert [run.payload for run in replays.order_by("pk")] == ["0", "1", "2"]
+    assert set(BulkRun.objects.values_list("run_id", flat=True)) == {run.pk for run in replays}
+
+
+@pytest.mark.parametrize("kind", [CANCEL, REPLAY])
+def test_what_was_done_and_not_noted_is_not_done_twice(kind, monkeypatch):
+    origins = made(3)
+    action = begun(kind, origins)
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk, "_note", lambda *_: None)  # killed before
+        lifecycle.go_on_in_bulk()
+    # nobody else touches it while it is claimed
+    assert lifecycle.go_on_in_bulk() == 0
+    BulkAction.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert counts(finished(action)) == (3, 3, 0)
+    assert Run.objects.count() == (6 if kind == REPLAY else 3)
+
+
+def test_a_slow_process_does_not_count_what_another_has_counted(monkeypatch):
+    origins = made(2)
+    action = begun(CANCEL, origins)
+    slow = bulk._claimed(timezone.now())
+    BulkAction.objects.update(claimed_until=None)
+    assert lifecycle.go_on_in_bulk() == 2
+    bulk._note(slow, origins, [bulk.Outcome(run_id) for run_id in origins])
+    action.refresh_from_db()
+    assert counts(action) == (2, 2, 0)
+
+
+def test_it_goes_on_from_page_to_page(monkeypatch):
+    monkeypatch.setattr(bulk, "PAGES", {CANCEL: 2, REPLAY: 2})
+    by_filter = begun(CANCEL, RunFilter(run=tuple(made(5))))
+    by_ids = begun(REPLAY, made(5))
+    assert lifecycle.go_on_in_bulk() == 2
+    by_filter.refresh_from_db()
+    assert (by_filter.status, counts(by_filter)) == (BulkStatus.PENDING, (5, 2, 0))
+    assert counts(finished(by_filter)) == (5, 5, 0)
+    by_ids.refresh_from_db()
+    assert (by_ids.status, counts(by_ids)) == (BulkStatus.COMPLETED, (5, 5, 0))
+
+
+def test_an_aborted_one_touches_no_more(monkeypatch):
+    monkeypatch.setattr(bulk, "PAGES", {CANCEL: 2, REPLAY: 2})
+    action = begun(CANCEL, made(5))
+    lifecycle.go_on_in_bulk()
+    assert lifecycle.abort_bulk(action.pk, actor="key:ann").status == BulkStatus.ABORTED
+    assert counts(finished(action)) == (5, 2, 0)
+    assert lifecycle.abort_bulk(action.pk, actor="key:ann").completed_at == action.completed_at
+    assert AuditLog.objects.filter(action="bulk.abort").count() == 1
+    done = finished(begun(CANCEL, made(1)))
+    assert lifecycle.abort_bulk(done.pk, actor="key:ann").status == BulkStatus.COMPLETED
+    with pytest.raises(NotFound):
+        lifecycle.abort_bulk("bulk_nobody", actor="key:ann")
+
+
+def test_one_of_nothing_is_over_at_once():
+    action = begun(CANCEL, RunFilter(tag=("nobody",)))
+    assert (action.status, counts(action)) == (BulkStatus.COMPLETED, (0, 0, 0))
+    assert lifecycle.go_on_in_bulk() == 0
+
+
+def test_a_request_that_is_sent_again_begins_nothing():
+    origins = made(1)
+    first, again = (begun(REPLAY, origins, request_key="lost answer") for _ in range(2))
+    assert (again, AuditLog.objects.filter(action="bulk.replay").count()) == (first, 1)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "name"), [([], ""), ([f"run_{n}" for n in range(501)], ""), (["run_x"], "x" * 256), (["x"], "")]
+)  # fmt: skip
+def test_bounds(chosen, name):
+    with pytest.raises(InvalidOption):
+        begun(CANCEL, chosen, name=name)
+
+
+def test_a_filter_is_the_same_after_it_was_written_down():
+    now = timezone.now()
+    asked = RunFilter(status=("QUEUED",), test=False, batch="b", version=("1", "2"), start=now)
+    assert RunFilter.of(asked.facts) == asked
+
+
+def test_what_is_old_goes_after_its_runs():
+    done = finished(begun(CANCEL, made(1)))
+    soon = timezone.now() + timedelta(seconds=1)
+    assert lifecycle.prune_bulk_actions(soon) == 0
+    assert lifecycle.prune_runs(soon).gone == 1
+    assert lifecycle.prune_bulk_actions(done.completed_at) == 0
+    assert lifecycle.prune_bulk_actions(soon) == 1
+    assert not BulkRun.objects.exists()
