@@ -17,7 +17,8 @@ from runs.lifecycle import ages, allowances
 #: With 0 of these nothing would work, or nothing else would be done.
 POSITIVE = {
     *("PAYLOAD_LIMIT", "OUTPUT_LIMIT", "METADATA_LIMIT", "HEARTBEAT_SECONDS", "LEASE_SECONDS"),
-    *("SWEEP_SECONDS", "POLL_SECONDS", "CRASH_LIMIT", "RECYCLE_RUNS"),
+    *("SWEEP_SECONDS", "POLL_SECONDS", "CRASH_LIMIT", "RECYCLE_RUNS", "REALTIME_SUBSCRIBERS"),
+    *("STREAM_CHUNK_LIMIT", "STREAM_LIMIT", "RUN_STREAMS_LIMIT"),
 }
 #: Of any setting that is a number.
 MOST = 1e18

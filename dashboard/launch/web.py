@@ -11,15 +11,20 @@ from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 from django.utils.module_loading import import_string
 
+from dashboard.realtime import realtime
+
 #: Requests may finish this long after we were asked to stop.
 GRACE_SECONDS = 5
 
 
 def application() -> object:
-    """The ASGI application of the project we run in, with its static files while it debugs."""
+    """The ASGI application of the project we run in, with its static files while it debugs.
+
+    Around it what holds realtime requests, whether or not the project has it there.
+    """
     found = import_string(name()) if name() else get_asgi_application()
     debugging = settings.DEBUG and "django.contrib.staticfiles" in settings.INSTALLED_APPS
-    return ASGIStaticFilesHandler(found) if debugging else found
+    return realtime(ASGIStaticFilesHandler(found) if debugging else found)
 
 
 def name() -> str:

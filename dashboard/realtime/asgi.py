@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 
 from dashboard.api import errors
@@ -86,6 +87,8 @@ class Exchange:
         if self.has_begun:
             log.warning("A subscriber's answer broke off.", exc_info=error)
             return
+        if isinstance(error, InterfaceError):  # a connection that broke, seen from its other side
+            error = OperationalError(str(error))
         made: HttpResponse = errors.response(error)
         headers = {name.lower(): value for name, value in made.items()}
         if made.status_code == 503:

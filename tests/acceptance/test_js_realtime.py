@@ -2,13 +2,17 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from runs import lifecycle
 from runs.models import Run
 from runs.states import RunStatus
+from tests.support import factories
 from tests.support.client import Refused
 from tests.support.waiting import eventually
+from tests.support.web import serving
 
 pytestmark = pytest.mark.acceptance
 
@@ -107,3 +111,18 @@ def test_a_writer_of_the_client_writes(js, calm):
     until.touch()
     assert js("realtime.read", run_id, "log", {}) == [{"n": 1}, "two", [3], "four"]
     calm.completed(run_id)
+
+
+def test_a_server_that_stops_answers_who_is_held(site):
+    factories.task("work")
+    run_id = site.trigger("work")
+    with ThreadPoolExecutor(1) as other:
+        with serving(site.instance) as web:
+            path = f"/realtime/v1/runs/{run_id}"
+            first = web.request("GET", path, params={"offset": "-1"}).headers
+            told = {"offset": first["electric-offset"], "handle": first["electric-handle"]}
+            held = other.submit(web.request, "GET", path, params={**told, "live": "true"})
+            with pytest.raises(TimeoutError):
+                held.result(0.5)
+        assert held.result(1).json() == [{"headers": {"control": "up-to-date"}}]
+    lifecycle.cancel(run_id, actor="user:vera")

@@ -39,7 +39,9 @@ class Subscriber:
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """A server in this process, for all tests."""
-    ear = socket.create_server(("127.0.0.1", 0))
+    # with its protocol, or asyncio does not know it for one whose answers must not be delayed
+    ear = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    ear.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         realtime(get_asgi_application()), lifespan="off", log_config=None, access_log=False
     )
@@ -55,8 +57,9 @@ def address() -> Iterator[str]:
 def http(address, transactional_db, monkeypatch) -> Iterator[httpx.Client]:
     """A client with a key."""
     definitions.forget()
-    monkeypatch.setattr(longpoll, "HOLD", 0.4)
+    monkeypatch.setattr(longpoll, "HOLD", 0.35)
     monkeypatch.setattr(hub, "INTERVAL", 0.05)
+    monkeypatch.setattr(hub, "AWAY", 0.1)
     headers = {"authorization": f"Bearer {apikeys.create('subscriber', actor='cli:tests')[1]}"}
     with httpx.Client(base_url=address, headers=headers, timeout=10) as client:
         yield client

