@@ -49,20 +49,21 @@ class Route:
         return TAGS.get(words[0], words[0].capitalize())
 
 
-def routes(patterns: Sequence[Any]) -> list[Route]:
-    """Every operation of `patterns` at each of its addresses."""
+def routes(patterns: Sequence[Any], prefix: str = "") -> list[Route]:
+    """Every operation of `patterns` at each of its addresses, named with `prefix`."""
     seen: dict[object, str] = {}
-    return [route for pattern in patterns for route in _of(pattern, seen)]
+    return [route for pattern in patterns for route in _of(pattern, seen, prefix)]
 
 
-def _of(pattern: URLPattern, seen: dict[object, str]) -> Iterator[Route]:
+def _of(pattern: URLPattern, seen: dict[object, str], prefix: str) -> Iterator[Route]:
     if not isinstance(pattern.pattern, RoutePattern):
         return
     path = "/" + PARAMETER.sub(r"{\1}", str(pattern.pattern))
     twin = seen.setdefault(pattern.callback, path)
     found = operations(pattern.callback)
     for one in found:
-        name = str(pattern.name) if len(found) == 1 else f"{pattern.name}_{one.method.lower()}"
+        several = f"_{one.method.lower()}" if len(found) > 1 else ""
+        name = f"{prefix}{pattern.name}{several}"
         yield Route(path, name, one, "" if twin == path else twin)
 
 

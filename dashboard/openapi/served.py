@@ -8,6 +8,9 @@ from django.urls import get_resolver, reverse
 from dashboard.openapi.document import document
 from dashboard.openapi.routes import Route, routes
 
+#: Where the addresses stand, and what their operations are named with.
+PARTS = {"api": "", "realtime": "realtime_"}
+
 
 @cache
 def whole(below: str = "/") -> dict[str, Any]:
@@ -18,7 +21,11 @@ def whole(below: str = "/") -> dict[str, Any]:
 @cache
 def known() -> list[Route]:
     """Every operation of the API."""
-    return routes(list(get_resolver("dashboard.api.urls").url_patterns))
+    found = [
+        routes(list(get_resolver(f"dashboard.{part}.urls").url_patterns), prefix)
+        for part, prefix in PARTS.items()
+    ]
+    return [route for part in found for route in part]
 
 
 def prefix() -> str:

@@ -72,6 +72,9 @@ PYTHON = {
     "tokens_get": 'client.tokens.list(status="WAITING")',
     "tokens_post": 'client.tokens.create(timeout="1h")',
     "token": 'client.tokens.retrieve("waitpoint_01k…")',
+    "realtime_run": 'for run in client.runs.subscribe("run_01k…"):\n    print(run.status)',
+    "realtime_tagged": 'client.runs.subscribe_to_tag("user_42")',
+    "realtime_batch": 'client.batches.subscribe("batch_01k…")',
     "complete": 'client.tokens.complete("waitpoint_01k…", {"approved": True})',
 }
 

@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from dashboard.api.endpoint import unknown
 from dashboard.api.errors import ApiError, response
 from dashboard.realtime import longpoll, sse, writing
+from dashboard.realtime.described import OPERATIONS
 
 
 class TargetConverter(StringConverter):
@@ -38,6 +39,7 @@ def pattern(route: str, answer: Callable[..., Awaitable[None]], name: str) -> An
         return response(ApiError(501, MISSING, retry=False))
 
     view.realtime = answer  # type: ignore[attr-defined]
+    view.operations = OPERATIONS[name]  # type: ignore[attr-defined]
     return path(route, view, name=name)
 
 

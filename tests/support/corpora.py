@@ -42,4 +42,6 @@ def every(holds: Callable[[str, T], None], cases: Mapping[str, T]) -> None:
             holds(name, case)
         except Exception as problem:
             problems[name] = f"{type(problem).__name__}: {problem}"[:500]
-    assert not problems, "\n".join(f"{name}: {problem}" for name, problem in problems.items())
+    told = "\n".join(f"{name}: {problem}" for name, problem in problems.items())
+    # as a report of a test can carry it
+    assert not problems, told.encode(errors="backslashreplace").decode()

@@ -54,6 +54,9 @@ told AS (
 INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
 SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, place
 """
+INSERT_LONG = "SELECT trackside_insert($1::json, $2::json, $3::json, $4::json)"
+#: Characters of values from which on they do not stand in the statement.
+LONG = 100_000
 #: What every run costs, with the number of its parameters.
 CALLS = {
     "assignment": 1,
@@ -104,7 +107,18 @@ class PostgresStore(PostgresWaits):
             return
         places = [bucket._asdict() for bucket in buckets]
         texts = [document(part) if part else None for part in (common, runs, places, tags)]
-        self.rows("SELECT trackside_insert(%s, %s, %s, %s)", texts)
+        seen = self.connection.execute_wrappers or self.connection.queries_logged
+        if seen or sum(len(text or "") for text in texts) < LONG:
+            self.rows("SELECT trackside_insert(%s, %s, %s, %s)", texts)
+        else:
+            self._insert_long(texts)
+
+    def _insert_long(self, texts: Sequence[str | None]) -> None:
+        """The values beside the statement: a connection keeps the texts of the last hundred."""
+        self.connection.ensure_connection()
+        self.connection.validate_no_broken_transaction()
+        with self.connection.wrap_database_errors:
+            psycopg.RawCursor(self.connection.connection).execute(INSERT_LONG, texts)
 
     def insert_one(self, run: dict[str, Any], bucket: Bucket) -> bool:
         """The commonest case as one prepared statement; False when it is none or has no bucket yet.

@@ -2,6 +2,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from runs import lifecycle
@@ -162,6 +163,17 @@ def test_more_than_are_made_together(api, monkeypatch):
     batch_id = opened(api, 5)["id"]
     sent = send(api, batch_id, *map(line, range(5))).json()
     assert (sent["itemsAccepted"], sent["sealed"], Run.objects.count()) == (5, True, 5)
+
+
+def test_large_items_are_stored_as_they_came_and_not_kept_in_memory(api):
+    payload = "é\"\\%s$1'{}" * 10_000
+    batch_id = opened(api, 3)["id"]
+    assert send(api, batch_id, *(line(n, payload) for n in range(3))).json()["sealed"]
+    assert [json.loads(run.payload) for run in Run.objects.all()] == [payload] * 3
+    if connection.vendor == "postgresql":  # whose driver keeps the statements it has seen
+        statements = [query for query, _ in connection.connection._prepared._counts]
+        assert statements
+        assert max(map(len, statements)) < len(payload)
 
 
 @pytest.mark.parametrize(

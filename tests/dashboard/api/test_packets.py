@@ -11,7 +11,9 @@ from dashboard import packetstore
 from dashboard.api import objects
 from runs.lifecycle import definitions
 from runs.models import Batch, Run
+from tests.dashboard.api.conftest import Api
 from tests.support import factories
+from tests.support.publictokens import signed
 
 JSON = "application/json"
 
@@ -235,3 +237,17 @@ def test_packets_are_kept_for_a_day(api, home, time_machine, monkeypatch):
         placed(api)
         assert (home / first).exists() is kept
     assert [found.name for found in home.iterdir()] == ["of-somebody-else"]
+
+
+def test_who_may_read_a_run_gets_its_values_also_from_another_site(api, key):
+    run_id = api.trigger(body={"payload": 1}).json()["id"]
+    path, browser = (
+        f"/api/v1/runs/{run_id}/packets/payload",
+        {"origin": "https://elsewhere.example"},
+    )
+    reader = Api(signed(key, f"read:runs:{run_id}"))
+    assert Api(signed(key, "read:runs:run_1")).get(path).status_code == 403
+    answer = api.client.get(address_in(reader.get(path)), headers=browser)
+    assert (answer.content, answer["access-control-allow-origin"]) == (b"1", "*")
+    # what is uploaded is for keys alone
+    assert reader.client.put("/api/v2/packets/a", headers=reader.headers).status_code == 401

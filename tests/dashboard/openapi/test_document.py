@@ -13,6 +13,7 @@ from dashboard.api import urls
 from dashboard.api.endpoint import endpoint, methods
 from dashboard.api.schemas import Body
 from dashboard.openapi import document, routes, served, undocumented
+from dashboard.realtime import urls as realtime
 from runs.lifecycle import apikeys
 
 
@@ -27,6 +28,7 @@ def made(*patterns):
 
 def test_every_endpoint_is_documented():
     assert not undocumented(urls.urlpatterns)
+    assert not undocumented(realtime.urlpatterns)
 
 
 @endpoint("GET", answers=dict[str, int])
