@@ -70,6 +70,7 @@ def endpoint(
                 cors.open_to(request, answer)
             return _private(answer)
 
+        view.is_keyed = keyed  # type: ignore[attr-defined]
         view.operations = [  # type: ignore[attr-defined]
             operation(
                 method,
@@ -101,6 +102,7 @@ def methods(**views: View) -> View:
         refusal = f"Use {allowed} here, not {request.method}."
         return _private(errors.response(ApiError(405, refusal, headers={"allow": allowed})))
 
+    view.is_keyed = all(each.is_keyed for each in views.values())  # type: ignore[attr-defined]
     view.operations = [one for each in views.values() for one in operations(each)]  # type: ignore[attr-defined]
     return view
 
