@@ -72,8 +72,12 @@ def _is_forgotten(due: datetime | None, has_edges: bool, late: datetime) -> bool
 def _mend(run_id: str) -> bool:
     """Under the lock of the ready row, which everybody takes who wakes a run."""
     ready = Ready.objects.select_for_update().filter(pk=run_id).first()
-    run = Run.objects.light().filter(pk=run_id, status=RunStatus.WAITING).first()
-    if run is None:
+    waiting = Run.objects.light().filter(pk=run_id, status=RunStatus.WAITING)
+    if ready is None:
+        # It may have begun to wait only after the look at its place: no more now, and so once more.
+        waiting = waiting.select_for_update(no_key=True)
+    run = waiting.first()
+    if run is None or (ready is None and Ready.objects.filter(pk=run_id).exists()):
         return False
     reason = "It had lost its place in the queue." if ready is None else _why(ready)
     if not reason:

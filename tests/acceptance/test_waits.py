@@ -52,7 +52,7 @@ def test_a_body_outlasts_its_children_on_its_worker(site):
     assert json.loads(run.output) == list(range(150))
     assert Run.objects.filter(parent_id=run_id).count() == 150
     notes = Counter(note["what"] for note in site.notes())
-    assert notes["enter"] == 2
+    assert notes["begin"] == 2
     assert notes["child"] <= 151
 
 

@@ -34,7 +34,7 @@ def chain(payload):
 
 @task(id="many-children", retry=QUICK)
 def many_children(payload):
-    note("enter")
+    note("begin")
     return [tasks.trigger_and_wait("child", number).unwrap() for number in range(payload)]
 
 

@@ -150,3 +150,19 @@ def test_a_run_that_was_canceled_meanwhile_stays_canceled(monkeypatch):
     seen = mending._suspects([run.pk])
     lifecycle.cancel(run.pk, actor="user:ada")
     assert [mending._mend(run_id) for run_id in seen] == [False]
+
+
+def test_a_run_that_began_to_wait_between_two_looks_is_left_alone(monkeypatch):
+    run = waiting_for(token().pk)
+    place = Ready.objects.get()
+    Ready.objects.all().delete()
+    look = Run.objects.light
+
+    def begin_to_wait():
+        Ready.objects.bulk_create([place])
+        return look()
+
+    monkeypatch.setattr(Run.objects, "light", begin_to_wait)
+    assert not mending._mend(run.pk)
+    assert Ready.objects.get().not_before == NEVER
+    assert "repaired" not in factories.history(run.pk)
