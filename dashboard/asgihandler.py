@@ -1,0 +1,78 @@
+"""Django's ASGI handler, answering a request in one thread from its first signal to its last.
+
+As shipped it starts a thread for each request and goes back and forth between it and the event loop for
+every middleware, every signal and the end of the answer; that takes longer than to trigger a run.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
+from typing import Any
+
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+#: Requests that are answered at the same time; more wait their turn. Each may need a database connection.
+THREADS = 10
+
+
+class Handler(ASGIHandler):
+    """For views and middleware that are not asynchronous, as Trackside's are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async=False)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request. That its client left is noticed before and after its view, not in it."""
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        with closing(body):
+            loop, context = asyncio.get_running_loop(), copy_context()
+            response = await loop.run_in_executor(
+                self._threads, context.run, self._answered, scope, body
+            )
+        if isinstance(response, HttpResponse):
+            await self._send(response, send)
+        else:
+            await self.send_response(response, send)
+            await loop.run_in_executor(self._threads, response.close)
+
+    def _answered(self, scope: dict[str, Any], body: Any) -> HttpResponseBase:
+        """The answer, closed unless there is more to come of it."""
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=type(self), scope=scope)
+        request, refusal = self.create_request(scope, body)
+        response = self.get_response(request) if request is not None else refusal
+        assert response is not None  # one of the two is there
+        response._handler_class = type(self)  # type: ignore[attr-defined]
+        if not isinstance(response, StreamingHttpResponse):
+            response.close()
+        return response
+
+    async def _send(self, response: HttpResponse, send: Send) -> None:
+        headers = [(name.encode("ascii"), text.encode("latin1")) for name, text in response.items()]
+        cookies = (cookie.output(header="") for cookie in response.cookies.values())
+        headers += [(b"Set-Cookie", text.encode("ascii").strip()) for text in cookies]
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status_code,
+                "headers": headers,
+                "trailers": False,
+            }
+        )
+        await send({"type": "http.response.body", "body": response.content, "more_body": False})
