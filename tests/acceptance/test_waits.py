@@ -44,16 +44,16 @@ def test_a_waiting_run_survives_the_end_of_everything(site):
 def test_a_body_outlasts_its_children_on_its_worker(site):
     """It begins again only where a worker dies with it; no child is made twice."""
     cluster = site.cluster(workers=1)
-    run_id = site.trigger("many-children", 150)
+    run_id = site.trigger("many-children", 80)
     eventually(lambda: len(site.notes()) > 20)
     for worker in cluster.named("worker"):
         kill(worker, KILL)
     run = site.completed(run_id, within=60)
-    assert json.loads(run.output) == list(range(150))
-    assert Run.objects.filter(parent_id=run_id).count() == 150
+    assert json.loads(run.output) == list(range(80))
+    assert Run.objects.filter(parent_id=run_id).count() == 80
     notes = Counter(note["what"] for note in site.notes())
     assert notes["begin"] == 2
-    assert notes["child"] <= 151
+    assert notes["child"] <= 81
 
 
 def test_chains_through_a_queue_of_one_finish_though_workers_die(site):
