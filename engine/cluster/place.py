@@ -29,6 +29,10 @@ class Place:
     inbox: int
     hot: store.Store | None = None
     executed: int = 0
+    #: Bytes it had before it executed anything; when it was looked at again, and what was found.
+    resting: int = 0
+    weighed_at: float = 0.0
+    is_bloated: bool = False
     #: How the process stood before it executed anything, and its context variables.
     clean: Snapshot | None = None
     variables: Context = field(default_factory=Context)

@@ -1,15 +1,25 @@
 """What a worker does about what a body left behind."""
 
 import logging
+import os
+import time
 from contextlib import suppress
 
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from engine.cluster import reload
+from engine.cluster.endings import memory_of
+from engine.cluster.limits import MEMORY_ROUND
 from engine.cluster.place import Place
-from engine.cluster.processes import sweep_children
+from engine.cluster.processes import resident, sweep_children
+from engine.cluster.variables import has_old_variables
+from runs import conf
 
 log = logging.getLogger("trackside")
+
+#: Of the memory of the usual machine.
+LEFT_AT_MOST = 0.25
 
 
 def tidy(here: Place) -> None:
@@ -31,6 +41,25 @@ def close_connections(*, interrupted: bool, in_use: bool = False) -> None:
             drop(connection)
         elif not in_use:
             connection.close_if_unusable_or_obsolete()
+
+
+def is_used_up(here: Place) -> bool:
+    """Whether another process is to go on in its place."""
+    outdated = reload.is_outdated(here) or has_old_variables(here)
+    return outdated or here.executed >= int(conf.get("RECYCLE_RUNS")) or is_bloated(here)
+
+
+def is_bloated(here: Place) -> bool:
+    """Whether bodies left so much memory in this process that it would be charged to the next run.
+
+    Looked at now and then: the sentinel measures no oftener.
+    """
+    now = time.monotonic()
+    if now - here.weighed_at > MEMORY_ROUND:
+        here.weighed_at = now
+        left = resident(os.getpid()) - here.resting
+        here.is_bloated = left > memory_of(str(conf.get("MACHINE"))) * LEFT_AT_MOST
+    return here.is_bloated
 
 
 def connected() -> dict[str, object]:

@@ -26,9 +26,10 @@ from engine.cluster.processes import (
     adopt_orphans,
     die_with_parent,
     name_process,
+    resident,
     sweep_children,
 )
-from engine.cluster.variables import has_old_variables, load_variables
+from engine.cluster.variables import load_variables
 from engine.execution import capture, executor, interrupts
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
@@ -81,6 +82,7 @@ def set_out(here: Place, name: str) -> None:
     here.lane = guests.lane_beside(here.board)
     records.insisting(here, lambda opened: opened.warm_up())
     here.clean, here.variables = Snapshot(here.files), copy_context()
+    here.resting = resident(os.getpid())
     gc.freeze()  # what is loaded stays: no collection during a run has to look through it
 
 
@@ -131,7 +133,7 @@ class Budget:
 
     def is_over(self, here: Place) -> bool:
         """Whether this process is to take nothing more at all."""
-        return bool(here.board.head.stop) or is_used_up(here)
+        return bool(here.board.head.stop) or tidying.is_used_up(here)
 
     def take(self, here: Place) -> store.Next:
         """What to take with this finish."""
@@ -156,7 +158,7 @@ def work_off(here: Place, run_id: str, token: str) -> None:
     while (work := entered(here)) is not None:
         carry_out(here, work, budget)
     records.recorded(here)
-    if is_used_up(here):
+    if tidying.is_used_up(here):
         leave(here)
     become_free(here)
 
@@ -199,12 +201,6 @@ def lodge(here: Place, budget: Budget, keeper: RunKeeper, pause: Pause, spot: Sp
     except BaseException as mistake:  # nothing that its body might catch
         give_up(here, mistake)
     return work is not None
-
-
-def is_used_up(here: Place) -> bool:
-    """Whether another process is to go on in its place."""
-    outdated = reload.is_outdated(here) or has_old_variables(here)
-    return outdated or here.executed >= int(conf.get("RECYCLE_RUNS"))
 
 
 def begin_with(here: Place, work: store.Assignment | None) -> None:

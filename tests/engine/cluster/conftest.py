@@ -25,7 +25,10 @@ def here(monkeypatch):
     wake, lines, inbox = Channel(), Channel(), TaskQueue()
     place = worker.Place(Board(1), 0, wake, worker.LineSender(lines), 0, inbox.fileno())
     place.hot = store.current()
-    place.slot.pid = os.getpid()
+    place.slot.pid, place.resting = (
+        os.getpid(),
+        1 << 40,
+    )  # what the test process holds is not the run's
     monkeypatch.setattr(places, "_place", place)
     # the children of this process are the suite's own servers
     monkeypatch.setattr(tidying, "sweep_children", lambda known: 0)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.cluster import capacity, worker
+from engine.cluster import capacity, tidying, worker
 from engine.cluster.board import Board
 from engine.cluster.dispatcher import CONTENDED, WEIGHED, DispatchBroker
 from runs.lifecycle import sessions, store
@@ -64,9 +64,10 @@ def test_a_dispatcher_without_room_does_not_look_in_circles(db):
     assert board.head.heavy == Waits.WORKER
 
 
-def test_a_worker_becomes_free_for_a_heavy_run(settings):
+def test_a_worker_becomes_free_for_a_heavy_run(settings, monkeypatch):
     settings.TRACKSIDE = {**settings.TRACKSIDE, "INHERIT_RUNS": 1}
     board, budget = Board(1), worker.Budget()
+    monkeypatch.setattr(tidying, "is_bloated", lambda here: False)
     here = SimpleNamespace(board=board, executed=0, version="", slot=board.slots[0])
     here.slot.version = board.head.version
     board.head.heavy = Waits.WORKER

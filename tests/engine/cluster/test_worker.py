@@ -219,3 +219,23 @@ def test_killed_for_memory_moves_up_once():
     start(again)
     finish(attempts.crash(*again.lease, attempts.OUT_OF_MEMORY, "killed"))
     assert one.run.status == RunStatus.CRASHED
+
+
+def test_a_process_with_much_memory_left_behind_takes_no_more(here, one, monkeypatch):
+    here.resting = 100 * 1024**2
+    sizes = iter([200 * 1024**2, 300 * 1024**2])
+    monkeypatch.setattr(tidying, "resident", lambda pid: next(sizes))
+    monkeypatch.setattr(tidying, "MEMORY_ROUND", 0.0)
+    assert not tidying.is_used_up(here)
+    task(id="send")(lambda payload: payload)
+    with pytest.raises(Left, match="0"):
+        worker.execute(*one.lease)
+    assert one.run.status == RunStatus.COMPLETED
+
+
+def test_the_memory_is_looked_at_now_and_then(here, monkeypatch):
+    looks = []
+    monkeypatch.setattr(tidying, "resident", lambda pid: looks.append(pid) or 0)
+    for _ in range(10):
+        tidying.is_used_up(here)
+    assert len(looks) == 1
