@@ -13,7 +13,7 @@ from engine.testing import Trackside
 
 
 def sleeping(instead):
-    """asyncio with another `sleep`, for one module: other threads of the suite sleep too."""
+    """The module asyncio with another `sleep`, for one module: other threads of the suite sleep too."""
     return SimpleNamespace(**{**vars(asyncio), "sleep": instead})
 
 
