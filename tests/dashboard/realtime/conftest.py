@@ -36,7 +36,7 @@ class Subscriber:
         return [message["value"] for message in messages]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A server in this process, for all tests."""
     # with its protocol, or asyncio does not know it for one whose answers must not be delayed

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -58,7 +59,8 @@ def slept(monkeypatch):
         pauses.append(seconds)
 
     monkeypatch.setattr(fetching, "pause", pauses.append)
-    monkeypatch.setattr("engine.sdk.pauses.asyncio.sleep", asleep)
+    # not in asyncio itself: other threads of the suite sleep too
+    monkeypatch.setattr("engine.sdk.pauses.asyncio", SimpleNamespace(sleep=asleep))
     return pauses
 
 

@@ -127,7 +127,7 @@ def test_all_queues_pause_and_go_on_but_those_paused_before():
     assert all(row.paused for row in many)
     assert lifecycle.resume_all(actor="user:ada") == 5
     assert lifecycle.resume_all(actor="user:ada") == 0
-    assert [one.run_id for one in claim(session(), 4)] == [run.pk for run in runs[:2]]
+    assert {one.run_id for one in claim(session(), 4)} == {run.pk for run in runs[:2]}
     left = Queue.objects.get(paused=True)
     assert (left.name, left.paused_reason) == ("slow", "slow indeed")
     assert not Queue.objects.create(name="last").paused
