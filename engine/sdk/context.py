@@ -1,7 +1,7 @@
 """`ctx`: what a body may know about the run it executes (features.md section 18)."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -207,14 +207,19 @@ def asking() -> str:
 
 
 @contextmanager
-def apart() -> Iterator[None]:
-    """While entered, no context is that of this process: another run executes in it."""
-    before = _executing[:]
-    _executing.clear()
+def emptied(executing: list[Any]) -> Iterator[None]:
+    """While entered, none of these is that of this process: another run executes in it."""
+    before = executing[:]
+    executing.clear()
     try:
         yield
     finally:
-        _executing[:] = before
+        executing[:] = before
+
+
+def apart() -> AbstractContextManager[None]:
+    """While entered, no context is that of this process."""
+    return emptied(_executing)
 
 
 @contextmanager

@@ -1,13 +1,13 @@
 """Which body this code belongs to: where waits, steps and triggers find its replay."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
 from engine.runtime import Launch, Launched, installed
 from engine.sdk.calls import Call
-from engine.sdk.context import current
+from engine.sdk.context import current, emptied
 from engine.sdk.errors import CannotWaitHere
 from engine.sdk.replay import Replay
 
@@ -27,15 +27,9 @@ def durable(replay: Replay) -> Iterator[None]:
         _active.reset(token)
 
 
-@contextmanager
-def apart() -> Iterator[None]:
-    """While entered, no replay is that of this process: see `engine.sdk.context.apart`."""
-    before = _executing[:]
-    _executing.clear()
-    try:
-        yield
-    finally:
-        _executing[:] = before
+def apart() -> AbstractContextManager[None]:
+    """While entered, no replay is that of this process."""
+    return emptied(_executing)
 
 
 def active() -> Replay | None:
