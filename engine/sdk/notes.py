@@ -51,32 +51,23 @@ def on_this_connection() -> Iterator[None]:
         _is_apart = before
 
 
-class Notes:
-    """The metadata of one attempt: its own copy, and what is not stored yet."""
+class Postponed:
+    """What is stored soon, by a thread of its own; `_store` of a subclass writes all that waits."""
 
-    def __init__(self, run_id: str, document: dict[str, Any] | None) -> None:
-        self._run_id = run_id
-        self.document: dict[str, Any] = dict(document or {})
-        self._waiting = Changes()
+    def __init__(self, period: float, what: str) -> None:
+        #: Seconds it waits for more, and how a log line begins when the database is away.
+        self._period, self._what = period, what
         self._lock = threading.RLock()
         self._writing = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def change(self, target: str, operation: Operation) -> None:
-        """Apply to the copy if it is ours, and store it soon. Raises InvalidOption."""
-        with self._lock:
-            if target == "own":
-                changed = documents.apply(self.document, [operation])
-                dumped(changed)
-                self.document = changed
-            else:
-                documents.apply({}, [operation])  # raises for what can never be done
-            add(getattr(self._waiting, target), operation)
-            self._wind_up()
+    def _store(self) -> None:
+        raise NotImplementedError
 
     def _wind_up(self) -> None:
+        """Store soon. Called under the lock."""
         if self._timer is None and _is_apart:
-            self._timer = threading.Timer(PERIOD, copy_context().run, [self._tick])
+            self._timer = threading.Timer(self._period, copy_context().run, [self._tick])
             self._timer.daemon = True
             self._timer.start()
 
@@ -100,8 +91,30 @@ class Notes:
         aside(self._store)
 
     def close(self) -> None:
-        """The attempt ends: store what is waiting, whenever the database answers."""
-        patiently(self.flush, "Metadata waits")
+        """Store what is waiting, whenever the database answers."""
+        patiently(self.flush, self._what)
+
+
+class Notes(Postponed):
+    """The metadata of one attempt: its own copy, and what is not stored yet."""
+
+    def __init__(self, run_id: str, document: dict[str, Any] | None) -> None:
+        super().__init__(PERIOD, "Metadata waits")
+        self._run_id = run_id
+        self.document: dict[str, Any] = dict(document or {})
+        self._waiting = Changes()
+
+    def change(self, target: str, operation: Operation) -> None:
+        """Apply to the copy if it is ours, and store it soon. Raises InvalidOption."""
+        with self._lock:
+            if target == "own":
+                changed = documents.apply(self.document, [operation])
+                dumped(changed)
+                self.document = changed
+            else:
+                documents.apply({}, [operation])  # raises for what can never be done
+            add(getattr(self._waiting, target), operation)
+            self._wind_up()
 
     def refresh(self) -> None:
         """Read what is stored, after storing what is waiting."""
@@ -133,11 +146,6 @@ def add(waiting: list[Operation], operation: Operation) -> None:
     if operation["type"] == "set" and all(last.get(name) == operation[name] for name in same):
         waiting.pop()
     waiting.append(operation)
-
-
-def is_apart() -> bool:
-    """Whether notes are stored by threads of their own."""
-    return _is_apart
 
 
 def patiently(job: Callable[[], R], what: str) -> R:

@@ -6,15 +6,10 @@ thread with a connection of its own, so that they do not share the fate of a tra
 
 import logging
 import secrets
-import threading
-from contextvars import copy_context
-
-from django.db import connections
 
 from engine import runtime
 from engine.runtime import Part
-from engine.sdk import notes
-from engine.sdk.notes import DATABASE_AWAY, REFUSALS, aside, patiently
+from engine.sdk.notes import REFUSALS, Postponed
 
 log = logging.getLogger("trackside.task")
 
@@ -24,10 +19,11 @@ PERIOD = 0.5
 MOST, MOST_BYTES = 500, 500_000
 
 
-class StreamBook:
+class StreamBook(Postponed):
     """What one segment of an attempt has appended and is not stored yet."""
 
     def __init__(self, run_id: str, attempt: int) -> None:
+        super().__init__(PERIOD, "Chunks of streams wait")
         self._run_id, self._attempt = run_id, attempt
         #: Names this segment: what is sent again after a lost answer is known by it.
         self._writer = secrets.token_hex(8)
@@ -35,8 +31,6 @@ class StreamBook:
         self._stored: dict[str, int] = {}
         self._refused: set[str] = set()
         self._count = self._bytes = 0
-        self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._timer: threading.Timer | None = None
 
     def append(self, key: str, text: str) -> None:
         """Store a chunk soon, after all before it."""
@@ -50,35 +44,6 @@ class StreamBook:
                 self._wind_up()
         if is_much:
             self.close()
-
-    def _wind_up(self) -> None:
-        if self._timer is None and notes.is_apart():
-            self._timer = threading.Timer(PERIOD, copy_context().run, [self._tick])
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _tick(self) -> None:
-        with self._lock:
-            self._timer = None
-        try:
-            self._store()
-        except DATABASE_AWAY:
-            with self._lock:
-                self._wind_up()
-        finally:
-            connections.close_all()
-
-    def flush(self) -> None:
-        """Store what is waiting, now; returns when it is done."""
-        with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-        aside(self._store)
-
-    def close(self) -> None:
-        """Store what is waiting, whenever the database answers."""
-        patiently(self.flush, "Chunks of streams wait")
 
     def _store(self) -> None:
         """One write at a time, so that chunks arrive in their order; none is lost for an error."""
