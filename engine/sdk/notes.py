@@ -8,6 +8,7 @@ transaction the body is in.
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -51,8 +52,8 @@ def on_this_connection() -> Iterator[None]:
         _is_apart = before
 
 
-class Postponed:
-    """What is stored soon, by a thread of its own; `_store` of a subclass writes all that waits."""
+class Postponed(ABC):
+    """What is stored soon, by a thread of its own."""
 
     def __init__(self, period: float, what: str) -> None:
         #: Seconds it waits for more, and how a log line begins when the database is away.
@@ -61,8 +62,9 @@ class Postponed:
         self._writing = threading.Lock()
         self._timer: threading.Timer | None = None
 
+    @abstractmethod
     def _store(self) -> None:
-        raise NotImplementedError
+        """Write all that waits."""
 
     def _wind_up(self) -> None:
         """Store soon. Called under the lock."""
