@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+#: Rows of the table beside a chart.
+MOST_ROWS = 400
 Format = Callable[[float | None], str]
 
 
@@ -111,6 +113,15 @@ class Chart:
     #: The list of all that it shows.
     href: str = ""
     is_empty: bool = False
+
+    @property
+    def shown_rows(self) -> list[Row]:
+        """The last ones of the table."""
+        return self.rows[-MOST_ROWS:]
+
+    @property
+    def left_out(self) -> int:
+        return max(0, len(self.rows) - MOST_ROWS)
 
 
 class Said(TypedDict, total=False):

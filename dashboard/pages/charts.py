@@ -56,8 +56,6 @@ __all__ = [
 
 #: Dots of one chart; more are sampled by whoever asks for them.
 MOST_DOTS = 2000
-#: Rows of the table beside a chart.
-MOST_ROWS = 400
 
 
 def stacked(

@@ -7,9 +7,6 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard.pages.charts import MOST_ROWS, Chart
-from dashboard.pages.sparks import Spark
-
 register = template.Library()
 
 
@@ -26,13 +23,12 @@ def chart_patterns() -> dict[str, Any]:
 
 
 @register.inclusion_tag("dashboard/charts/_figure.html")
-def chart(shown: Chart) -> dict[str, Any]:
+def chart(shown: object) -> dict[str, Any]:
     """A figure with its heading, legend and table."""
-    left_out = max(0, len(shown.rows) - MOST_ROWS)
-    return {"chart": shown, "rows": shown.rows[-MOST_ROWS:], "left_out": left_out}
+    return {"chart": shown}
 
 
 @register.inclusion_tag("dashboard/charts/_spark.html")
-def spark(shown: Spark | None) -> dict[str, Any]:
+def spark(shown: object) -> dict[str, Any]:
     """A small chart in a cell."""
     return {"spark": shown}
