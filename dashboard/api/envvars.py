@@ -57,7 +57,7 @@ MISSING = "No such variable, or another project or environment."
 WRONG = "A name or value that cannot be, or too many."
 
 
-@endpoint("GET", role=Role.ADMIN, answers={200: list[Variable], 404: ELSEWHERE})
+@endpoint("GET", role=Role.VARIABLES, answers={200: list[Variable], 404: ELSEWHERE})
 def index(request: ApiRequest, project: str, slug: str) -> Any:
     """All variables, by name."""
     deployment.check(project, slug)
@@ -66,7 +66,7 @@ def index(request: ApiRequest, project: str, slug: str) -> Any:
 
 @endpoint(
     "POST",
-    role=Role.ADMIN,
+    role=Role.VARIABLES,
     body=NewVariable,
     answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE},
 )
@@ -80,7 +80,7 @@ def create(request: ApiRequest, project: str, slug: str) -> dict[str, Any]:
 
 @endpoint(
     "POST",
-    role=Role.ADMIN,
+    role=Role.VARIABLES,
     body=Variables,
     answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE},
 )
@@ -93,7 +93,7 @@ def bring(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, 
     return {"success": True}
 
 
-@endpoint("GET", role=Role.ADMIN, answers={200: Variable, 404: MISSING})
+@endpoint("GET", role=Role.VARIABLES, answers={200: Variable, 404: MISSING})
 def retrieve(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """One variable."""
     deployment.check(project, slug)
@@ -101,7 +101,7 @@ def retrieve(request: ApiRequest, project: str, slug: str, name: str) -> dict[st
 
 
 @endpoint(
-    "PUT", role=Role.ADMIN, body=Value, answers={200: answers.Success, 400: WRONG, 404: MISSING}
+    "PUT", role=Role.VARIABLES, body=Value, answers={200: answers.Success, 400: WRONG, 404: MISSING}
 )
 def update(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Give a variable another value."""
@@ -111,7 +111,7 @@ def update(request: ApiRequest, project: str, slug: str, name: str) -> dict[str,
     return {"success": True}
 
 
-@endpoint("DELETE", role=Role.ADMIN, answers={200: answers.Success, 404: MISSING})
+@endpoint("DELETE", role=Role.VARIABLES, answers={200: answers.Success, 404: MISSING})
 def delete(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Remove a variable."""
     deployment.check(project, slug)
