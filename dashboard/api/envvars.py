@@ -6,7 +6,9 @@ from typing_extensions import TypedDict
 
 from dashboard.api import answers, bodies, deployment
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
+from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body
+from runs import dotenv
 from runs.encryption import decrypt
 from runs.errors import Undecipherable
 from runs.lifecycle import envvars
@@ -33,9 +35,10 @@ class Value(Body):
 
 
 class Variables(Body):
-    """Several variables, all or none. `parentVariables` are ignored: there are no branches."""
+    """Several variables, all or none, or the `text` of a .env file; `parentVariables` are ignored."""
 
-    variables: dict[str, str]
+    variables: dict[str, str] = {}
+    text: str | None = None
     override: bool = False
     is_secret: bool = False
     secrets: dict[str, bool] = {}
@@ -88,8 +91,11 @@ def bring(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, 
     """Set several variables; without `override` none of them may be set already."""
     deployment.check(project, slug)
     asked = Variables.read(_body(request))
-    secret = {name: asked.is_secret or asked.secrets.get(name, False) for name in asked.variables}
-    envvars.put(asked.variables, actor=request.actor, secret=secret, override=asked.override)
+    if (asked.text is None) == ("variables" not in asked.model_fields_set):
+        raise ApiError(400, "Say either variables, an object of texts, or text, a .env file's.")
+    given = asked.variables if asked.text is None else dotenv.parse(asked.text)
+    secret = {name: asked.is_secret or asked.secrets.get(name, False) for name in given}
+    envvars.put(given, actor=request.actor, secret=secret, override=asked.override)
     return {"success": True}
 
 

@@ -62,5 +62,18 @@ def upload(
     return done(Request("POST", _at(project, environment) + "/import", body=body))
 
 
+def upload_text(
+    text: str,
+    *,
+    override: bool = False,
+    is_secret: bool = False,
+    environment: str,
+    project: str = PROJECT,
+) -> Call[None]:
+    """The same from the text of a .env file."""
+    body = {"text": text, "override": override, "isSecret": is_secret}
+    return done(Request("POST", _at(project, environment) + "/import", body=body))
+
+
 def _at(project: str, environment: str, *name: str) -> str:
     return at("/api/v1/projects/{}/envvars/{}" + "/{}" * len(name), project, environment, *name)
