@@ -92,6 +92,8 @@ def parse(text: str) -> tuple[Term, ...]:
     """The terms of a search, those of one qualifier together. Raises GrammarError."""
     if len(text) > LONGEST:
         raise GrammarError(f"A search has at most {LONGEST} characters.", LONGEST)
+    if "\x00" in text:
+        raise GrammarError("No run holds the character U+0000.", text.index("\x00"))
     found: list[Term] = []
     at = _past_space(text, 0)
     while at < len(text):
@@ -199,8 +201,6 @@ def _value(text: str, at: int, until: re.Pattern[str]) -> tuple[Value, int]:
 
 def _checked(name: str, value: Value, at: int) -> list[Value]:
     """The value as it is compared; raises GrammarError for one that cannot be."""
-    if "\x00" in value.text:
-        raise GrammarError("No run holds the character U+0000.", at)
     if Term(name, ()).document:
         _measured(name, NUMBER if value.is_comparison else "", value, at)
         return [value]

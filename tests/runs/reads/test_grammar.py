@@ -54,7 +54,7 @@ def test_a_group_stands_for_its_statuses():
         ("payload:42", 0, "payload.order_id:42"),
         ("payload.n:>x", 10, "no number"),
         ("x " * 41, 82, "at most 40 values"),
-        ("tag:a\x00", 4, "U+0000"),
+        ("tag:a\x00", 5, "U+0000"),
         ("x" * 2001, 2000, "at most 2000 characters"),
         ("customer:42", 0, "quotes"),
     ],
