@@ -59,7 +59,13 @@
     close();
     ask();
   }
-  field.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(ask, 120); });
+  // what was offered before still stands until the answer comes, less what no longer fits
+  function narrow() {
+    const last = field.value.slice(from, field.selectionStart).split(/[:,]/).pop().toLowerCase();
+    options = options.filter((option) => option.label.toLowerCase().includes(last));
+    show();
+  }
+  field.addEventListener("input", () => { asked++; clearTimeout(waiting); waiting = setTimeout(ask, 120); narrow(); });
   field.addEventListener("focus", () => { if (!field.dataset.caret) ask(); });
   field.addEventListener("blur", () => setTimeout(close, 150));
   field.addEventListener("keydown", (event) => {
