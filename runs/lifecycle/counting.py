@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -11,13 +11,11 @@ from django.utils import timezone
 from runs import fingerprints
 from runs.lifecycle import regressing
 from runs.models import Attempt, ErrorCount, ErrorEvent, ErrorGroup, Failure, GroupChange, Run
+from runs.slots import KEPT, slot
 from runs.states import RunStatus
 
 #: Failures counted in one transaction.
 BATCH = 1000
-#: Seconds that one count stands for, and how long such counts are kept.
-SHORT, LONG, DAY = 300, 3600, 86_400
-KEPT = {SHORT: timedelta(days=2), LONG: timedelta(days=15), DAY: timedelta(days=400)}
 #: Counts removed in one statement.
 OLD = 5000
 
@@ -71,11 +69,6 @@ def prune_counts() -> int:
             rows = old.filter(at__lte=found[-1])
             gone += rows._raw_delete(rows.db)
     return gone
-
-
-def slot(moment: datetime, span: int) -> datetime:
-    """The beginning of the slot of `span` seconds a moment falls into."""
-    return datetime.fromtimestamp(int(moment.timestamp()) // span * span, UTC)
 
 
 def _taken() -> list[Case]:

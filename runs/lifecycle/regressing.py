@@ -10,10 +10,9 @@ from django.utils import timezone
 
 from runs.lifecycle.transition import skip_locked
 from runs.models import ErrorCount, ErrorEvent, ErrorGroup, GroupChange, GroupStatus
+from runs.slots import SHORT
 
 SYSTEM = "system"
-#: Seconds of the counts the rate is taken from.
-SHORT = 300
 HOUR = timedelta(hours=1)
 #: Groups that come back in one transaction.
 BATCH = 200

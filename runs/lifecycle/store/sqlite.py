@@ -183,7 +183,7 @@ class SqliteStore(Weighing):
     def expire(self, run_id: str) -> None:
         at = sql.now()
         if found := self.rows(sql.EXPIRE, (at, at, run_id, at)):
-            self.rows(sql.FAILURE, sql.failure(run_id, 0, EXPIRED, *found[0], at))
+            self.rows(sql.FAILURE, sql.failure(run_id, 0, EXPIRED, found[0], at))
             self.rows(sql.FREE_KEY, (run_id,))
             self.rows(sql.EVENT, (run_id, "expired", "EXPIRED", 0, "system", "", "", at))
 
@@ -288,7 +288,7 @@ class SqliteStore(Weighing):
             facts = (session_id, pid, sql.plain(started), at, ending.error, retry_at)
             self.rows(sql.ATTEMPT, (ending.run_id, attempt, attempt_status, *facts))
         if status != RunStatus.CANCELED and (mark := ending.mark):
-            self.rows(sql.FAILURE, sql.failure(ending.run_id, attempt, mark, *whose, at, not retry))
+            self.rows(sql.FAILURE, sql.failure(ending.run_id, attempt, mark, whose, at, not retry))
         data = f'{{"delay" : {ending.delay}}}' if retry and due else ""
         actor = f"session:{session_id}"
         self.rows(sql.EVENT, (ending.run_id, kind, status, attempt, actor, ending.reason, data, at))

@@ -1,7 +1,7 @@
 """SQLite's statements, and how values travel in and out of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -195,9 +195,10 @@ def ready(row: dict[str, Any], buckets: Mapping[tuple[str, str | None], int]) ->
 
 
 def failure(
-    run_id: str, attempt: int, mark: str, task_id: str, version: str, at: str, ended: bool = True
+    run_id: str, attempt: int, mark: str, whose: Sequence[str], at: str, ended: bool = True
 ) -> tuple[Any, ...]:
-    """See `trackside_failed`."""
+    """See `trackside_failed`; `whose` is the task and the version."""
+    task_id, version = whose
     return run_id, attempt, fingerprints.of(mark, task_id), version, ended, at
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from runs import fingerprints, lifecycle
+from runs import fingerprints, lifecycle, slots
 from runs.lifecycle import attempts, counting, errorgroups, regressing
 from runs.models import ErrorCount, ErrorEvent, ErrorGroup, Failure, Run
 from runs.states import RunStatus
@@ -103,7 +103,7 @@ def test_counts_are_kept_by_slot_and_version():
     failed_run()
     failed_run()
     group_of(failed_run(version="2"))
-    found = ErrorCount.objects.filter(span=counting.LONG).order_by("version")
+    found = ErrorCount.objects.filter(span=slots.LONG).order_by("version")
     assert list(found.values_list("version", "failures", "ended")) == [("1", 2, 2), ("2", 1, 1)]
     assert all(one.at.minute == 0 for one in found)
 
@@ -195,9 +195,9 @@ def test_ignored_until_a_moment():
 def test_old_counts_go():
     group_of(failed_run())
     before = timezone.now() - timedelta(days=3)
-    ErrorCount.objects.filter(span=counting.SHORT).update(at=before)
+    ErrorCount.objects.filter(span=slots.SHORT).update(at=before)
     assert counting.prune_counts() == 1
-    assert set(ErrorCount.objects.values_list("span", flat=True)) == {counting.LONG, counting.DAY}
+    assert set(ErrorCount.objects.values_list("span", flat=True)) == {slots.LONG, slots.DAY}
 
 
 def test_failures_go_with_their_runs():
