@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.utils import timezone
 
 from runs.models import ErrorCount, ErrorGroup, Failure, GroupStatus, Run
+from runs.models.run import RunQuerySet
 from runs.reads.counts import Capped, capped
 from runs.slots import DAY, KEPT, LONG, SHORT, slot
 
@@ -144,9 +146,10 @@ def matrix(fingerprints: Sequence[str], now: datetime) -> dict[str, list[int]]:
             name: Sum("failures", filter=Q(at__gte=start), default=0)
             for name, start in starts.items()
         }
-        for row in counts.order_by().values("fingerprint").annotate(**sums):
-            for hours in columns:
-                found[row["fingerprint"]][MATRIX.index(hours)] = row[f"since_{hours}"]
+        told = counts.order_by().values("fingerprint").annotate(**sums)
+        for name, *numbers in told.values_list("fingerprint", *sums):
+            for hours, number in zip(columns, numbers, strict=True):
+                found[name][MATRIX.index(hours)] = number
     return found
 
 
@@ -155,7 +158,7 @@ def unresolved() -> Capped:
     return capped(ErrorGroup.objects.filter(status=GroupStatus.UNRESOLVED), OPEN_CAP)
 
 
-def runs_of(fingerprint: str) -> QuerySet[Run]:
+def runs_of(fingerprint: str) -> RunQuerySet:
     """Runs with an attempt that failed so, in no order; they may have succeeded since."""
     failures = Failure.objects.filter(fingerprint=fingerprint)
     return Run.objects.filter(pk__in=failures.values("run_id"))
@@ -163,7 +166,7 @@ def runs_of(fingerprint: str) -> QuerySet[Run]:
 
 def span_of(start: datetime) -> int:
     """Of the counts that reach back to then, the seconds of the finest."""
-    return _span(datetime.now(start.tzinfo) - start)
+    return _span(timezone.now() - start)
 
 
 def _span(length: timedelta) -> int:
