@@ -19,6 +19,7 @@ from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
 from runs.models.journal import Journal
 from runs.models.queue import Bucket, Queue, QueueKind
+from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step
 from runs.models.run import Run, RunTag, Source
 from runs.models.schedule import (
     CatchUp,
@@ -48,6 +49,7 @@ __all__ = [
     "BulkStatus",
     "CatchUp",
     "Debounced",
+    "Depth",
     "EnvRevision",
     "EnvVar",
     "ErrorCount",
@@ -55,6 +57,7 @@ __all__ = [
     "ErrorGroup",
     "Event",
     "EventKind",
+    "Facet",
     "Failure",
     "FinalHooks",
     "GroupChange",
@@ -70,6 +73,8 @@ __all__ = [
     "Ready",
     "RequestWindow",
     "Role",
+    "Rollup",
+    "RollupMark",
     "Run",
     "RunTag",
     "Schedule",
@@ -80,6 +85,7 @@ __all__ = [
     "Span",
     "SpanKind",
     "SpanStatus",
+    "Step",
     "Stream",
     "StreamChunk",
     "Task",
