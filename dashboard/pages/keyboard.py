@@ -51,6 +51,8 @@ SHORTCUTS = (
         Shortcut(str(number), f"Tab {number}", f"act:tab{number}", "One run")
         for number in range(1, 8)
     ),
+    Shortcut("e", "Only what failed", "act:failed", "One run"),
+    Shortcut("q", "Time in the queue", "act:queue-time", "One run"),
     Shortcut("u", "Up to the list", "act:up", "One run"),
     Shortcut("P", "Parent run", "act:parent", "One run"),
     Shortcut("T", "Root run", "act:root", "One run"),
