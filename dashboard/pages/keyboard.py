@@ -25,6 +25,7 @@ SHORTCUTS = (
     Shortcut("g q", "Queues", "go:queues"),
     Shortcut("g s", "Schedules", "go:schedules"),
     Shortcut("g b", "Batches", "go:batches"),
+    Shortcut("g e", "Errors", "go:errors"),
     Shortcut("g k", "Wait tokens", "go:waitpoints"),
     Shortcut("g w", "Workers", "go:workers"),
     Shortcut("g v", "Environment variables", "go:variables"),

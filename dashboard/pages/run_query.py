@@ -63,6 +63,7 @@ class RunQuery:
     batch: str = ""
     machine: str = ""
     version: str = ""
+    error: str = ""
     #: What no field above can say.
     more: tuple[Term, ...] = ()
     #: What was typed, where it is no search, and why.
@@ -132,6 +133,7 @@ class RunQuery:
             batch=self.batch,
             machine=self.machine,
             version=self.version,
+            error=self.error,
             query=self.rest,
             start=start,
             end=end,

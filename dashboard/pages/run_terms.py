@@ -15,7 +15,11 @@ SINGLE = {
     "batch": "batch",
     "machine": "machine",
     "version": "version",
+    "error": "error",
 }
+#: What the box calls a field, where that is something else.
+SPOKEN = {"error": "group"}
+_FIELDS = {spoken: name for name, spoken in SPOKEN.items()}
 TESTS = {"1": "only", "0": "without"}
 _TESTS = {"1": "yes", "0": "no"}
 Fields = dict[str, tuple[str, ...]]
@@ -25,13 +29,14 @@ def fold(terms: Iterable[Term], fields: Mapping[str, tuple[str, ...]]) -> tuple[
     """`fields` with what terms say that a field can say too, and the other terms."""
     found, more = dict(fields), []
     for term in terms:
-        if not _fits(term, found):
+        name = "" if term.name in SPOKEN else _FIELDS.get(term.name, term.name)
+        if not _fits(term, name, found):
             more.append(term)
             continue
         texts = term.texts
         if term.name == "test":
             texts = tuple(key for key, word in _TESTS.items() if word == texts[0])
-        found[term.name] = tuple(dict.fromkeys((*found.get(term.name, ()), *texts)))
+        found[name] = tuple(dict.fromkeys((*found.get(name, ()), *texts)))
     return found, more
 
 
@@ -39,7 +44,7 @@ def unfold(fields: Mapping[str, tuple[str, ...]]) -> list[Term]:
     """The terms that say the same as `fields`."""
     return [
         Term(
-            name,
+            SPOKEN.get(name, name),
             tuple(_value(_TESTS.get(text, text) if name == "test" else text) for text in texts),
         )
         for name, texts in fields.items()
@@ -60,13 +65,13 @@ def label(term: Term) -> str:
     return f"not {words}" if term.negated else words
 
 
-def _fits(term: Term, fields: Fields) -> bool:
+def _fits(term: Term, name: str, fields: Fields) -> bool:
     if term.negated or any(value.is_pattern or value.literal for value in term.values):
         return False
-    if term.name in SINGLE:
-        return len(term.values) == 1 and not fields.get(term.name)
+    if name in SINGLE:
+        return len(term.values) == 1 and not fields.get(name)
     # the address has several tags and ids between commas
-    return term.name in SEVERAL and not any("," in text for text in term.texts)
+    return name in SEVERAL and not any("," in text for text in term.texts)
 
 
 def _value(text: str) -> Value:

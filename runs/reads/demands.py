@@ -21,7 +21,7 @@ from django.db.models.lookups import (
 )
 from django.utils import timezone
 
-from runs.models import Attempt, BulkRun, Lease, Queue, RunTag, Task, WorkerSession
+from runs.models import Attempt, BulkRun, Failure, Lease, Queue, RunTag, Task, WorkerSession
 from runs.reads import grammar, measures
 from runs.reads.documents import NumberAt, TextAt
 from runs.reads.grammar import Term
@@ -131,6 +131,13 @@ def _bulk(term: Term, start: datetime | None) -> list[Q]:
     return [Q(id__in=BulkRun.objects.filter(action_id__in=term.texts).values("run_id"))]
 
 
+def _group(term: Term, start: datetime | None) -> list[Q]:
+    failures = Failure.objects.filter(fingerprint__in=term.texts)
+    if start is not None:
+        failures = failures.filter(run_id__gte=floor_id("run", start))
+    return [Q(id__in=failures.values("run_id"))]
+
+
 def _worker(term: Term, start: datetime | None) -> list[Q]:
     """Who executes it, or executed an attempt of it."""
     wanted = Q()
@@ -227,6 +234,7 @@ _CONDITIONS: dict[str, Callable[[Term, datetime | None], list[Q]]] = {
     "test": _test,
     "root": _root,
     "bulk": _bulk,
+    "group": _group,
     "worker": _worker,
     "error": _error,
     "dur": _length,

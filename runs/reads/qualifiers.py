@@ -52,6 +52,7 @@ _ALL = (
     Qualifier("tag", TEXT, "A tag of it", "tag:user_1"),
     Qualifier("run", ID, "Its id, or how that begins", "run:run_01k"),
     Qualifier("error", PART, "Words of its error's name or message", "error:Timeout"),
+    Qualifier("group", ID, "The error it failed by, by its fingerprint", "group:3f2a"),
     Qualifier("dur", SPAN, "From first start to end or now", "dur:>30s"),
     Qualifier("wait", SPAN, "From joining the queue to the first start", "wait:>5m"),
     Qualifier("attempts", NUMBER, "Tries so far", "attempts:>1"),

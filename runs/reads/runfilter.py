@@ -8,7 +8,7 @@ from typing import Any, Self
 from django.db.models import QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from runs.models import BulkRun, Run, RunTag
+from runs.models import BulkRun, Failure, Run, RunTag
 from runs.models.run import RunQuerySet
 from runs.reads import demands, grammar
 from runs.reads.demands import is_heavy
@@ -38,6 +38,8 @@ class RunFilter:
     version: str | tuple[str, ...] = ""
     #: Bulk actions that canceled or made them.
     bulk: tuple[str, ...] = ()
+    #: Fingerprints of errors that an attempt of theirs failed by.
+    error: str | tuple[str, ...] = ""
     #: More demands, in the language of `runs.reads.grammar`; times in it are not looked at.
     query: str = ""
     start: datetime | None = None
@@ -75,7 +77,8 @@ class RunFilter:
             touched = BulkRun.objects.filter(action_id__in=self.bulk)
             runs = runs.filter(id__in=touched.values("run_id"))
         easy = [demands.condition(term, self.start) for term in self._terms() if not is_heavy(term)]
-        return self._by_tag(self._by_id(self._window(runs))).filter(*easy)
+        found = self._by_error(self._by_tag(self._by_id(self._window(runs))))
+        return found.filter(*easy)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -128,6 +131,14 @@ class RunFilter:
         if self.start is not None:
             tags = tags.filter(run_id__gte=floor_id("run", self.start))
         return runs.filter(id__in=tags.values("run_id"))
+
+    def _by_error(self, runs: RunQuerySet) -> RunQuerySet:
+        if not self.error:
+            return runs
+        failures = Failure.objects.filter(fingerprint__in=_several(self.error))
+        if self.start is not None:
+            failures = failures.filter(run_id__gte=floor_id("run", self.start))
+        return runs.filter(id__in=failures.values("run_id"))
 
 
 def _beyond(runs: RunQuerySet) -> QuerySet[Run, Any]:

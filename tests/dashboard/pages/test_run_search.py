@@ -31,6 +31,11 @@ def test_the_box_holds_everything_that_is_asked(viewer):
     assert 'href="/runs?status=FAILED&amp;task=mail&amp;tag=eu&amp;test=0"' in text
 
 
+def test_an_error_group_is_no_error_text(viewer):
+    assert box(viewer.get("/runs?error=abc&q=error:x")) == "group:abc error:x"
+    assert 'href="/runs?error=abc"' in viewer.get("/runs?q=group:abc error:x").content.decode()
+
+
 def test_every_value_is_a_chip(viewer):
     text = viewer.get("/runs", {"q": "-tag:a,b attempts:>1"}).content.decode()
     assert 'href="/runs?q=-tag%3Ab+attempts%3A%3E1"' in text
