@@ -11,7 +11,7 @@ from dashboard import permissions, presenters
 from dashboard.pages import choices, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.replay import is_fixed
-from dashboard.pages.run_page import find
+from dashboard.pages.run_finding import find
 from dashboard.pages.trigger_form import TriggerForm, error_place
 from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 
 from dashboard.pages.page import page
-from dashboard.pages.run_page import find
+from dashboard.pages.run_finding import find
 from runs.models import LogLine, Run
 from runs.reads import trace
 

@@ -6,11 +6,20 @@ from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.debounced import Debounced
 from runs.models.envvar import EnvRevision, EnvVar
+from runs.models.errors import (
+    ErrorCount,
+    ErrorEvent,
+    ErrorGroup,
+    Failure,
+    GroupChange,
+    GroupStatus,
+)
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
 from runs.models.journal import Journal
 from runs.models.queue import Bucket, Queue, QueueKind
+from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step
 from runs.models.run import Run, RunTag, Source
 from runs.models.schedule import (
     CatchUp,
@@ -42,11 +51,19 @@ __all__ = [
     "BulkStatus",
     "CatchUp",
     "Debounced",
+    "Depth",
     "EnvRevision",
     "EnvVar",
+    "ErrorCount",
+    "ErrorEvent",
+    "ErrorGroup",
     "Event",
     "EventKind",
+    "Facet",
+    "Failure",
     "FinalHooks",
+    "GroupChange",
+    "GroupStatus",
     "Idempotency",
     "Journal",
     "Lane",
@@ -58,6 +75,8 @@ __all__ = [
     "Ready",
     "RequestWindow",
     "Role",
+    "Rollup",
+    "RollupMark",
     "Run",
     "RunTag",
     "Schedule",
@@ -68,6 +87,7 @@ __all__ = [
     "Span",
     "SpanKind",
     "SpanStatus",
+    "Step",
     "Stream",
     "StreamChunk",
     "Task",
