@@ -28,25 +28,20 @@ from trackside.errors import (
     Unprocessable,
 )
 from trackside.models import (
-    ApiKey,
     Batch,
     BatchHandle,
-    BulkAction,
     Chunk,
-    EnvVar,
     Handle,
     LiveRun,
-    NewApiKey,
     NewToken,
-    Purged,
     Queue,
     Result,
     Run,
     RunFacts,
     Schedule,
-    TaskFacts,
     Token,
 )
+from trackside.upkeepmodels import ApiKey, BulkAction, EnvVar, NewApiKey, Purged, TaskFacts
 
 __all__ = [
     "ApiError",

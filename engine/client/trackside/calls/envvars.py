@@ -6,8 +6,9 @@
 from collections.abc import Mapping
 
 from trackside.calls.common import ask, at, done
-from trackside.models import EnvVar, shaped
+from trackside.models import shaped
 from trackside.steps import Call, Request
+from trackside.upkeepmodels import EnvVar
 
 #: There is one project; the addresses name it all the same.
 PROJECT = "default"

@@ -6,8 +6,9 @@ from typing import Any
 from trackside import packets
 from trackside.calls.common import Duration, Moment, ask, at, given, numbered, spoken, told
 from trackside.calls.tasks import NOTHING
-from trackside.models import ApiKey, NewApiKey, Purged, Run, TaskFacts
+from trackside.models import Run
 from trackside.steps import Call, Items, Request
+from trackside.upkeepmodels import ApiKey, NewApiKey, Purged, TaskFacts
 
 Words = str | Sequence[str]
 
