@@ -7,10 +7,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from dashboard import sight
 from dashboard.api import auth, cors, errors, limits, objects
 from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
 from dashboard.openapi.operations import Answers, Media, Shape, operation, operations
+from dashboard.sight import Sight
 from runs.models import Role
 
 Handler = Callable[..., dict[str, Any] | HttpResponse]
@@ -61,7 +63,8 @@ def endpoint(
                 _check_method(method, request)
                 if keyed:
                     _admit(request, needed, public, arguments)
-                answer = _answered(handler(request, **arguments), status)
+                with sight.using(request.caller.sight if keyed else Sight.NOTHING):
+                    answer = _answered(handler(request, **arguments), status)
             except Exception as error:  # the one place that turns errors into answers
                 answer = errors.response(error)
             for name, value in request.answer_headers.items():

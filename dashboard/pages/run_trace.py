@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from dashboard import presenters
+from dashboard import presenters, sight
 from dashboard.pages import trace_rows
 from dashboard.templatetags.trackside import icon, ticking
 from runs.models import Run
@@ -63,6 +63,8 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     after = number(request.GET.get("after", ""))
     found = trace.of(run, now, after)
     focus = request.GET.get("span", "")
+    for node in found.rows:
+        sight.veil(node)
     nodes = found.below(focus) if focus else found.rows
     focused = nodes[0] if nodes is not found.rows else None
     failed = request.GET.get("only") == "failed"

@@ -82,7 +82,7 @@ def _show(
         "url": tokens.url(token.pk),
         "form": form,
         "problem": problem,
-        "output": None if token.output is None else documents.show(token.output),
+        "output": None if token.output is None else documents.show(token.output, "output"),
         "runs": [(run, presenters.look(run)) for run in waits.waiting_runs(token.pk)],
         "now": timezone.now(),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
