@@ -77,7 +77,12 @@ class Rules:
 
     def spots(self, text: str, source: str = "") -> list[Spot]:
         """What is masked in a JSON text, in its order."""
-        return _Scan(text, source, self.hides, self._token).run() if self._may_hit(text) else []
+        if not self._may_hit(text):
+            return []
+        try:
+            return _Scan(text, source, self.hides, self._token).run()
+        except (ValueError, IndexError):  # no JSON, or only the beginning of some
+            return [Spot("$", 0, len(text), MASKED)]
 
     def _may_hit(self, text: str) -> bool:
         if self.places is not None and (self.hint is None or ESCAPED.search(text)):

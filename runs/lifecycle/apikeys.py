@@ -60,8 +60,9 @@ def create(
                 expires_at=expires_at,
                 **_kept(text),
             )
-            facts = {"role": role, "payloads": reads, "expires_at": expires_at}
-            audit.record(actor, "apikey.create", name, **facts)
+            audit.record(
+                actor, "apikey.create", name, role=role, payloads=reads, expires_at=expires_at
+            )
     except IntegrityError as error:
         raise InvalidOption(
             "name", f"There is a key “{name}” (or this very key) already."

@@ -51,4 +51,6 @@ def operator(db):
 
 @pytest.fixture
 def administrator(db):
-    return client_of(make_user("ada", "change_run", "change_queue", "view_payload", "reveal_payload"))
+    return client_of(
+        make_user("ada", "change_run", "change_queue", "view_payload", "reveal_payload")
+    )
