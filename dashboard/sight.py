@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
-from typing import Any
+from typing import Any, cast
+
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from dashboard import permissions
 from dashboard.permissions import Person
@@ -40,6 +43,22 @@ def using(sight: Sight) -> Iterator[None]:
         yield
     finally:
         _sight.reset(before)
+
+
+def lasting(answer: HttpResponseBase, sight: Sight) -> None:
+    """Parts of an answer that are made while it is sent are made with `sight` too."""
+    if isinstance(answer, StreamingHttpResponse) and not answer.is_async:
+        parts = cast(Iterator[bytes], answer.streaming_content)
+        answer.streaming_content = _each(iter(parts), sight)
+
+
+def _each(parts: Iterator[bytes], sight: Sight) -> Iterator[bytes]:
+    while True:
+        with using(sight):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 def of(user: Person) -> Sight:

@@ -99,6 +99,8 @@ DEFAULTS: dict[str, Any] = {
     "STATUS_RETENTION_DAYS": {},
     "LOG_RETENTION_DAYS": 90.0,
     "TICK_RETENTION_DAYS": 30.0,
+    # what Metrics shows by the hour and the day
+    "ROLLUP_RETENTION_DAYS": 730.0,
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
     # bytes of one chunk of a stream, of one stream, and of all streams of a run

@@ -34,8 +34,10 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
         def handle(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if _too_large(request):
                 return refusals.too_large(request)
-            with timezone.override(zones.of(request)), sight.using(sight.of(request.user)):
+            seen = sight.of(request.user)
+            with timezone.override(zones.of(request)), sight.using(seen):
                 response: HttpResponse = protected(request, *args, **kwargs)
+            sight.lasting(response, seen)
             patch_cache_control(response, private=True, no_cache=True)
             return response
 

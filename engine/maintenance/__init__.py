@@ -10,6 +10,7 @@ from engine.maintenance.loglines import prune_log_lines
 from engine.maintenance.mender import Mender
 from engine.maintenance.pruner import Pruner
 from engine.maintenance.reaper import Reaper
+from engine.maintenance.rollups import prune_rollups, roll_up
 from engine.maintenance.ticks import prune_ticks
 from runs import conf, lifecycle
 from runs.lifecycle import fleet, versions
@@ -36,6 +37,9 @@ class Housekeeping:
             (sweep * 12, lifecycle.unpark_forgotten),
             (sweep * 6, Mender().mend),
             (sweep, Pruner().prune),
+            (sweep, roll_up),
+            (sweep * 2, lifecycle.sample_depths),
+            (MINUTE, prune_rollups),
             (MINUTE, prune_keys),
             (MINUTE, prune_ticks),
             (MINUTE, prune_log_lines),

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,19 @@ def payload(options: dict[str, Any]) -> str | None:
 def _contents(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CommandError(f"Cannot read {path}: {reason}.") from error
+
+
+def lines(path: str) -> Iterator[bytes]:
+    """The lines of a file, or of stdin as `-`, as they come."""
+    if path == "-":
+        yield from sys.stdin.buffer
+        return
+    try:
+        with Path(path).open("rb") as file:
+            yield from file
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CommandError(f"Cannot read {path}: {reason}.") from error

@@ -11,6 +11,7 @@ from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
 from runs.models.journal import Journal
 from runs.models.queue import Bucket, Queue, QueueKind
+from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step
 from runs.models.run import Run, RunTag, Source
 from runs.models.schedule import (
     CatchUp,
@@ -40,10 +41,12 @@ __all__ = [
     "BulkStatus",
     "CatchUp",
     "Debounced",
+    "Depth",
     "EnvRevision",
     "EnvVar",
     "Event",
     "EventKind",
+    "Facet",
     "FinalHooks",
     "Idempotency",
     "Journal",
@@ -57,6 +60,8 @@ __all__ = [
     "Ready",
     "RequestWindow",
     "Role",
+    "Rollup",
+    "RollupMark",
     "Run",
     "RunTag",
     "Schedule",
@@ -67,6 +72,7 @@ __all__ = [
     "Span",
     "SpanKind",
     "SpanStatus",
+    "Step",
     "Stream",
     "StreamChunk",
     "Task",

@@ -158,6 +158,10 @@ class Run(models.Model):
             models.Index(fields=["task_id", "id"], name="run_by_task"),
             # list by queue
             models.Index(fields=["queue", "id"], name="run_by_queue"),
+            # rollups: what ended in a minute
+            models.Index(
+                fields=["finished_at"], name="run_by_end", condition=Q(finished_at__isnull=False)
+            ),
             # housekeeping: queued, never started, with a time to live
             models.Index(
                 fields=["expires_at"],

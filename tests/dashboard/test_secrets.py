@@ -227,3 +227,14 @@ def test_who_may_not_see_a_payload_replays_it_as_it_is(planted):
     made = Run.objects.get(pk=answer.headers["location"].rpartition("/")[2])
     assert made.payload == DOCUMENT
     assert made.seed_metadata == DOCUMENT
+
+
+def test_what_is_streamed_is_masked_too(planted):
+    made = rows.completed_run(output=DOCUMENT, batch_id=planted.batch.pk)
+    Batch.objects.update(placed=json.dumps([[0, made.pk]]))
+    page = f"/api/v1/batches/{planted.batch.pk}/results"
+    answer = Client().get(page, headers=key(Role.ADMIN, Payloads.REDACTED))
+    text = answer.getvalue().decode()
+    assert made.pk in text
+    assert PLAIN in text
+    assert SECRET not in text
