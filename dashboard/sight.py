@@ -16,7 +16,6 @@ from django.http.response import HttpResponseBase
 from dashboard import permissions
 from dashboard.permissions import Person
 from runs import redaction
-from runs.reads.trace_nodes import Node
 
 #: What stands in place of a text that is not shown.
 HIDDEN = permissions.REASONS[permissions.READ]
@@ -102,9 +101,3 @@ def value(value: Any, source: str = "") -> Any:
     if found is Sight.REDACTED:
         return redaction.rules().value(value, source)
     return value if found is Sight.STORED else None
-
-
-def veil(node: Node) -> None:
-    """Leave of a row of a trace what may be shown."""
-    node.name, node.error = name(node.name), text(node.error)
-    node.attributes = document(node.attributes, "attributes")

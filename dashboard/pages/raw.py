@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 
-from dashboard import permissions, sight
+from dashboard import permissions, sight, veiled
 from dashboard.pages.page import page
-from dashboard.pages.run_page import find
+from dashboard.pages.run_finding import find
 from runs.models import LogLine, Run
-from runs.reads import trace
 
 COLUMNS = ("payload", "output", "metadata", "error")
 
@@ -47,10 +46,9 @@ def _rows(run: Run) -> Iterator[str]:
     """Page by page; what has no row of its own comes with the first."""
     now, after, has_more, told = timezone.now(), 0, True, set[str]()
     while has_more:
-        found = trace.of(run, now, after)
+        found = veiled.trace(run, now, after)
         for node in found.rows:
             if node.id not in told:
-                sight.veil(node)
                 yield json.dumps(node.facts) + "\n"
         told |= {node.id for node in found.rows if node.kind in ("run", "queue", "attempt")}
         after, has_more = found.last, found.has_more

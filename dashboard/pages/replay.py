@@ -11,7 +11,7 @@ from dashboard import permissions, presenters
 from dashboard.pages import choices, documents, shell
 from dashboard.pages.originals import Original
 from dashboard.pages.page import page, see_other
-from dashboard.pages.run_page import find
+from dashboard.pages.run_finding import find
 from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
 from dashboard.pages.triggered import other_than_usual
 from runs import lifecycle

@@ -39,6 +39,7 @@ SINGLE = {
     "batch": "batch",
     "machine": "machine",
     "version": "version",
+    "error": "error",
 }
 TESTS = {"1": "only", "0": "without"}
 MAX_VALUES, MAX_LENGTH = 20, 300
@@ -69,6 +70,7 @@ class RunQuery:
     batch: str = ""
     machine: str = ""
     version: str = ""
+    error: str = ""
     period: str = DEFAULT_PERIOD
     start: datetime | None = None
     end: datetime | None = None
@@ -94,6 +96,7 @@ class RunQuery:
             batch=_text(data.get("batch", "")),
             machine=_text(data.get("machine", "")),
             version=_text(data.get("version", "")),
+            error=_text(data.get("error", "")),
             period=period if period in PERIODS else DEFAULT_PERIOD,
             start=start,
             end=end,
@@ -117,6 +120,7 @@ class RunQuery:
             batch=self.batch,
             machine=self.machine,
             version=self.version,
+            error=self.error,
             start=start,
             end=end,
         )

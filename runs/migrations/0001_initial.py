@@ -282,6 +282,68 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ErrorCount',
+            fields=[
+                ('pk', models.CompositePrimaryKey('fingerprint', 'span', 'at', 'version', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('fingerprint', models.CharField(max_length=16)),
+                ('span', models.IntegerField()),
+                ('at', models.DateTimeField()),
+                ('version', models.CharField(max_length=64)),
+                ('failures', models.BigIntegerField()),
+                ('ended', models.BigIntegerField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['span', 'at'], name='errorcount_by_age')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ErrorEvent',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('fingerprint', models.CharField(max_length=16)),
+                ('kind', models.CharField(choices=[('seen', 'Seen for the first time'), ('resolved', 'Resolved'), ('ignored', 'Ignored'), ('reopened', 'Reopened'), ('regressed', 'Failed again'), ('returned', 'No longer ignored'), ('assigned', 'Assigned'), ('noted', 'Note')], max_length=10)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('text', models.TextField(blank=True, default='')),
+                ('at', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ['id'],
+                'indexes': [models.Index(fields=['fingerprint', 'id'], name='errorevent_by_group')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ErrorGroup',
+            fields=[
+                ('fingerprint', models.CharField(max_length=16, primary_key=True, serialize=False)),
+                ('task_id', models.CharField(max_length=256)),
+                ('name', models.CharField(max_length=200)),
+                ('message', models.CharField(blank=True, default='', max_length=500)),
+                ('place', models.CharField(blank=True, default='', max_length=300)),
+                ('first_at', models.DateTimeField()),
+                ('last_at', models.DateTimeField()),
+                ('first_run_id', runs.models.fields.IdField(max_length=30)),
+                ('last_run_id', runs.models.fields.IdField(max_length=30)),
+                ('last_attempt', models.IntegerField(default=0)),
+                ('first_version', models.CharField(blank=True, default='', max_length=64)),
+                ('last_version', models.CharField(blank=True, default='', max_length=64)),
+                ('total', models.BigIntegerField(default=0)),
+                ('ended', models.BigIntegerField(default=0)),
+                ('status', models.CharField(choices=[('unresolved', 'Unresolved'), ('resolved', 'Resolved'), ('ignored', 'Ignored')], default='unresolved', max_length=10)),
+                ('changed_at', models.DateTimeField()),
+                ('changed_by', models.CharField(blank=True, default='', max_length=200)),
+                ('revision', models.IntegerField(default=0)),
+                ('reason', models.TextField(blank=True, default='')),
+                ('resolved_in', models.CharField(blank=True, default='', max_length=64)),
+                ('ignored_until', models.DateTimeField(null=True)),
+                ('ignored_rate', models.IntegerField(null=True)),
+                ('ignored_total', models.BigIntegerField(null=True)),
+                ('assignee', models.CharField(blank=True, default='', max_length=150)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['status', 'last_at', 'fingerprint'], name='group_by_status'), models.Index(fields=['last_at', 'fingerprint'], name='group_by_last'), models.Index(fields=['task_id', 'last_at', 'fingerprint'], name='group_by_task'), models.Index(condition=models.Q(('ignored_until__isnull', False)), fields=['ignored_until'], name='group_ignored_until')],
+            },
+        ),
+        migrations.CreateModel(
             name='Event',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -297,6 +359,22 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['id'],
                 'indexes': [models.Index(fields=['run_id', 'id'], name='event_by_run')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Failure',
+            fields=[
+                ('pk', models.CompositePrimaryKey('run_id', 'attempt', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('run_id', runs.models.fields.IdField(max_length=30)),
+                ('attempt', models.IntegerField()),
+                ('fingerprint', models.CharField(max_length=16)),
+                ('version', models.CharField(blank=True, default='', max_length=64)),
+                ('ended', models.BooleanField()),
+                ('at', models.DateTimeField()),
+                ('counted', models.BooleanField(db_default=False, default=False)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['fingerprint', 'run_id'], name='failure_by_group'), models.Index(condition=models.Q(('counted', False)), fields=['at'], name='failure_uncounted')],
             },
         ),
         migrations.CreateModel(

@@ -6,6 +6,14 @@ from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.debounced import Debounced
 from runs.models.envvar import EnvRevision, EnvVar
+from runs.models.errors import (
+    ErrorCount,
+    ErrorEvent,
+    ErrorGroup,
+    Failure,
+    GroupChange,
+    GroupStatus,
+)
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
@@ -44,10 +52,16 @@ __all__ = [
     "Depth",
     "EnvRevision",
     "EnvVar",
+    "ErrorCount",
+    "ErrorEvent",
+    "ErrorGroup",
     "Event",
     "EventKind",
     "Facet",
+    "Failure",
     "FinalHooks",
+    "GroupChange",
+    "GroupStatus",
     "Idempotency",
     "Journal",
     "Lane",

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from runs.models import BulkRun, Run, RunTag
+from runs.models import BulkRun, Failure, Run, RunTag
 from runs.models.run import RunQuerySet
 from runs.reads.windows import floor_id
 
@@ -29,6 +29,8 @@ class RunFilter:
     version: str | tuple[str, ...] = ""
     #: Bulk actions that canceled or made them.
     bulk: tuple[str, ...] = ()
+    #: Fingerprints of errors that an attempt of theirs failed by.
+    error: str | tuple[str, ...] = ""
     start: datetime | None = None
     end: datetime | None = None
 
@@ -44,7 +46,7 @@ class RunFilter:
         if self.bulk:
             touched = BulkRun.objects.filter(action_id__in=self.bulk)
             runs = runs.filter(id__in=touched.values("run_id"))
-        return self._by_tag(self._by_id(self._window(runs)))
+        return self._by_error(self._by_tag(self._by_id(self._window(runs))))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -97,6 +99,14 @@ class RunFilter:
         if self.start is not None:
             tags = tags.filter(run_id__gte=floor_id("run", self.start))
         return runs.filter(id__in=tags.values("run_id"))
+
+    def _by_error(self, runs: RunQuerySet) -> RunQuerySet:
+        if not self.error:
+            return runs
+        failures = Failure.objects.filter(fingerprint__in=_several(self.error))
+        if self.start is not None:
+            failures = failures.filter(run_id__gte=floor_id("run", self.start))
+        return runs.filter(id__in=failures.values("run_id"))
 
 
 def _several(value: str | tuple[str, ...]) -> tuple[str, ...]:

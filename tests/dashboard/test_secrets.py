@@ -18,6 +18,7 @@ from runs.lifecycle import apikeys, tokens
 from runs.models import Attempt, Batch, Journal, LogLine, Payloads, Role, Run, Span
 from runs.states import EntryStatus
 from tests.support import rows
+from tests.support.failing import group_of
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +61,8 @@ def planted():
         problems=json.dumps([problem]),
         created_at=timezone.now(),
     )
-    return SimpleNamespace(failed=failed, done=done, token=token, batch=batch)
+    group = group_of(failed)
+    return SimpleNamespace(failed=failed, done=done, token=token, batch=batch, group=group)
 
 
 def _write(run):
@@ -86,7 +88,7 @@ def arguments(planted, run):
     return {
         "run_id": run.pk, "task_id": "hello", "name": "task/hello", "batch_id": planted.batch.pk,
         "token_id": planted.token.pk, "signature": "x", "field": "payload", "number": 1,
-        "project": "p", "slug": "dev",
+        "project": "p", "slug": "dev", "fingerprint": planted.group.pk,
     }  # fmt: skip
 
 
@@ -156,6 +158,8 @@ def test_what_is_around_a_redacted_value_stays_byte_for_byte(planted):
 
 def test_a_search_is_no_way_to_guess_what_is_redacted(planted):
     reader = client_of("view_run", "view_payload")
+    assert "DeliveryError" in reader.get("/errors?text=deliv").content.decode()
+    assert "DeliveryError</a>" not in reader.get(f"/errors?text={SECRET}").content.decode()
     for tab in ("logs", "trace"):
         page = f"/runs/{planted.failed.pk}?tab={tab}&q="
         hit, missed = reader.get(page + SECRET[:6]), reader.get(page + "nothing like it")
