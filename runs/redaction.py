@@ -9,19 +9,15 @@ byte. In texts, which have no members, `password=…` and `"password": …` are 
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from runs import conf
 from runs.errors import InvalidOption
+from runs.masking import GAP, MASK, MASKED, Scan, Spot, fold
 
-MASK = "[redacted]"
-MASKED = json.dumps(MASK)
-#: Between the names of a path, where it is compared.
-GAP = "\x1f"
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
 #: What follows a name in a text: a quoted value, a scheme with its credentials, or one word.
 VALUE = (
     r"""(["']?\s*+(?:=>|[=:])\s*+)(?:"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
@@ -29,19 +25,7 @@ VALUE = (
 )
 #: An escape that spells what could stand there itself: it may hide any name.
 ESCAPED = re.compile(r"\\u00[2-7]")
-#: Whether the value at a path is masked, and what is shown instead of a token.
-Hides = Callable[[str], bool]
-Shown = Callable[[str], str]
 UNWRITTEN = "is shown as [redacted] and was not shown to you: write the value itself"
-
-
-class Spot(NamedTuple):
-    """A part of a document that is masked: where it stands, and what is shown instead."""
-
-    place: str
-    start: int
-    end: int
-    shown: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +64,7 @@ class Rules:
         if not self._may_hit(text):
             return []
         try:
-            return _Scan(text, source, self.hides, self._token).run()
+            return Scan(text, source, self.hides, self._token).run()
         except (ValueError, IndexError):  # no JSON, or only the beginning of some
             return [Spot("$", 0, len(text), MASKED)]
 
@@ -101,6 +85,16 @@ class Rules:
         shown = self.text(value)
         return word if shown == value else json.dumps(shown)
 
+    def hides_below(self, source: str, names: Iterable[str | int]) -> bool:
+        """Whether the value at these names of a column is masked, or one that it is part of."""
+        path = fold(source)
+        for name in names:
+            if isinstance(name, str):
+                path += GAP + fold(name).replace(".", GAP)
+            if self.hides(path):
+                return True
+        return False
+
     def hides(self, path: str) -> bool:
         """Whether the value with these names around it is masked."""
         if path not in self._known:
@@ -109,83 +103,6 @@ class Rules:
             fits = self.places is not None and self.places.fullmatch(GAP + path)
             self._known[path] = bool(fits)
         return self._known[path]
-
-
-class _Scan:
-    """One pass over the tokens of a JSON text: a call a token, as there may be a million."""
-
-    def __init__(self, text: str, source: str, hides: Hides, shown: Shown) -> None:
-        self.text, self.hides, self.shown = text, hides, shown
-        self.spots: list[Spot] = []
-        #: Names around the current value, joined; items of lists add none.
-        self.path = fold(source)
-        #: For each open bracket the path around it, and the name or number of what is read in it.
-        self.open: list[tuple[str, str | int | None]] = []
-        self.is_key = False
-        #: Where a masked object or list began, and how many brackets were open then.
-        self.masked: tuple[int, int] | None = None
-        self.folded: dict[str, str] = {}
-
-    def run(self) -> list[Spot]:
-        calls = {"{": self._open, "[": self._open, "}": self._close, "]": self._close}
-        calls |= {",": self._next, ":": self._colon}
-        scalar = self._scalar
-        for token in TOKEN.finditer(self.text):
-            calls.get(token[0], scalar)(token)
-        return self.spots
-
-    def _colon(self, token: re.Match[str]) -> None:
-        self.is_key = False
-
-    def _open(self, token: re.Match[str]) -> None:
-        if self.masked is None and self.hides(self.path):
-            self.masked = token.start(), len(self.open)
-        self.is_key = token[0] == "{"
-        self.open.append((self.path, None if self.is_key else 0))
-
-    def _scalar(self, token: re.Match[str]) -> None:
-        word = token[0]
-        if self.is_key:
-            self._name(token)
-        elif self.masked is not None:
-            return
-        elif self.hides(self.path):
-            self._mask(token.start(), token.end(), MASKED)
-        else:
-            shown = self.shown(word)
-            if shown is not word:
-                self._mask(token.start(), token.end(), shown)
-
-    def _name(self, token: re.Match[str]) -> None:
-        word, around = token[0], self.open[-1][0]
-        if word not in self.folded:
-            # names with dots are as names within each other
-            self.folded[word] = GAP + fold(json.loads(word)).replace(".", GAP)
-        self.path = around + self.folded[word]
-        self.open[-1] = around, word
-        if self.masked is None and (shown := self.shown(word)) is not word:
-            self._mask(token.start(), token.end(), shown, " (its name)")
-
-    def _next(self, token: re.Match[str]) -> None:
-        self.path, at = self.open[-1]
-        if isinstance(at, int):
-            self.open[-1] = self.path, at + 1
-        else:
-            self.is_key = True
-
-    def _close(self, token: re.Match[str]) -> None:
-        self.path = self.open.pop()[0]
-        self.is_key = False
-        if self.masked is not None and len(self.open) == self.masked[1]:
-            self._mask(self.masked[0], token.end(), MASKED)
-            self.masked = None
-
-    def _mask(self, start: int, end: int, shown: str, which: str = "") -> None:
-        """Note it, with the place where it stands, exactly."""
-        names = (
-            f"[{at}]" if isinstance(at, int) else f".{json.loads(at or '')}" for _, at in self.open
-        )
-        self.spots.append(Spot("$" + "".join(names) + which, start, end, shown))
 
 
 def rules() -> Rules:
@@ -222,11 +139,6 @@ def compiled(keys: tuple[str, ...], words: tuple[str, ...]) -> Rules:
     )
 
 
-def fold(name: str) -> str:
-    """Names that differ in this only are the same."""
-    return re.sub("[-_\\s]", "", name).lower()
-
-
 def spliced(text: str, parts: list[tuple[int, int, str]]) -> str:
     """`text` with other parts from here to there; the very same object where there are none."""
     if not parts:
@@ -260,7 +172,7 @@ def restored(edited: str, original: str, source: str = "payload") -> str:
 
 def _masks(text: str, source: str) -> list[Spot]:
     """Where somebody's text has the mask: `shown` is the whole of that string."""
-    scan = _Scan(text, source, lambda path: False, lambda word: "" if MASK in word else word)
+    scan = Scan(text, source, lambda path: False, lambda word: "" if MASK in word else word)
     return [one._replace(shown=text[one.start : one.end]) for one in scan.run()]
 
 

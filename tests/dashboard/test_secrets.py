@@ -168,6 +168,31 @@ def test_a_search_is_no_way_to_guess_what_is_redacted(planted):
             assert PLAIN not in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("permissions", "search", "said"),
+    [
+        (("view_run",), f"payload.note:{PLAIN}", "may not see the payload"),
+        (("view_run",), "error:plain", "may not see messages of errors"),
+        (("view_run", "view_payload"), f"payload.user.password:{SECRET}", "is redacted"),
+        (("view_run", "view_payload"), f"output.list:{CARD}", "is redacted"),
+        (("view_run", "view_payload"), f"payload.note:{PLAIN}", ""),
+    ],
+)
+def test_a_filter_is_no_way_to_guess_either(planted, permissions, search, said):
+    answer = client_of(*permissions).get("/runs", {"q": search})
+    assert answer.status_code == (400 if said else 200)
+    assert said in answer.content.decode()
+    assert (planted.done.pk in answer.content.decode()) is not bool(said)
+    places = suggested(permissions)
+    assert ("payload.note" in places) is ("view_payload" in permissions)
+
+
+def suggested(permissions):
+    client = Client()
+    client.force_login(rows.make_user("sue", *permissions))
+    return client.get("/runs/suggest", {"q": "payload."}).content.decode()
+
+
 def key(role, payloads=None):
     text = apikeys.create(f"{role} {payloads}", actor="cli:t", role=role, payloads=payloads)[1]
     return {"authorization": f"Bearer {text}"}
