@@ -17,7 +17,7 @@ from dashboard.presenters import Look
 from runs import conf
 from runs.errors import InvalidOption
 from runs.lifecycle import apikeys
-from runs.models import ApiKey, Role
+from runs.models import ApiKey, Payloads, Role
 
 #: Keys that may not be used any more, in the list.
 ENDED = 50
@@ -30,6 +30,7 @@ ROLES = [
     (Role.VARIABLES, "Variables only: environment variables, and nothing else"),
     (Role.ADMIN, "Admin: everything, queues, schedules, variables and keys too"),
 ]
+PAYLOADS = [("", "As the role: a viewer none, others as stored"), *Payloads.choices]
 LIVES = [("", "Never"), ("7", "In 7 days"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]  # fmt: skip
 
 ACTIVE = Look("Active", "tick", "ok", "It may be used.")
@@ -51,6 +52,12 @@ class KeyForm(forms.Form):
         help_text="Ids of tasks, one a line, at most ten: the key is for their runs alone. Empty for all. "
         "For the roles trigger only, viewer and operator.",
         widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
+    )
+    payloads = forms.ChoiceField(
+        label="Payloads",
+        choices=PAYLOADS,
+        required=False,
+        help_text="How it reads payloads, outputs, metadata, logs and error messages.",
     )
     days = forms.ChoiceField(label="Expires", choices=LIVES, required=False)
 
@@ -102,6 +109,7 @@ def _create(request: HttpRequest) -> HttpResponse:
             actor=actor,
             role=data["role"],
             tasks=[one.strip() for one in data["tasks"].splitlines() if one.strip()],
+            payloads=data["payloads"] or None,
             expires_at=ends,
         )
     except InvalidOption as error:

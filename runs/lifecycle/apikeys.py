@@ -19,7 +19,7 @@ from django.utils import timezone
 from runs import conf, encryption
 from runs.errors import InvalidOption, NotFound, Undecipherable
 from runs.lifecycle import audit, checks
-from runs.models import OF_TASKS, ApiKey, Role
+from runs.models import OF_TASKS, ApiKey, Payloads, Role
 
 LETTERS = string.ascii_letters + string.digits
 LENGTH = 40
@@ -44,14 +44,17 @@ def create(
     actor: str,
     role: str = Role.ADMIN,
     tasks: Sequence[str] = (),
+    payloads: str | None = None,
     key: str | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key and its text, which is shown this once. Raises InvalidOption.
 
     Without a role it may do everything, as the reference's keys may; with `tasks` only with those.
+    Unless `payloads` says more, a viewer's key reads none.
     """
-    _check(name, role, expires_at)
+    reads = payloads or (Payloads.NONE if role == Role.VIEWER else Payloads.STORED)
+    _check(name, role, reads, expires_at)
     named = _checked_tasks(tasks, role)
     text = new_text() if key is None else _accepted(key)
     try:
@@ -60,12 +63,14 @@ def create(
                 name=name,
                 created_by=actor,
                 role=role,
+                payloads=reads,
                 expires_at=expires_at,
                 tasks=json.dumps(named),
                 **_kept(text),
             )
             facts: dict[str, Any] = {"tasks": named} if named else {}
-            audit.record(actor, "apikey.create", name, role=role, expires_at=expires_at, **facts)
+            facts |= {"payloads": reads, "expires_at": expires_at}
+            audit.record(actor, "apikey.create", name, role=role, **facts)
     except IntegrityError as error:
         raise InvalidOption(
             "name", f"There is a key “{name}” (or this very key) already."
@@ -172,11 +177,13 @@ def new_text() -> str:
     return f"tr_{kind}_" + "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
 
 
-def _check(name: str, role: str, expires_at: datetime | None) -> None:
+def _check(name: str, role: str, reads: str, expires_at: datetime | None) -> None:
     if not 1 <= len(name) <= 100 or not name.isprintable() or name != name.strip():
         raise InvalidOption("name", "A key's name has 1 to 100 printable characters.")
     if role not in Role.values:
         raise InvalidOption("role", f"A key's role is one of {', '.join(Role.values)}.")
+    if reads not in Payloads.values:
+        raise InvalidOption("payloads", f"Payloads are one of {', '.join(Payloads.values)}.")
     if expires_at is not None:
         checks.moment("expires_at", expires_at)
 

@@ -28,6 +28,14 @@ GRANTS: dict[Role, frozenset[Role]] = {
 OF_TASKS = frozenset({Role.TRIGGER, Role.VIEWER, Role.OPERATOR})
 
 
+class Payloads(models.TextChoices):
+    """How much a key reads of payloads, outputs, metadata, logs and error messages."""
+
+    STORED = "stored", "As they are stored"
+    REDACTED = "redacted", "Without what is redacted"
+    NONE = "none", "Not at all"
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def live(self, now: datetime) -> Self:
         """Those that may be used now."""
@@ -54,6 +62,8 @@ class ApiKey(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.ADMIN)
     #: JSON list of the tasks it is for; empty for all.
     tasks = models.TextField(default="[]")
+    #: Its public tokens never read what is redacted.
+    payloads = models.CharField(max_length=8, choices=Payloads.choices, default=Payloads.STORED)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=200, blank=True, default="")
     expires_at = models.DateTimeField(null=True, blank=True)

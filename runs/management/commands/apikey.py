@@ -10,7 +10,7 @@ from django.utils import timezone
 from runs import durations
 from runs.lifecycle import apikeys
 from runs.management.terminal import VerbCommand, actor, line
-from runs.models import ApiKey, Role
+from runs.models import ApiKey, Payloads, Role
 
 UNREADABLE = (
     "SECRET_KEY has changed: its public tokens are refused until it is used once, "
@@ -25,6 +25,7 @@ class Command(VerbCommand):
   python manage.py apikey create ci --expires 90d
   python manage.py apikey create grafana --role viewer
   python manage.py apikey create shop --role trigger --task send-email --task charge
+  python manage.py apikey create support --role viewer --payloads redacted
   python manage.py apikey list
   python manage.py apikey revoke backend
 
@@ -51,6 +52,12 @@ that key known at every start.
             metavar="ID",
             help="for runs of this task alone; up to ten times",
         )
+        create.add_argument(
+            "--payloads",
+            choices=Payloads.values,
+            help="how it reads payloads, outputs, metadata, logs and error messages: a viewer's key "
+            "not at all, others as they are stored, unless this says otherwise",
+        )
         verbs.add_parser("list", help="all keys, without their text")
         revoke = verbs.add_parser("revoke", help="refuse a key from now on")
         revoke.add_argument("name")
@@ -63,6 +70,7 @@ that key known at every start.
             actor=actor(),
             role=options["role"],
             tasks=options["task"],
+            payloads=options["payloads"],
             expires_at=moment,
         )
         self.stdout.write(text)
