@@ -5,16 +5,17 @@ every middleware, every signal and the end of the answer; that takes longer than
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.http import HttpResponse, StreamingHttpResponse
+from django.db import close_old_connections
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
@@ -47,6 +48,8 @@ class Handler(ASGIHandler):
             )
         if isinstance(response, HttpResponse):
             await self._send(response, send)
+        elif _is_stream(response):
+            await self._stream(response, send)
         else:
             await self.send_response(response, send)
             await loop.run_in_executor(self._threads, response.close)
@@ -64,6 +67,22 @@ class Handler(ASGIHandler):
         return response
 
     async def _send(self, response: HttpResponse, send: Send) -> None:
+        await self._begin(response, send)
+        await send({"type": "http.response.body", "body": response.content, "more_body": False})
+
+    async def _stream(self, response: StreamingHttpResponse, send: Send) -> None:
+        """Part by part: who reads slowly keeps neither a thread nor the whole answer."""
+        loop = asyncio.get_running_loop()
+        try:
+            await self._begin(response, send)
+            parts = iter(response)
+            while (part := await loop.run_in_executor(self._threads, _next, parts)) is not None:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await loop.run_in_executor(self._threads, response.close)
+
+    async def _begin(self, response: HttpResponseBase, send: Send) -> None:
         headers = [(name.encode("ascii"), text.encode("latin1")) for name, text in response.items()]
         cookies = (cookie.output(header="") for cookie in response.cookies.values())
         headers += [(b"Set-Cookie", text.encode("ascii").strip()) for text in cookies]
@@ -75,4 +94,18 @@ class Handler(ASGIHandler):
                 "trailers": False,
             }
         )
-        await send({"type": "http.response.body", "body": response.content, "more_body": False})
+
+
+def _is_stream(response: HttpResponseBase) -> TypeGuard[StreamingHttpResponse]:
+    """Whether it is made part by part. Files are small, and read whole."""
+    if not isinstance(response, StreamingHttpResponse) or isinstance(response, FileResponse):
+        return False
+    return not response.is_async
+
+
+def _next(parts: Iterator[bytes]) -> bytes | None:
+    """The next part; None behind the last. Another thread may be asked for the one after it."""
+    try:
+        return next(parts, None)
+    finally:
+        close_old_connections()

@@ -1,13 +1,16 @@
 """Batches: retrieve, and how their runs ended."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
+
+from django.http import StreamingHttpResponse
 
 from dashboard.api import access, answers, objects, results
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs.errors import NotFound
-from runs.models import Batch, Run
+from runs.models import Batch
 from runs.models.batch import Problem
 from runs.reads import batches
 
@@ -39,11 +42,18 @@ def retrieve(request: ApiRequest, batch_id: str) -> dict[str, Any]:
 
 
 @endpoint("GET", answers=answers.BatchResults)
-def ended(request: ApiRequest, batch_id: str) -> dict[str, Any]:
+def ended(request: ApiRequest, batch_id: str) -> StreamingHttpResponse:
     """How the runs of a batch ended that have, in the order of its items."""
     ids = batches.run_ids(found_batch(batch_id))
-    over = Run.objects.filter(finished_at__isnull=False).in_bulk(ids)
-    return {"id": batch_id, "items": [results.told(over[one]) for one in ids if one in over]}
+    return StreamingHttpResponse(_items(batch_id, ids), content_type="application/json")
+
+
+def _items(batch_id: str, ids: list[str]) -> Iterator[str]:
+    """The answer in parts: all outputs of a batch may be more than there is memory."""
+    yield f'{{"id":{objects.encode(batch_id)},"items":['
+    for number, run in enumerate(batches.ended(ids)):
+        yield ("," if number else "") + objects.encode(results.told(run))
+    yield "]}"
 
 
 def found_batch(batch_id: str) -> Batch:
@@ -62,6 +72,6 @@ def _problem(problem: Problem) -> dict[str, Any]:
     return {
         "index": problem.place,
         "taskIdentifier": problem.task_id,
-        "error": problem.message,
+        "error": objects.message({"message": problem.message}),
         "errorCode": problem.code,
     }

@@ -5,6 +5,7 @@ the endpoint knows whether it is meant for browsers, every origin is alike, and 
 """
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 #: Headers a script may read beside the few that are always shown.
 SHOWN = ", ".join(
@@ -30,7 +31,7 @@ def preflight(request: HttpRequest, method: str) -> HttpResponse:
     return answer
 
 
-def open_to(request: HttpRequest, answer: HttpResponse) -> None:
+def open_to(request: HttpRequest, answer: HttpResponseBase) -> None:
     """Let a script of any site read the answer."""
     if "origin" in request.headers:
         answer["access-control-allow-origin"] = "*"

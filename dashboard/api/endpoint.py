@@ -5,16 +5,19 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
+from dashboard import sight
 from dashboard.api import auth, cors, errors, limits, objects
 from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
 from dashboard.openapi.operations import Answers, Media, Shape, operation, operations
+from dashboard.sight import Sight
 from runs.models import Role
 
-Handler = Callable[..., dict[str, Any] | HttpResponse]
-View = Callable[..., HttpResponse]
+Handler = Callable[..., dict[str, Any] | HttpResponseBase]
+View = Callable[..., HttpResponseBase]
 #: Called with the request and what stands in its address; raises a 403 for a token without the scope.
 Rule = Callable[..., None]
 
@@ -53,7 +56,7 @@ def endpoint(
     def decorate(handler: Handler) -> View:
         @csrf_exempt
         @wraps(handler)
-        def view(request: ApiRequest, **arguments: str) -> HttpResponse:
+        def view(request: ApiRequest, **arguments: str) -> HttpResponseBase:
             if request.method == "OPTIONS" and public is not None:
                 return _preflight(request, method)
             request.answer_headers = {}
@@ -61,7 +64,10 @@ def endpoint(
                 _check_method(method, request)
                 if keyed:
                     _admit(request, needed, public, arguments)
-                answer = _answered(handler(request, **arguments), status)
+                seen = request.caller.sight if keyed else Sight.NOTHING
+                with sight.using(seen):
+                    answer: HttpResponseBase = _answered(handler(request, **arguments), status)
+                sight.lasting(answer, seen)
             except Exception as error:  # the one place that turns errors into answers
                 answer = errors.response(error)
             for name, value in request.answer_headers.items():
@@ -93,7 +99,7 @@ def methods(**views: View) -> View:
     allowed = ", ".join(views)
 
     @csrf_exempt
-    def view(request: HttpRequest, **arguments: str) -> HttpResponse:
+    def view(request: HttpRequest, **arguments: str) -> HttpResponseBase:
         # a browser's preflight is answered by whom it is about
         about = request.headers.get("access-control-request-method", "")
         chosen = views.get(about if request.method == "OPTIONS" else str(request.method))
@@ -107,7 +113,7 @@ def methods(**views: View) -> View:
     return view
 
 
-def _preflight(request: HttpRequest, method: str) -> HttpResponse:
+def _preflight(request: HttpRequest, method: str) -> HttpResponseBase:
     answer = cors.preflight(request, method)
     cors.open_to(request, answer)
     return _private(answer)
@@ -132,19 +138,19 @@ def _admit(
         raise auth.forbidden(f"This needs a key with the role {needed}; this one is {caller.role}.")
 
 
-def _answered(told: dict[str, Any] | HttpResponse, status: int) -> HttpResponse:
-    if isinstance(told, HttpResponse):
+def _answered(told: dict[str, Any] | HttpResponseBase, status: int) -> HttpResponseBase:
+    if isinstance(told, HttpResponseBase):
         return told
     return HttpResponse(objects.encode(told), content_type="application/json", status=status)
 
 
 @csrf_exempt
-def unknown(request: HttpRequest, rest: str = "") -> HttpResponse:
+def unknown(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     """The answer to every path the API does not have."""
     return _private(errors.response(ApiError(404, "There is no such endpoint.", retry=False)))
 
 
-def _private(answer: HttpResponse) -> HttpResponse:
+def _private(answer: HttpResponseBase) -> HttpResponseBase:
     answer["cache-control"] = "no-store"
     answer["x-content-type-options"] = "nosniff"
     return answer

@@ -1,7 +1,7 @@
 """Batches and where their runs stand."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,8 @@ PENDING, PROCESSING, COMPLETED = "PENDING", "PROCESSING", "COMPLETED"
 PARTIAL_FAILED, ABORTED = "PARTIAL_FAILED", "ABORTED"
 #: Found runs looked up in one statement.
 CHUNK = 500
+#: Runs read at once with their outputs, each of which may have megabytes.
+SOME = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,15 @@ def places(batch: Batch, most: int | None = None) -> list[tuple[int, str]]:
     for index, run_id in batch.found_runs:
         ids.insert(index, run_id)
     return list(enumerate(ids[:most]))
+
+
+def ended(ids: Sequence[str]) -> Iterator[Run]:
+    """Those of these runs that have ended, in their order; few of them are in memory at a time."""
+    for start in range(0, len(ids), SOME):
+        some = ids[start : start + SOME]
+        over = Run.objects.filter(finished_at__isnull=False).defer("payload", "seed_metadata")
+        found = over.in_bulk(some)
+        yield from (found[one] for one in some if one in found)
 
 
 def described(batch: Batch) -> dict[str, Any]:

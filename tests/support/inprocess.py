@@ -11,7 +11,7 @@ def answered(request: httpx.Request, content: bytes) -> httpx.Response:
     kind = headers.pop("content-type", "application/json")
     path = request.url.raw_path.decode()
     found = Checked().generic(request.method, path, content, kind, headers=headers)
-    return httpx.Response(found.status_code, headers=dict(found.items()), content=found.content)
+    return httpx.Response(found.status_code, headers=dict(found.items()), content=found.getvalue())
 
 
 class InProcess(httpx.BaseTransport):

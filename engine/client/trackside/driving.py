@@ -6,14 +6,15 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
 
 from trackside.errors import ConnectionFailed
-from trackside.steps import Answer, Item, Pause, Policy, Request, Step, performed
+from trackside.opened import AsyncOpened, Opened
+from trackside.steps import Answer, Item, More, Pause, Policy, Request, Step, performed
 
 T = TypeVar("T")
 Steps = Generator[Step | Item[Any], Any, T]
@@ -43,7 +44,7 @@ class Driver:
         headers = {"accept": "application/json", **request.headers}
         if request.is_keyed:
             headers["authorization"] = f"Bearer {self._key}"
-        content = body
+        content = request.content if body is None else body
         if request.body is not None:
             content = json.dumps(request.body, allow_nan=False).encode()
         headers.setdefault("content-type", "application/json")
@@ -79,34 +80,41 @@ class Blocking(Driver):
     def run(self, call: Steps[T]) -> T:
         """What the call ends in."""
         steps, said = performed(call, self.policy), Said()
-        while True:
-            try:
-                step = said.to(steps)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
-            said = self._done(step)
+        with Opened(self.http) as opened:
+            while True:
+                try:
+                    step = said.to(steps)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]
+                said = self._done(step, opened)
 
     def each(self, call: Steps[None]) -> Iterator[Any]:
         """The items of the call, made as they are asked for."""
         steps, said = performed(call, self.policy), Said()
-        while True:
-            try:
-                step = said.to(steps)
-            except StopIteration:
-                return
-            if isinstance(step, Item):
-                yield step.value
-                said = Said()
-            else:
-                said = self._done(step)
+        with Opened(self.http) as opened:
+            while True:
+                try:
+                    step = said.to(steps)
+                except StopIteration:
+                    return
+                if isinstance(step, Item):
+                    yield step.value
+                    said = Said()
+                else:
+                    said = self._done(step, opened)
 
-    def _done(self, step: Step | Item[Any]) -> Said:
+    def _done(self, step: Step | Item[Any], opened: Opened) -> Said:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return Said()
-        assert isinstance(step, Request)
         try:
-            answer = self.http.request(**self.asked(step, step.lines() if step.lines else None))
+            if isinstance(step, More):
+                return Said(opened.more())
+            assert isinstance(step, Request)
+            arguments = self.asked(step, step.lines() if step.lines else None)
+            if step.opens:
+                return Said(opened.begin(arguments))
+            answer = self.http.request(**arguments)
         except httpx.TransportError as error:
             return Said(error=self.failed(error))
         return Said(Answer(answer.status_code, answer.headers, answer.content))
@@ -122,41 +130,52 @@ class Awaiting(Driver):
     async def run(self, call: Steps[T]) -> T:
         """What the call ends in."""
         steps, said = performed(call, self.policy), Said()
-        while True:
-            try:
-                step = said.to(steps)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
-            said = await self._done(step)
+        async with AsyncOpened(self.http) as opened:
+            while True:
+                try:
+                    step = said.to(steps)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]
+                said = await self._done(step, opened)
 
     async def each(self, call: Steps[None]) -> AsyncIterator[Any]:
         """The items of the call, made as they are asked for."""
         steps, said = performed(call, self.policy), Said()
-        while True:
-            try:
-                step = said.to(steps)
-            except StopIteration:
-                return
-            if isinstance(step, Item):
-                yield step.value
-                said = Said()
-            else:
-                said = await self._done(step)
+        async with AsyncOpened(self.http) as opened:
+            while True:
+                try:
+                    step = said.to(steps)
+                except StopIteration:
+                    return
+                if isinstance(step, Item):
+                    yield step.value
+                    said = Said()
+                else:
+                    said = await self._done(step, opened)
 
-    async def _done(self, step: Step | Item[Any]) -> Said:
+    async def _done(self, step: Step | Item[Any], opened: AsyncOpened) -> Said:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return Said()
-        assert isinstance(step, Request)
         try:
+            if isinstance(step, More):
+                return Said(await opened.more())
+            assert isinstance(step, Request)
             lines = _awaited(step.lines()) if step.lines else None
-            answer = await self.http.request(**self.asked(step, lines))
+            arguments = self.asked(step, lines)
+            if step.opens:
+                return Said(await opened.begin(arguments))
+            answer = await self.http.request(**arguments)
         except httpx.TransportError as error:
             return Said(error=self.failed(error))
         return Said(Answer(answer.status_code, answer.headers, answer.content))
 
 
-async def _awaited(lines: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def _awaited(lines: Iterable[bytes] | AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    if isinstance(lines, AsyncIterable):
+        async for line in lines:
+            yield line
+        return
     for line in lines:
         yield line
 

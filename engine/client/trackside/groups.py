@@ -1,7 +1,18 @@
 """The calls by their groups, once for threads and once for event loops."""
 
 from trackside.binding import AsyncBound, Bound, aeach, aonce, each, once
-from trackside.calls import access, bulk, envvars, live, queues, runs, schedules, tasks, tokens
+from trackside.calls import (
+    access,
+    bulk,
+    envvars,
+    live,
+    queues,
+    runs,
+    schedules,
+    streams,
+    tasks,
+    tokens,
+)
 
 
 class Tasks(Bound):
@@ -37,8 +48,22 @@ class Runs(Bound):
     result = once(runs.result)
     trace = once(runs.trace)
     events = once(runs.events)
+    payload = once(runs.payload)
+    output = once(runs.output)
     subscribe = each(live.run)
     subscribe_to_tag = each(live.tagged)
+
+
+class Streams(Bound):
+    """What runs give out while they execute, and what they are sent."""
+
+    keys = once(streams.keys)
+    read = each(streams.read)
+    chunks = each(streams.chunks)
+    messages = each(streams.messages)
+    append = once(streams.append)
+    write = once(streams.write)
+    send = once(streams.send)
 
 
 class Schedules(Bound):
@@ -139,8 +164,22 @@ class AsyncRuns(AsyncBound):
     result = aonce(runs.result)
     trace = aonce(runs.trace)
     events = aonce(runs.events)
+    payload = aonce(runs.payload)
+    output = aonce(runs.output)
     subscribe = aeach(live.run)
     subscribe_to_tag = aeach(live.tagged)
+
+
+class AsyncStreams(AsyncBound):
+    """What runs give out while they execute, and what they are sent."""
+
+    keys = aonce(streams.keys)
+    read = aeach(streams.read)
+    chunks = aeach(streams.chunks)
+    messages = aeach(streams.messages)
+    append = aonce(streams.append)
+    write = aonce(streams.write)
+    send = aonce(streams.send)
 
 
 class AsyncSchedules(AsyncBound):

@@ -242,6 +242,15 @@ class BulkAction(Model):
     completed_at: datetime | None = None
 
 
+class Chunk(Model):
+    """A value of a stream; `id` is what to go on behind."""
+
+    id: str
+    number: int
+    at: datetime
+    value: Any = None
+
+
 class LiveRun(Model):
     """A run as it is followed."""
 

@@ -1,15 +1,16 @@
 """What every call is made of, for threads and event loops alike.
 
 A call is a generator: it yields a Request and is sent the Answer, yields a Pause and is resumed
-after it, yields an Item for who iterates. It does no input or output of its own, so the same call
-serves Client and AsyncClient, and both are only drivers.
+after it, yields an Item for who iterates. A request that opens is answered while its body still
+comes, and More asks for what there is of it. A call does no input or output of its own, so the same
+one serves Client and AsyncClient, and both are only drivers.
 """
 
 import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -29,8 +30,11 @@ class Request:
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
+    #: Sent as JSON.
     body: Any = None
-    lines: Callable[[], Iterable[bytes]] | None = None
+    #: Sent as it is.
+    content: bytes | None = None
+    lines: Callable[[], Iterable[bytes] | AsyncIterable[bytes]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Seconds, where it is not the client's own.
     timeout: float | None = None
@@ -39,11 +43,13 @@ class Request:
     max_attempts: int | None = None
     #: Statuses that are answers here, though they are refusals elsewhere.
     accepts: frozenset[int] = frozenset()
+    #: The answer is told when it begins, and its body read by `More`.
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer."""
+    """A whole answer, or the beginning of one whose body still comes."""
 
     status: int
     headers: Mapping[str, str]
@@ -63,6 +69,11 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class More:
+    """The next bytes of the answer that is open; None when it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item(Generic[T]):
     """Something for who iterates."""
 
@@ -76,7 +87,7 @@ class Sign:
     claims: Mapping[str, Any]
 
 
-Step = Request | Pause | Sign
+Step = Request | Pause | Sign | More
 #: A call that ends in a T.
 Call = Generator[Step, Any, T]
 #: A call that yields many T, and ends in nothing.
@@ -111,7 +122,10 @@ def performed(
         elif isinstance(step, Sign):
             value = policy.sign(step.claims)
         else:
-            yield step
+            try:
+                value = yield step
+            except TracksideError as problem:
+                error = problem
 
 
 def _attempts(request: Request, policy: Policy) -> Call[Answer]:

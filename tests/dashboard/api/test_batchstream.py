@@ -217,7 +217,7 @@ def test_results_are_those_of_ended_runs(api):
     ids = retrieved(api, batch_id)["runs"]
     api.post(f"/api/v2/runs/{ids[2]}/cancel", {"reason": "no need"})
     end(ids[:1])
-    results = api.get(f"/api/v1/batches/{batch_id}/results").json()
+    results = json.loads(api.get(f"/api/v1/batches/{batch_id}/results").getvalue())
     done = next(one for one in results["items"] if one["ok"])
     stopped = next(one for one in results["items"] if not one["ok"])
     assert (stopped["id"], stopped["error"]["type"]) == (ids[2], "STRING_ERROR")

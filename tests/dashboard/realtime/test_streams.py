@@ -12,6 +12,7 @@ from runs.lifecycle import streams
 from runs.models import StreamChunk
 from runs.reads.streams import Place, read
 from tests.support.rows import completed_run, executing_run, queued_run
+from trackside import Client
 
 
 def path(run, rest):
@@ -187,3 +188,20 @@ def test_a_message_that_is_none_is_refused(http):
     for body in (b"", b"[]", b"{", b"\xff", b'{"data": NaN}'):
         assert http.post(path(run, "input/approval"), content=body).status_code == 400
     assert stored(run, "approval", is_input=True) == []
+
+
+def test_the_python_client_writes_reads_and_sends(http, address):
+    run, _ = executing_run()
+    key = http.headers["authorization"].removeprefix("Bearer ")
+    with Client(address, key) as client:
+        assert client.streams.write(run.pk, "a/b", iter(["x", {"n": 1}])) == 2
+        client.streams.append(run.pk, "a/b", None)
+        client.streams.send(run.pk, "go", {"ok": True})
+        assert stored(run, "go", is_input=True) == [{"ok": True}]
+        later(lambda: lifecycle.cancel(run.pk, actor="user:vera"))
+        chunks = client.streams.chunks(run.pk, "a/b")
+        first = next(chunks)
+        chunks.close()
+        rest = list(client.streams.read(run.pk, "a/b", after=first, timeout=1))
+        assert (first.number, first.value, rest) == (0, "x", [{"n": 1}, None])
+        assert next(client.streams.messages(run.pk, "go")) == {"ok": True}

@@ -26,6 +26,11 @@ def pauses(monkeypatch):
     """What was slept, which takes no time here."""
     slept = []
     monkeypatch.setattr("trackside.driving.time.sleep", slept.append)
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    monkeypatch.setattr("trackside.driving.asyncio.sleep", sleep)
     return slept
 
 

@@ -204,3 +204,42 @@ def test_a_public_token_it_signed_is_admitted(client, run):
     with pytest.raises(PermissionDenied):
         public.tasks.trigger("hello")
     assert run.public_access_token not in repr(run)
+
+
+@pytest.fixture
+def store(settings, tmp_path):
+    """Packets of this test alone."""
+    place = {"location": str(tmp_path / "packets")}
+    backend = {"BACKEND": "dashboard.packetstore.WholeFiles", "OPTIONS": place}
+    settings.STORAGES = {**settings.STORAGES, "packets": backend}
+
+
+def test_uploads_large_payloads_and_names_them(client, store, monkeypatch):
+    monkeypatch.setattr("trackside.packets.LARGE", 20)
+    large = {"text": "é" * 20}
+    run = client.tasks.trigger("hello", large, tags="a")
+    items = [BatchItem("hello", large), BatchItem("hello", 1, {"tags": ["b"]})]
+    batch = client.batches.retrieve(client.batches.trigger(items).id)
+    again = client.runs.replay(run.id, payload=[large])
+    made = [client.runs.retrieve(one) for one in (run.id, again.id, *batch.runs)]
+    assert [one.payload for one in made] == [large, [large], large, 1]
+    assert [one.tags for one in made] == [["a"], ["a"], [], ["b"]]
+
+
+def test_a_large_payload_is_uploaded_without_the_key(server):
+    told = {"presignedUrl": "https://store.example/p?signature=x", "storagePath": "p"}
+    far = server(*(httpx.Response(200, json=one) for one in (told, {}, {"id": "run_1"})))
+    far.client().tasks.trigger("hello", "x" * 131_070)
+    place, put, trigger = far.asked
+    assert (place.method, put.method, str(put.url)) == ("PUT", "PUT", told["presignedUrl"])
+    assert (put.headers["content-type"], len(put.content)) == ("application/json", 131_072)
+    assert "authorization" not in put.headers
+    assert b'"payloadType": "application/store"' in trigger.content
+    assert len(trigger.content) < 200
+
+
+def test_downloads_what_is_large(client, run, monkeypatch):
+    monkeypatch.setattr("dashboard.api.objects.INLINE", 2)
+    assert client.runs.retrieve(run.id).payload == client.runs.payload(run.id) == {"n": 1}
+    with pytest.raises(NotFound, match="output"):
+        client.runs.output(run.id)

@@ -236,3 +236,57 @@ def test_environment_variables(monkeypatch, capsys):
     assert command.run(["envvars", "delete", "A", "--environment", "prod"]) == 0
     assert asked[0][2] == {"variables": {"A": "b"}, "override": True, "isSecret": True}
     assert asked[2][:2] == ("DELETE", "/api/v1/projects/default/envvars/prod/A")
+
+
+def events(*values):
+    return "".join(f"id: 17-{number}\ndata: {value}\n\n" for number, value in enumerate(values))
+
+
+@pytest.fixture
+def far(server, monkeypatch, capsys):
+    """What `trackside words…` prints where the server answers so, and the server."""
+
+    def run(answer, *words):
+        there = server(answer)
+        monkeypatch.setattr(command, "Client", lambda *_, **__: there.client())
+        assert command.run(list(words)) == 0
+        return capsys.readouterr().out, there
+
+    return run
+
+
+def test_prints_a_stream(far):
+    body = httpx.Response(200, text=events('"a\\n"', '"b\\u001b"', "[1]"))
+    assert far(body, "streams", "read", "run_1", "k")[0] == "a\nb�[1]\n"
+    body = httpx.Response(200, text=events("1", '"b"'))
+    lines = far(body, "--json", "streams", "read", "run_1", "k")[0].splitlines()
+    assert [json.loads(line)["value"] for line in lines] == [1, "b"]
+    body = httpx.Response(200, text=events('{"ok":true}'))
+    assert far(body, "streams", "read", "run_1", "k", "--input")[0] == '{"ok": true}\n'
+
+
+def test_appends_writes_and_sends_to_streams(far, tmp_path):
+    ok = httpx.Response(200, json={"ok": True})
+    assert far(ok, "streams", "append", "run_1", "k", "1")[1].asked[0].content == b"1\n"
+    file = tmp_path / "lines"
+    file.write_text('{"n": 1}\n\n2')
+    out, there = far(ok, "streams", "write", "run_1", "k", str(file), "--target", "parent")
+    assert (out, there.asked[0].content) == ("2 appended\n", b'{"n": 1}\n2\n')
+    assert there.asked[0].url.path.endswith("/run_1/parent/k")
+    assert far(ok, "streams", "send", "run_1", "k")[1].asked[0].content == b'{"data": null}'
+
+
+def test_lists_the_streams_of_a_run(far):
+    row = {"key": "k", "value": {"realtimeStreams": ["a", "b"]}, "headers": {}}
+    assert far(httpx.Response(200, json=[row]), "streams", "list", "run_1")[0] == "a\nb\n"
+
+
+def test_prints_an_output_and_the_results_of_a_batch(said, tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"task": "hello", "payload": [1]}')
+    batch = said("batch", "trigger", str(file))[1]
+    run = Run.objects.get(batch_id=batch)
+    assert said("runs", "output", run.pk, "--payload")[1] == "[1]"
+    said("runs", "cancel", run.pk, "--reason", "enough")
+    assert run.pk in said("batch", "results", batch)[1]
+    assert said("runs", "output", run.pk)[0] == 1

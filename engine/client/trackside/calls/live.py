@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from trackside import packets
 from trackside.calls.common import Duration, at, spoken
 from trackside.models import LiveRun, shaped
-from trackside.steps import Answer, Item, Items, Pause, Request
+from trackside.steps import Answer, Call, Item, Items, Pause, Request
 
 #: The server holds a request for about 20 s.
 HELD = 60.0
@@ -71,7 +72,7 @@ def _followed(path: str, query: Mapping[str, str], *, until_ended: bool = False)
             yield Pause(BREATH)
             continue
         for row in _merged(messages, rows):
-            found = shaped(told(row), LiveRun)
+            found = shaped((yield from fetched(told(row))), LiveRun)
             yield Item(found)
             if until_ended and found.is_final:
                 return
@@ -116,15 +117,23 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
             # the rows' times are UTC and do not say so
             found[NAMES.get(name, name)] = row[name].removesuffix("Z") + "Z"
     for name in DOCUMENTS & row.keys():
-        found[name] = _opened(row[name], row.get(f"{name}Type"))
+        found[name] = _opened(row[name], str(row.get(f"{name}Type")))
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _opened(text: Any, kind: Any) -> Any:
-    if not isinstance(text, str) or kind == "text/plain":
+def fetched(run: dict[str, Any]) -> Call[dict[str, Any]]:
+    """The run with what is not in its row but in a store."""
+    for name in DOCUMENTS & run.keys():
+        if run.get(f"{name}Type") == packets.STORED and isinstance(run[name], str):
+            answer = yield Request("GET", at("/api/v1/packets/{}", run[name]))
+            run[name] = yield from packets.downloaded(answer.json()["presignedUrl"])
+    return run
+
+
+def _opened(text: Any, kind: str) -> Any:
+    if not isinstance(text, str) or kind in {"text/plain", packets.STORED}:
         return text
-    value = json.loads(text)
-    return value.get("json") if kind == "application/super+json" else value
+    return packets.opened(json.loads(text), kind)
 
 
 def _skipping(skip: Words) -> dict[str, str]:

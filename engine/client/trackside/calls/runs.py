@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from trackside import packets
 from trackside.calls.common import (
     Duration,
     Moment,
@@ -20,12 +21,11 @@ from trackside.calls.common import (
 )
 from trackside.errors import RunFailed, StillRunning
 from trackside.models import Handle, Result, Run, RunFacts
-from trackside.steps import Answer, Call, Items, Pause, Request
+from trackside.steps import Call, Items, Pause, Request
 
 Words = str | Sequence[str]
 #: Seconds between two looks at a run: from the first to the second, and at most.
 SOON, LATER = 0.25, 2.0
-TYPES = {"application/json", "application/super+json"}
 
 
 def retrieve(run_id: str) -> Call[Run]:
@@ -34,17 +34,24 @@ def retrieve(run_id: str) -> Call[Run]:
     fetched = {}
     for name, url in (("payload", run.payload_presigned_url), ("output", run.output_presigned_url)):
         if url and getattr(run, name) is None:
-            fetched[name] = _value((yield Request("GET", url, is_keyed=False)))
+            fetched[name] = yield from packets.downloaded(url)
     return run.model_copy(update=fetched) if fetched else run
 
 
-def _value(answer: Answer) -> Any:
-    """What lies in a store, by its content type."""
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip()
-    if kind not in TYPES:
-        return answer.content.decode()
-    found = answer.json()
-    return found.get("json") if kind == "application/super+json" else found
+def payload(run_id: str) -> Call[Any]:
+    """What it was given, however large; NotFound where it was given nothing."""
+    return _downloaded(run_id, "payload")
+
+
+def output(run_id: str) -> Call[Any]:
+    """What it returned, however large; NotFound where there is nothing yet."""
+    return _downloaded(run_id, "output")
+
+
+def _downloaded(run_id: str, field: str) -> Call[Any]:
+    path = at("/api/v1/runs/{}/packets/{}", run_id, field)
+    address = yield from told(Request("GET", path), "presignedUrl")
+    return (yield from packets.downloaded(address))
 
 
 def every(  # noqa: PLR0913  # one for each filter
@@ -108,15 +115,20 @@ def cancel(run_id: str, *, reason: str | None = None, keep_children: bool = Fals
 
 def replay(run_id: str, **changes: Any) -> Call[Handle]:
     """Run it again as a new run: as it was, or with another `payload` and other options."""
-    body = {"payload": changes.pop("payload")} if "payload" in changes else {}
+    body: dict[str, Any] = {}
+    if "payload" in changes:
+        given_one = changes.pop("payload")
+        path = yield from packets.offloaded(given_one)
+        body = {"payload": path or given_one}
+        body |= {"payloadType": packets.STORED} if path else {}
     for name in ("delay", "ttl", "idempotency_key_ttl"):
         if changes.get(name) is not None:
             changes[name] = spoken(changes[name])
     queue = changes.get("queue")
     if isinstance(queue, str):
         changes["queue"] = {"name": queue}
-    path = at("/api/v1/runs/{}/replay", run_id)
-    return ask(Request("POST", path, body=given(**changes) | body), Handle)
+    where = at("/api/v1/runs/{}/replay", run_id)
+    return (yield from ask(Request("POST", where, body=given(**changes) | body), Handle))
 
 
 def reschedule(run_id: str, delay: Moment) -> Call[Run]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack, cast
 
+from trackside import packets
 from trackside.calls import runs
 from trackside.calls.common import Duration, Moment, ask, at, given, spoken
 from trackside.errors import BatchNotSealed
@@ -69,7 +70,7 @@ def wired(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def trigger(task: str, payload: Any = NOTHING, **options: Unpack[Options]) -> Call[Handle]:
     """Make a run of a task. Options: see `trackside.Options`."""
-    body = _with_payload({"options": wired(options)}, payload)
+    body = yield from with_payload({"options": wired(options)}, payload)
     answer = yield Request("POST", at("/api/v1/tasks/{}/trigger", task), body=body)
     told = answer.json() | _token(answer.headers)
     return shaped(told, Handle)
@@ -114,20 +115,32 @@ def batch(
 def _send_items(handle: BatchHandle, items: Sequence[BatchItem]) -> Call[None]:
     """Send all lines again until none is missing: the server knows them by their index."""
     path, told = at("/api/v3/batches/{}/items", handle.id), {}
+    placed = yield from _placed(items)
     for number in range(SENDINGS):
         if number:
             yield Pause(float(number))
-        answer = yield Request("POST", path, lines=lambda: _lines(items), headers=NDJSON)
+        answer = yield Request("POST", path, lines=lambda: _lines(items, placed), headers=NDJSON)
         told = answer.json()
         if told.get("sealed"):
             return
     raise BatchNotSealed(handle.id, told.get("enqueuedCount", 0), len(items))
 
 
-def _lines(items: Sequence[BatchItem]) -> Iterator[bytes]:
+def _placed(items: Sequence[BatchItem]) -> Call[dict[int, str]]:
+    """Where the large payloads were uploaded to, by the places of their items."""
+    paths = {}
+    for index, item in enumerate(items):
+        path = yield from _path(item.payload)
+        if path is not None:
+            paths[index] = path
+    return paths
+
+
+def _lines(items: Sequence[BatchItem], placed: Mapping[int, str]) -> Iterator[bytes]:
     for index, item in enumerate(items):
         line = {"index": index, "task": item.task, "options": wired(item.options)}
-        yield json.dumps(_with_payload(line, item.payload)).encode() + b"\n"
+        whole = _with(line, item.payload, placed.get(index))
+        yield json.dumps(whole, allow_nan=False).encode() + b"\n"
 
 
 def retrieve_batch(batch_id: str) -> Call[Batch]:
@@ -149,7 +162,19 @@ def trigger_and_wait(
     return (yield from runs.wait(handle.id, timeout=timeout))
 
 
-def _with_payload(body: dict[str, Any], payload: Any) -> dict[str, Any]:
+def with_payload(body: dict[str, Any], payload: Any) -> Call[dict[str, Any]]:
+    """`body` with the payload, or with where a large one was uploaded to."""
+    return _with(body, payload, (yield from _path(payload)))
+
+
+def _path(payload: Any) -> Call[str | None]:
+    return None if payload is NOTHING else (yield from packets.offloaded(payload))
+
+
+def _with(body: dict[str, Any], payload: Any, path: str | None) -> dict[str, Any]:
+    if path is not None:
+        options = {**body.get("options", {}), "payloadType": packets.STORED}
+        return {**body, "payload": path, "options": options}
     return body if payload is NOTHING else {**body, "payload": payload}
 
 

@@ -9,7 +9,7 @@ import click
 
 from trackside.client import Client
 from trackside.errors import RunFailed, TracksideError
-from trackside.shell import envvars, queues, runs, schedules, tokens
+from trackside.shell import batches, envvars, queues, runs, schedules, streams, tokens
 from trackside.shell.showing import Shown
 
 EPILOG = """\b
@@ -46,7 +46,8 @@ def trackside(context: click.Context, url: str | None, as_json: bool, timeout: f
 
 for group in (
     runs.runs,
-    runs.batch,
+    batches.batch,
+    streams.streams,
     schedules.schedules,
     queues.queues,
     tokens.tokens,

@@ -1,4 +1,4 @@
-"""`trackside trigger`, `trackside runs …` and `trackside batch …`."""
+"""`trackside trigger` and `trackside runs …`."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import click
 
-from trackside.calls.tasks import NOTHING, BatchItem, Options
+from trackside.calls.tasks import NOTHING, Options
 from trackside.errors import RunFailed
 from trackside.models import Run
 from trackside.shell import asking
@@ -190,6 +190,17 @@ def tag(shown: Shown, run: str, tags: tuple[str, ...]) -> None:
 
 @runs.command()
 @click.argument("run")
+@click.option("--payload", "is_payload", is_flag=True, help="What it was given instead.")
+@shown
+def output(shown: Shown, run: str, is_payload: bool) -> None:
+    """Print what it returned as JSON, however large."""
+    calls = shown.client.runs
+    found = calls.payload(run) if is_payload else calls.output(run)
+    click.echo(json.dumps(found))
+
+
+@runs.command()
+@click.argument("run")
 @shown
 def follow(shown: Shown, run: str) -> None:
     """Print its status whenever it changes, until it has ended."""
@@ -212,58 +223,6 @@ def forget_key(shown: Shown, task: str, key: str) -> None:
 
 
 runs.add_command(forget_key)
-
-
-@click.group()
-def batch() -> None:
-    """Make many runs at once, and look at them."""
-
-
-@batch.command("trigger")
-@click.argument("file", type=click.File("rb"))
-@click.option("--task", help="For lines that name none.")
-@click.option("--idempotency-key", metavar="KEY", help="One batch for all triggers with it.")
-@shown
-def trigger_batch(shown: Shown, file: Any, task: str | None, idempotency_key: str | None) -> None:
-    """Make a run of each line of FILE (- reads stdin).
-
-    A line is a JSON object {"task"?, "payload"?, "options"?}, options in the names of the API.
-    """
-    items = [_item(number, line, task) for number, line in enumerate(file, 1) if line.strip()]
-    if not items:
-        raise click.UsageError("There is no line in it.")
-    made = shown.client.batches.trigger(items, idempotency_key=idempotency_key)
-    shown.said(made.id, id=made.id, runCount=made.run_count, isCached=made.is_cached)
-
-
-@batch.command("show")
-@click.argument("batch")
-@shown
-def show_batch(shown: Shown, batch: str) -> None:
-    """How a batch stands."""
-    facts: Columns = {
-        "batch": lambda one: one.id,
-        "status": lambda one: one.status,
-        "runs": lambda one: one.run_count,
-        "successful": lambda one: one.successful_run_count,
-        "failed": lambda one: one.failed_run_count,
-        "created": lambda one: one.created_at,
-        "not triggered": lambda one: "; ".join(
-            f"{p.index}: {p.error}" for p in one.processing.errors
-        ),
-    }
-    shown.one(shown.client.batches.retrieve(batch), facts)
-
-
-def _item(number: int, line: bytes, task: str | None) -> BatchItem:
-    try:
-        found = json.loads(line)
-    except ValueError as error:
-        raise click.UsageError(f"Line {number} is not JSON: {error}.") from error
-    if not isinstance(found, dict) or not (found.get("task") or task):
-        raise click.UsageError(f"Line {number} is no object with a task; or say --task.")
-    options = cast(Options, found.get("options") or {})
-    return BatchItem(str(found.get("task") or task), found.get("payload", NOTHING), options)
 
 
 def _answered(shown: Shown, run_id: str, wait: bool, timeout: float | None) -> None:

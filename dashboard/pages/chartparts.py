@@ -1,0 +1,141 @@
+"""What charts are made of: see `dashboard.pages.charts`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+#: Rows of the table beside a chart.
+MOST_ROWS = 400
+Format = Callable[[float | None], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One colour of a chart: `tone` is ok, active, parked, warn, bad or idle.
+
+    Stacks grow from the first series to the last, so failures come last; `bad` is hatched as well.
+    """
+
+    label: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One place on the x axis, with a value for each series; None is "not known"."""
+
+    label: str
+    values: tuple[float | None, ...]
+    #: The list behind it.
+    href: str = ""
+    #: Its time is not over: drawn hatched.
+    is_partial: bool = False
+
+    @property
+    def total(self) -> float:
+        return sum(value or 0 for value in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A dashed line across, with words at its right end."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """A bar or a part of one, in percent of the plot."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """All of one colour."""
+
+    series: Series
+    rects: list[Rect] = field(default_factory=list)
+    #: Path of a line in a square of 1000.
+    path: str = ""
+    dots: list[tuple[str, str]] = field(default_factory=list)
+    #: What the legend says after the word.
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table twin."""
+
+    label: str
+    cells: tuple[str, ...]
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a bar says under the pointer, and where it leads."""
+
+    title: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A figure, ready to be shown. `key` is its id on the page."""
+
+    key: str
+    #: bars, lines or dots.
+    kind: str = "bars"
+    title: str
+    #: One sentence: what somebody sees who sees the picture.
+    summary: str
+    headings: tuple[str, ...]
+    rows: list[Row]
+    layers: list[Layer] = field(default_factory=list)
+    #: Values at the top, the middle and the bottom of the y axis.
+    ticks: tuple[str, ...] = ()
+    #: Under the x axis, evenly spread.
+    labels: tuple[str, ...] = ()
+    #: A line across: its place in percent from the top, and its words.
+    reference: tuple[str, str] | None = None
+    #: Marks on the x axis, as the reference is on the y axis.
+    marks: tuple[tuple[str, str], ...] = ()
+    #: Where the bar stands whose time is not over.
+    partial: Rect | None = None
+    hits: tuple[Hit, ...] = ()
+    #: Beside the title: "2,000 of 41,212".
+    note: str = ""
+    #: The list of all that it shows.
+    href: str = ""
+    is_empty: bool = False
+
+    @property
+    def shown_rows(self) -> list[Row]:
+        """The last ones of the table."""
+        return self.rows[-MOST_ROWS:]
+
+    @property
+    def left_out(self) -> int:
+        return max(0, len(self.rows) - MOST_ROWS)
+
+
+class Said(TypedDict, total=False):
+    """What may be said of any figure: see `Chart`."""
+
+    summary: str
+    note: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One thing at a place: `x` from 0 to 1, `y` in units of the axis."""
+
+    x: float
+    y: float
+    is_bad: bool = False

@@ -1,0 +1,97 @@
+"""Removing what the demo made, and nothing else."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Model
+
+from runs.demo.cast import IDS, QUEUE_NAMES
+from runs.demo.scenery import MARK
+from runs.lifecycle import definitions
+from runs.models import (
+    Attempt,
+    Batch,
+    Bucket,
+    BulkRun,
+    Event,
+    FinalHooks,
+    Idempotency,
+    Journal,
+    Lease,
+    LogLine,
+    Queue,
+    Ready,
+    Run,
+    RunTag,
+    Schedule,
+    Span,
+    Stream,
+    StreamChunk,
+    Task,
+    Waiter,
+    Waitpoint,
+    WorkerSession,
+)
+
+#: Runs removed in one transaction, with everything that hangs on them.
+STEP = 5_000
+HANGING: tuple[type[Model], ...] = (
+    *(Attempt, BulkRun, Event, FinalHooks, Idempotency, Journal, Lease, LogLine, Ready, RunTag),
+    *(Span, Stream, StreamChunk, Waiter, Waitpoint),
+)
+
+
+def clear() -> Iterator[int]:
+    """Remove the shop's runs in steps: how many went with each. Then all that stood around them.
+
+    The audit log keeps what it has: nothing is ever removed from it.
+    """
+    while ids := list(Run.objects.filter(task_id__in=IDS).values_list("pk", flat=True)[:STEP]):
+        with transaction.atomic():
+            batches = set(_batches(ids))
+            for model in HANGING:
+                _remove(model, "run_id", ids)
+            _remove(Run, "id", ids)
+            _remove(Batch, "id", sorted(batches))
+        yield len(ids)
+    with transaction.atomic():
+        _clear_scenery()
+    definitions.forget()
+
+
+def _batches(ids: list[str]) -> Iterator[str]:
+    found = Run.objects.filter(pk__in=ids, batch_id__isnull=False).values_list(
+        "batch_id", flat=True
+    )
+    yield from (str(batch_id) for batch_id in found.distinct())
+
+
+def _remove(model: type[Model], column: str, ids: list[str]) -> None:
+    rows: Any = model._default_manager.filter(**{f"{column}__in": ids})
+    rows._raw_delete(rows.db)
+
+
+def _clear_scenery() -> None:
+    Schedule.objects.filter(created_by=MARK).delete()
+    WorkerSession.objects.filter(cluster=MARK).delete()
+    Task.objects.filter(pk__in=IDS).delete()
+    used = Run.objects.filter(queue__in=QUEUE_NAMES).values_list("queue", flat=True).distinct()
+    ours = Queue.objects.filter(name__in=set(QUEUE_NAMES) - set(used))
+    Bucket.objects.filter(queue__in=ours).delete()
+    ours.delete()
+
+
+def has_any() -> bool:
+    """Whether the demo is here already."""
+    return Run.objects.filter(task_id__in=IDS).exists()
+
+
+def settle() -> None:
+    """Fresh statistics: the planner should know what is there now."""
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    elif connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA optimize")
