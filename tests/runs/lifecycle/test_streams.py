@@ -146,7 +146,7 @@ def test_writers_at_the_same_time_lose_nothing():
 
 
 def test_a_child_writes_to_the_stream_of_another_run_while_it_executes():
-    parent, (child, token) = queued_run(), executing_run()
+    (child, _), parent = executing_run(), queued_run()
     writer = Writer("w")
     assert streams.append_for(child.pk, 1, parent.pk, "all", ["1", "2"], writer=writer) == 2
     assert streams.append_for(child.pk, 1, parent.pk, "all", ["1", "2", "3"], writer=writer) == 3
