@@ -1,6 +1,7 @@
 """What bodies give out chunk by chunk."""
 
 import time
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -169,8 +170,10 @@ def test_a_run_without_parent_writes_to_its_own(fake_runtime):
 
 
 def test_a_target_is_one_of_three(fake_runtime):
-    for call in (streams.append, streams.pipe):
+    calls: list[Any] = [streams.append, streams.pipe]
+    for call in calls:
         with pytest.raises(InvalidOption, match="self, parent or root"):
             call("a", [1], target="run_1")
+    writer: Any = streams.writer
     with pytest.raises(InvalidOption):
-        streams.writer("a", target="")
+        writer("a", target="")
