@@ -11,6 +11,7 @@ from dashboard.pages import (
     flaky,
     jump,
     keys,
+    metrics,
     overview,
     preferences,
     purge,
@@ -23,6 +24,7 @@ from dashboard.pages import (
     schedule_form,
     schedules,
     shortcuts,
+    task_page,
     test,
     trace_span,
     variables,
@@ -33,6 +35,8 @@ from dashboard.pages import (
 app_name = "dashboard"
 urlpatterns = [
     path("", overview.index, name="overview"),
+    path("tasks/<path:task_id>", task_page.detail, name="task"),
+    path("metrics", metrics.index, name="metrics"),
     path("help/api", reference.index, name="reference"),
     path("runs", run_list.index, name="runs"),
     path("runs/live", run_list.live_rows, name="runs_live"),

@@ -37,7 +37,7 @@ MINUTES_KEPT = timedelta(hours=48)
 #: A cluster that has not written after this long is taken to be gone.
 TURN = timedelta(seconds=60)
 #: Runs counted at once, as far as whole minutes allow.
-MOST = 50_000
+MOST = 10_000
 #: Rows removed at a time.
 BATCH = 2000
 

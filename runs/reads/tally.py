@@ -159,7 +159,7 @@ DIALECTS = {
     ),
     "sqlite": (
         "CAST(strftime('%%s', {0}) AS INTEGER) / {1}",
-        "(julianday({1}) - julianday({0})) * 86400000.0",
+        "round((julianday({1}) - julianday({0})) * 86400000.0)",
     ),
 }
 ENDED = """
