@@ -40,6 +40,12 @@ def live_board(view: str, /, *args: str, **asked: object) -> SafeString:
     )
 
 
+@register.simple_tag
+def spaces(count: int) -> str:
+    """Under a text of as many characters."""
+    return " " * count
+
+
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
     """The time of day today, the date before; the whole of it on hover and for the script."""
