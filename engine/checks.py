@@ -10,7 +10,7 @@ from engine.sdk.defaults import SETTINGS, Stated, effective
 from engine.sdk.logs import least_level
 from engine.sdk.machines import redefined
 from engine.sdk.unknown import refuse_unknown
-from runs import conf
+from runs import conf, redaction
 from runs.errors import InvalidOption
 from runs.lifecycle import ages, allowances
 
@@ -51,6 +51,13 @@ def packets_have_a_storage(**_: Any) -> list[CheckMessage]:
         return []
     said = f'TRACKSIDE["PACKET_STORAGE"] is an entry of STORAGES; there is no {name!r:.60}.'
     return [Error(said, id="trackside.E003")]
+
+
+@register
+def redaction_is_right(**_: Any) -> list[CheckMessage]:
+    """A pattern that is none would mask nothing."""
+    problem = redaction.problem(conf.get("REDACT"))
+    return [Error(problem, id="trackside.E004")] if problem else []
 
 
 def problems() -> Iterator[str]:

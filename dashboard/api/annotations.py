@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from dashboard import sight
 from dashboard.api import answers, bodies, runs, schemas, shapes
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
@@ -42,7 +43,7 @@ class NewTags(Body):
 @endpoint("GET", answers=answers.Metadata)
 def _read(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """What the run's metadata is."""
-    return {"metadata": payloads.loads(runs.found(run_id).metadata or "{}")}
+    return {"metadata": _shown(payloads.loads(runs.found(run_id).metadata or "{}"))}
 
 
 @endpoint("PUT", body=shapes.MetadataChanges, answers=answers.Metadata)
@@ -58,7 +59,11 @@ def _change(request: ApiRequest, run_id: str) -> dict[str, Any]:
         root=asked.root_operations,
         actor=request.actor,
     )
-    return {"metadata": changed}
+    return {"metadata": _shown(changed)}
+
+
+def _shown(metadata: Any) -> Any:
+    return {} if sight.is_hidden() else sight.value(metadata, "metadata")
 
 
 metadata = methods(GET=_read, PUT=_change)

@@ -8,13 +8,26 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest
 
 from dashboard.api.errors import ApiError
+from dashboard.sight import Sight
 from runs import scopes
 from runs.lifecycle import apikeys, publictokens
 from runs.lifecycle.publictokens import BadToken, PublicToken
-from runs.models import ApiKey, Role
+from runs.models import ApiKey, Payloads, Role
 from runs.scopes import Resource
 
 RANKS = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
+SIGHTS = {
+    Payloads.STORED: Sight.STORED,
+    Payloads.REDACTED: Sight.REDACTED,
+    Payloads.NONE: Sight.NOTHING,
+}
+#: Columns that are not sent in realtime, and a word for those that are masked.
+MASKED = "(redacted)"
+UNSEEN = {
+    Sight.STORED: frozenset[str](),
+    Sight.REDACTED: frozenset({MASKED}),
+    Sight.NOTHING: frozenset({"payload", "output", "metadata", "error"}),
+}
 READ, WRITE, TRIGGER, BATCH_TRIGGER = "read", "write", "trigger", "batchTrigger"
 MISSING = "Invalid or Missing API key"
 #: More than any key or token has.
@@ -41,13 +54,20 @@ class Caller:
         return Role(self.key.role)
 
     @property
+    def sight(self) -> Sight:
+        """How much it reads of payloads; a public token is for strangers, and reads nothing redacted."""
+        own = SIGHTS[Payloads(self.key.payloads)]
+        return min(own, Sight.REDACTED) if self.is_public else own
+
+    @property
     def is_public(self) -> bool:
         return self.token is not None
 
     @property
     def skipped(self) -> frozenset[str]:
         """Columns of runs that it is not shown in realtime."""
-        return self.token.skipped if self.token else frozenset()
+        own = self.token.skipped if self.token else frozenset()
+        return own | UNSEEN[self.sight]
 
     def has(self, role: Role) -> bool:
         """Whether it is at least that."""

@@ -72,6 +72,6 @@ def _problem(problem: Problem) -> dict[str, Any]:
     return {
         "index": problem.place,
         "taskIdentifier": problem.task_id,
-        "error": problem.message,
+        "error": objects.message({"message": problem.message}),
         "errorCode": problem.code,
     }

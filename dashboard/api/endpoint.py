@@ -8,10 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
+from dashboard import sight
 from dashboard.api import auth, cors, errors, limits, objects
 from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
 from dashboard.openapi.operations import Answers, Media, Shape, operation, operations
+from dashboard.sight import Sight
 from runs.models import Role
 
 Handler = Callable[..., dict[str, Any] | HttpResponseBase]
@@ -62,7 +64,10 @@ def endpoint(
                 _check_method(method, request)
                 if keyed:
                     _admit(request, needed, public, arguments)
-                answer: HttpResponseBase = _answered(handler(request, **arguments), status)
+                seen = request.caller.sight if keyed else Sight.NOTHING
+                with sight.using(seen):
+                    answer: HttpResponseBase = _answered(handler(request, **arguments), status)
+                sight.lasting(answer, seen)
             except Exception as error:  # the one place that turns errors into answers
                 answer = errors.response(error)
             for name, value in request.answer_headers.items():

@@ -16,7 +16,7 @@ from django.utils import timezone
 from runs import conf, encryption
 from runs.errors import InvalidOption, NotFound, Undecipherable
 from runs.lifecycle import audit, checks
-from runs.models import ApiKey, Role
+from runs.models import ApiKey, Payloads, Role
 
 LETTERS = string.ascii_letters + string.digits
 LENGTH = 40
@@ -38,14 +38,17 @@ def create(
     *,
     actor: str,
     role: str = Role.ADMIN,
+    payloads: str | None = None,
     key: str | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key and its text, which is shown this once. Raises InvalidOption.
 
-    Without a role it may do everything, as the reference's keys may.
+    Without a role it may do everything, as the reference's keys may. Unless `payloads` says more, a
+    viewer's key reads none.
     """
-    _check(name, role, expires_at)
+    reads = payloads or (Payloads.NONE if role == Role.VIEWER else Payloads.STORED)
+    _check(name, role, reads, expires_at)
     text = new_text() if key is None else _accepted(key)
     try:
         with transaction.atomic():
@@ -53,10 +56,13 @@ def create(
                 name=name,
                 created_by=actor,
                 role=role,
+                payloads=reads,
                 expires_at=expires_at,
                 **_kept(text),
             )
-            audit.record(actor, "apikey.create", name, role=role, expires_at=expires_at)
+            audit.record(
+                actor, "apikey.create", name, role=role, payloads=reads, expires_at=expires_at
+            )
     except IntegrityError as error:
         raise InvalidOption(
             "name", f"There is a key “{name}” (or this very key) already."
@@ -163,11 +169,13 @@ def new_text() -> str:
     return f"tr_{kind}_" + "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
 
 
-def _check(name: str, role: str, expires_at: datetime | None) -> None:
+def _check(name: str, role: str, reads: str, expires_at: datetime | None) -> None:
     if not 1 <= len(name) <= 100 or not name.isprintable() or name != name.strip():
         raise InvalidOption("name", "A key's name has 1 to 100 printable characters.")
     if role not in Role.values:
         raise InvalidOption("role", f"A key's role is one of {', '.join(Role.values)}.")
+    if reads not in Payloads.values:
+        raise InvalidOption("payloads", f"Payloads are one of {', '.join(Payloads.values)}.")
     if expires_at is not None:
         checks.moment("expires_at", expires_at)
 

@@ -1,6 +1,6 @@
 """The stored nouns, one per file."""
 
-from runs.models.access import ApiKey, AuditLog, RequestWindow, Role
+from runs.models.access import ApiKey, AuditLog, Payloads, RequestWindow, Role
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
@@ -68,6 +68,7 @@ __all__ = [
     "Lease",
     "LogLine",
     "Overlap",
+    "Payloads",
     "Queue",
     "QueueKind",
     "Ready",

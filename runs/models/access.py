@@ -13,6 +13,14 @@ class Role(models.TextChoices):
     ADMIN = "admin"  # queues, schedules, environment variables
 
 
+class Payloads(models.TextChoices):
+    """How much a key reads of payloads, outputs, metadata, logs and error messages."""
+
+    STORED = "stored", "As they are stored"
+    REDACTED = "redacted", "Without what is redacted"
+    NONE = "none", "Not at all"
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def live(self, now: datetime) -> Self:
         """Those that may be used now."""
@@ -37,6 +45,8 @@ class ApiKey(models.Model):
     #: The key, by `runs.encryption`; empty once it is revoked.
     secret = models.TextField(blank=True, default="")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.ADMIN)
+    #: Its public tokens never read what is redacted.
+    payloads = models.CharField(max_length=8, choices=Payloads.choices, default=Payloads.STORED)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=200, blank=True, default="")
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from runs import durations
 from runs.lifecycle import apikeys
 from runs.management.terminal import VerbCommand, actor, line
-from runs.models import ApiKey, Role
+from runs.models import ApiKey, Payloads, Role
 
 UNREADABLE = (
     "SECRET_KEY has changed: its public tokens are refused until it is used once, "
@@ -24,6 +24,7 @@ class Command(VerbCommand):
   python manage.py apikey create backend
   python manage.py apikey create ci --expires 90d
   python manage.py apikey create grafana --role viewer
+  python manage.py apikey create support --role viewer --payloads redacted
   python manage.py apikey list
   python manage.py apikey revoke backend
 
@@ -43,6 +44,12 @@ that key known at every start.
             help="viewer reads; operator triggers and changes runs too; admin (the default) also "
             "queues, schedules and environment variables",
         )
+        create.add_argument(
+            "--payloads",
+            choices=Payloads.values,
+            help="how it reads payloads, outputs, metadata, logs and error messages: a viewer's key "
+            "not at all, others as they are stored, unless this says otherwise",
+        )
         verbs.add_parser("list", help="all keys, without their text")
         revoke = verbs.add_parser("revoke", help="refuse a key from now on")
         revoke.add_argument("name")
@@ -51,7 +58,11 @@ that key known at every start.
         expires = options["expires"]
         moment = timezone.now() + _duration(expires) if expires else None
         _, text = apikeys.create(
-            options["name"], actor=actor(), role=options["role"], expires_at=moment
+            options["name"],
+            actor=actor(),
+            role=options["role"],
+            payloads=options["payloads"],
+            expires_at=moment,
         )
         self.stdout.write(text)
         address = f"http://127.0.0.1:{getattr(settings, 'PORT', 8765)}/api/v1/runs"
