@@ -9,7 +9,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from dashboard import presenters
+from dashboard import presenters, sight
 from dashboard.pages import tracebacks
 from dashboard.pages.tracebacks import Failure
 from dashboard.presenters import Look
@@ -162,7 +162,7 @@ _READ: dict[str, Callable[[Side], str]] = {
     "By": lambda one: who(one.run.actor) if one.run.actor else "",
     "Schedule": lambda one: one.run.schedule_id or "",
     "Test run": lambda one: "yes" if one.run.is_test else "no",
-    "Reason": lambda one: one.run.reason,
+    "Reason": lambda one: sight.name(one.run.reason),
 }
 _of_attempt: dict[str, Callable[[Side], str]] = {
     "Process": lambda one: str(one.attempt.pid) if one.attempt and one.attempt.pid else "",

@@ -12,6 +12,8 @@ LARGEST, MOST_LINES = 200_000, 2000
 #: Unchanged lines around a change; characters around the first difference of large documents.
 AROUND, EXCERPT = 3, 60
 WIDEST = 2000
+#: Lines of a document that one side alone has.
+SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,15 @@ def _compared(title: str, a: str | None, b: str | None) -> Difference:
 
 
 def _one_sided(title: str, a: str | None, b: str | None) -> Difference:
-    kind, text = ("new", b) if a is None else ("gone", a)
-    lines = documents.lines(text or "")[: AROUND * 10]
-    said = "Only the right one has it." if kind == "new" else "Only the left one has it."
-    return Difference(
-        title, said, [Line(kind, line[:WIDEST], n, n) for n, line in enumerate(lines, 1)]
-    )
+    is_new = a is None
+    said = "Only the right one has it." if is_new else "Only the left one has it."
+    every = documents.lines((b if is_new else a) or "")
+    if len(every) > SHOWN:
+        said += f" These are the first {SHOWN} of its {len(every):,} lines."
+    lines = enumerate(every[:SHOWN], 1)
+    if is_new:
+        return Difference(title, said, [Line("new", line[:WIDEST], b=n) for n, line in lines])
+    return Difference(title, said, [Line("gone", line[:WIDEST], a=n) for n, line in lines])
 
 
 def _lines(a: list[str], b: list[str]) -> Iterator[Line]:
