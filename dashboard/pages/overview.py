@@ -61,14 +61,15 @@ def index(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
     asked = _asked(request)
-    tasks = list(Task.objects.filter(id__icontains=asked["search"], active=True)[:TASKS])
+    context: dict[str, Any] = asked | {"now": now, "sorts": SORTS.items(), "kinds": KINDS.items()}
+    tasks = _tasks(asked["search"])
     kinds = _kinds(tasks)
     shown = [task for task in tasks if asked["kind"] in ("", kinds[task.id])]
-    context: dict[str, Any] = asked | {"now": now, "sorts": SORTS.items(), "kinds": KINDS.items()}
     try:
         with deadline(PATIENCE):
             counts, more = live_by_task()
             day = days(now)
+            shown = [task for task in shown if task.active or task.id in {*counts, *day.tasks}]
             context |= {
                 "tiles": tiles(now, None if more else counts),
                 "rows": _rows(shown, kinds, counts, day),
@@ -80,8 +81,13 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     context["rows"] = _sorted(context["rows"], asked["sort"])
     context["token"] = _token(context)
     context |= {"links": _links(), "oldest_wait": _oldest_wait(context["tiles"], now)}
-    context["has_tasks"] = bool(tasks or asked["search"])
+    context["has_tasks"] = bool(context["rows"] or asked["search"] or asked["kind"])
     return context
+
+
+def _tasks(search: str) -> list[Task]:
+    """Those of the code first; others are shown where they still have runs."""
+    return list(Task.objects.filter(id__icontains=search).order_by("-active", "id")[:TASKS])
 
 
 def _asked(request: HttpRequest) -> dict[str, str]:
@@ -125,7 +131,7 @@ def _sorted(rows: list[Row], sort: str) -> list[Row]:
         return sorted(rows, key=lambda row: (-row.failing, row.task.id))
     if sort == "busiest":
         return sorted(rows, key=lambda row: (-row.day.ended, -row.running, row.task.id))
-    return rows
+    return sorted(rows, key=lambda row: row.task.id)
 
 
 def _links() -> dict[str, str]:
