@@ -30,7 +30,7 @@ class Document:
     tail: str = ""
 
 
-def show(text: str, *, formatted: bool = False) -> Document:
+def show(text: str, source: str = "", *, formatted: bool = False) -> Document:
     """`text` for the page; `formatted` adds line breaks between tokens and changes nothing else."""
     if formatted and len(text) <= CLIP:
         text = "".join(_indented(text))
@@ -39,6 +39,20 @@ def show(text: str, *, formatted: bool = False) -> Document:
         return Document(head, _bytes(text), len(text) - 2 * ENDS, tail)
     html = _coloured(text) if len(text) <= HIGHLIGHT else _plain(text)
     return Document(html, _bytes(text))
+
+
+def text(text: str, source: str = "") -> str:
+    """The stored `text` of the column `source` as the reader may see it."""
+    return text
+
+
+def shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def plain(text: str, source: str = "") -> Document:
+    """Text that is no JSON."""
+    return Document(_plain(text), _bytes(text))
 
 
 def _bytes(text: str) -> int:

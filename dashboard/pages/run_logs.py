@@ -45,6 +45,12 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def last(run: Run, count: int) -> list[LogLine]:
+    """The end of a run's log."""
+    lines = LogLine.objects.filter(run_id=run.id).order_by("-id")
+    return list(lines[:count])[::-1]
+
+
 def asked_for(request: HttpRequest) -> dict[str, str]:
     """Which lines; words that mean nothing are dropped."""
     level, span = request.GET.get("level", ""), request.GET.get("span", "")
