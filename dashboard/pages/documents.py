@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+
+from dashboard import sight
 
 #: Above this a document is shown in one colour; above CLIP only its ends are.
 HIGHLIGHT = 64 * 1024
@@ -28,10 +30,30 @@ class Document:
     size: int
     clipped: int = 0
     tail: str = ""
+    #: Whether nothing of it is shown, and whether some values are masked.
+    hidden: bool = False
+    redacted: bool = False
 
 
-def show(text: str, source: str = "", *, formatted: bool = False) -> Document:
-    """`text` for the page; `formatted` adds line breaks between tokens and changes nothing else."""
+def show(
+    text: str, source: str = "", *, formatted: bool = False, most: int | None = None
+) -> Document:
+    """The stored `text` of the column `source` as the reader may see it.
+
+    `formatted` adds line breaks between tokens and changes nothing else; `most` cuts it there.
+    """
+    if sight.is_hidden():
+        return Document(escape(sight.HIDDEN), _bytes(text), hidden=True)
+    shown = sight.document(text, source)
+    document = _shown(shown if most is None else shortened(shown, most), formatted)
+    return replace(document, redacted=shown is not text)
+
+
+def shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _shown(text: str, formatted: bool) -> Document:
     if formatted and len(text) <= CLIP:
         text = "".join(_indented(text))
     if len(text) > CLIP:
@@ -43,15 +65,11 @@ def show(text: str, source: str = "", *, formatted: bool = False) -> Document:
 
 def text(text: str, source: str = "") -> str:
     """The stored `text` of the column `source` as the reader may see it."""
-    return text
+    return sight.HIDDEN if sight.is_hidden() else sight.document(text, source)
 
 
-def shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]}…"
-
-
-def plain(text: str, source: str = "") -> Document:
-    """Text that is no JSON."""
+def plain(text: str) -> Document:
+    """Text that is no JSON, and may be shown."""
     return Document(_plain(text), _bytes(text))
 
 

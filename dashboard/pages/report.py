@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import presenters
+from dashboard import permissions, presenters
 from dashboard.pages import documents, raw, run_attempts, run_logs, why
 from dashboard.pages.page import page
 from dashboard.pages.run_attempts import AttemptCard
@@ -22,7 +22,7 @@ from runs.reads.intervals import length
 DOCUMENT, STACK, LINES, ATTEMPTS = 20_000, 8_000, 100, 20
 
 
-@page()
+@page(permissions.READ)
 def download(request: HttpRequest, run_id: str) -> HttpResponse:
     run = find(run_id, **attempts.columns())
     text = "\n".join(lines(run, request, timezone.now()))

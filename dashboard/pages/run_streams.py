@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
-from dashboard import permissions
+from dashboard import permissions, sight
 from dashboard.pages import documents
 from dashboard.pages.documents import Document
 from dashboard.pages.page import page, see_other
@@ -84,11 +84,13 @@ def _chunks(stream: Stream, request: HttpRequest) -> dict[str, Any]:
 
 
 def _joined(chunks: Iterable[Chunk]) -> Document | None:
-    """Chunks of text read as one; None for other values."""
+    """Chunks of text read as one; None for other values, and where nothing may be read."""
+    if sight.is_hidden():
+        return None
     values = [json.loads(chunk.text) for chunk in chunks]
     if not values or not all(isinstance(value, str) for value in values):
         return None
-    return documents.plain("".join(values), "stream")
+    return documents.plain(sight.text("".join(values)))
 
 
 def _bounded(text: str) -> str:

@@ -61,7 +61,7 @@ class Trace:
 
 def of(run: Run, now: datetime, after: int = 0) -> Trace:
     """The run's trace with the next SPANS spans that were written after the row `after`."""
-    if run.started_at is None:
+    if run.started_at is None and not run.is_final:
         return never_started(run)
     found = attempts.of(run)
     rows, has_more = spans_of(run.pk, after)
