@@ -73,6 +73,11 @@ def plain(text: str) -> Document:
     return Document(_plain(text), _bytes(text))
 
 
+def lines(text: str) -> list[str]:
+    """`text` with one member a line, as the formatted view has it."""
+    return "".join(_indented(text)).split("\n")
+
+
 def _bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode(errors="replace"))
 
