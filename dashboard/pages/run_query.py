@@ -73,8 +73,10 @@ class RunQuery:
     start: datetime | None = None
     end: datetime | None = None
     size: int = DEFAULT_SIZE
-    #: Added to the table.
-    columns: tuple[Column, ...] = ()
+    #: The table's columns, in order.
+    shown: tuple[Column, ...] = columns.STANDARD
+    #: Whether a row that has an error says which.
+    lines: bool = True
     #: Of the link: whoever opens it sees the times of this zone.
     zone: str = ""
 
@@ -96,7 +98,8 @@ class RunQuery:
             start=start,
             end=end,
             size=int(size) if size in map(str, SIZES) else DEFAULT_SIZE,
-            columns=columns.parsed(reading.split(reading.values(data, "col"))),
+            shown=_shown(data),
+            lines=data.get("lines") != "0",
             zone=data.get("tz", "") if zones.find(data.get("tz", "")) else "",
         )
 
@@ -177,9 +180,20 @@ class RunQuery:
             yield "period", self.period
         if self.size != DEFAULT_SIZE:
             yield "rows", str(self.size)
-        yield from (("col", column.name) for column in self.columns)
+        standard, added = self.shown[: len(columns.STANDARD)], self.shown[len(columns.STANDARD) :]
+        if standard == columns.STANDARD and all(one.source for one in added):
+            yield from (("col", column.name) for column in added)
+        else:
+            yield "cols", ",".join(column.name for column in self.shown)
+        if not self.lines:
+            yield "lines", "0"
         if self.zone:
             yield "tz", self.zone
+
+    @property
+    def is_arranged(self) -> bool:
+        """Whether the address says all columns."""
+        return any(name == "cols" for name, _ in self._view())
 
     def encode(self) -> str:
         return urlencode(list(self.pairs()))
@@ -200,7 +214,7 @@ class RunQuery:
     @property
     def plainly(self) -> list[tuple[str, str]]:
         """What a form of the table's looks carries along."""
-        return list(replace(self, columns=(), size=DEFAULT_SIZE).pairs())
+        return list(replace(self, size=DEFAULT_SIZE, lines=True).pairs())
 
     @property
     def timeless(self) -> list[tuple[str, str]]:
@@ -261,6 +275,13 @@ def _read(text: str) -> tuple[tuple[Term, ...], GrammarError | None]:
         return grammar.parse(text), None
     except GrammarError as error:
         return (), error
+
+
+def _shown(data: QueryDict) -> tuple[Column, ...]:
+    """`cols` says all of them, `col` what is added to the usual ones."""
+    if order := reading.split(reading.values(data, "cols")):
+        return columns.arranged(order)
+    return (*columns.STANDARD, *columns.parsed(reading.split(reading.values(data, "col"))))
 
 
 def _fields(data: QueryDict) -> run_terms.Fields:
