@@ -139,11 +139,9 @@ def _label(edge: datetime, step: timedelta) -> str:
     local = timezone.localtime(edge)
     if step >= timedelta(days=1):
         return f"{local:%-d %b}"
-    return (
-        f"{local:%-d %b %H:%M}"
-        if step >= timedelta(hours=1)
-        else f"{local:%H:%M:%S}"[: 8 if step.seconds < 60 else 5]
-    )
+    if step >= timedelta(minutes=15):
+        return f"{local:%-d %b %H:%M}"
+    return f"{local:%H:%M}" if step >= timedelta(minutes=1) else f"{local:%H:%M:%S}"
 
 
 def _between(query: RunQuery, start: datetime, end: datetime) -> str:
