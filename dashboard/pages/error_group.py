@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from dashboard import permissions, presenters
+from dashboard import permissions, presenters, veiled
 from dashboard.pages import charts, error_actions, error_rows, open_errors, shell, tracebacks
 from dashboard.pages.error_query import PERIODS, ErrorQuery
 from dashboard.pages.page import page
@@ -148,7 +148,7 @@ def _patiently(group: ErrorGroup) -> dict[str, Any]:
         with deadline(PATIENCE):
             runs = list(errors.runs_of(group.pk).light().order_by("-id")[:RUNS])
             replayed = _failed(group)
-            found = {"break": breaks.of(group), "factors": factors.of(group)}
+            found = {"break": breaks.of(group), "factors": factors.of(group, veiled.payload)}
     except TooSlow as error:
         return {"too_slow": error, "runs": []}
     rows = [(run, presenters.look(run)) for run in runs]

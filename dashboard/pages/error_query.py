@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from dashboard import sight
 from runs.models import GroupStatus
 from runs.reads.errors import GroupFilter, Window
 
@@ -74,6 +75,7 @@ class ErrorQuery:
             version=self.version,
             assignee=self.assignee,
             text=self.text,
+            messages=not sight.is_hidden(),
             start=now - self.length,
         )
 

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from dashboard import veiled
 from dashboard.pages import choices, error_rows, live, shell
 from dashboard.pages.error_query import MATRIX_PERIODS, PERIODS, SORTS, STATUSES, VIEWS, ErrorQuery
 from dashboard.pages.page import page, see_other
@@ -67,7 +68,7 @@ def _board(query: ErrorQuery, cursor: str) -> dict[str, Any]:
 def _list(query: ErrorQuery, cursor: str) -> dict[str, Any]:
     now = timezone.now()
     found = error_rows.cut(query, query.filter(now).groups(), cursor)
-    rows = error_rows.rows(found.groups, query.window(now))
+    rows = error_rows.rows(veiled.groups(found.groups, query.text), query.window(now))
     told = [(row.group.pk, row.group.revision, row.activity.bars) for row in rows]
     return {"slice": found, "rows": rows, "token": live.token(told)}
 
@@ -77,7 +78,8 @@ def _matrix(query: ErrorQuery) -> dict[str, Any]:
     now = timezone.now()
     groups = query.filter(now).groups().order_by("-last_at", "-fingerprint")
     found = list(groups[: error_rows.MATRIX_ROWS + 1])
-    rows = error_rows.matrix(found[: error_rows.MATRIX_ROWS], now)
+    seen = veiled.groups(found[: error_rows.MATRIX_ROWS], query.text)
+    rows = error_rows.matrix(seen, now)
     told = [(group.pk, group.revision, cells) for group, _, cells in rows]
     return {
         "rows": rows,

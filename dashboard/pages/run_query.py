@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from dashboard import veiled
 from dashboard.pages import columns, reading, run_terms, zones
 from dashboard.pages.columns import Column
 from dashboard.pages.run_terms import SEVERAL, SINGLE, TESTS
@@ -272,7 +273,11 @@ class RunQuery:
 
 def _read(text: str) -> tuple[tuple[Term, ...], GrammarError | None]:
     try:
-        return grammar.parse(text), None
+        terms = grammar.parse(text)
+        for term in terms:
+            if refusal := veiled.refused(term):
+                raise GrammarError(refusal, max(text.find(term.name), 0))
+        return terms, None
     except GrammarError as error:
         return (), error
 

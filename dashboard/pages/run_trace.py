@@ -8,12 +8,13 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from dashboard import veiled
 from dashboard.pages import timescale, trace_lanes, trace_rows, trace_span
 from dashboard.pages.timescale import Scale
 from dashboard.pages.trace_lanes import Lanes
 from dashboard.pages.trace_query import TraceQuery
 from runs.models import Run
-from runs.reads import trace, trace_times
+from runs.reads import trace_times
 from runs.reads.trace import Trace
 from runs.reads.trace_nodes import Node
 from runs.reads.trace_times import Times
@@ -27,7 +28,7 @@ MANY = 60
 def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     """What the tab's template shows."""
     now, asked = timezone.now(), TraceQuery.parse(request.GET)
-    found = trace.of(run, now, asked.after)
+    found = veiled.trace(run, now, asked.after)
     times = trace_times.of(found.rows, now)
     nodes = found.below(asked.within) if asked.within else found.rows
     within = nodes[0] if nodes is not found.rows else None

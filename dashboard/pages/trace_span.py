@@ -8,13 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from dashboard import veiled
 from dashboard.pages import trace_rows
 from dashboard.pages.page import page
 from dashboard.pages.run_finding import find
 from dashboard.pages.timescale import percent
 from dashboard.pages.trace_query import TraceQuery
 from runs.models import Run
-from runs.reads import attempts, intervals, trace, trace_times
+from runs.reads import attempts, intervals, trace_times
 from runs.reads.trace import Trace
 from runs.reads.trace_nodes import Node
 from runs.reads.trace_times import Times
@@ -28,7 +29,7 @@ def inspector(request: HttpRequest, run_id: str) -> HttpResponse:
     """What the script puts beside the tree when a row is chosen."""
     run, asked = find(run_id, **attempts.columns()), TraceQuery.parse(request.GET)
     now = timezone.now()
-    found = trace.of(run, now, asked.after)
+    found = veiled.trace(run, now, asked.after)
     picked = found.find(asked.span)
     if picked is None:
         raise Http404("There is no such span in this run.")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
-from dashboard import presenters
+from dashboard import presenters, sight
 from dashboard.presenters import Look
 
 register = template.Library()
@@ -76,6 +76,12 @@ def duration(value: timedelta | float | None) -> str:
 @register.filter
 def short(run_id: str) -> str:
     return presenters.short_id(run_id)
+
+
+@register.filter
+def seen(text: str) -> str:
+    """A message as its reader may see it."""
+    return sight.HIDDEN if text and sight.is_hidden() else sight.text(text)
 
 
 @register.filter

@@ -178,7 +178,9 @@ class Migration(migrations.Migration):
                 ('prefix', models.CharField(max_length=16)),
                 ('key_hash', models.CharField(max_length=64, unique=True)),
                 ('secret', models.TextField(blank=True, default='')),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('operator', 'Operator'), ('admin', 'Admin')], default='admin', max_length=10)),
+                ('role', models.CharField(choices=[('trigger', 'Trigger'), ('viewer', 'Viewer'), ('operator', 'Operator'), ('variables', 'Variables'), ('admin', 'Admin')], default='admin', max_length=10)),
+                ('tasks', models.TextField(default='[]')),
+                ('payloads', models.CharField(choices=[('stored', 'As they are stored'), ('redacted', 'Without what is redacted'), ('none', 'Not at all')], default='stored', max_length=8)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('created_by', models.CharField(blank=True, default='', max_length=200)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
@@ -524,6 +526,7 @@ class Migration(migrations.Migration):
                 ('done_token', models.CharField(blank=True, default='', max_length=36)),
             ],
             options={
+                'permissions': [('view_payload', 'Can see payloads, outputs, metadata and logs'), ('reveal_payload', 'Can reveal what is redacted')],
                 'indexes': [models.Index(fields=['status', 'id'], name='run_by_status'), models.Index(fields=['task_id', 'id'], name='run_by_task'), models.Index(fields=['queue', 'id'], name='run_by_queue'), models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['finished_at'], name='run_by_end'), models.Index(condition=models.Q(('expires_at__isnull', False), ('finished_at__isnull', True), ('started_at__isnull', True)), fields=['expires_at'], name='run_by_expiry'), models.Index(condition=models.Q(('parent_id__isnull', False)), fields=['parent_id'], name='run_by_parent'), models.Index(condition=models.Q(('replayed_from_id__isnull', False)), fields=['replayed_from_id'], name='run_by_origin'), models.Index(condition=models.Q(('batch_id__isnull', False)), fields=['batch_id', 'id'], name='run_by_batch'), models.Index(condition=models.Q(('schedule_id__isnull', False)), fields=['schedule_id', 'id'], name='run_by_schedule'), models.Index(condition=models.Q(('finished_at__isnull', True), ('schedule_id__isnull', False)), fields=['schedule_id'], name='run_open_by_schedule'), models.Index(condition=models.Q(('finished_at__isnull', True), ('overlap_lane__isnull', False)), fields=['overlap_lane', 'id'], name='run_open_in_lane')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status__in', ['DELAYED', 'DEQUEUED', 'EXECUTING', 'PENDING_VERSION', 'QUEUED', 'WAITING'])), models.Q(('finished_at__isnull', False), ('status__in', ['CANCELED', 'COMPLETED', 'CRASHED', 'EXPIRED', 'FAILED', 'SYSTEM_FAILURE', 'TIMED_OUT'])), _connector='OR'), name='run_final_has_end'), models.CheckConstraint(condition=models.Q(('max_attempts__gte', 1)), name='run_attempts_start_at_one')],
             },

@@ -136,6 +136,10 @@ class Run(models.Model):
     objects: ClassVar[RunQuerySet] = RunQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
+        permissions = [
+            ("view_payload", "Can see payloads, outputs, metadata and logs"),
+            ("reveal_payload", "Can reveal what is redacted"),
+        ]
         constraints = [
             # Short on purpose: PostgreSQL reads a constraint's text anew for every statement.
             models.CheckConstraint(

@@ -31,6 +31,8 @@ class GroupFilter:
     assignee: str = ""
     #: In the class, the message or the place.
     text: str = ""
+    #: Whether messages are searched too: not for those who may not read them.
+    messages: bool = True
     #: They failed since then.
     start: datetime | None = None
 
@@ -49,9 +51,8 @@ class GroupFilter:
         if self.version:
             found = found.filter(Exists(self._in_version()))
         for word in self.text.split()[:8]:
-            found = found.filter(
-                Q(name__icontains=word) | Q(message__icontains=word) | Q(place__icontains=word)
-            )
+            where = Q(name__icontains=word) | Q(place__icontains=word)
+            found = found.filter(where | Q(message__icontains=word) if self.messages else where)
         return found
 
     def _in_version(self) -> QuerySet[ErrorCount]:
