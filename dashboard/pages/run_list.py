@@ -20,7 +20,8 @@ from dashboard.pages import (
     shell,
 )
 from dashboard.pages.page import page
-from dashboard.pages.run_query import PERIODS, SIZES, RunQuery
+from dashboard.pages.periods import PERIODS
+from dashboard.pages.run_query import SIZES, RunQuery
 from dashboard.presenters import LOOKS
 from runs.lifecycle.checks import MACHINES
 from runs.models import Run

@@ -2,34 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 
 from dashboard import veiled
-from dashboard.pages import columns, reading, run_terms, zones
+from dashboard.pages import columns, periods, reading, run_terms, zones
 from dashboard.pages.columns import Column
+from dashboard.pages.periods import DEFAULT_PERIOD, PERIODS
 from dashboard.pages.run_terms import SEVERAL, SINGLE, TESTS
 from dashboard.presenters import LOOKS
 from runs.reads import demands, grammar
 from runs.reads.grammar import GrammarError, Term
 from runs.reads.runfilter import RunFilter
 
-#: Name in the address -> words and length; None is all time.
-PERIODS: dict[str, tuple[str, timedelta | None]] = {
-    "15m": ("15 minutes", timedelta(minutes=15)),
-    "1h": ("hour", timedelta(hours=1)),
-    "6h": ("6 hours", timedelta(hours=6)),
-    "24h": ("24 hours", timedelta(hours=24)),
-    "3d": ("3 days", timedelta(days=3)),
-    "7d": ("7 days", timedelta(days=7)),
-    "30d": ("30 days", timedelta(days=30)),
-    "90d": ("90 days", timedelta(days=90)),
-    "all": ("all time", None),
-}
-DEFAULT_PERIOD = "7d"
 SIZES = (10, 25, 50, 100)
 DEFAULT_SIZE = 25
 
@@ -242,14 +230,10 @@ class RunQuery:
         return replace(self, **{name: value})
 
     def wider(self) -> list[str]:
-        """Names of the next two wider periods."""
-        names = list(PERIODS)
-        return names[names.index(self.period) + 1 :][:2]
+        return periods.wider(self.period)
 
     def narrower(self) -> list[str]:
-        """Names of the next two narrower periods."""
-        names = list(PERIODS)
-        return names[max(0, names.index(self.period) - 2) : names.index(self.period)][::-1]
+        return periods.narrower(self.period)
 
     def chips(self) -> list[Chip]:
         """One chip per value."""

@@ -8,7 +8,8 @@ from typing import Any
 from django.utils import timezone
 
 from dashboard.pages import columns, cursors, run_rows, zones
-from dashboard.pages.run_query import PERIODS, Chip, RunQuery
+from dashboard.pages.periods import PERIODS
+from dashboard.pages.run_query import Chip, RunQuery
 from runs.models import Run, Task
 from runs.reads.counts import Capped, capped
 from runs.reads.deadline import TooSlow, deadline
