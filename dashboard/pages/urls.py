@@ -28,6 +28,7 @@ from dashboard.pages import (
     test,
     trace_span,
     variables,
+    views,
     waitpoints,
     workers,
 )
@@ -84,6 +85,9 @@ urlpatterns = [
     path("workers", workers.index, name="workers"),
     path("settings/keys", keys.index, name="keys"),
     path("settings/keys/<int:number>/revoke", keys.revoke, name="key_revoke"),
+    path("views", views.index, name="views"),
+    path("views/save", views.save, name="view_save"),
+    path("views/<int:number>", views.change, name="view"),
     path("jump", jump.jump, name="jump"),
     path("help/shortcuts", shortcuts.sheet, name="shortcuts"),
     path("preferences", preferences.save, name="preferences"),

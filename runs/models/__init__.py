@@ -41,6 +41,7 @@ from runs.models.slot import NEVER, Lane, Lease, Ready
 from runs.models.span import Span, SpanKind, SpanStatus
 from runs.models.stream import Stream, StreamChunk
 from runs.models.task import Task
+from runs.models.view import SavedView, ViewDefault
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
 
@@ -88,6 +89,7 @@ __all__ = [
     "RollupMark",
     "Run",
     "RunTag",
+    "SavedView",
     "Schedule",
     "ScheduleTick",
     "ScheduleType",
@@ -101,6 +103,7 @@ __all__ = [
     "StreamChunk",
     "Task",
     "TickOutcome",
+    "ViewDefault",
     "Waiter",
     "Waitpoint",
     "WorkerSession",
