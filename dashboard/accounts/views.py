@@ -46,7 +46,9 @@ def invitation(request: HttpRequest, pk: int, token: str) -> HttpResponse:
     return redirect(resolve_url(settings.LOGIN_REDIRECT_URL))
 
 
-def _invited(request: HttpRequest, form: SetPasswordForm[Any] | None, status: int) -> HttpResponse:
+def _invited(
+    request: HttpRequest, form: "SetPasswordForm[Any] | None", status: int
+) -> HttpResponse:
     context = {"form": form, "login_url": resolve_url(settings.LOGIN_URL)}
     return render(request, "registration/invitation.html", context, status=status)
 

@@ -7,8 +7,8 @@ from django.db import transaction
 from runs import redaction
 from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import audit
+from runs.masking import Spot
 from runs.models import Run
-from runs.redaction import Spot
 
 #: Documents whose values can be revealed.
 DOCUMENTS = ("payload", "output", "metadata", "error")
