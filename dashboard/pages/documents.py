@@ -63,6 +63,11 @@ def _shown(text: str, formatted: bool) -> Document:
     return Document(html, _bytes(text))
 
 
+def lines(text: str) -> list[str]:
+    """`text` with one member a line, as the formatted view has it."""
+    return "".join(_indented(text)).split("\n")
+
+
 def _bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode(errors="replace"))
 

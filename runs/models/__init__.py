@@ -1,6 +1,14 @@
 """The stored nouns, one per file."""
 
-from runs.models.access import ApiKey, AuditLog, Payloads, RequestWindow, Role
+from runs.models.access import (
+    GRANTS,
+    OF_TASKS,
+    ApiKey,
+    AuditLog,
+    Payloads,
+    RequestWindow,
+    Role,
+)
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
@@ -37,7 +45,9 @@ from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
 
 __all__ = [
+    "GRANTS",
     "NEVER",
+    "OF_TASKS",
     "ApiKey",
     "Attempt",
     "AuditLog",
