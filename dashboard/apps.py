@@ -7,7 +7,7 @@ class DashboardConfig(AppConfig):
     verbose_name = "Trackside"
 
     def ready(self) -> None:
-        from dashboard.accounts import onrecord, roles  # noqa: PLC0415  its models are there only now
+        from dashboard.people import onrecord, roles  # noqa: PLC0415  its models are there only now
 
         post_save.connect(onrecord.note, sender="admin.LogEntry", dispatch_uid="trackside-accounts")
         post_migrate.connect(roles.create, sender=self, dispatch_uid="trackside-roles")

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from dashboard.accounts import first
-from dashboard.accounts.tokens import invitation_tokens
+from dashboard.people.tokens import invitation_tokens
 
 
 @never_cache

@@ -11,9 +11,9 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
-from dashboard.accounts import members, roles
 from dashboard.pages import settings
 from dashboard.pages.page import page, see_other
+from dashboard.people import members, roles
 from dashboard.presenters import Look
 from runs.errors import InvalidOption
 

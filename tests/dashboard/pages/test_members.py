@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from dashboard.accounts import members, roles
+from dashboard.people import members, roles
 from runs.errors import InvalidOption
 from runs.models import AuditLog
 from tests.dashboard.pages.conftest import client_of

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from dashboard import permissions
-from dashboard.accounts import roles
-from dashboard.accounts.tokens import invitation_tokens
+from dashboard.people import roles
+from dashboard.people.tokens import invitation_tokens
 from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import audit
 
