@@ -14,6 +14,7 @@ from dashboard.pages import (
     jump,
     keys,
     members,
+    metrics,
     overview,
     preferences,
     purge,
@@ -34,6 +35,7 @@ from dashboard.pages import (
     settings,
     shortcuts,
     suggestions,
+    task_page,
     test,
     trace_span,
     variables,
@@ -44,6 +46,8 @@ from dashboard.pages import (
 app_name = "dashboard"
 urlpatterns = [
     path("", overview.index, name="overview"),
+    path("tasks/<path:task_id>", task_page.detail, name="task"),
+    path("metrics", metrics.index, name="metrics"),
     path("help/api", reference.index, name="reference"),
     path("runs", run_list.index, name="runs"),
     path("runs/live", run_list.live_rows, name="runs_live"),

@@ -88,7 +88,7 @@ def test_reveals_with_a_reason_and_on_record(administrator, operator):
     run = completed_run(payload='{"user": {"password": "hunter2"}, "api_key": 7, "n": 1}')
     page = f"/runs/{run.pk}/reveal/payload"
     assert "hunter2" not in administrator.get(page).content.decode()
-    assert page in administrator.get(f"/runs/{run.pk}?tab=data").content.decode()
+    assert page in administrator.get(f"/runs/{run.pk}?tab=payload").content.decode()
     chosen = {"places": ["$.user.password"], "reason": "ticket 7"}
     shown = administrator.post(page, chosen)
     assert "hunter2" in shown.content.decode()
