@@ -165,6 +165,15 @@ def runs_of(fingerprint: str) -> RunQuerySet:
     return Run.objects.filter(pk__in=failures.values("run_id"))
 
 
+def seen(run_id: str) -> dict[int, ErrorGroup]:
+    """The group of each attempt of a run that failed, as far as it is counted; 0 for one that expired."""
+    failures = dict(Failure.objects.filter(run_id=run_id).values_list("attempt", "fingerprint"))
+    if not failures:
+        return {}
+    groups = ErrorGroup.objects.in_bulk(set(failures.values()))
+    return {attempt: groups[name] for attempt, name in failures.items() if name in groups}
+
+
 def span_of(start: datetime) -> int:
     """Of the counts that reach back to then, the seconds of the finest."""
     return _span(timezone.now() - start)
