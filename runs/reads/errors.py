@@ -35,6 +35,8 @@ class GroupFilter:
     messages: bool = True
     #: They failed since then.
     start: datetime | None = None
+    #: And before then.
+    end: datetime | None = None
 
     def groups(self) -> QuerySet[ErrorGroup]:
         """The groups that match, in no order."""
@@ -48,6 +50,8 @@ class GroupFilter:
                 found = found.filter(**{column: value})
         if self.start is not None:
             found = found.filter(last_at__gte=self.start)
+        if self.end is not None:
+            found = found.filter(first_at__lt=self.end)
         if self.version:
             found = found.filter(Exists(self._in_version()))
         for word in self.text.split()[:8]:
