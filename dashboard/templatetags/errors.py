@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from dashboard.pages import error_rows
+from dashboard.presenters import group_look
 from runs.models import ErrorGroup
 from runs.reads import errors
 
@@ -28,7 +28,7 @@ def seen_before(context: template.Context) -> dict[str, Any]:
     if run is None or not (isinstance(place, int) or place == "run"):
         return {}
     group = _groups(context, run.pk).get(place if isinstance(place, int) else 0)
-    return {"group": group, "look": error_rows.look(group)} if group else {}
+    return {"group": group, "look": group_look(group)} if group else {}
 
 
 def _groups(context: template.Context, run_id: str) -> dict[int, ErrorGroup]:
