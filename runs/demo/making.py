@@ -146,4 +146,5 @@ class Demo:
                 openruns.tell_executing(self.teller, self.wish.with_executing)
             if self.wish.runs >= SPECIAL:
                 openruns.tell_special(self.teller)
+                self.teller.samples(self.world.now)
             return writing.write(self.teller.taken())
