@@ -3,18 +3,24 @@
 from django.contrib.auth.models import AnonymousUser, User
 
 VIEW, OPERATE, ADMINISTER = "view", "operate", "administer"
+#: Beside the roles: what bodies and clients wrote, and of it what is redacted.
+READ, REVEAL = "read", "reveal"
 
 #: Any of these permissions gives the role.
 PERMISSIONS = {
     VIEW: ("runs.view_run", "runs.change_run", "runs.change_queue"),
     OPERATE: ("runs.change_run",),
     ADMINISTER: ("runs.change_queue",),
+    READ: ("runs.view_payload",),
+    REVEAL: ("runs.reveal_payload",),
 }
 #: What a refused control says.
 REASONS = {
     VIEW: "Your account may not see runs. Ask an administrator for the permission “Can view run”.",
     OPERATE: "You may look but not act: this needs the permission “Can change run”.",
     ADMINISTER: "This needs the permission “Can change queue”.",
+    READ: "Hidden: your role may not see payloads, outputs, metadata, logs and error messages.",
+    REVEAL: "This needs the permission “Can reveal what is redacted”.",
 }
 
 Person = User | AnonymousUser

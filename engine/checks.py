@@ -10,10 +10,12 @@ from engine.sdk.defaults import SETTINGS, Stated, effective
 from engine.sdk.logs import least_level
 from engine.sdk.machines import redefined
 from engine.sdk.unknown import refuse_unknown
-from runs import conf
+from runs import conf, redaction
 from runs.errors import InvalidOption
 from runs.lifecycle import ages, allowances
 
+#: What `manage.py check --tag` calls them.
+TAG = "trackside"
 #: With 0 of these nothing would work, or nothing else would be done.
 POSITIVE = {
     *("PAYLOAD_LIMIT", "OUTPUT_LIMIT", "METADATA_LIMIT", "HEARTBEAT_SECONDS", "LEASE_SECONDS"),
@@ -25,7 +27,7 @@ MOST = 1e18
 KINDS = ("dev", "staging", "prod")
 
 
-@register
+@register(TAG)
 def defaults_are_right(**_: Any) -> list[CheckMessage]:
     """The settings that are defaults of tasks: a wrong one would end every worker at its start."""
     try:
@@ -37,13 +39,13 @@ def defaults_are_right(**_: Any) -> list[CheckMessage]:
     return []
 
 
-@register
+@register(TAG)
 def settings_are_right(**_: Any) -> list[CheckMessage]:
     """Every setting there is may have its value, and there are no others."""
     return [Error(problem, id="trackside.E002") for problem in problems()]
 
 
-@register
+@register(TAG)
 def packets_have_a_storage(**_: Any) -> list[CheckMessage]:
     """A name that is written wrong must not put large payloads onto the disk of one machine."""
     name, usual = conf.get("PACKET_STORAGE"), conf.DEFAULTS["PACKET_STORAGE"]
@@ -51,6 +53,13 @@ def packets_have_a_storage(**_: Any) -> list[CheckMessage]:
         return []
     said = f'TRACKSIDE["PACKET_STORAGE"] is an entry of STORAGES; there is no {name!r:.60}.'
     return [Error(said, id="trackside.E003")]
+
+
+@register
+def redaction_is_right(**_: Any) -> list[CheckMessage]:
+    """A pattern that is none would mask nothing."""
+    problem = redaction.problem(conf.get("REDACT"))
+    return [Error(problem, id="trackside.E004")] if problem else []
 
 
 def problems() -> Iterator[str]:

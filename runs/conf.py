@@ -10,6 +10,12 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import setting_changed
 
+#: Members of documents that are masked unless REDACT states others.
+REDACTED_KEYS = (
+    "*password*", "passwd", "passphrase", "*secret*", "*api_key*", "*private_key*", "access_key",
+    "access_token", "refresh_token", "auth_token", "authorization", "cookie", "set_cookie",
+    "card_number", "cvc", "cvv",
+)  # fmt: skip
 DEFAULTS: dict[str, Any] = {
     # bytes
     "PAYLOAD_LIMIT": 3_000_000,
@@ -77,6 +83,8 @@ DEFAULTS: dict[str, Any] = {
     "TOGETHER_RUNS": 16,
     # a run whose cluster was lost this often is CRASHED (poison pill)
     "CRASH_LIMIT": 3,
+    # seconds a body stays in its process while its run waits and nothing else is to be done there
+    "STAY_SECONDS": 30.0,
     # runs that may stand queued in one queue; 0 is without end
     "QUEUE_SIZE_LIMIT": 0,
     # a schedule's fire that comes later than this counts as missed
@@ -93,6 +101,8 @@ DEFAULTS: dict[str, Any] = {
     "STATUS_RETENTION_DAYS": {},
     "LOG_RETENTION_DAYS": 90.0,
     "TICK_RETENTION_DAYS": 30.0,
+    # what Metrics shows by the hour and the day
+    "ROLLUP_RETENTION_DAYS": 730.0,
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
     # bytes of one chunk of a stream, of one stream, and of all streams of a run
@@ -101,6 +111,9 @@ DEFAULTS: dict[str, Any] = {
     "RUN_STREAMS_LIMIT": 300_000_000,
     # requests under realtime/ one web process holds at a time; more are told to come back
     "REALTIME_SUBSCRIBERS": 2000,
+    # what is masked where it would be read: "keys" are members, as in "user.email", and "text" regular
+    # expressions; keys are REDACTED_KEYS where none are stated
+    "REDACT": {},
     # spans kept of one segment of an attempt; the rest is counted
     "SPANS_PER_ATTEMPT": 10_000,
 }

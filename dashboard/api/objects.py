@@ -8,7 +8,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from dashboard import sight
 from dashboard.api import links
+from dashboard.sight import Sight
 from runs import conf
 from runs.models import Run, Schedule
 from runs.states import FINAL, LEASED, PENDING, RunStatus
@@ -17,6 +19,10 @@ from runs.states import FINAL, LEASED, PENDING, RunStatus
 CHILDREN = 100
 #: Characters of a payload or output up to which it stands in its run; a larger one has an address.
 INLINE = 512 * 1024
+
+
+#: Last in the address of a value whose reader gets it masked.
+MASKED = "redacted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ def retrieved(run: Run, request: HttpRequest) -> dict[str, Any]:
     succeeded = run.status == RunStatus.COMPLETED
     return {
         **_related(run),
-        "relatedRuns": _relations(run),
+        "relatedRuns": _relations(run, request),
         "attemptCount": run.attempts_begun,
         **present(batchId=run.batch_id, error=_error(run), schedule=_schedule(run)),
         **_value(run, "payload", request),
@@ -59,14 +65,17 @@ def retrieved(run: Run, request: HttpRequest) -> dict[str, Any]:
 
 def address(request: HttpRequest, run: Run, field: str) -> str:
     """Where the payload or output of a run can be downloaded for a while."""
-    return links.signed(request, links.GET, f"{run.pk}/{field}")
+    masked = "" if sight.current() is Sight.STORED else f"/{MASKED}"
+    return links.signed(request, links.GET, f"{run.pk}/{field}{masked}")
 
 
 def _value(run: Run, field: str, request: HttpRequest) -> dict[str, Any]:
     text = getattr(run, field)
+    if sight.is_hidden():
+        return {}
     if text is not None and len(text) > INLINE:
         return {f"{field}PresignedUrl": address(request, run, field)}
-    return {} if text is None else {field: Raw(text)}
+    return {} if text is None else {field: Raw(sight.document(text, field))}
 
 
 def _schedule(run: Run) -> dict[str, Any] | None:
@@ -108,7 +117,7 @@ def _optional(run: Run) -> dict[str, Any]:
         delayedUntil=time(run.delay_until),
         ttl=None if run.ttl is None else f"{run.ttl:.15g}s",
         expiredAt=time(run.finished_at) if expired else None,
-        metadata=_raw(run.metadata),
+        metadata=shown(run.metadata, "metadata"),
         queue={"name": run.queue},
         concurrencyKey=run.concurrency_key,
     )
@@ -134,12 +143,16 @@ def _related(run: Run) -> dict[str, Any]:
     return {**_common(run), "depth": run.depth, "triggerFunction": function}
 
 
-def _relations(run: Run) -> dict[str, Any]:
+def _relations(run: Run, request: HttpRequest) -> dict[str, Any]:
+    """Those that the caller may see."""
     wanted = {run.root_id, run.parent_id} - {None}
+    shown = Run.objects.all()
+    if tasks := request.caller.tasks:  # type: ignore[attr-defined]
+        shown = shown.filter(task_id__in=tasks)
     relatives: dict[Any, Any] = {
-        found.id: _related(found) for found in _light(Run.objects.filter(id__in=wanted))
+        found.id: _related(found) for found in _light(shown.filter(id__in=wanted))
     }
-    children = _light(Run.objects.filter(parent_id=run.id).order_by("id")[:CHILDREN])
+    children = _light(shown.filter(parent_id=run.id).order_by("id")[:CHILDREN])
     return present(
         root=relatives.get(run.root_id),
         parent=relatives.get(run.parent_id),
@@ -159,23 +172,30 @@ def _error(run: Run) -> dict[str, Any] | None:
         return {"message": run.reason} if run.reason else None
     stored = json.loads(run.error)
     return present(
-        message=str(stored.get("message") or ""),
+        message=message(stored),
         name=stored.get("name") or None,
-        stackTrace=stored.get("stack_trace") or None,
+        stackTrace=sight.text(stored.get("stack_trace") or "") or None,
         causes=[_cause(cause) for cause in stored.get("causes") or ()] or None,
     )
 
 
 def _cause(told: dict[str, Any]) -> dict[str, Any]:
-    return {"message": str(told.get("message") or ""), **present(name=told.get("name") or None)}
+    return {"message": message(told), **present(name=told.get("name") or None)}
 
 
 def present(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _raw(text: str | None) -> Raw | None:
-    return None if text is None else Raw(text)
+def message(stored: dict[str, Any]) -> str:
+    """Of an error, as the caller may read it."""
+    text = str(stored.get("message") or "")
+    return sight.HIDDEN_FROM_KEY if text and sight.is_hidden() else sight.text(text)
+
+
+def shown(text: str | None, source: str) -> Raw | None:
+    """A stored document, as the caller may read it."""
+    return None if text is None or sight.is_hidden() else Raw(sight.document(text, source))
 
 
 def time(moment: datetime | None) -> str | None:

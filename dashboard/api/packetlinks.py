@@ -5,24 +5,25 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from dashboard import packetstore
-from dashboard.api import access, bodies, cors, links, objects, packets, runs, telling
+from dashboard import packetstore, sight
+from dashboard.api import access, auth, bodies, cors, links, objects, packets, runs, telling
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.bodylimit import body_limit
 from dashboard.openapi.operations import Media
 from dashboard.packetstore import Packet
+from runs import redaction
 from runs.errors import NotFound
-from runs.models import Run
+from runs.models import Role, Run
 
 #: What clients call a packet; where it goes is ours to say.
 NAME = re.compile(r"[\w.-]{1,200}(/[\w.-]{1,200}){0,9}", re.ASCII)
 UNSIGNED = "The address is not signed, or no longer."
 #: A value of a run, as its address names it.
-VALUE = re.compile(r"(run_[0-9a-z]{1,26})/(payload|output)", re.ASCII)
+VALUE = re.compile(r"(run_[0-9a-z]{1,26})/(payload|output)(/redacted)?", re.ASCII)
 
 
-@endpoint("PUT", answers=telling.PlacedPacket)
+@endpoint("PUT", answers=telling.PlacedPacket, role=Role.TRIGGER, tasks=access.by_handler)
 def place(request: ApiRequest, name: str) -> dict[str, Any]:
     """Where the next packet may be uploaded, and the path a trigger then names it by."""
     if NAME.fullmatch(name) is None or ".." in name.split("/"):
@@ -45,11 +46,13 @@ def of_path(request: ApiRequest, path: str) -> dict[str, Any]:
     return {"presignedUrl": address or links.signed(request, links.GET, path)}
 
 
-@endpoint("GET", public=access.read_run, answers=telling.Address)
+@endpoint("GET", public=access.read_run, answers=telling.Address, tasks=access.task_of_run)
 def of_run(request: ApiRequest, run_id: str, field: str) -> dict[str, Any]:
     """Where the payload or output of a run can be downloaded."""
     if field not in {"payload", "output"}:
         raise ApiError(404, "A run has a payload and an output.", retry=False)
+    if sight.is_hidden():
+        raise auth.forbidden(sight.HIDDEN_FROM_KEY)
     run = runs.found(run_id)
     if getattr(run, field) is None:
         raise ApiError(404, f"Run {run_id} has no {field}.", retry=False)
@@ -95,9 +98,11 @@ content = methods(GET=_get, PUT=_put)
 def _found(path: str) -> tuple[str, str | bytes]:
     """Content type and content. Raises a 404."""
     if named := VALUE.fullmatch(path):
-        run_id, field = named.groups()
+        run_id, field, masked = named.groups()
         text = Run.objects.filter(pk=run_id).values_list(field, flat=True).first()
         if text is not None:
+            if masked:
+                text = redaction.rules().document(text, field)
             return "application/json", text
         raise NotFound(f"Run {run_id} has no {field}.")
     packet = packetstore.read(path, body_limit())

@@ -13,6 +13,7 @@ from runs.errors import InvalidOption
 from runs.lifecycle.checks import MACHINES
 from runs.models import Run
 from runs.models.run import RunQuerySet
+from runs.reads import demands, grammar
 from runs.reads.runfilter import RunFilter
 from runs.states import RunStatus
 
@@ -36,7 +37,14 @@ FIELDS = {
 ABSENT = {"filter[region]"}
 WORDS = {"filter[status]": RunStatus.values, "filter[machine]": MACHINES}
 TIMES = {"filter[createdAt][from]", "filter[createdAt][to]", "filter[createdAt][period]"}
-OTHERS = {"filter[isTest]", "filter[env]", "page[size]", "page[after]", "page[before]"}
+OTHERS = {
+    "filter[query]",
+    "filter[isTest]",
+    "filter[env]",
+    "page[size]",
+    "page[after]",
+    "page[before]",
+}
 KNOWN = {*FIELDS, *ABSENT, *TIMES, *OTHERS}
 
 
@@ -53,9 +61,16 @@ def values(query: QueryDict, known: Collection[str] = KNOWN) -> dict[str, str]:
 
 def runs(asked: dict[str, str]) -> RunQuerySet:
     """The runs that match, without payload and output."""
-    start, end = window(asked, timezone.now() - WINDOW)
+    now = timezone.now()
+    terms = _terms(asked)
+    after, before = demands.window(terms, now)
+    start, end = window(asked, None if after or before else now - WINDOW)
+    start = max((one for one in (start, after) if one), default=None)
+    end = min((one for one in (end, before) if one), default=None)
     named: dict[str, Any] = {field: _list(name, asked) for name, field in FIELDS.items()}
-    found = RunFilter(**named, test=_flag(asked), start=start, end=end).runs()
+    found = RunFilter(
+        **named, test=_flag(asked), query=grammar.write(terms), start=start, end=end
+    ).runs()
     if ABSENT & asked.keys():
         return Run.objects.none()
     return found.defer("payload", "output", "seed_metadata")
@@ -75,6 +90,14 @@ def check_words(name: str, values: Collection[str]) -> None:
     for value in values:
         if words is not None and value not in words:
             raise _bad(name, f"does not know “{value[:40]}”; one of {', '.join(words)}")
+
+
+def _terms(asked: dict[str, str]) -> tuple[grammar.Term, ...]:
+    """The search in the language of the dashboard's box."""
+    try:
+        return grammar.parse(asked.get("filter[query]", ""))
+    except grammar.GrammarError as error:
+        raise _bad("filter[query]", f"is no search at character {error.at + 1}: {error}") from None
 
 
 def _flag(asked: dict[str, str]) -> bool | None:

@@ -3,14 +3,15 @@
 import json
 from typing import Any
 
-from dashboard.api import answers, objects, runs
+from dashboard import sight
+from dashboard.api import access, answers, objects, runs
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs.models import Run
 from runs.states import RunStatus
 
 
-@endpoint("GET", answers=answers.Result)
+@endpoint("GET", answers=answers.Result, tasks=access.task_of_run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """How a run ended; a 404 until it has."""
     run = runs.found(run_id)
@@ -26,10 +27,17 @@ def told(run: Run) -> dict[str, Any]:
             "ok": True,
             "id": run.pk,
             "taskIdentifier": run.task_id,
-            **objects.present(output=run.output),
+            **output(run),
             "outputType": "application/json",
         }
     return {"ok": False, "id": run.pk, "taskIdentifier": run.task_id, "error": _error(run)}
+
+
+def output(run: Run) -> dict[str, str]:
+    """Text of JSON, where the caller may read it."""
+    if run.output is None or sight.is_hidden():
+        return {}
+    return {"output": sight.document(run.output, "output")}
 
 
 def _error(run: Run) -> dict[str, Any]:
@@ -39,6 +47,6 @@ def _error(run: Run) -> dict[str, Any]:
     return {
         "type": "BUILT_IN_ERROR",
         "name": str(stored.get("name") or "Error"),
-        "message": str(stored.get("message") or run.reason or ""),
-        "stackTrace": str(stored.get("stack_trace") or ""),
+        "message": objects.message(stored) or run.reason or "",
+        "stackTrace": sight.text(str(stored.get("stack_trace") or "")),
     }

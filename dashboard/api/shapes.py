@@ -105,6 +105,11 @@ RunFilters: dict[str, Any] = {
     "filter[machine]": _text(Commas, pattern=_members(list(MACHINES)), examples=["small-1x"]),
     "filter[batch]": _text(f"Ids of batches. {Commas}"),
     "filter[schedule]": _text(f"Ids of schedules. {Commas}"),
+    "filter[query]": _text(
+        "A search in the language of the dashboard; it takes the place of the default window"
+        " where it says `after:` or `before:`.",
+        examples=["error:Timeout dur:>30s -tag:internal"],
+    ),
     "filter[isTest]": Literal["true", "false"],
     **Times,
     **Paging,

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from dashboard import sight
 from dashboard.api import (
     access,
     answers,
@@ -82,8 +83,9 @@ def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
     token = tokens.find(_shaped(token_id))
     if token.status == TokenStatus.TIMED_OUT:
         ended = {"output": TIMED_OUT, "outputType": "application/json", "outputIsError": True}
-    elif token.output is not None:
-        ended = {"output": token.output, "outputType": "application/json", "outputIsError": False}
+    elif token.output is not None and not sight.is_hidden():
+        shown = sight.document(token.output, "output")
+        ended = {"output": shown, "outputType": "application/json", "outputIsError": False}
     else:
         ended = {}
     return {**_listed(token), **ended}

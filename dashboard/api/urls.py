@@ -4,9 +4,11 @@ from django.urls import path, re_path, register_converter
 
 from dashboard.api import (
     annotations,
+    apikeys,
     batches,
     batchstream,
     bulkactions,
+    catalog,
     changes,
     envvars,
     grants,
@@ -18,6 +20,7 @@ from dashboard.api import (
     tasks,
     tokens,
     traces,
+    upkeep,
     webhooks,
 )
 from dashboard.api.document import openapi
@@ -48,6 +51,8 @@ urlpatterns = [
     path("api/v1/runs/<str:run_id>", runs.retrieve, name="run_v1"),
     path("api/v2/runs/<str:run_id>/cancel", runs.cancel, name="cancel"),
     path("api/v1/runs/<str:run_id>/replay", runs.replay, name="replay"),
+    path("api/v1/runs/<str:run_id>/edit", upkeep.edit, name="edit"),
+    path("api/v1/runs/<str:run_id>/unlock", upkeep.unlock, name="unlock"),
     path("api/v1/runs/<str:run_id>/metadata", annotations.metadata, name="metadata"),
     path("api/v1/runs/<str:run_id>/tags", annotations.tags, name="tags"),
     path("api/v1/runs/<str:run_id>/trace", traces.trace, name="trace"),
@@ -70,6 +75,11 @@ urlpatterns = [
     path("api/v1/bulk-actions", bulkactions.collection, name="bulk_actions"),
     path("api/v1/bulk-actions/<str:action_id>", bulkactions.retrieve, name="bulk_action"),
     path("api/v1/bulk-actions/<str:action_id>/abort", bulkactions.abort, name="bulk_abort"),
+    path("api/v1/purges", upkeep.purge, name="purge"),
+    path("api/v1/pauses", upkeep.stop, name="pause_all"),
+    path("api/v1/api-keys", apikeys.collection, name="api_keys"),
+    path("api/v1/api-keys/<task_id:name>/revoke", apikeys.revoke, name="api_key_revoke"),
+    path("api/v1/tasks", catalog.index, name="tasks"),
     path("api/v1/queues", queues.index, name="queues"),
     path("api/v1/queues/<task_id:name>/pause", queues.pause, name="queue_pause"),
     path(

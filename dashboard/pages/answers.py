@@ -207,7 +207,7 @@ def _page(
 ) -> HttpResponse:
     context: dict[str, Any] = {"token": token, "problem": problem, "thanks": thanks}
     if token is not None:
-        output = None if token.output is None else documents.show(token.output)
+        output = None if token.output is None else documents.show(token.output, "output")
         context |= {
             "form": form_of(token),
             "look": presenters.token_look(token),

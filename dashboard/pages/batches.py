@@ -8,13 +8,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from dashboard import presenters
+from dashboard import presenters, sight
 from dashboard.pages import bars, live, shell
 from dashboard.pages.page import page
 from dashboard.pages.run_query import RunQuery
 from dashboard.presenters import LOOKS, STATUS_ORDER, Look
 from runs.models import Batch, Run
-from runs.models.batch import BatchQuerySet
+from runs.models.batch import BatchQuerySet, Problem
 from runs.reads import batches as reads
 from runs.reads.batches import Progress
 
@@ -66,13 +66,19 @@ def detail(request: HttpRequest, batch_id: str) -> HttpResponse:
         "counts": _counts(row),
         "runs": runs,
         "query": RunQuery(batch=batch.pk).encode(),
-        "refused": batch.problem_list,
+        "refused": [_shown(problem) for problem in batch.problem_list],
         "hidden": max(_made(row) - len(runs), 0),
         "token": live.token(batch.run_count, row.progress),
     }
     return shell.render_live(
         request, "dashboard/batches/detail.html", "dashboard/batches/_live.html", context
     )
+
+
+def _shown(problem: Problem) -> Problem:
+    """Why an item was refused quotes its payload."""
+    message = sight.HIDDEN if sight.is_hidden() else sight.text(problem.message)
+    return problem._replace(message=message)
 
 
 def _rows(batches: list[Batch]) -> list[Row]:

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods
 from dashboard import permissions, presenters
 from dashboard.pages import shell
 from dashboard.pages.page import page, see_other
-from dashboard.pages.run_page import find
+from dashboard.pages.run_finding import find
 from runs import lifecycle
 from runs.models import Run
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models.functions import Left
 
+from dashboard import sight
 from runs import keypaths
 from runs.errors import InvalidOption
 from runs.models import Run
@@ -27,7 +28,7 @@ SOURCES = ("payload", "metadata", "output")
 MOST, LONGEST = 4, 100
 #: Characters of a document that is looked into, and of a value that is shown.
 DOCUMENT, VALUE = 65_536, 60
-NOTHING, LARGE = "–", "too large"
+NOTHING, LARGE, HIDDEN = "–", "too large", "hidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,12 @@ def _value(run: Run, one: Column, documents: dict[str, Any]) -> Any:
     text = getattr(run, part_of(one.source))
     if text is None:
         return NOTHING
+    if sight.is_hidden():
+        return HIDDEN
     if len(text) > DOCUMENT:
         return LARGE
     if one.source not in documents:
-        documents[one.source] = json.loads(text)
+        documents[one.source] = json.loads(sight.document(text, one.source))
     return _shown(keypaths.found_at(one.path, documents[one.source]))
 
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+
+from dashboard import sight
 
 #: Above this a document is shown in one colour; above CLIP only its ends are.
 HIGHLIGHT = 64 * 1024
@@ -28,10 +30,30 @@ class Document:
     size: int
     clipped: int = 0
     tail: str = ""
+    #: Whether nothing of it is shown, and whether some values are masked.
+    hidden: bool = False
+    redacted: bool = False
 
 
-def show(text: str, *, formatted: bool = False) -> Document:
-    """`text` for the page; `formatted` adds line breaks between tokens and changes nothing else."""
+def show(
+    text: str, source: str = "", *, formatted: bool = False, most: int | None = None
+) -> Document:
+    """The stored `text` of the column `source` as the reader may see it.
+
+    `formatted` adds line breaks between tokens and changes nothing else; `most` cuts it there.
+    """
+    if sight.is_hidden():
+        return Document(escape(sight.HIDDEN), _bytes(text), hidden=True)
+    shown = sight.document(text, source)
+    document = _shown(shown if most is None else shortened(shown, most), formatted)
+    return replace(document, redacted=shown is not text)
+
+
+def shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _shown(text: str, formatted: bool) -> Document:
     if formatted and len(text) <= CLIP:
         text = "".join(_indented(text))
     if len(text) > CLIP:
@@ -39,6 +61,11 @@ def show(text: str, *, formatted: bool = False) -> Document:
         return Document(head, _bytes(text), len(text) - 2 * ENDS, tail)
     html = _coloured(text) if len(text) <= HIGHLIGHT else _plain(text)
     return Document(html, _bytes(text))
+
+
+def lines(text: str) -> list[str]:
+    """`text` with one member a line, as the formatted view has it."""
+    return "".join(_indented(text)).split("\n")
 
 
 def _bytes(text: str) -> int:

@@ -7,11 +7,11 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from dashboard import permissions, presenters
+from dashboard import permissions, presenters, sight
 from dashboard.pages import choices, shell
+from dashboard.pages.originals import Original
 from dashboard.pages.page import page, see_other
-from dashboard.pages.replay import is_fixed
-from dashboard.pages.run_page import find
+from dashboard.pages.run_finding import find
 from dashboard.pages.trigger_form import TriggerForm, error_place
 from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload
@@ -46,22 +46,22 @@ class EditForm(TriggerForm):
 @page(act=permissions.OPERATE)
 def edit(request: HttpRequest, run_id: str) -> HttpResponse:
     run = find(run_id)
-    original = Run.objects.values_list("payload", flat=True).get(pk=run.pk)
+    original = Original(Run.objects.values_list("payload", flat=True).get(pk=run.pk))
     form = EditForm(request.POST or None, initial=_initial(run, original))
     if request.method == "POST" and presenters.can_edit(run) and form.is_valid():
         if _is_stale(form, run):
-            return _show(request, run, _renewed(request, run, original), status=409)
+            return _show(request, run, original, _renewed(request, run, original), status=409)
         if _done(form, run, original, permissions.actor(request.user)):
             messages.success(request, "Changed the run. Its history says what.")
             return see_other("run", run.pk)
-    return _show(request, run, form, status=422 if request.method == "POST" else 200)
+    return _show(request, run, original, form, status=422 if request.method == "POST" else 200)
 
 
 def _is_stale(form: EditForm, run: Run) -> bool:
     return bool(form.cleaned_data["token"] != run.updated_at.isoformat())
 
 
-def _renewed(request: HttpRequest, run: Run, original: str | None) -> EditForm:
+def _renewed(request: HttpRequest, run: Run, original: Original) -> EditForm:
     """What was typed, now about the run as it is."""
     data = request.POST.copy()
     data["token"] = run.updated_at.isoformat()
@@ -70,7 +70,7 @@ def _renewed(request: HttpRequest, run: Run, original: str | None) -> EditForm:
     return form
 
 
-def _done(form: EditForm, run: Run, original: str | None, actor: str) -> bool:
+def _done(form: EditForm, run: Run, original: Original, actor: str) -> bool:
     try:
         wanted = _wanted(form, run, original)
         lifecycle.edit(run.pk, wanted, actor=actor, reason=form.cleaned_data["reason"])
@@ -80,32 +80,34 @@ def _done(form: EditForm, run: Run, original: str | None, actor: str) -> bool:
     return True
 
 
-def _wanted(form: EditForm, run: Run, original: str | None) -> Edit:
+def _wanted(form: EditForm, run: Run, original: Original) -> Edit:
     """Only what differs from what the run has."""
     data = form.cleaned_data
     priority, queue = data["priority"], data["queue"]
-    same = is_fixed(original) or form.is_same_payload(original)
+    same = original.is_kept(data["payload"])
     wanted = Edit(
         priority=KEEP if priority is None or priority == run.priority else priority,
         queue=KEEP if queue in ("", run.queue) else queue,
         delay=KEEP if data["delay"] is None else data["delay"],
-        payload=KEEP if same else data["payload"],
+        payload=KEEP if same else original.given(data["payload"]),
     )
     if wanted == Edit():
         raise InvalidOption("", "Nothing differs from how the run is now.")
     return wanted
 
 
-def _initial(run: Run, original: str | None) -> dict[str, Any]:
+def _initial(run: Run, original: Original) -> dict[str, Any]:
     return {
-        "payload": "" if original is None or is_fixed(original) else original,
+        "payload": original.shown,
         "priority": f"{run.priority:.15g}",
         "queue": run.queue,
         "token": run.updated_at.isoformat(),
     }
 
 
-def _show(request: HttpRequest, run: Run, form: EditForm, status: int) -> HttpResponse:
+def _show(
+    request: HttpRequest, run: Run, original: Original, form: EditForm, status: int
+) -> HttpResponse:
     can_edit = presenters.can_edit(run)
     context = {
         "run": run,
@@ -113,7 +115,8 @@ def _show(request: HttpRequest, run: Run, form: EditForm, status: int) -> HttpRe
         "form": form,
         "place": error_place(form),
         "can_edit": can_edit,
-        "is_fixed": is_fixed(Run.objects.values_list("payload", flat=True).get(pk=run.pk)),
+        "is_fixed": original.is_fixed,
+        "hidden": sight.HIDDEN if original.is_hidden else "",
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
         **choices.names(),
     }

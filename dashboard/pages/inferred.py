@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models.functions import Length
 
+from dashboard import sight
 from runs import payloads
 from runs.models import Run
 
@@ -27,6 +28,8 @@ KINDS = {
 
 def schema_of(run_ids: Iterable[str]) -> tuple[str, int]:
     """JSON Schema text of what the payloads of these runs have in common, and how many those are."""
+    if sight.is_hidden():
+        return "", 0
     runs = Run.objects.filter(id__in=list(run_ids), payload__isnull=False)
     short = runs.annotate(length=Length("payload")).filter(length__lte=LONGEST)
     values = [payloads.loads(text) for text in short.values_list("payload", flat=True) if text]

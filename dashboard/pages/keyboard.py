@@ -25,6 +25,7 @@ SHORTCUTS = (
     Shortcut("g q", "Queues", "go:queues"),
     Shortcut("g s", "Schedules", "go:schedules"),
     Shortcut("g b", "Batches", "go:batches"),
+    Shortcut("g e", "Errors", "go:errors"),
     Shortcut("g k", "Wait tokens", "go:waitpoints"),
     Shortcut("g w", "Workers", "go:workers"),
     Shortcut("g v", "Environment variables", "go:variables"),
@@ -50,6 +51,8 @@ SHORTCUTS = (
         Shortcut(str(number), f"Tab {number}", f"act:tab{number}", "One run")
         for number in range(1, 8)
     ),
+    Shortcut("e", "Only what failed", "act:failed", "One run"),
+    Shortcut("q", "Time in the queue", "act:queue-time", "One run"),
     Shortcut("u", "Up to the list", "act:up", "One run"),
     Shortcut("P", "Parent run", "act:parent", "One run"),
     Shortcut("T", "Root run", "act:root", "One run"),

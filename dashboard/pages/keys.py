@@ -17,17 +17,20 @@ from dashboard.presenters import Look
 from runs import conf
 from runs.errors import InvalidOption
 from runs.lifecycle import apikeys
-from runs.models import ApiKey, Role
+from runs.models import ApiKey, Payloads, Role
 
 #: Keys that may not be used any more, in the list.
 ENDED = 50
 #: A key that ends within this is said to end soon.
 SOON = timedelta(days=7)
 ROLES = [
+    (Role.TRIGGER, "Trigger only: makes runs and batches, and reads nothing"),
     (Role.VIEWER, "Viewer: reads"),
     (Role.OPERATOR, "Operator: triggers, replays, cancels and changes runs too"),
-    (Role.ADMIN, "Admin: queues, schedules and environment variables too"),
+    (Role.VARIABLES, "Variables only: environment variables, and nothing else"),
+    (Role.ADMIN, "Admin: everything, queues, schedules, variables and keys too"),
 ]
+PAYLOADS = [("", "As the role: a viewer none, others as stored"), *Payloads.choices]
 LIVES = [("", "Never"), ("7", "In 7 days"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]  # fmt: skip
 
 ACTIVE = Look("Active", "tick", "ok", "It may be used.")
@@ -43,6 +46,19 @@ class KeyForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "backend"}),
     )
     role = forms.ChoiceField(choices=ROLES, initial=Role.ADMIN)
+    tasks = forms.CharField(
+        required=False,
+        max_length=2000,
+        help_text="Ids of tasks, one a line, at most ten: the key is for their runs alone. Empty for all. "
+        "For the roles trigger only, viewer and operator.",
+        widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
+    )
+    payloads = forms.ChoiceField(
+        label="Payloads",
+        choices=PAYLOADS,
+        required=False,
+        help_text="How it reads payloads, outputs, metadata, logs and error messages.",
+    )
     days = forms.ChoiceField(label="Expires", choices=LIVES, required=False)
 
 
@@ -88,7 +104,14 @@ def _create(request: HttpRequest) -> HttpResponse:
     ends = timezone.now() + timedelta(days=int(data["days"])) if data["days"] else None
     actor = permissions.actor(request.user)
     try:
-        key, text = apikeys.create(data["name"], actor=actor, role=data["role"], expires_at=ends)
+        key, text = apikeys.create(
+            data["name"],
+            actor=actor,
+            role=data["role"],
+            tasks=[one.strip() for one in data["tasks"].splitlines() if one.strip()],
+            payloads=data["payloads"] or None,
+            expires_at=ends,
+        )
     except InvalidOption as error:
         form.add_error(error.option if error.option in form.fields else None, str(error))
         return _show(request, form, status=422)

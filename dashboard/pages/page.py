@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from dashboard import permissions
+from dashboard import permissions, sight
 from dashboard.pages import refusals, zones
 from runs import conf
 from runs.errors import IllegalTransition, NotFound, PayloadTooLarge
@@ -34,8 +34,10 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
         def handle(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if _too_large(request):
                 return refusals.too_large(request)
-            with timezone.override(zones.of(request)):
+            seen = sight.of(request.user)
+            with timezone.override(zones.of(request)), sight.using(seen):
                 response: HttpResponse = protected(request, *args, **kwargs)
+            sight.lasting(response, seen)
             patch_cache_control(response, private=True, no_cache=True)
             return response
 
@@ -51,7 +53,8 @@ def _guarded(view: View[P], role: str, act: str) -> View[P]:
         if not request.user.is_authenticated:
             return _login(request)
         needed = act if act and request.method == "POST" else role
-        if refusal := permissions.refusal(request.user, needed):
+        refusal = permissions.refusal(request.user, permissions.VIEW)
+        if refusal := refusal or permissions.refusal(request.user, needed):
             return refusals.forbidden(request, refusal)
         return _answer(view, request, *args, **kwargs)
 

@@ -78,8 +78,8 @@ def _runs(query: RunQuery, until: str) -> RunQuerySet:
 
 
 def _preview(query: RunQuery, until: str) -> Preview:
-    """Nothing for a query of everything: that is asked for by mistake."""
-    if not query.is_narrowed:
+    """Nothing for a query of everything, or one that cannot be: that is asked for by mistake."""
+    if query.problem or not query.is_narrowed:
         return Preview()
     with deadline(PATIENCE):
         waiting = lifecycle.purgeable(_runs(query, until)).order_by("pk")

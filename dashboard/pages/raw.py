@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 
+from dashboard import permissions, sight, veiled
 from dashboard.pages.page import page
-from dashboard.pages.run_page import find
+from dashboard.pages.run_finding import find
 from runs.models import LogLine, Run
-from runs.reads import trace
 
 COLUMNS = ("payload", "output", "metadata", "error")
 
 
-@page()
+@page(permissions.READ)
 def document(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     run = find(run_id)
     values = Run.objects.filter(pk=run.pk).values_list(*COLUMNS).get()
     text = dict(zip(COLUMNS, values, strict=True)).get(name)
     if text is None:
         raise Http404(f"This run has no {name}.")
-    response = HttpResponse(text, content_type="application/json")
+    response = HttpResponse(sight.document(text, name), content_type="application/json")
     return _attached(response, f"{run.id}-{name}.json")
 
 
-@page()
+@page(permissions.READ)
 def logs(request: HttpRequest, run_id: str) -> HttpResponse:
     run = find(run_id)
     lines = LogLine.objects.filter(run_id=run.id).order_by("id")
@@ -34,7 +34,7 @@ def logs(request: HttpRequest, run_id: str) -> HttpResponse:
     return _attached(response, f"{run.id}-logs.txt")
 
 
-@page()
+@page(permissions.READ)
 def spans(request: HttpRequest, run_id: str) -> HttpResponse:
     """The trace as JSON Lines, each row before what is in it."""
     run = find(run_id)
@@ -46,7 +46,7 @@ def _rows(run: Run) -> Iterator[str]:
     """Page by page; what has no row of its own comes with the first."""
     now, after, has_more, told = timezone.now(), 0, True, set[str]()
     while has_more:
-        found = trace.of(run, now, after)
+        found = veiled.trace(run, now, after)
         for node in found.rows:
             if node.id not in told:
                 yield json.dumps(node.facts) + "\n"
@@ -62,4 +62,4 @@ def _attached(response: HttpResponse, name: str) -> HttpResponse:
 
 def _text(lines: Iterator[LogLine]) -> Iterator[str]:
     for line in lines:
-        yield f"{line.at.isoformat()} #{line.attempt} {line.level:>2} {line.logger}: {line.message}\n"
+        yield f"{line.at.isoformat()} #{line.attempt} {line.level:>2} {line.logger}: {sight.text(line.message)}\n"

@@ -9,8 +9,9 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, presenters
 from dashboard.pages import choices, documents, shell
+from dashboard.pages.originals import Original
 from dashboard.pages.page import page, see_other
-from dashboard.pages.run_page import find
+from dashboard.pages.run_finding import find
 from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
 from dashboard.pages.triggered import other_than_usual
 from runs import lifecycle
@@ -19,18 +20,16 @@ from runs.lifecycle import KEEP, Triggered
 from runs.lifecycle.requests import once
 from runs.models import Queue, Run
 
-#: Above this a payload is replayed as it is: no browser edits it well.
-EDITABLE = 1_000_000
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @page(act=permissions.OPERATE)
 def replay(request: HttpRequest, run_id: str) -> HttpResponse:
     run = find(run_id)
-    original = Run.objects.values_list("payload", flat=True).get(pk=run.pk)
-    form = TriggerForm(request.POST or None, initial=_initial(run, original))
+    payload, metadata = Run.objects.values_list("payload", "seed_metadata").get(pk=run.pk)
+    original, seed = Original(payload), Original(metadata, "metadata")
+    form = TriggerForm(request.POST or None, initial=_initial(run, original, seed))
     if request.method == "POST" and form.is_valid():
-        made = _replay(run, original, form, permissions.actor(request.user))
+        made = _replay(run, original, seed, form, permissions.actor(request.user))
         if made is not None:
             return _sent(request, run, made)
     status = 422 if request.method == "POST" else 200
@@ -39,12 +38,16 @@ def replay(request: HttpRequest, run_id: str) -> HttpResponse:
     )
 
 
-def _replay(run: Run, original: str | None, form: TriggerForm, actor: str) -> Triggered | None:
-    keep = form.is_same_payload(original) or is_fixed(original)
-    payload = KEEP if keep else form.cleaned_data["payload"]
-    # cleared tags are no tags; left out they would be the original's
-    options = dataclasses.replace(form.options(), tags=form.cleaned_data["tags"] or ())
+def _replay(
+    run: Run, original: Original, seed: Original, form: TriggerForm, actor: str
+) -> Triggered | None:
+    sent = form.cleaned_data
     try:
+        payload = KEEP if original.is_kept(sent["payload"]) else original.given(sent["payload"])
+        # cleared tags are no tags; left out they would be the original's
+        options = dataclasses.replace(
+            form.options(), tags=sent["tags"] or (), metadata=seed.given(sent["metadata"])
+        )
         return once(
             run.pk,
             form.request_key(),
@@ -61,32 +64,28 @@ def _sent(request: HttpRequest, run: Run, made: Triggered) -> HttpResponse:
     return see_other("run", made.run_id)
 
 
-def _initial(run: Run, original: str | None) -> dict[str, Any]:
+def _initial(run: Run, original: Original, seed: Original) -> dict[str, Any]:
     return {
-        "payload": "" if original is None or is_fixed(original) else original,
+        "payload": original.shown,
         "queue": run.queue if Queue.objects.filter(name=run.queue).exists() else "",
         "tags": ", ".join(run.tag_list),
         "concurrency_key": run.concurrency_key or "",
         "machine": run.machine,
-        "metadata": Run.objects.values_list("seed_metadata", flat=True).get(pk=run.pk) or "",
+        "metadata": seed.shown,
         "token": new_token(),
     }
 
 
-def is_fixed(original: str | None) -> bool:
-    return original is not None and len(original) > EDITABLE
-
-
 def _context(
-    request: HttpRequest, run: Run, original: str | None, form: TriggerForm
+    request: HttpRequest, run: Run, original: Original, form: TriggerForm
 ) -> dict[str, Any]:
     return {
         "run": run,
         "look": presenters.look(run),
         "form": form,
         "place": error_place(form),
-        "original": documents.show(original) if original is not None else None,
-        "is_fixed": is_fixed(original),
+        "original": None if original.text is None else documents.show(original.text, "payload"),
+        "is_fixed": original.is_fixed,
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
         **choices.names(),
     }

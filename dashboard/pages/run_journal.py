@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from dashboard import presenters
+from dashboard import presenters, sight
 from dashboard.pages import documents
 from dashboard.presenters import Look
 from runs.models import Journal, Run
@@ -66,7 +66,7 @@ def line(one: Remembered) -> Line:
         look=look,
         title=title(entry),
         kind="" if entry.kind in TITLES else entry.get_kind_display(),
-        result=None if text is None else documents.show(shortened(text)),
+        result=None if text is None else documents.show(text, "result", most=RESULT),
         error=message(entry.error),
         run_id=one.run.pk if one.run else "",
         token_id=one.token.pk if one.token else token_of(entry),
@@ -91,11 +91,9 @@ def message(error: str | None) -> str:
     if not error:
         return ""
     facts = json.loads(error)
-    return f"{facts.get('name')}: {facts.get('message')}"
-
-
-def shortened(text: str) -> str:
-    return text if len(text) <= RESULT else f"{text[:RESULT]}…"
+    if sight.is_hidden():
+        return str(facts.get("name"))
+    return sight.text(f"{facts.get('name')}: {facts.get('message')}")
 
 
 def told(entry: Journal) -> str:
@@ -105,4 +103,7 @@ def told(entry: Journal) -> str:
     facts = json.loads(entry.result or "{}")
     if facts.get("now") is None:
         return f"{what} is recorded and was not reached again: the code has changed, or took another way."
-    return f"{what} was called with {facts['now']:.300}, recorded was {facts['was']:.300}. The record counts."
+    if sight.is_hidden():
+        return f"{what} was called with other values than those recorded. The record counts."
+    now, was = (sight.document(str(facts[name]), "payload") for name in ("now", "was"))
+    return f"{what} was called with {now:.300}, recorded was {was:.300}. The record counts."

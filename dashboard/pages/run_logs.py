@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.utils import timezone
 
+from dashboard import sight
 from runs import conf
 from runs.models import LogLine, Run
 
@@ -30,7 +31,8 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     more = len(found) > LINES
     found = found[:LINES]
     return {
-        "lines": found,
+        "lines": visible(found, asked["q"]),
+        "hidden": sight.HIDDEN if sight.is_hidden() else "",
         "more": more,
         "last_line": found[-1].id if found else after or 0,
         "since": after,
@@ -45,6 +47,13 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def visible(lines: list[LogLine], search: str) -> list[LogLine]:
+    """The lines as the reader may see them; a search finds nothing in what is masked."""
+    for line in lines:
+        line.message = sight.text(line.message)
+    return [line for line in lines if search.lower() in line.message.lower()]
+
+
 def asked_for(request: HttpRequest) -> dict[str, str]:
     """Which lines; words that mean nothing are dropped."""
     level, span = request.GET.get("level", ""), request.GET.get("span", "")
@@ -57,6 +66,8 @@ def asked_for(request: HttpRequest) -> dict[str, str]:
 
 def matching(run: Run, asked: dict[str, str]) -> Any:
     lines = LogLine.objects.filter(run_id=run.id).order_by("id")
+    if sight.is_hidden():
+        return lines.none()
     if asked["level"]:
         lines = lines.filter(level__gte=int(asked["level"]))
     if asked["span"]:

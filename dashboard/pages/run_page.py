@@ -4,15 +4,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Subquery
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard import permissions, presenters
-from dashboard.pages import live, run_tabs, shell
+from dashboard.pages import live, run_tabs, run_trace, shell
 from dashboard.pages.page import page, see_other
+from dashboard.pages.run_finding import find
 from runs import lifecycle
 from runs.models import Run
 from runs.reads import attempts, newest, trace, waits
@@ -61,21 +61,11 @@ def short_link(request: HttpRequest, run_id: str) -> HttpResponse:
     return redirect("dashboard:run", run_id=run_id)
 
 
-def find(run_id: str, **more: Subquery) -> Run:
-    """The run without its large columns, with `more`, or the 404 page."""
-    if "\x00" in run_id:
-        raise Http404
-    found = Run.objects.light().defer("error").annotate(**more)
-    try:
-        return get_object_or_404(found, pk=run_id)
-    except Http404:
-        raise Http404(f"There is no run {run_id}. It may have been pruned.") from None
-
-
 def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
     now = timezone.now()
     shut = [] if run.is_final else gates(run, now)
     place = ahead(run) if shut else None
+    pace = run_trace.pace(run, now) if tab == "trace" else 0
     return {
         "run": run,
         "look": presenters.look(run),
@@ -90,7 +80,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "can_edit": presenters.can_edit(run),
         "can_unlock": presenters.can_unlock(run),
         "every": FAST if presenters.is_moving(run) or run.is_final else SLOW,
-        "token": _token(run, shut, place, is_live(run, tab, now)),
+        "token": _token(run, shut, place, is_live(run, tab, now), pace),
         "is_live": is_live(run, tab, now),
         "run_time": presenters.run_time(run, now),
         "queue_time": presenters.queue_time(run, now),
@@ -104,6 +94,6 @@ def is_live(run: Run, tab: str, now: datetime) -> bool:
     return tab in LATE_TABS and now - run.finished_at < trace.LATE + timedelta(seconds=1)
 
 
-def _token(run: Run, shut: list[Gate], place: object, is_live: bool) -> str:
+def _token(run: Run, shut: list[Gate], *more: object) -> str:
     """Grows with everything the page shows: the row, its events and lines, what stands before it."""
-    return live.token(run.updated_at, run.status, newest.of(run), shut, place, is_live)
+    return live.token(run.updated_at, run.status, newest.of(run), shut, *more)

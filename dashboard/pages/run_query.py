@@ -7,12 +7,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from dashboard.pages import columns
+from dashboard import veiled
+from dashboard.pages import columns, reading, run_terms, zones
 from dashboard.pages.columns import Column
+from dashboard.pages.run_terms import SEVERAL, SINGLE, TESTS
 from dashboard.presenters import LOOKS
+from runs.reads import demands, grammar
+from runs.reads.grammar import GrammarError, Term
 from runs.reads.runfilter import RunFilter
 
 #: Name in the address -> words and length; None is all time.
@@ -30,27 +32,20 @@ PERIODS: dict[str, tuple[str, timedelta | None]] = {
 DEFAULT_PERIOD = "7d"
 SIZES = (10, 25, 50, 100)
 DEFAULT_SIZE = 25
-#: Filters with one value, and what their chips say.
-SINGLE = {
-    "test": "test runs",
-    "parent": "parent",
-    "origin": "replays of",
-    "schedule": "schedule",
-    "batch": "batch",
-    "machine": "machine",
-    "version": "version",
-}
-TESTS = {"1": "only", "0": "without"}
-MAX_VALUES, MAX_LENGTH = 20, 300
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One active filter, and the address of the list without it."""
+    """One active filter, and the list without it."""
 
     name: str
     value: str
-    query: str
+    rest: "RunQuery"
+
+    @property
+    def query(self) -> str:
+        """The address of the list without it."""
+        return self.rest.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,37 +64,59 @@ class RunQuery:
     batch: str = ""
     machine: str = ""
     version: str = ""
+    error: str = ""
+    #: What no field above can say.
+    more: tuple[Term, ...] = ()
+    #: What was typed, where it is no search, and why.
+    typed: str = ""
+    problem: GrammarError | None = None
     period: str = DEFAULT_PERIOD
     start: datetime | None = None
     end: datetime | None = None
     size: int = DEFAULT_SIZE
     #: Added to the table.
     columns: tuple[Column, ...] = ()
+    #: Of the link: whoever opens it sees the times of this zone.
+    zone: str = ""
 
     @classmethod
     def parse(cls, data: QueryDict) -> "RunQuery":
-        start, end = _moment(data.get("from", "")), _moment(data.get("to", ""))
-        period = data.get("period", "")
+        start, end = reading.moment(data.get("from", "")), reading.moment(data.get("to", ""))
         size = data.get("rows", "")
+        typed = data.get("q", "").strip()
+        terms, problem = _read(typed)
+        fields, more = run_terms.fold(terms, _fields(data))
+        given: dict[str, Any] = {name: fields.pop(name, ("",))[0] for name in SINGLE}
+        given |= {name: values[: reading.MAX_VALUES] for name, values in fields.items()}
         return cls(
-            status=tuple(value for value in _values(data, "status") if value in LOOKS),
-            task=_values(data, "task"),
-            queue=_values(data, "queue"),
-            tag=_split(_values(data, "tag")),
-            run=tuple(map(_whole_id, _split(_values(data, "run")))),
-            test=data.get("test", "") if data.get("test") in TESTS else "",
-            parent=_text(data.get("parent", "")),
-            origin=_text(data.get("origin", "")),
-            schedule=_text(data.get("schedule", "")),
-            batch=_text(data.get("batch", "")),
-            machine=_text(data.get("machine", "")),
-            version=_text(data.get("version", "")),
-            period=period if period in PERIODS else DEFAULT_PERIOD,
+            **given,
+            more=tuple(more),
+            typed=typed[: grammar.LONGEST] if problem else "",
+            problem=problem,
+            period=reading.one_of(data.get("period", ""), PERIODS, DEFAULT_PERIOD),
             start=start,
             end=end,
             size=int(size) if size in map(str, SIZES) else DEFAULT_SIZE,
-            columns=columns.parsed(_split(_values(data, "col"))),
+            columns=columns.parsed(reading.split(reading.values(data, "col"))),
+            zone=data.get("tz", "") if zones.find(data.get("tz", "")) else "",
         )
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The whole search, in the language of the box."""
+        fields = {name: getattr(self, name) for name in SEVERAL}
+        fields |= {name: (value,) for name in SINGLE if (value := getattr(self, name))}
+        return (*run_terms.unfold(fields), *self.more)
+
+    @property
+    def text(self) -> str:
+        """What stands in the box."""
+        return self.typed or grammar.write(self.terms)
+
+    @property
+    def rest(self) -> str:
+        """The part of it no field of the form has."""
+        return grammar.write(self.more)
 
     def filter(self, now: datetime) -> RunFilter:
         """The filter to ask the database with."""
@@ -117,12 +134,23 @@ class RunQuery:
             batch=self.batch,
             machine=self.machine,
             version=self.version,
+            error=self.error,
+            query=self.rest,
             start=start,
             end=end,
         )
 
+    @property
+    def bounds(self) -> bool:
+        """Whether times of one's own stand in for the period."""
+        times = any(term.name in {"after", "before"} for term in self.more)
+        return bool(self.start or self.end or times)
+
     def window(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """From and to; ids name runs by themselves, so they are looked for in all time."""
+        after, before = demands.window(self.more, now)
+        if after or before:
+            return after, before
         if self.start or self.end:
             return self.start, self.end
         length = PERIODS[self.period][1]
@@ -132,11 +160,17 @@ class RunQuery:
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """The address's parts that differ from the default, in one order."""
-        for name in ("status", "task", "queue", "tag", "run"):
+        for name in SEVERAL:
             yield from ((name, value) for value in getattr(self, name))
         for name in SINGLE:
             if value := getattr(self, name):
                 yield name, value
+        if self.more:
+            yield "q", self.rest
+        yield from self._view()
+
+    def _view(self) -> Iterator[tuple[str, str]]:
+        """The window and the table's looks."""
         for name, moment in (("from", self.start), ("to", self.end)):
             if moment:
                 yield name, moment.isoformat()
@@ -145,24 +179,50 @@ class RunQuery:
         if self.size != DEFAULT_SIZE:
             yield "rows", str(self.size)
         yield from (("col", column.name) for column in self.columns)
+        if self.zone:
+            yield "tz", self.zone
 
     def encode(self) -> str:
         return urlencode(list(self.pairs()))
 
     @property
+    def view(self) -> list[tuple[str, str]]:
+        """What a form of filters carries along: the window and the table's looks."""
+        return list(self._view())
+
+    @property
+    def unseen(self) -> list[tuple[str, str]]:
+        """Filters that have no control of their own."""
+        shown = {"machine", "version", "test"}
+        single = [(name, getattr(self, name)) for name in SINGLE if name not in shown]
+        ids = [("run", run_id) for run_id in self.run]
+        return ids + [(name, value) for name, value in single if value]
+
+    @property
+    def plainly(self) -> list[tuple[str, str]]:
+        """What a form of the table's looks carries along."""
+        return list(replace(self, columns=(), size=DEFAULT_SIZE).pairs())
+
+    @property
+    def timeless(self) -> list[tuple[str, str]]:
+        """What a form of times carries along."""
+        rest = replace(self.with_period(DEFAULT_PERIOD), typed="", problem=None)
+        return list(rest.pairs())
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether anything but the window is asked for."""
-        several = self.status or self.task or self.queue or self.tag or self.run
-        return bool(several or any(getattr(self, name) for name in SINGLE))
+        fields = (*SEVERAL, *SINGLE, "more")
+        return any(getattr(self, name) for name in fields)
 
     def cleared(self) -> "RunQuery":
         """The same window without filters."""
-        return RunQuery(
-            period=self.period, start=self.start, end=self.end, size=self.size, columns=self.columns
-        )
+        fields = dict.fromkeys(SEVERAL, ()) | dict.fromkeys(SINGLE, "")
+        return replace(self, **fields, more=(), typed="", problem=None)  # type: ignore[arg-type]
 
     def with_period(self, period: str) -> "RunQuery":
-        return replace(self, period=period, start=None, end=None)
+        more = tuple(term for term in self.more if term.name not in {"after", "before"})
+        return replace(self, period=period, start=None, end=None, more=more)
 
     def _with(self, name: str, value: Any) -> "RunQuery":
         return replace(self, **{name: value})
@@ -180,46 +240,41 @@ class RunQuery:
     def chips(self) -> list[Chip]:
         """One chip per value."""
         chips = []
-        for name in ("status", "task", "queue", "tag", "run"):
+        for name in SEVERAL:
             values = getattr(self, name)
             for value in values:
                 rest = self._with(name, tuple(other for other in values if other != value))
                 word = LOOKS[value].word if name == "status" else value
-                chips.append(Chip(name, word, rest.encode()))
+                chips.append(Chip(name, word, rest))
         for name, words in SINGLE.items():
             if value := getattr(self, name):
                 rest = self._with(name, "")
-                chips.append(Chip(words, TESTS.get(value, value), rest.encode()))
+                chips.append(Chip(words, TESTS.get(value, value), rest))
+        for term in self.more:
+            for value in term.values:
+                rest = self._with("more", run_terms.without(self.more, term, value))
+                chips.append(Chip(run_terms.label(term), value.text, rest))
         return chips
 
 
-def _values(data: QueryDict, name: str) -> tuple[str, ...]:
-    texts = (_text(value) for value in data.getlist(name))
-    return tuple(dict.fromkeys(text for text in texts if text))[:MAX_VALUES]
-
-
-def _text(value: str) -> str:
-    """Without what a database column cannot hold."""
-    return value.replace("\x00", "").strip()[:MAX_LENGTH]
-
-
-def _split(values: tuple[str, ...]) -> tuple[str, ...]:
-    parts = (part.strip() for value in values for part in value.split(","))
-    return tuple(dict.fromkeys(part for part in parts if part))[:MAX_VALUES]
-
-
-def _whole_id(text: str) -> str:
-    text = text.lower()
-    return text if text.startswith("run_") else f"run_{text}"
-
-
-def _moment(text: str) -> datetime | None:
-    """A time as ISO 8601; without an offset it is in the viewer's zone."""
+def _read(text: str) -> tuple[tuple[Term, ...], GrammarError | None]:
     try:
-        # a "+" that was not escaped in the address arrives as a space
-        moment = parse_datetime(text.strip().replace(" ", "+") if "T" in text else text)
-        if moment is None:
-            return None
-        return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
-    except (ValueError, OverflowError):
-        return None
+        terms = grammar.parse(text)
+        for term in terms:
+            if refusal := veiled.refused(term):
+                raise GrammarError(refusal, max(text.find(term.name), 0))
+        return terms, None
+    except GrammarError as error:
+        return (), error
+
+
+def _fields(data: QueryDict) -> run_terms.Fields:
+    """What the fields of the address say."""
+    several = {name: reading.values(data, name) for name in SEVERAL}
+    several["status"] = tuple(word for word in several["status"] if word in LOOKS)
+    several["tag"] = reading.split(several["tag"])
+    several["run"] = tuple(map(reading.whole_id, reading.split(several["run"])))
+    single = {name: (text,) for name in SINGLE if (text := reading.text_of(data.get(name, "")))}
+    if single.get("test", ("1",))[0] not in TESTS:
+        del single["test"]
+    return several | single

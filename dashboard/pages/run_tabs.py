@@ -90,7 +90,7 @@ def _data(run: Run, request: HttpRequest) -> dict[str, Any]:
     row = Run.objects.only(*Run.objects.all().HEAVY).get(pk=run.pk)
     formatted = request.GET.get("view") == "formatted"
     parts = [
-        (name, title, documents.show(text, formatted=formatted) if text is not None else None)
+        (name, title, documents.show(text, name, formatted=formatted) if text is not None else None)
         for name, title, text in (
             ("payload", "Payload", row.payload),
             ("output", "Output", row.output),

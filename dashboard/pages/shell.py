@@ -9,7 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from dashboard import permissions
-from dashboard.pages import cookies, keyboard, zones
+from dashboard.pages import cookies, keyboard, open_errors, zones
 from runs import conf
 
 #: (name of the page, word, glyph, role it needs); None is a gap.
@@ -22,6 +22,8 @@ NAVIGATION = (
     ("schedules", "Schedules", "schedules", permissions.VIEW),
     ("batches", "Batches", "batches", permissions.VIEW),
     ("waitpoints", "Wait tokens", "waiting", permissions.VIEW),
+    None,
+    ("errors", "Errors", "errors", permissions.VIEW),
     ("workers", "Workers", "workers", permissions.VIEW),
     None,
     ("variables", "Variables", "variables", permissions.VIEW),
@@ -65,6 +67,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "zone_name": getattr(zone, "key", "UTC"),
         "environment": conf.get("ENVIRONMENT"),
         "navigation": _navigation(request, user),
+        "counts": _counts(user),
         "may_operate": permissions.may(user, permissions.OPERATE),
         "operate_refusal": permissions.refusal(user, permissions.OPERATE),
         "admin_url": _if_there("admin:index") if user.is_staff else "",
@@ -85,6 +88,11 @@ def _navigation(
         if entry is None or entry[3] == permissions.VIEW or permissions.may(user, entry[3])
     ]
     return shown[: -1 if shown[-1] is None else None]  # no gap before nothing
+
+
+def _counts(user: permissions.Person) -> dict[str, str]:
+    """What stands beside entries of the navigation, by their glyphs."""
+    return {"errors": open_errors.count()} if permissions.may(user, permissions.VIEW) else {}
 
 
 def _if_there(name: str) -> str:

@@ -1,6 +1,7 @@
 """Trigger a task by hand."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -11,8 +12,8 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, presenters, webhooks
 from dashboard.pages import choices, inferred, schema_help, shell
+from dashboard.pages.originals import Original
 from dashboard.pages.page import page, see_other
-from dashboard.pages.replay import EDITABLE
 from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
 from dashboard.pages.triggered import other_than_usual, overlap
 from runs import lifecycle
@@ -49,9 +50,10 @@ def pick(request: HttpRequest) -> HttpResponse:
 def test(request: HttpRequest, task_id: str) -> HttpResponse:
     task = _find(task_id)
     recent = list(Run.objects.light().filter(task_id=task.id).order_by("-id")[:RECENT])
-    form = TriggerForm(request.POST or None, initial=_initial(request, task, recent))
+    origin = _origin(request, task)
+    form = TriggerForm(request.POST or None, initial=_initial(origin, task, recent))
     if request.method == "POST" and form.is_valid():
-        made = _trigger(task, form, permissions.actor(request.user))
+        made = _trigger(task, origin, form, permissions.actor(request.user))
         if made is not None:
             return _sent(request, task, made)
     status = 422 if request.method == "POST" else 200
@@ -66,16 +68,27 @@ def _find(task_id: str) -> Task:
     return task
 
 
-def _trigger(task: Task, form: TriggerForm, actor: str) -> Triggered | None:
+def _origin(request: HttpRequest, task: Task) -> Run | None:
+    """The run that `from=` names."""
+    wanted = request.GET.get("from", "").replace("\x00", "")
+    return Run.objects.filter(task_id=task.id, id=wanted).first() if wanted else None
+
+
+def _trigger(task: Task, origin: Run | None, form: TriggerForm, actor: str) -> Triggered | None:
     try:
-        return once(task.id, form.request_key(), lambda: _make(task, form, actor))
+        return once(task.id, form.request_key(), lambda: _make(task, origin, form, actor))
     except (InvalidPayload, InvalidOption) as error:
         form.refuse(error)
         return None
 
 
-def _make(task: Task, form: TriggerForm, actor: str) -> Triggered:
-    payload, options = form.cleaned_data["payload"], form.options(is_test=True)
+def _make(task: Task, origin: Run | None, form: TriggerForm, actor: str) -> Triggered:
+    known = Original(origin.payload if origin else None)
+    seed = Original(origin.seed_metadata if origin else None, "metadata")
+    payload = known.given(form.cleaned_data["payload"])
+    options = replace(
+        form.options(is_test=True), metadata=seed.given(form.cleaned_data["metadata"])
+    )
     return lifecycle.trigger(task.id, payload, options, source=Source.TEST, actor=actor)
 
 
@@ -84,16 +97,14 @@ def _sent(request: HttpRequest, task: Task, made: Triggered) -> HttpResponse:
     return see_other("run", made.run_id)
 
 
-def _initial(request: HttpRequest, task: Task, recent: list[Run]) -> dict[str, Any]:
-    """From the run in `from=`, else the newest run, else the schema's example."""
-    wanted = request.GET.get("from", "").replace("\x00", "")
-    run = Run.objects.filter(task_id=task.id, id=wanted).first() if wanted else None
+def _initial(run: Run | None, task: Task, recent: list[Run]) -> dict[str, Any]:
+    """From the run that was named, else the newest run, else the schema's example."""
     initial: dict[str, Any] = {"token": new_token()}
     if run is None:
         return initial | {"payload": _last_payload(recent) or schema_help.example(task.schema)}
     return initial | {
-        "payload": _editable(run.payload),
-        "metadata": run.seed_metadata or "",
+        "payload": Original(run.payload).shown,
+        "metadata": Original(run.seed_metadata, "metadata").shown,
         "tags": ", ".join(run.tag_list),
         "queue": run.queue if run.queue != task.queue else "",
         "concurrency_key": run.concurrency_key or "",
@@ -102,11 +113,7 @@ def _initial(request: HttpRequest, task: Task, recent: list[Run]) -> dict[str, A
 
 def _last_payload(recent: list[Run]) -> str:
     newest = Run.objects.filter(id__in=[run.id for run in recent[:1]])
-    return _editable(newest.values_list("payload", flat=True).first())
-
-
-def _editable(payload: str | None) -> str:
-    return payload if payload is not None and len(payload) <= EDITABLE else ""
+    return Original(newest.values_list("payload", flat=True).first()).shown
 
 
 def _context(

@@ -1,82 +1,145 @@
-"""A row of the Trace tab, put together here: a template takes twice as long, and there may be a thousand."""
+"""The rows of the Trace tab, put together here: a template takes twice as long, and there may be a thousand."""
 
-import json
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 
 from dashboard import presenters
-from runs.reads.trace_nodes import Node, SpanEvent
+from dashboard.pages.trace_lanes import Lanes
+from dashboard.templatetags.trackside import icon
+from runs.reads import trace_nodes
+from runs.reads.trace_nodes import Node
 
-#: Attributes of a row, and characters of a value and of an error.
-ATTRIBUTES, VALUE, ERROR = 40, 500, 300
+#: Deeper ones are drawn here.
+DEEPEST = 24
+#: Characters of a name and of an error in a row; the inspector has all.
+NAME, ERROR = 120, 160
+ICON = "trackside.icon"
+
+#: Word, tone and glyph of a row's state.
+STATES = {
+    trace_nodes.OPEN: ("Running", "active", "executing"),
+    trace_nodes.OK: ("", "ok", "completed"),
+    trace_nodes.ERROR: ("Failed", "bad", "failed"),
+    trace_nodes.CANCELED: ("Canceled", "idle", "canceled"),
+    trace_nodes.CUT: ("Cut off", "warn", "crashed"),
+    trace_nodes.WAITING: ("Waiting", "parked", "waiting"),
+}
+KINDS = {
+    "run": ("Run", "runs"),
+    "queue": ("Queue", "queues"),
+    "attempt": ("Attempt", "completed"),
+    "step": ("Step", "tick"),
+    "wait": ("Wait", "delayed"),
+    "child": ("Child run", "tasks"),
+    "token": ("Wait token", "user"),
+    "user": ("Span", "span"),
+    "hook": ("Hook", "hook"),
+    "http": ("HTTP request", "http"),
+    "try": ("Try", "replay"),
+    "dropped": ("Dropped", "stop"),
+}
+WORSE = ("bad", "warn")
 
 
-def drawn(
-    node: Node, *, classes: str, title: str, noted: str, lane: str, after: str, took: str
-) -> SafeString:
-    """The row. All but the node is markup already, or made of our own words."""
-    head = f"{title}{noted}"
-    if noted:
-        head = f'<details id="A{node.id}"><summary>{head}</details>'
-    problem = f"<p>{escape(Truncator(node.error).chars(ERROR))}</p>" if node.error else ""
-    return SafeString(
-        f'<tr id="S{node.id}" class="{classes}"><th scope="row">{head}{problem}</th>'
-        f'<td class="lane">{lane}</td><td class="num after">{after}</td>'
-        f'<td class="num">{took}</td></tr>\n'
-    )
+class Standing(NamedTuple):
+    """How a node stands: word (empty where the glyph says it all), tone, glyph."""
+
+    word: str
+    tone: str
+    glyph: str
 
 
-def titled(node: Node, sign: str, word: str) -> str:
-    """Its kind, its name as a link, and how it stands."""
-    is_run = node.target.startswith("run_")
-    run = (
-        f' <span class="mono dim">{escape(presenters.short_id(node.target))}</span>'
-        if is_run
-        else ""
-    )
+def standing(node: Node) -> Standing:
+    """A run by its status, everything else by its state."""
+    own = KINDS.get(node.kind, KINDS["user"])[1]
+    if node.status:
+        look = presenters.LOOKS[node.status]
+        return Standing(look.word, look.tone, look.glyph)
+    word, tone, glyph = STATES[node.state]
+    if node.kind == "queue":
+        return Standing("", "idle", own)
+    if node.kind == "wait" and node.state == trace_nodes.OK:
+        return Standing("", "parked", own)
+    return Standing(word, tone, own if node.state == trace_nodes.OK else glyph)
+
+
+def is_bad(node: Node) -> bool:
+    return standing(node).tone in WORSE
+
+
+def tree(nodes: Sequence[Node], lanes: Lanes, link: str, chosen: str) -> SafeString:
+    """Nested lists. `link` is the address of the view a row's name leads to, its id is added."""
+    return SafeString("".join(_nested(nodes, lanes, link, chosen)))
+
+
+def _nested(nodes: Sequence[Node], lanes: Lanes, link: str, chosen: str) -> Iterator[str]:
+    above = nodes[0].depth if nodes else 0
+    depths = [min(node.depth - above, DEEPEST) for node in nodes]
+    for index, node in enumerate(nodes):
+        depth, following = depths[index], depths[index + 1] if index + 1 < len(nodes) else 0
+        row = _row(node, lanes, link, depth, is_chosen=node.id == chosen, opens=following > depth)
+        if following > depth:
+            yield f"<li><details open>{row}<ul>"
+            continue
+        closing = "</ul></details></li>" * (depth - following)
+        yield f"<li>{row}</li>{closing}\n"
+
+
+def _row(node: Node, lanes: Lanes, link: str, depth: int, *, is_chosen: bool, opens: bool) -> str:
+    """Kinds and tones are our own words."""
+    tag, sign = ("summary", '<i class="cv"></i>') if opens else ("div", "")
+    word, tone, glyph = standing(node)
+    here = ' aria-current="true"' if is_chosen else ""
+    name = f'<a id="S{node.id}" href="{link}{node.id}" data-open{here}>{_own_icon(node)}{escape(node.name[:NAME])}</a>'
     state = f" <b>{word}</b>" if word else ""
-    return f'{sign}<a class="quiet" href="{address(node)}">{escape(node.name)}</a>{run}{state}'
+    error = f" <em>{escape(node.error[:ERROR])}</em>" if node.error else ""
+    kind = KINDS.get(node.kind, KINDS["user"])[0]
+    spin = "spin" if glyph == "executing" and node.is_open else ""
+    signs = f'{sign}{icon(glyph, spin)}<span class="hidden-text">{kind}: </span>'
+    return (
+        f'<{tag} class="tr t-{tone} d{depth} k-{node.kind}" data-row><span class="nm">{signs}{name}'
+        f"{_opened(node)}{state}{error}</span>{lanes.drawn(node)}</{tag}>"
+    )
 
 
-def noted(node: Node, facts: Mapping[str, Any], events: list[SpanEvent]) -> str:
-    """How many attributes and events it has, the end of the summary, and what they are."""
-    if not facts and not events:
+def _own_icon(node: Node) -> str:
+    """The author's."""
+    if ICON not in node.attributes:
         return ""
-    shown = list(facts.items())[:ATTRIBUTES]
-    counts = [f'{len(shown)}<span class="hidden-text"> attributes</span>'] if shown else []
-    if events:
-        counts.append(f"{len(events)} event{'' if len(events) == 1 else 's'}")
-    terms = [*((name, text_of(value)) for name, value in shown), *map(happened(node), events)]
-    rows = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in terms)
-    return f" <i>{', '.join(counts)}</i></summary><dl>{rows}</dl>"
+    own = node.told[0].get(ICON, "")
+    return f'<span aria-hidden="true">{escape(own)} </span>' if own else ""
 
 
-def happened(node: Node) -> Any:
-    """When an event happened, counted from the row's beginning, what, and what was noted of it."""
-
-    def told(event: SpanEvent) -> tuple[str, str]:
-        after = presenters.duration_text(max(event.at - node.started_at, timedelta()))
-        facts = ", ".join(f"{name}: {text_of(value)}" for name, value in event.attributes.items())
-        return f"+{after} {event.name}", facts or "–"
-
-    return told
+def _opened(node: Node) -> str:
+    """The way to what it is about."""
+    if not (address := target(node)):
+        return ""
+    name = escape(presenters.short_id(node.target))
+    return f' <a class="go" href="{address}">{name}</a>'
 
 
-def address(node: Node) -> str:
-    """Where its name leads: to the run or token it is about, else to itself alone."""
+def target(node: Node) -> str:
+    """The page of the run or token it is about."""
+    if not node.target or node.kind == "run":
+        return ""
     if node.target.startswith("run_"):
-        return reverse("dashboard:run", args=[node.target]) + "?tab=trace"
-    if node.target:
-        return reverse("dashboard:waitpoint", args=[node.target])
-    return f"?tab=trace&amp;span={node.id}"
+        return reverse("dashboard:run", args=[node.target])
+    return reverse("dashboard:waitpoint", args=[node.target])
 
 
-def text_of(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= VALUE else f"{text[:VALUE]}…"
+def kept(nodes: Sequence[Node], wanted: Any) -> list[Node]:
+    """Those that are `wanted`, and what they are in."""
+    found: list[Node] = []
+    depth = -1
+    for node in reversed(nodes):
+        if wanted(node):
+            depth = node.depth
+        elif node.depth >= depth:
+            continue
+        found.append(node)
+        depth = node.depth
+    return found[::-1]

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard import sight
+
 #: Where other people's code lives.
 LIBRARY = re.compile(r"site-packages|dist-packages|lib/python\d|<frozen |/engine/(?!\S*tasks)")
 FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
@@ -61,7 +63,7 @@ def headline(text: str) -> str:
     """Name and first line of the failure stored as JSON `text`, without reading its stack."""
     data = _parsed(text)
     failure = _failure({"name": data.get("name"), "message": data.get("message")})
-    return f"{failure.name}: {failure.first_line}"
+    return failure.name if sight.is_hidden() else f"{failure.name}: {failure.first_line}"
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -73,18 +75,23 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _failure(data: dict[str, Any], depth: int = 0) -> Failure:
-    stack = str(data.get("stack_trace") or "")
+    stack = sight.text(str(data.get("stack_trace") or ""))
     stored = data.get("frames")
     causes = data.get("causes") if depth < 5 else None
     return Failure(
         name=str(data.get("name") or "Error"),
-        message=str(data.get("message") or "")[:MESSAGE],
+        message=_message(data),
         stack=stack,
         code=str(data.get("code") or ""),
         frames=_stored_frames(stored) if isinstance(stored, list) else _parsed_frames(stack),
         relation=RELATIONS.get(str(data.get("relation")), "Caused by"),
         causes=[_failure(cause, depth + 1) for cause in causes or [] if isinstance(cause, dict)],
     )
+
+
+def _message(data: dict[str, Any]) -> str:
+    message = str(data.get("message") or "")
+    return (sight.HIDDEN if message and sight.is_hidden() else sight.text(message))[:MESSAGE]
 
 
 def _stored_frames(entries: list[Any]) -> list[Frame]:
@@ -97,7 +104,7 @@ def _stored_frame(entry: dict[str, Any]) -> Frame:
         file=file,
         line=line if isinstance(line, int) else 0,
         function=str(entry.get("function") or ""),
-        code=str(entry.get("text") or "").strip(),
+        code=sight.text(str(entry.get("text") or "").strip()),
         own=bool(entry.get("own", not LIBRARY.search(file))),
     )
 

@@ -125,13 +125,6 @@ class TriggerForm(forms.Form):
         given = {name: value for name, value in values.items() if value not in (None, "")}
         return TriggerOptions(metadata=self.cleaned_data["metadata"], **given, **more)
 
-    def is_same_payload(self, original: str | None) -> bool:
-        """Whether the payload was left alone (a browser rewrites line ends)."""
-        sent: str | None = self.cleaned_data["payload"]
-        if sent is None or original is None:
-            return sent is original
-        return sent == original or sent == original.replace("\r\n", "\n").replace("\r", "\n")
-
     def request_key(self) -> str:
         """Names this sending: a second press is the same, an edited form sent again is not."""
         said = repr(sorted((name, str(value)) for name, value in self.cleaned_data.items()))

@@ -76,16 +76,17 @@ def _find(token_id: str) -> Waitpoint:
 def _show(
     request: HttpRequest, token: Waitpoint, form: answers.Form, problem: str = ""
 ) -> HttpResponse:
+    refusal = permissions.refusal(request.user, permissions.OPERATE)
     context = {
         "token": token,
         "look": presenters.token_look(token),
-        "url": tokens.url(token.pk),
+        "url": "" if refusal else tokens.url(token.pk),
         "form": form,
         "problem": problem,
-        "output": None if token.output is None else documents.show(token.output),
+        "output": None if token.output is None else documents.show(token.output, "output"),
         "runs": [(run, presenters.look(run)) for run in waits.waiting_runs(token.pk)],
         "now": timezone.now(),
-        "refusal": permissions.refusal(request.user, permissions.OPERATE),
+        "refusal": refusal,
     }
     status = 422 if problem else 200
     return shell.render(request, "dashboard/waitpoints/detail.html", context, status=status)

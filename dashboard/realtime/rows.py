@@ -5,6 +5,9 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from dashboard import sight
+from dashboard.api.auth import MASKED
+from dashboard.sight import Sight
 from runs.models import Run
 from runs.reads import streams
 from runs.states import FINAL, RunStatus
@@ -34,7 +37,9 @@ def messages(ids: Sequence[str], skipped: Collection[str] = ()) -> Iterator[tupl
         given = streams.keys(found)
         for one in some:
             if one in found:
-                yield one, _message(found[one], skipped, given.get(one))
+                with sight.using(Sight.REDACTED if MASKED in skipped else Sight.STORED):
+                    message = _message(found[one], skipped, given.get(one))
+                yield one, message
 
 
 def _message(run: Run, skipped: Collection[str], given: list[str] | None) -> str:
@@ -96,6 +101,7 @@ def _documents(run: Run, skipped: Collection[str]) -> dict[str, Any]:
     for name in {"payload", "output", "metadata"} - set(skipped):
         text = getattr(run, name)
         if text is not None and (name != "output" or run.status == RunStatus.COMPLETED):
+            text = sight.document(text, name)
             columns |= {name: text, f"{name}Type": "application/json"}
     if "error" not in skipped:
         columns["error"] = _error(run)
@@ -111,8 +117,8 @@ def _error(run: Run) -> dict[str, str] | None:
     return {
         "type": "BUILT_IN_ERROR",
         "name": str(stored.get("name") or "Error"),
-        "message": str(stored.get("message") or ""),
-        "stackTrace": str(stored.get("stack_trace") or ""),
+        "message": sight.text(str(stored.get("message") or "")),
+        "stackTrace": sight.text(str(stored.get("stack_trace") or "")),
     }
 
 

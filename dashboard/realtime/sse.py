@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
+from dashboard import sight
+from dashboard.api import auth
 from dashboard.api.auth import READ, Caller
 from dashboard.api.errors import ApiError
 from dashboard.realtime.asgi import Exchange
@@ -13,6 +15,7 @@ from dashboard.realtime.hub import Hub, Woken
 from dashboard.realtime.longpoll import woken
 from dashboard.realtime.subscriptions import RUN_ID
 from dashboard.realtime.work import threaded
+from dashboard.sight import Sight
 from runs.lifecycle.streams import KEY
 from runs.reads import streams
 from runs.reads.streams import Chunk, Place, Standing
@@ -35,6 +38,8 @@ async def follow(
     if KEY.fullmatch(key) is None:
         raise ApiError(400, "A stream's key has 1 to 128 characters.")
     await require_run(caller, READ, run_id)
+    if caller.sight is Sight.NOTHING:
+        raise auth.forbidden(sight.HIDDEN_FROM_KEY)
     with hub.watch(place) as feed:
         await hub.read(feed)
         stands = _standing(feed)
@@ -81,7 +86,8 @@ class Reader:
     async def _send(self, start: int) -> int:
         """Send the next chunks; the number of the one after them."""
         found = await threaded(streams.read, self.place, start)
-        await self.exchange.write("".join(map(_event, found)))
+        with sight.using(self.caller.sight):
+            await self.exchange.write("".join(map(_event, found)))
         # pruned meanwhile: there is nothing more to wait for
         return found[-1].number + 1 if found else LARGEST
 
@@ -89,7 +95,7 @@ class Reader:
 def _event(chunk: Chunk) -> str:
     """Clients take the time of a chunk from its id."""
     milliseconds = (chunk.at - EPOCH) // timedelta(milliseconds=1)
-    return f"id: {milliseconds}-{chunk.number}\ndata: {chunk.text}\n\n"
+    return f"id: {milliseconds}-{chunk.number}\ndata: {sight.document(chunk.text)}\n\n"
 
 
 def _standing(feed: Feed) -> Standing | None:

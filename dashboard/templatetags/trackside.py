@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
-from dashboard import presenters
+from dashboard import presenters, sight
 from dashboard.presenters import Look
 
 register = template.Library()
@@ -38,6 +38,12 @@ def live_board(view: str, /, *args: str, **asked: object) -> SafeString:
         ' hx-target="#board" hx-swap="outerHTML"></span>',
         reverse(view, args=args) + (f"?{query}" if query else ""),
     )
+
+
+@register.simple_tag
+def spaces(count: int) -> str:
+    """Under a text of as many characters."""
+    return " " * count
 
 
 @register.filter
@@ -70,6 +76,12 @@ def duration(value: timedelta | float | None) -> str:
 @register.filter
 def short(run_id: str) -> str:
     return presenters.short_id(run_id)
+
+
+@register.filter
+def seen(text: str) -> str:
+    """A message as its reader may see it."""
+    return sight.HIDDEN if text and sight.is_hidden() else sight.text(text)
 
 
 @register.filter

@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable
 
 from engine.maintenance.bulk import go_on_in_bulk
+from engine.maintenance.errors import count_failures
 from engine.maintenance.keys import prune_keys
 from engine.maintenance.loglines import prune_log_lines
 from engine.maintenance.mender import Mender
 from engine.maintenance.pruner import Pruner
 from engine.maintenance.reaper import Reaper
+from engine.maintenance.rollups import prune_rollups, roll_up
 from engine.maintenance.ticks import prune_ticks
 from runs import conf, lifecycle
-from runs.lifecycle import fleet, versions
+from runs.lifecycle import counting, fleet, regressing, versions
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -27,6 +29,8 @@ class Housekeeping:
             (min(sweep, 1.0), lifecycle.expire_due),
             (min(sweep, 1.0), lifecycle.time_out_due),
             (min(sweep, 2.0), go_on_in_bulk),
+            (min(sweep, 1.0), count_failures),
+            (sweep, regressing.return_due),
             (sweep, lifecycle.expire_overrides),
             (sweep * 2, lifecycle.prune_buckets),
             (sweep * 2, lifecycle.settle_held),
@@ -36,9 +40,13 @@ class Housekeeping:
             (sweep * 12, lifecycle.unpark_forgotten),
             (sweep * 6, Mender().mend),
             (sweep, Pruner().prune),
+            (sweep, roll_up),
+            (sweep * 2, lifecycle.sample_depths),
+            (MINUTE, prune_rollups),
             (MINUTE, prune_keys),
             (MINUTE, prune_ticks),
             (MINUTE, prune_log_lines),
+            (MINUTE, counting.prune_counts),
             (HOUR, lifecycle.open_months),
         ]
         self.due = [0.0] * len(self.duties)

@@ -14,7 +14,11 @@ from runs.models import (
     Batch,
     Bucket,
     BulkRun,
+    ErrorCount,
+    ErrorEvent,
+    ErrorGroup,
     Event,
+    Failure,
     FinalHooks,
     Idempotency,
     Journal,
@@ -37,7 +41,19 @@ from runs.models import (
 #: Runs removed in one transaction, with everything that hangs on them.
 STEP = 5_000
 HANGING: tuple[type[Model], ...] = (
-    *(Attempt, BulkRun, Event, FinalHooks, Idempotency, Journal, Lease, LogLine, Ready, RunTag),
+    *(
+        Attempt,
+        BulkRun,
+        Event,
+        Failure,
+        FinalHooks,
+        Idempotency,
+        Journal,
+        Lease,
+        LogLine,
+        Ready,
+        RunTag,
+    ),
     *(Span, Stream, StreamChunk, Waiter, Waitpoint),
 )
 
@@ -76,6 +92,9 @@ def _clear_scenery() -> None:
     Schedule.objects.filter(created_by=MARK).delete()
     WorkerSession.objects.filter(cluster=MARK).delete()
     Task.objects.filter(pk__in=IDS).delete()
+    errors = list(ErrorGroup.objects.filter(task_id__in=IDS).values_list("pk", flat=True))
+    for model in (ErrorCount, ErrorEvent, ErrorGroup):
+        _remove(model, "fingerprint", errors)
     used = Run.objects.filter(queue__in=QUEUE_NAMES).values_list("queue", flat=True).distinct()
     ours = Queue.objects.filter(name__in=set(QUEUE_NAMES) - set(used))
     Bucket.objects.filter(queue__in=ours).delete()

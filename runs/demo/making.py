@@ -10,13 +10,13 @@ from random import Random
 from django.db import connection, transaction
 from django.utils import timezone
 
-from runs.demo import openruns, scenery, writing
+from runs.demo import openruns, scenery, verdicts, writing
 from runs.demo.cast import BY_ID
 from runs.demo.copying import Copier
 from runs.demo.sidebyside import in_threads
 from runs.demo.stories import Storyteller
 from runs.demo.world import World
-from runs.lifecycle import definitions
+from runs.lifecycle import counting, definitions
 from runs.models import Run, Schedule, TickOutcome
 
 #: Runs with log lines and spans; where a database can copy, the others are copies of these.
@@ -68,6 +68,9 @@ class Demo:
         if self.copies:
             yield from self._copied(self.wish.runs - made)
         yield self._open()
+        while counting.count_failures():
+            yield 0
+        verdicts.decide()
 
     def _copied(self, runs: int) -> Iterator[int]:
         first = Copier(self.world)

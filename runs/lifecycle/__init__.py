@@ -4,6 +4,7 @@ from runs.lifecycle.annotating import add_tags, update_metadata
 from runs.lifecycle.bulk import abort_bulk, begin_bulk, go_on_in_bulk
 from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
+from runs.lifecycle.depths import prune_depths, sample_depths
 from runs.lifecycle.editing import Edit, edit
 from runs.lifecycle.firing import fire_due
 from runs.lifecycle.mending import mend_waiting
@@ -39,6 +40,7 @@ from runs.lifecycle.retention import (
     prune_runs,
     prune_ticks,
 )
+from runs.lifecycle.rollups import prune_rollups, roll_up
 from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
 from runs.lifecycle.unlocking import unlock
@@ -75,8 +77,10 @@ __all__ = [
     "prune_buckets",
     "prune_bulk_actions",
     "prune_debounced",
+    "prune_depths",
     "prune_keys",
     "prune_lines",
+    "prune_rollups",
     "prune_runs",
     "prune_ticks",
     "purge",
@@ -85,6 +89,8 @@ __all__ = [
     "reset_limit",
     "resume",
     "resume_all",
+    "roll_up",
+    "sample_depths",
     "set_limits",
     "settle_held",
     "time_out_due",

@@ -7,13 +7,13 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from runs import conf, signals
+from runs import conf, fingerprints, signals
 from runs.errors import UnknownQueue
 from runs.lifecycle import definitions, fleet, keys, overlapping, store, versions
 from runs.lifecycle.opening import open_due
 from runs.lifecycle.transition import move, skip_locked
 from runs.machines import lane_of
-from runs.models import NEVER, Bucket, EventKind, Lease, Ready, Run
+from runs.models import NEVER, Bucket, EventKind, Failure, Lease, Ready, Run
 from runs.states import RunStatus
 
 #: Rows one sweep moves in one transaction.
@@ -93,8 +93,22 @@ def expire(run_id: str) -> bool:
         transaction.set_rollback(True)
         return False
     keys.free(run_id)
+    _count_expired(run_id)
     transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))  # it may have been awaited
     return True
+
+
+def _count_expired(run_id: str) -> None:
+    """For the group of what expired of its task."""
+    task_id, version = Run.objects.values_list("task_id", "version").get(pk=run_id)
+    Failure.objects.create(
+        run_id=run_id,
+        attempt=0,
+        fingerprint=fingerprints.of(fingerprints.EXPIRED, task_id),
+        version=version,
+        ended=True,
+        at=timezone.now(),
+    )
 
 
 def unpark(task_ids: list[str], version: str = "") -> int:

@@ -20,6 +20,7 @@ from runs.models import (
     BulkAction,
     BulkRun,
     Event,
+    Failure,
     FinalHooks,
     Idempotency,
     Journal,
@@ -184,8 +185,8 @@ def _remove_lines(ids: Collection[str]) -> None:
 
 
 def _remove_rows(ids: list[str]) -> None:
-    hanging: tuple[Any, ...] = (Attempt, BulkRun, Event, Idempotency, Journal, LogLine, RunTag)
-    hanging += (Span, StreamChunk, Stream)
+    hanging: tuple[Any, ...] = (Attempt, BulkRun, Event, Failure, Idempotency, Journal)
+    hanging += (LogLine, RunTag, Span, StreamChunk, Stream)
     for model in hanging:
         rows = model.objects.filter(run_id__in=ids)
         rows._raw_delete(rows.db)

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from django.core.management.base import CommandError
 from runs import durations, payloads
 from runs.errors import InvalidOption
 from runs.lifecycle.options import TriggerOptions
-from runs.models import Run
 from runs.models.run import RunQuerySet
+from runs.reads import demands, grammar
+from runs.reads.grammar import GrammarError
+from runs.reads.runfilter import RunFilter
 from runs.states import RunStatus
 
 
@@ -24,6 +26,9 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", action="append", default=[], metavar="ID")
     parser.add_argument("--queue", action="append", default=[], metavar="NAME")
     parser.add_argument("--tag", action="append", default=[])
+    parser.add_argument(
+        "--query", default="", help="as in the dashboard: 'error:Timeout dur:>30s -tag:x'"
+    )
     parser.add_argument("--since", metavar="DURATION", help="triggered in this time, like 1h")
     parser.add_argument("--test", action="store_true", default=None, help="only test runs")
     parser.add_argument("--limit", type=_count, default=20, help="how many (default 20)")
@@ -37,21 +42,25 @@ def _count(text: str) -> int:
 
 def filtered(options: dict[str, Any], now: datetime) -> RunQuerySet:
     """The runs `list` is asked for, newest first."""
-    runs = Run.objects.newest_first().light()
-    if options["status"]:
-        runs = runs.filter(status__in=[word.upper() for word in options["status"]])
-    if options["task"]:
-        runs = runs.filter(task_id__in=options["task"])
-    if options["queue"]:
-        runs = runs.filter(queue__in=options["queue"])
-    if options["tag"]:
-        runs = runs.tagged(options["tag"])
-    if options["test"] is not None:
-        runs = runs.filter(is_test=options["test"])
+    try:
+        terms = grammar.parse(options["query"])
+    except GrammarError as error:
+        raise InvalidOption("--query", f"--query, character {error.at + 1}: {error}") from None
+    start, end = demands.window(terms, now)
     if options["since"]:
-        age = durations.seconds(options["since"], "--since")
-        runs = runs.filter(created_at__gte=datetime.fromtimestamp(now.timestamp() - age, UTC))
-    return runs[: options["limit"]]
+        since = now - timedelta(seconds=durations.seconds(options["since"], "--since"))
+        start = max(since, start) if start else since
+    chosen = RunFilter(
+        status=tuple(word.upper() for word in options["status"]),
+        task=tuple(options["task"]),
+        queue=tuple(options["queue"]),
+        tag=tuple(options["tag"]),
+        test=options["test"],
+        query=grammar.write(terms),
+        start=start,
+        end=end,
+    )
+    return chosen.runs().newest_first().light()[: options["limit"]]
 
 
 def add_payload(parser: argparse.ArgumentParser) -> None:

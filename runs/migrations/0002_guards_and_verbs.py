@@ -8,7 +8,7 @@ from django.db import migrations
 SQL = Path(__file__).resolve().parent.parent / "sql"
 FILES = {
     "postgresql": (
-        *("guards", "insert", "take", "capacity", "rate", "claim", "turn", "finish", "handover", "wait", "start",
+        *("guards", "failed", "insert", "take", "capacity", "rate", "claim", "turn", "finish", "handover", "wait", "start",
         "months"),
     ),
     "sqlite": ("guards", "wait"),

@@ -1,16 +1,33 @@
 """The stored nouns, one per file."""
 
-from runs.models.access import ApiKey, AuditLog, RequestWindow, Role
+from runs.models.access import (
+    GRANTS,
+    OF_TASKS,
+    ApiKey,
+    AuditLog,
+    Payloads,
+    RequestWindow,
+    Role,
+)
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.debounced import Debounced
 from runs.models.envvar import EnvRevision, EnvVar
+from runs.models.errors import (
+    ErrorCount,
+    ErrorEvent,
+    ErrorGroup,
+    Failure,
+    GroupChange,
+    GroupStatus,
+)
 from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
 from runs.models.journal import Journal
 from runs.models.queue import Bucket, Queue, QueueKind
+from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step
 from runs.models.run import Run, RunTag, Source
 from runs.models.schedule import (
     CatchUp,
@@ -28,7 +45,9 @@ from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
 
 __all__ = [
+    "GRANTS",
     "NEVER",
+    "OF_TASKS",
     "ApiKey",
     "Attempt",
     "AuditLog",
@@ -40,22 +59,33 @@ __all__ = [
     "BulkStatus",
     "CatchUp",
     "Debounced",
+    "Depth",
     "EnvRevision",
     "EnvVar",
+    "ErrorCount",
+    "ErrorEvent",
+    "ErrorGroup",
     "Event",
     "EventKind",
+    "Facet",
+    "Failure",
     "FinalHooks",
+    "GroupChange",
+    "GroupStatus",
     "Idempotency",
     "Journal",
     "Lane",
     "Lease",
     "LogLine",
     "Overlap",
+    "Payloads",
     "Queue",
     "QueueKind",
     "Ready",
     "RequestWindow",
     "Role",
+    "Rollup",
+    "RollupMark",
     "Run",
     "RunTag",
     "Schedule",
@@ -66,6 +96,7 @@ __all__ = [
     "Span",
     "SpanKind",
     "SpanStatus",
+    "Step",
     "Stream",
     "StreamChunk",
     "Task",

@@ -136,6 +136,10 @@ class Run(models.Model):
     objects: ClassVar[RunQuerySet] = RunQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
+        permissions = [
+            ("view_payload", "Can see payloads, outputs, metadata and logs"),
+            ("reveal_payload", "Can reveal what is redacted"),
+        ]
         constraints = [
             # Short on purpose: PostgreSQL reads a constraint's text anew for every statement.
             models.CheckConstraint(
@@ -154,6 +158,10 @@ class Run(models.Model):
             models.Index(fields=["task_id", "id"], name="run_by_task"),
             # list by queue
             models.Index(fields=["queue", "id"], name="run_by_queue"),
+            # rollups: what ended in a minute
+            models.Index(
+                fields=["finished_at"], name="run_by_end", condition=Q(finished_at__isnull=False)
+            ),
             # housekeeping: queued, never started, with a time to live
             models.Index(
                 fields=["expires_at"],

@@ -5,9 +5,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from runs.models import BulkRun, Run, RunTag
+from django.db.models import QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from runs.models import BulkRun, Failure, Run, RunTag
 from runs.models.run import RunQuerySet
-from runs.reads.windows import floor_id
+from runs.reads import demands, grammar
+from runs.reads.demands import is_heavy
+from runs.reads.grammar import Term
+from runs.reads.windows import floor_id, moment_of
+
+#: Runs that are opened at most to look into their documents, the newest ones.
+OPENED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +38,34 @@ class RunFilter:
     version: str | tuple[str, ...] = ""
     #: Bulk actions that canceled or made them.
     bulk: tuple[str, ...] = ()
+    #: Fingerprints of errors that an attempt of theirs failed by.
+    error: str | tuple[str, ...] = ""
+    #: More demands, in the language of `runs.reads.grammar`; times in it are not looked at.
+    query: str = ""
     start: datetime | None = None
     end: datetime | None = None
 
     def runs(self) -> RunQuerySet:
-        """The runs that match, in no order."""
+        """The runs that match, in no order. Raises GrammarError."""
+        runs = self._light()
+        opened = [demands.condition(term, self.start) for term in self._terms() if is_heavy(term)]
+        if not opened:
+            return runs
+        return runs.filter(*opened, id__gt=Coalesce(Subquery(_beyond(runs)), Value("")))
+
+    def reach(self) -> datetime | None:
+        """How far back runs are opened to look into them; None where all that are meant are."""
+        if not any(map(is_heavy, self._terms())):
+            return None
+        last = _beyond(self._light()).first()
+        return None if last is None else moment_of(last["id"])
+
+    def _terms(self) -> tuple[Term, ...]:
+        terms = grammar.parse(self.query) if self.query else ()
+        return tuple(term for term in terms if term.name not in {"after", "before"})
+
+    def _light(self) -> RunQuerySet:
+        """What is known without opening a run."""
         runs = Run.objects.all()
         for column, values in self._columns().items():
             runs = runs.filter(
@@ -44,7 +76,9 @@ class RunFilter:
         if self.bulk:
             touched = BulkRun.objects.filter(action_id__in=self.bulk)
             runs = runs.filter(id__in=touched.values("run_id"))
-        return self._by_tag(self._by_id(self._window(runs)))
+        easy = [demands.condition(term, self.start) for term in self._terms() if not is_heavy(term)]
+        found = self._by_error(self._by_tag(self._by_id(self._window(runs))))
+        return found.filter(*easy)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -97,6 +131,19 @@ class RunFilter:
         if self.start is not None:
             tags = tags.filter(run_id__gte=floor_id("run", self.start))
         return runs.filter(id__in=tags.values("run_id"))
+
+    def _by_error(self, runs: RunQuerySet) -> RunQuerySet:
+        if not self.error:
+            return runs
+        failures = Failure.objects.filter(fingerprint__in=_several(self.error))
+        if self.start is not None:
+            failures = failures.filter(run_id__gte=floor_id("run", self.start))
+        return runs.filter(id__in=failures.values("run_id"))
+
+
+def _beyond(runs: RunQuerySet) -> QuerySet[Run, Any]:
+    """The newest run that is too old to be opened, if there are that many."""
+    return runs.order_by("-id").values("id")[OPENED : OPENED + 1]
 
 
 def _several(value: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -45,6 +45,10 @@ class Trace:
     def root(self) -> Node:
         return self.rows[0]
 
+    def find(self, span_id: str) -> Node | None:
+        """One of them."""
+        return next((node for node in self.rows if node.id == span_id), None)
+
     def below(self, span_id: str) -> list[Node]:
         """One of them and all that is below it; everything when there is no such span."""
         for index, node in enumerate(self.rows):
@@ -60,6 +64,7 @@ def of(run: Run, now: datetime, after: int = 0) -> Trace:
     found = attempts.of(run)
     rows, has_more = spans_of(run.pk, after)
     nodes = [from_attempt(one) for one in found]
+    resting(run, found, nodes)
     entries: list[Node] = []
     children: list[Node] = []
     born: list[Run] = []
@@ -91,6 +96,7 @@ def from_run(run: Run) -> Node:
     node = Node(run.pk, "", "run", run.task_id, status, run.created_at, run.finished_at)
     if run.status == RunStatus.WAITING:
         node.state = WAITING
+    node.status, node.begun_at = run.status, run.started_at
     return node
 
 
@@ -116,6 +122,16 @@ def from_attempt(one: Attempt) -> Node:
         attempt=one.number,
         error=message(one.error),
     )
+
+
+def resting(run: Run, found: list[Attempt], nodes: list[Node]) -> None:
+    """Between two attempts nothing executes."""
+    if not nodes:
+        return
+    begins = [*(one.started_at for one in found[1:]), run.retry_at if run.is_retrying else None]
+    for node, begin in zip(nodes, begins, strict=True):
+        if node.ended_at is not None and begin is not None and begin > node.ended_at:
+            node.rests_until = begin
 
 
 def spans_of(run_id: str, after: int) -> tuple[list[Span], bool]:

@@ -72,6 +72,7 @@ def about_run(node: Node, other: Run) -> None:
     node.state = ENDED.get(RunStatus(other.status), ERROR) if other.is_final else OPEN
     if node.kind == EntryKind.CHILD:
         node.name = other.task_id
+        node.status, node.begun_at = other.status, other.started_at
 
 
 def told_of_token(column: str) -> Subquery:

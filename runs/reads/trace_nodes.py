@@ -46,12 +46,22 @@ class Node:
     attributes: str = ""
     #: The run or token it is about.
     target: str = ""
+    #: Of a run: its status, and when it was claimed first.
+    status: str = ""
+    begun_at: datetime | None = None
+    #: Of an attempt that failed: when the next one began or is due.
+    rests_until: datetime | None = None
     depth: int = 0
     children: list["Node"] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:
         return self.ended_at is None
+
+    @property
+    def is_awaited(self) -> bool:
+        """The run goes on after it: nothing of its own executes while it is open."""
+        return self.kind == "wait" or (self.kind == "child" and self.id != self.target)
 
     @property
     def told(self) -> tuple[dict[str, Any], list["SpanEvent"]]:

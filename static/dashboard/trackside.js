@@ -220,11 +220,11 @@
   if (back && sessionStorage.getItem("list")) back.href += sessionStorage.getItem("list");
 
   // empty filters stay out of the address
-  document.addEventListener("htmx:configRequest", (event) => {
-    if (!event.detail.elt.matches("[data-filters]")) return;
-    const parameters = event.detail.parameters;
-    for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-filters]")) return;
+    for (const field of event.target.elements) if (field.name && field.value === "") field.disabled = true;
   });
+  addEventListener("pageshow", () => { for (const field of all("[data-filters] :disabled")) field.disabled = false; });
 
   // ---- JSON: where exactly it stops being JSON
   const TOKEN = /\s*(?:([{}[\],:])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-]))|(true|false|null)(?!\w))/y;

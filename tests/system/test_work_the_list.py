@@ -7,17 +7,37 @@ from tests.support.rows import failed_run, queued_run
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
-def test_filters_apply_at_once_and_stand_in_the_address(person):
+def test_filters_stand_in_the_address_and_the_box(person):
     failed, queued = failed_run(), queued_run()
     person.goto("/runs")
-    person.locator("summary", has_text="Status").click()
+    person.locator("summary", has_text="Filters").click()
     person.get_by_role("checkbox", name="Failed", exact=True).check()
+    person.locator("#filters").get_by_role("button", name="Apply").click()
     expect(person.locator(f"#{queued.id}")).to_have_count(0)
     expect(person.locator(f"#{failed.id}")).to_be_visible()
-    assert "status=FAILED" in person.url
-    person.keyboard.press("Escape")
+    assert person.url.endswith("/runs?status=FAILED")
+    expect(person.get_by_role("combobox", name="Search runs")).to_have_value("status:failed")
     person.get_by_role("link", name="Clear").click()
     expect(person.locator(f"#{queued.id}")).to_be_visible()
+
+
+def test_the_box_suggests_and_finds(person):
+    queued_run("other")
+    wanted = queued_run("send-mail")
+    person.goto("/runs")
+    person.keyboard.press("f")
+    person.keyboard.type("tas")
+    expect(person.get_by_role("option", name="task:")).to_be_visible()
+    person.keyboard.press("ArrowDown")
+    person.keyboard.press("Enter")
+    person.keyboard.type("mail")
+    expect(person.get_by_role("option", name="send-mail")).to_be_visible()
+    person.keyboard.press("ArrowDown")
+    person.keyboard.press("Enter")
+    expect(person.get_by_role("combobox", name="Search runs")).to_have_value("task:send-mail ")
+    person.keyboard.press("Enter")
+    expect(person.locator("[data-row]")).to_have_count(1)
+    expect(person.locator(f"#{wanted.id}")).to_be_visible()
 
 
 def test_by_keyboard_alone_to_a_replay(person):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from runs import fingerprints
 from runs.machines import heavy_lane, is_heavy
 from runs.models import EventKind
 from runs.states import AttemptStatus, RunStatus
@@ -35,6 +36,11 @@ class Ending:
         """The lane of its run from now on, where `machine` makes it a heavy one."""
         heavy = self.machine is not None and is_heavy(self.machine)
         return heavy_lane(self.machine) if self.machine and heavy else None
+
+    @property
+    def mark(self) -> str:
+        """What its error has in common with others (`runs.fingerprints`); empty without one."""
+        return "" if self.status == RunStatus.CANCELED else fingerprints.mark(self.error)
 
     @property
     def is_retry(self) -> bool:

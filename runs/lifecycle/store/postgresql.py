@@ -63,7 +63,7 @@ CALLS = {
     "start": 5,
     "turn": 9,
     "turn_over": 9,
-    "finish": 17,
+    "finish": 18,
     "claim_started": 4,
     "held_by": 2,
     "suspend": 16,
@@ -199,6 +199,7 @@ class PostgresStore(PostgresWaits):
             ending.hooked,
             self.version,
             ending.lane,
+            ending.mark,
         )[0]
         return Finished(won, Assignment(*assignment) if assignment[0] is not None else None)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from runs.fingerprints import EXPIRED
 from runs.lifecycle.store import heads, weighing, yielding
 from runs.lifecycle.store import statements as sql
 from runs.lifecycle.store.base import (
@@ -181,7 +182,8 @@ class SqliteStore(Weighing):
 
     def expire(self, run_id: str) -> None:
         at = sql.now()
-        if self.rows(sql.EXPIRE, (at, at, run_id, at)):
+        if found := self.rows(sql.EXPIRE, (at, at, run_id, at)):
+            self.rows(sql.FAILURE, sql.failure(run_id, 0, EXPIRED, found[0], at))
             self.rows(sql.FREE_KEY, (run_id,))
             self.rows(sql.EVENT, (run_id, "expired", "EXPIRED", 0, "system", "", "", at))
 
@@ -274,7 +276,8 @@ class SqliteStore(Weighing):
             return None
         bucket, queue, session_id, attempt, pid, started = lease[0]
         at, due, retry = sql.now(), sql.due_at(ending.delay), ending.is_retry
-        status, sort_key, lane = self.rows(sql.END, sql.end_params(ending, started, at, due))[0]
+        params = sql.end_params(ending, started, at, due)
+        status, sort_key, lane, *whose = self.rows(sql.END, params)[0]
         attempt_status, kind = ending.attempt_status.value, ending.kind.value
         if status == RunStatus.CANCELED:
             attempt_status, kind, retry = AttemptStatus.CANCELED.value, "canceled", False
@@ -284,6 +287,8 @@ class SqliteStore(Weighing):
         if started is not None:
             facts = (session_id, pid, sql.plain(started), at, ending.error, retry_at)
             self.rows(sql.ATTEMPT, (ending.run_id, attempt, attempt_status, *facts))
+        if status != RunStatus.CANCELED and (mark := ending.mark):
+            self.rows(sql.FAILURE, sql.failure(ending.run_id, attempt, mark, whose, at, not retry))
         data = f'{{"delay" : {ending.delay}}}' if retry and due else ""
         actor = f"session:{session_id}"
         self.rows(sql.EVENT, (ending.run_id, kind, status, attempt, actor, ending.reason, data, at))

@@ -1,12 +1,13 @@
 """SQLite's statements, and how values travel in and out of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
+from runs import fingerprints
 from runs.lifecycle.store.base import ASSIGNMENT_COLUMNS, Assignment
 from runs.lifecycle.store.endings import Ending
 from runs.states import RunStatus
@@ -47,7 +48,7 @@ EXPIRE = """
 UPDATE runs_run SET status = 'EXPIRED', finished_at = %s, updated_at = %s,
        reason = 'Its time to live passed before a worker could start it.'
  WHERE id = %s AND status = 'QUEUED' AND started_at IS NULL AND expires_at <= %s
-RETURNING id
+RETURNING task_id, version
 """
 PUT_BACK = """
 INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed)
@@ -105,7 +106,11 @@ UPDATE runs_run
          max(cast(round((julianday(%(at)s) - julianday(%(started)s)) * 86400000) AS integer), 0), 0),
        done_token = %(token)s, updated_at = %(at)s
  WHERE id = %(run_id)s
-RETURNING status, sort_key, lane
+RETURNING status, sort_key, lane, task_id, version
+"""
+FAILURE = """
+INSERT OR IGNORE INTO runs_failure (run_id, attempt, fingerprint, version, ended, at, counted)
+VALUES (%s, %s, %s, %s, %s, %s, 0)
 """
 ATTEMPT = """
 INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at, error, retry_at)
@@ -187,6 +192,14 @@ def ready(row: dict[str, Any], buckets: Mapping[tuple[str, str | None], int]) ->
     """The place of a new run in its queue."""
     bucket = buckets[row["queue"], row["concurrency_key"]]
     return row["id"], bucket, row["sort_key"], row["delay_until"], row["lane"]
+
+
+def failure(
+    run_id: str, attempt: int, mark: str, whose: Sequence[str], at: str, ended: bool = True
+) -> tuple[Any, ...]:
+    """See `trackside_failed`; `whose` is the task and the version."""
+    task_id, version = whose
+    return run_id, attempt, fingerprints.of(mark, task_id), version, ended, at
 
 
 def stamp(moment: datetime) -> str:

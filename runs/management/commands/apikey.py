@@ -10,7 +10,7 @@ from django.utils import timezone
 from runs import durations
 from runs.lifecycle import apikeys
 from runs.management.terminal import VerbCommand, actor, line
-from runs.models import ApiKey, Role
+from runs.models import ApiKey, Payloads, Role
 
 UNREADABLE = (
     "SECRET_KEY has changed: its public tokens are refused until it is used once, "
@@ -24,6 +24,8 @@ class Command(VerbCommand):
   python manage.py apikey create backend
   python manage.py apikey create ci --expires 90d
   python manage.py apikey create grafana --role viewer
+  python manage.py apikey create shop --role trigger --task send-email --task charge
+  python manage.py apikey create support --role viewer --payloads redacted
   python manage.py apikey list
   python manage.py apikey revoke backend
 
@@ -40,8 +42,21 @@ that key known at every start.
             "--role",
             choices=Role.values,
             default=Role.ADMIN.value,
-            help="viewer reads; operator triggers and changes runs too; admin (the default) also "
-            "queues, schedules and environment variables",
+            help="viewer reads; trigger makes runs only; operator does both and changes runs; variables "
+            "are environment variables only; admin (the default) everything",
+        )
+        create.add_argument(
+            "--task",
+            action="append",
+            default=[],
+            metavar="ID",
+            help="for runs of this task alone; up to ten times",
+        )
+        create.add_argument(
+            "--payloads",
+            choices=Payloads.values,
+            help="how it reads payloads, outputs, metadata, logs and error messages: a viewer's key "
+            "not at all, others as they are stored, unless this says otherwise",
         )
         verbs.add_parser("list", help="all keys, without their text")
         revoke = verbs.add_parser("revoke", help="refuse a key from now on")
@@ -51,7 +66,12 @@ that key known at every start.
         expires = options["expires"]
         moment = timezone.now() + _duration(expires) if expires else None
         _, text = apikeys.create(
-            options["name"], actor=actor(), role=options["role"], expires_at=moment
+            options["name"],
+            actor=actor(),
+            role=options["role"],
+            tasks=options["task"],
+            payloads=options["payloads"],
+            expires_at=moment,
         )
         self.stdout.write(text)
         address = f"http://127.0.0.1:{getattr(settings, 'PORT', 8765)}/api/v1/runs"
@@ -63,7 +83,8 @@ that key known at every start.
     def do_list(self, options: dict[str, Any]) -> None:
         for key in ApiKey.objects.order_by("name"):
             used = f"used {_day(key.last_used_at)}" if key.last_used_at else "never used"
-            told = f"{key.prefix}…  {key.role:8}  {_state(key):22}  {used}"
+            tasks = "  ".join(["", *(line(task, 40) for task in key.task_list)])
+            told = f"{key.prefix}…  {key.role:9}  {_state(key):22}  {used}{tasks}"
             self.stdout.write(f"{line(key.name, 40):40}  {told}")
             if key.is_live(timezone.now()) and apikeys.secret(key) is None:
                 self.stdout.write(f"  {UNREADABLE}")

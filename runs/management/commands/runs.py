@@ -24,6 +24,7 @@ class Command(VerbCommand):
     help = "List, show, trigger, cancel, replay, edit, purge and unlock runs."
     examples = """examples:
   python manage.py runs list --status failed --task send-email --since 1d
+  python manage.py runs list --query 'error:Timeout dur:>30s -tag:internal after:2h'
   python manage.py runs show run_01k... --follow
   python manage.py runs trigger send-email '{"to": "ann@example.com"}' --follow
   python manage.py runs trigger import --file rows.json --queue imports --tag nightly

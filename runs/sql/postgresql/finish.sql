@@ -4,12 +4,13 @@
 --   p_uncounted: 1 when this attempt is not to count as a try    p_crashed: the process or the cluster was lost
 --   p_machine: the preset from now on, NULL for the one it had
 --   p_lane: the lane of that preset, where its runs are heavy; NULL for the one it had
+--   p_mark: what the error has in common with others (runs/fingerprints.py); empty where none is to be counted
 --   p_hooked: the final hooks for p_status were called already, so the ending leaves none owed
 DROP FUNCTION IF EXISTS trackside_end;
 CREATE FUNCTION trackside_end(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
   p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_machine text DEFAULT NULL,
-  p_hooked boolean DEFAULT false, p_lane integer DEFAULT NULL)
+  p_hooked boolean DEFAULT false, p_lane integer DEFAULT NULL, p_mark text DEFAULT '')
 RETURNS TABLE (bucket_id bigint, queue_id bigint, session_id text) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -21,6 +22,8 @@ DECLARE
   v_sort bigint;
   v_lane smallint;
   v_key text;
+  v_task text;
+  v_version text;
 BEGIN
   DELETE FROM runs_lease WHERE run_id = p_run AND token = p_token RETURNING * INTO v_lease;
   IF NOT FOUND THEN
@@ -40,7 +43,8 @@ BEGIN
          usage_ms = usage_ms + coalesce((extract(epoch FROM v_now - v_lease.started_at) * 1000)::bigint, 0),
          done_token = p_token, updated_at = v_now
    WHERE id = p_run
-  RETURNING cancel_requested_at IS NOT NULL, sort_key, lane, idempotency_key INTO v_canceled, v_sort, v_lane, v_key;
+  RETURNING cancel_requested_at IS NOT NULL, sort_key, lane, idempotency_key, task_id, version
+   INTO v_canceled, v_sort, v_lane, v_key, v_task, v_version;
   IF p_hooked AND (NOT v_canceled OR p_status = 'CANCELED') THEN
     DELETE FROM runs_finalhooks WHERE run_id = p_run;
   END IF;
@@ -56,6 +60,10 @@ BEGIN
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
   VALUES (p_run, p_kind, p_status, v_lease.attempt, 'session:' || v_lease.session_id, p_reason,
           CASE WHEN v_retry AND p_delay > 0 THEN json_build_object('delay', p_delay)::text ELSE '' END, v_now);
+
+  IF p_mark <> '' AND NOT v_canceled THEN
+    PERFORM trackside_failed(p_run, v_lease.attempt, p_mark, v_task, v_version, NOT v_retry, v_now);
+  END IF;
 
   IF p_status = 'QUEUED' THEN
     INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
@@ -88,7 +96,7 @@ CREATE FUNCTION trackside_finish(
   p_run text, p_token text, p_status text, p_attempt_status text, p_kind text, p_output text, p_error text,
   p_delay double precision, p_reason text, p_uncounted integer, p_crashed boolean, p_next integer, p_pid integer,
   p_machine text, p_hooked boolean, p_version text DEFAULT '',
-  p_lane integer DEFAULT NULL)
+  p_lane integer DEFAULT NULL, p_mark text DEFAULT '')
 RETURNS TABLE (won boolean, work trackside_assigned) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -98,7 +106,7 @@ DECLARE
 BEGIN
   SELECT bucket_id, queue_id, session_id INTO v_bucket, v_queue, v_session
     FROM trackside_end(p_run, p_token, p_status, p_attempt_status, p_kind, p_output, p_error, p_delay, p_reason,
-                       p_uncounted, p_crashed, p_machine, p_hooked, p_lane);
+                       p_uncounted, p_crashed, p_machine, p_hooked, p_lane, p_mark);
   won := v_bucket IS NOT NULL OR EXISTS (SELECT 1 FROM runs_run WHERE id = p_run AND done_token = p_token);
   IF v_bucket IS NOT NULL THEN
     work := trackside_next(v_bucket, v_queue, v_session, p_next, p_pid, p_version);

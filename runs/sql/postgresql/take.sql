@@ -137,11 +137,15 @@ END $$;
 CREATE OR REPLACE FUNCTION trackside_expire(p_run text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
+  v_task text;
+  v_version text;
 BEGIN
   UPDATE runs_run SET status = 'EXPIRED', finished_at = v_now, updated_at = v_now,
          reason = 'Its time to live passed before a worker could start it.'
-   WHERE id = p_run AND status = 'QUEUED' AND started_at IS NULL AND expires_at <= v_now;
+   WHERE id = p_run AND status = 'QUEUED' AND started_at IS NULL AND expires_at <= v_now
+  RETURNING task_id, version INTO v_task, v_version;
   IF FOUND THEN
+    PERFORM trackside_failed(p_run, 0, 'expired', v_task, v_version, true, v_now);
     DELETE FROM runs_idempotency WHERE run_id = p_run AND task_id <> '';
     INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
     VALUES (p_run, 'expired', 'EXPIRED', 0, 'system', '', '', v_now);

@@ -157,3 +157,15 @@ def test_a_list_that_takes_too_long_says_so(api, monkeypatch):
     answer = api.get("/api/v1/runs")
     assert (answer.status_code, answer["x-should-retry"]) == (503, "false")
     assert "longer than 2 s" in answer.json()["error"]
+
+
+def test_takes_a_search_as_the_dashboard_does(api, time_machine):
+    old = run("mail", tags=("eu",))
+    time_machine.move_to(timezone.now() + timedelta(days=8))
+    new = run("mail", tags=("us",))
+    assert listed(api, query="task:m* -tag:eu") == [new]
+    assert listed(api, query="tag:eu") == []
+    assert listed(api, query="tag:eu after:9d") == [old]
+    refused = api.get("/api/v1/runs", **{"filter[query]": "tag:x taks:y"})
+    assert refused.status_code == 400
+    assert "character 7" in refused.json()["error"]

@@ -41,14 +41,16 @@ def client_of(user):
 
 @pytest.fixture
 def viewer(db):
-    return client_of(make_user("vera", "view_run"))
+    return client_of(make_user("vera", "view_run", "view_payload"))
 
 
 @pytest.fixture
 def operator(db):
-    return client_of(make_user("otto", "change_run"))
+    return client_of(make_user("otto", "change_run", "view_payload"))
 
 
 @pytest.fixture
 def administrator(db):
-    return client_of(make_user("ada", "change_run", "change_queue"))
+    return client_of(
+        make_user("ada", "change_run", "change_queue", "view_payload", "reveal_payload")
+    )

@@ -4,8 +4,15 @@ from html import unescape
 
 import pytest
 
+from dashboard import sight
 from dashboard.pages.documents import CLIP, HIGHLIGHT, show
 from tests.support.corpora import documents, every, needs_corpora
+
+
+@pytest.fixture(autouse=True)
+def _all_is_shown():
+    with sight.using(sight.Sight.STORED):
+        yield
 
 
 def text_of(html):

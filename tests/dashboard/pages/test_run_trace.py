@@ -1,5 +1,6 @@
 """The Trace tab of a run, and what is downloaded of it."""
 
+import gzip
 import json
 import re
 from datetime import timedelta
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from runs import lifecycle, tracing
 from runs.lifecycle import attempts, store, tokens
-from runs.models import Journal, LogLine, Source, Span
+from runs.models import Attempt, Journal, LogLine, Run, Source, Span
 from runs.states import EntryStatus
 from tests.support import rows
 
@@ -46,7 +47,9 @@ def page(client, run, query=""):
 
 def names(text):
     """(depth, name) of every row."""
-    found = re.findall(r'<tr id="S[^"]*" class="t-\w+ d(\d+) .*?<a [^>]*>(.*?)</a>', text, re.S)
+    found = re.findall(
+        r'class="tr t-\w+ d(\d+) .*?<a id="S[^>]*>(?:<span [^>]*>.*?</span>)?(.*?)</a>', text, re.S
+    )
     return [(int(depth), name) for depth, name in found if name != "In the queue"]
 
 
@@ -58,11 +61,34 @@ def test_shows_spans_nested_with_bars_and_words(viewer, few_reads):
         text = page(viewer, run)
     assert names(text) == [(0, "hello"), (1, "Attempt 1"), (2, "outer"), (3, "inner")]
     assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in text
-    assert "<dt>rows</dt><dd>3</dd>" in text
     assert "Ø" in text
-    assert "trackside.icon" not in text
     assert text.count("<rect") >= 4
     assert tracing.trace_id_of(run.pk) in text
+
+
+def test_a_span_is_looked_at_closely(viewer, few_reads):
+    run = rows.completed_run()
+    outer = add(run, "outer", attributes='{"rows": 3, "trackside.icon": "Ø"}')
+    for address in (f"/runs/{run.pk}?tab=trace&span={outer}", f"/runs/{run.pk}/span?span={outer}"):
+        with few_reads(8):
+            text = viewer.get(address).content.decode()
+        assert "<dt>rows</dt><dd>3</dd>" in text
+        assert "trackside.icon" not in text
+        assert f"tab=logs&amp;span={outer}" in text
+    assert "<html" not in text
+    assert viewer.get(f"/runs/{run.pk}/span?span=unknown").status_code == 404
+
+
+def test_the_run_itself_says_where_its_time_went(viewer):
+    run = rows.completed_run()
+    begun = timezone.now() - timedelta(seconds=100)
+    Run.objects.filter(pk=run.pk).update(
+        created_at=begun, queued_at=begun, started_at=begun + timedelta(seconds=25)
+    )
+    Attempt.objects.filter(run_id=run.pk).update(started_at=begun + timedelta(seconds=25))
+    text = page(viewer, run)
+    assert re.search(r"In the queue</dt><dd>25 s", text)
+    assert "Executing</dt>" in text
 
 
 def test_what_a_run_waits_for_costs_no_more_questions(viewer, few_reads):
@@ -98,7 +124,7 @@ def test_what_a_run_waits_for_costs_no_more_questions(viewer, few_reads):
     assert text.count(f'id="S{other.run_id}"') == 1
     assert f'id="S{child.run_id}"' not in text
     tokens.complete(made.pk, "1", by="user:ada")
-    assert not re.search(r"Wait for</a>\s*<b>", page(viewer, run))
+    assert not re.search(r"Wait for</a> <a [^>]*>[^<]*</a> <b>", page(viewer, run))
 
 
 def with_event(run):
@@ -112,9 +138,9 @@ def with_event(run):
 def test_shows_what_happened_in_a_span(viewer):
     run = rows.completed_run()
     with_event(run)
-    text = page(viewer, run)
+    text = page(viewer, run, f"&span={tracing.span_id('eventful')}")
     assert "1 event<" in text
-    assert re.search(r"<dt>\+\d ms cache &lt;miss&gt;</dt><dd>key: a</dd>", text)
+    assert re.search(r"\+\d ms</span> <b>cache &lt;miss&gt;</b> <span[^>]*>key: a<", text)
     lines = viewer.get(f"/runs/{run.pk}/raw/trace").content.decode().splitlines()
     (told,) = [one for one in map(json.loads, lines) if one["name"] == "eventful"]
     assert (told["attributes"], told["events"][0]["name"]) == ({"rows": 3}, "cache <miss>")
@@ -146,7 +172,7 @@ def test_what_was_open_when_its_run_was_canceled_is_canceled(viewer):
 
 
 def text_of_state(text, name):
-    return re.search(rf"{name}</a>\s*<b>(.*?)</b>", text)[1]
+    return re.search(rf"{name}</a>(?: <a [^>]*>[^<]*</a>)?\s*<b>(.*?)</b>", text)[1]
 
 
 def test_an_address_shows_one_span_and_its_log_lines(viewer):
@@ -154,8 +180,8 @@ def test_an_address_shows_one_span_and_its_log_lines(viewer):
     outer = add(run, "outer")
     add(run, "inner", outer)
     add(run, "beside")
-    assert names(page(viewer, run, f"&span={outer}")) == [(0, "outer"), (1, "inner")]
-    assert len(names(page(viewer, run, "&span=unknown"))) == 5
+    assert names(page(viewer, run, f"&in={outer}")) == [(0, "outer"), (1, "inner")]
+    assert len(names(page(viewer, run, "&in=unknown"))) == 5
     facts = {"run_id": run.pk, "attempt": 1, "level": 20, "logger": "root", "at": timezone.now()}
     LogLine.objects.create(message="in the span", span_id=outer, **facts)
     LogLine.objects.create(message="elsewhere", **facts)
@@ -168,7 +194,8 @@ def test_failures_can_be_seen_alone(viewer):
     run = rows.completed_run()
     add(run, "good")
     add(run, "bad", status="error")
-    assert names(page(viewer, run, "&only=failed")) == [(2, "bad")]
+    around = [(0, "hello"), (1, "Attempt 1")]
+    assert names(page(viewer, run, "&only=failed")) == [*around, (2, "bad")]
     assert "(1)" in page(viewer, run)
 
 
@@ -177,8 +204,8 @@ def test_rows_are_found_by_what_they_say(viewer):
     add(run, "load rows", attributes='{"url": "https://example.com/A"}')
     add(run, "store", status="error", error="ValueError: no room")
     for search in ("LOAD", "example.com/a"):
-        assert names(page(viewer, run, f"&q={search}")) == [(2, "load rows")]
-    assert names(page(viewer, run, "&q=no+room&only=failed")) == [(2, "store")]
+        assert names(page(viewer, run, f"&q={search}"))[2:] == [(2, "load rows")]
+    assert names(page(viewer, run, "&q=no+room&only=failed"))[2:] == [(2, "store")]
     assert "No row has “&lt;b&gt;”" in page(viewer, run, "&q=<b>")
 
 
@@ -236,8 +263,10 @@ def test_looks_again_until_the_last_spans_are_there(viewer):
 
 
 @pytest.mark.parametrize(
-    "query", ["&after=x", "&after=-1", "&after=" + "9" * 30, "&span=%00", "&span="]
-)
+    "query",
+    ["&after=x", "&after=-1", "&after=" + "9" * 30, "&span=%00", "&span=", "&t0=x&t1=-1", "&t0=9&t1=1",
+     "&t0=inf", "&t1=nan", "&in=%00", "&queue=1&gaps=1"],
+)  # fmt: skip
 def test_a_strange_address_shows_the_trace(viewer, query):
     assert len(names(page(viewer, rows.completed_run(), query))) == 2
 
@@ -250,3 +279,79 @@ def test_is_downloaded_as_lines_of_json(viewer):
     assert answer["content-disposition"].endswith('-trace.jsonl"')
     assert [one["name"] for one in found[:1]] == ["hello"]
     assert len({one["id"] for one in found}) == len(found) == 1102 + (found[1]["kind"] == "queue")
+
+
+def at_seconds(run, name, start, took, **facts):
+    """A span that begins so many seconds after the run's first start."""
+    began = run.started_at + timedelta(seconds=start)
+    ended = began + timedelta(seconds=took)
+    return add(run, name, started_at=began, ended_at=ended, **facts)
+
+
+def long_run(seconds=600):
+    """One that executed for so long."""
+    run = rows.completed_run()
+    ended = run.started_at + timedelta(seconds=seconds)
+    Run.objects.filter(pk=run.pk).update(finished_at=ended)
+    facts = {"started_at": run.started_at, "finished_at": ended}
+    Attempt.objects.filter(run_id=run.pk).update(**facts)
+    return Run.objects.get(pk=run.pk)
+
+
+def test_a_stretch_of_time_is_shown_alone(viewer):
+    run = long_run()
+    at_seconds(run, "early", 1, 2)
+    at_seconds(run, "late", 500, 2)
+    around = [(0, "hello"), (1, "Attempt 1")]
+    text = page(viewer, run, "&t0=400&t1=550")
+    assert names(text) == [*around, (2, "late")]
+    assert 'value="400.0"' in text
+    assert "Nothing happened" not in text
+    assert names(page(viewer, run, "&t0=400")) == [*around, (2, "late")]
+
+
+def test_time_between_attempts_is_narrow_until_it_is_asked_for(viewer):
+    run = long_run(10)
+    later = {"started_at": run.started_at + timedelta(hours=3), "finished_at": run.started_at}
+    Attempt.objects.create(
+        run_id=run.pk, number=2, status="COMPLETED", session_id="s",
+        started_at=later["started_at"], finished_at=later["started_at"] + timedelta(seconds=9),
+    )  # fmt: skip
+    Run.objects.filter(pk=run.pk).update(finished_at=later["started_at"] + timedelta(seconds=9))
+    text = page(viewer, run)
+    assert "2 h 59 m idle" in text
+    assert 'class="r"' in text
+    assert "idle</text>" not in page(viewer, run, "&gaps=1")
+
+
+def test_many_rows_have_an_overview(viewer):
+    run = rows.completed_run()
+    flood(run, 80)
+    assert 'class="minimap"' in page(viewer, run)
+    assert 'class="window"' in page(viewer, run, "&t0=0&t1=1")
+
+
+def test_bars_tell_waiting_failed_and_open_apart(viewer):
+    run, _ = rows.executing_run()
+    add(run, "open", took=None, status="open")
+    add(run, "bad", status="error")
+    text = page(viewer, run)
+    assert "url(#pat-g)" in text
+    assert "url(#pat-h)" in text
+    assert 'href="#pat-x"' in text
+
+
+def test_a_deep_trace_stays_a_page(viewer):
+    run, above = rows.completed_run(), ""
+    for number in range(40):
+        above = add(run, f"level {number}", above)
+    text = page(viewer, run)
+    assert text.count("<ul") == text.count("</ul>")
+    assert max(depth for depth, _ in names(text)) == 24
+
+
+def test_two_hundred_rows_are_few_bytes(viewer):
+    run = rows.completed_run()
+    flood(run, 200)
+    answer = viewer.get(f"/runs/{run.pk}?tab=trace")
+    assert len(gzip.compress(answer.content, 6)) < 25_000

@@ -57,6 +57,7 @@ def test_list_filters_newest_first(runs):
     assert runs("list", "--test").split()[0] == second
     assert runs("list", "--queue", "task/b", "--limit", "1").split()[0] == second
     assert runs("list", "--status", "failed") == ""
+    assert runs("list", "--query", "-tag:x after:1h").split()[0] == second
 
 
 def test_list_as_json_lines(runs):
@@ -206,6 +207,7 @@ def test_follow_ends_when_the_run_does(monkeypatch, capsys):
         (["trigger", "t", "--queue", "nowhere"], "nowhere"),
         (["trigger", "t", "--metadata", "[]"], "metadata"),
         (["list", "--since", "soon"], "--since"),
+        (["list", "--query", "tag:x taks:y"], "--query, character 7"),
         (["list", "--limit", "0"], "1 to 10000"),
         (["list", "--status", "done"], "invalid choice"),
         (["dance"], "invalid choice"),

@@ -1,0 +1,123 @@
+"""What runs came to over time: from rollups, and from the runs that are in none yet."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import QuerySet
+
+from runs import histograms
+from runs.models import Depth, Facet, Rollup, RollupMark, Run, Step
+from runs.models.rollup import NEVER_YET
+from runs.reads.tally import COLUMNS, LENGTHS, Tallies, Tally, tally
+from runs.reads.windows import floor_id
+
+#: Runs that are counted while somebody waits; with more, a page says how far it is counted.
+MOST = 50_000
+#: Up to this length times are put together from minutes.
+BY_MINUTE = timedelta(hours=6)
+#: A time and what runs came to in it.
+Timed = tuple[datetime, Tally]
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Runs that no rollup has. When they are too many, what is known ends at `until`."""
+
+    until: datetime
+    tallies: Tallies
+    is_behind: bool = False
+
+    def of(self, facet: Facet, name: str | None) -> Iterator[tuple[str, datetime, Tally]]:
+        for (its_facet, its_name, at), one in self.tallies.items():
+            if its_facet == facet and name in (None, its_name):
+                yield its_name, at, one
+
+
+def tail(now: datetime) -> Tail:
+    """To be asked once for a page."""
+    until = RollupMark.objects.order_by("pk").values_list("until", flat=True).first() or NEVER_YET
+    end = _ceiling(now)
+    ended = Run.objects.filter(finished_at__gte=until).order_by("finished_at")
+    made = Run.objects.filter(id__gte=floor_id("run", until)).order_by("id")
+    if any(rows.values_list("pk", flat=True)[MOST : MOST + 1].exists() for rows in (ended, made)):
+        return Tail(until, {}, is_behind=True)
+    return Tail(until, tally(until, end, Step.MINUTE) if until < end else {})
+
+
+def over_time(facet: Facet, name: str, start: datetime, step: Step, rest: Tail) -> list[Timed]:
+    """Of one name, the oldest first; the last ones may be shorter than the step."""
+    rows = _rows(facet, step, start).filter(name=name).order_by("at")
+    found = [(row.at, tally_of(row)) for row in rows]
+    return found + [(at, one) for _, at, one in rest.of(facet, name) if at >= start]
+
+
+def each_over_time(facet: Facet, start: datetime, step: Step, rest: Tail) -> dict[str, list[Timed]]:
+    """Of all names."""
+    found: dict[str, list[Timed]] = {}
+    for row in _rows(facet, step, start):
+        found.setdefault(row.name, []).append((row.at, tally_of(row)))
+    for name, at, one in rest.of(facet, None):
+        if at >= start:
+            found.setdefault(name, []).append((at, one))
+    return found
+
+
+def each(facet: Facet, start: datetime, now: datetime, rest: Tail) -> dict[str, Tally]:
+    """All of a time together, by name. A start that is no full hour is exact for short times alone."""
+    found: dict[str, Tally] = {}
+    for step, first, last in stretches(start, now, rest.until):
+        for row in _rows(facet, step, first).filter(at__lt=last):
+            found.setdefault(row.name, Tally()).add(tally_of(row))
+    for name, at, one in rest.of(facet, None):
+        if at >= start:
+            found.setdefault(name, Tally()).add(one)
+    return found
+
+
+def stretches(
+    start: datetime, now: datetime, until: datetime
+) -> Iterator[tuple[Step, datetime, datetime]]:
+    """The rows that make up a time: days where they are whole and over, hours around them."""
+    if now - start <= BY_MINUTE:
+        yield Step.MINUTE, start, now
+        return
+    first = _midnight(start + LENGTHS[Step.DAY] - timedelta(microseconds=1))
+    last = _midnight(min(now, until))
+    if first >= last:
+        yield Step.HOUR, start, now
+        return
+    yield Step.HOUR, start, first
+    yield Step.DAY, first, last
+    yield Step.HOUR, last, now
+
+
+def whole(several: Iterable[Timed]) -> Tally:
+    """All of them together."""
+    found = Tally()
+    for _, one in several:
+        found.add(one)
+    return found
+
+
+def depths(queue: str, start: datetime) -> list[Depth]:
+    """How full a queue was, minute by minute; "" is all of them."""
+    return list(Depth.objects.filter(queue=queue, at__gte=start).order_by("at"))
+
+
+def tally_of(row: Rollup) -> Tally:
+    counts = {column: number for column in COLUMNS if (number := getattr(row, column))}
+    return Tally(counts, histograms.load(row.durations), histograms.load(row.waits))
+
+
+def _rows(facet: Facet, step: Step, start: datetime) -> QuerySet[Rollup]:
+    return Rollup.objects.filter(step=step, facet=facet, at__gte=start)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _ceiling(now: datetime) -> datetime:
+    minute = LENGTHS[Step.MINUTE]
+    return now.replace(second=0, microsecond=0) + minute

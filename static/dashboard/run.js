@@ -1,0 +1,222 @@
+// The page of one run: everything here only removes waiting, as in trackside.js.
+(() => {
+  "use strict";
+  const one = (selector, from = document) => from.querySelector(selector);
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+  // ---- live answers change only what differs: focus, open parts, scroll and selection stay
+  const key = (node) => node.nodeType !== 1 ? "" : node.id || (node.nodeName === "LI" ? node.querySelector("a[id]")?.id || "" : "");
+  const KEPT = { open: true, tabindex: true };
+  function morph(old, fresh) {
+    if (old.isEqualNode(fresh)) return;
+    if (old.nodeName !== fresh.nodeName) return old.replaceWith(fresh);
+    if (old.nodeType !== 1) { old.data = fresh.data; return; }
+    for (const { name } of [...old.attributes]) if (!KEPT[name] && !fresh.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of fresh.attributes) if (!KEPT[name] && old.getAttribute(name) !== value) old.setAttribute(name, value);
+    const known = new Map([...old.childNodes].filter(key).map((node) => [key(node), node]));
+    let at = old.firstChild;
+    for (const child of [...fresh.childNodes]) {
+      const name = key(child);
+      const twin = name ? known.get(name) : at && !key(at) && at.nodeName === child.nodeName ? at : null;
+      if (!twin) { old.insertBefore(child, at); continue; }
+      if (twin === at) at = at.nextSibling; else old.insertBefore(twin, at);
+      morph(twin, child);
+    }
+    while (at) { const next = at.nextSibling; at.remove(); at = next; }
+  }
+  const MORPHED = ["tab-body", "run-head", "why"];
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const fresh = event.detail.fragment.firstElementChild;
+    if (!MORPHED.includes(event.detail.target.id) || !fresh) return;
+    event.detail.shouldSwap = false;
+    fresh.removeAttribute("hx-swap-oob");
+    morph(event.detail.target, fresh);
+    rove();
+  });
+
+  // ---- the tree: one stop for the Tab key, arrows inside
+  const tree = () => one(".tree");
+  const links = () => all(".tree [data-open]").filter((link) => link.offsetParent);
+  const branch = (link) => { const row = link.closest(".tr"); return row.nodeName === "SUMMARY" ? row.parentElement : null; };
+  function rove(to) {
+    if (!tree()) return;
+    const every = all(".tree [data-open]");
+    const stop = to || every.find((link) => link === document.activeElement) || one(".tree [aria-current]") || every[0];
+    for (const part of all(".tree summary, .tree .go")) part.tabIndex = -1;
+    for (const link of every) link.tabIndex = link === stop ? 0 : -1;
+    if (to) { to.focus({ preventScroll: true }); to.closest(".tr").scrollIntoView({ block: "nearest" }); }
+  }
+  const above = (link) => one(":scope > summary [data-open]", (branch(link) || link).parentElement.closest("details") || document.createElement("i"));
+  const KEYS = {
+    ArrowDown: (link) => { const every = links(); return every[every.indexOf(link) + 1]; },
+    ArrowUp: (link) => { const every = links(); return every[every.indexOf(link) - 1]; },
+    ArrowRight: (link) => {
+      const part = branch(link);
+      if (!part) return null;
+      if (!part.open) { part.open = true; return null; }
+      return KEYS.ArrowDown(link);
+    },
+    ArrowLeft: (link) => {
+      const part = branch(link);
+      if (part?.open) { part.open = false; return null; }
+      return above(link);
+    },
+    Home: () => links()[0],
+    End: () => links().at(-1),
+    "*": (link) => { for (const part of all(":scope > li > details", link.closest("ul"))) part.open = true; return null; },
+  };
+  document.addEventListener("keydown", (event) => {
+    const link = event.target.closest?.(".tree [data-open]");
+    if (!link || event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const to = KEYS[event.key](link);
+    if (to) rove(to);
+  }, true);
+
+  // ---- a row is looked at closely beside the tree; its triangle opens and closes it
+  function choose(link) {
+    const address = new URL(link.href);
+    for (const other of all(".tree [aria-current]")) other.removeAttribute("aria-current");
+    link.setAttribute("aria-current", "true");
+    const sent = one("#chosen");
+    if (sent) sent.dataset.value = address.searchParams.get("span");
+    history.replaceState(history.state, "", address);
+    rove(link);
+    htmx.ajax("GET", `${location.pathname}/span${address.search}`, { target: "#inspector", swap: "innerHTML" }).then(() => {
+      const inspector = one("#inspector");
+      inspector.scrollTop = 0;
+      if (getComputedStyle(inspector).position === "static") inspector.scrollIntoView({ block: "nearest" });
+    });
+  }
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest(".tree .tr");
+    if (!row || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    if (event.target.closest(".go")) return;
+    if (event.target.closest(".cv")) {
+      if (!event.altKey) return;
+      event.preventDefault();
+      const open = !row.parentElement.open;
+      for (const part of [row.parentElement, ...all("details", row.parentElement)]) part.open = open;
+      return;
+    }
+    const selection = getSelection();
+    event.preventDefault();
+    if (selection && !selection.isCollapsed && row.contains(selection.anchorNode)) return;
+    choose(one("[data-open]", row));
+  });
+
+  // ---- the moment under the pointer, and a stretch of time by dragging
+  const chart = () => one("#chart");
+  function moment(scale, place) {
+    const stretch = scale.stretches.find(([, right]) => place <= right) || scale.stretches.at(-1);
+    const [left, right, start, end] = stretch;
+    return start + (end - start) * Math.max(0, Math.min(1, (place - left) / (right - left)));
+  }
+  function lasting(seconds) {
+    if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+    if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
+    const parts = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
+    const index = parts.findIndex(([size]) => seconds >= size), [size, name] = parts[index], below = parts[index + 1];
+    const rest = below ? Math.floor((seconds % size) / below[0]) : 0;
+    return `${Math.floor(seconds / size)} ${name}${rest ? ` ${rest} ${below[1]}` : ""}`;
+  }
+  function clock(scale, seconds) {
+    const at = new Date(Date.parse(scale.origin) + seconds * 1000);
+    try { return at.toLocaleTimeString("en-GB", { timeZone: scale.zone, hour12: false, timeZoneName: "short" }); }
+    catch { return at.toISOString().slice(11, 19) + " UTC"; }
+  }
+  let drag = null, at = null;
+  function line() {
+    let found = one("#chart > .brush");
+    if (!found) { found = document.createElement("div"); found.className = "brush"; found.append(document.createElement("span")); found.setAttribute("aria-hidden", "true"); chart().append(found); }
+    return found;
+  }
+  function draw(lane, from, to) {
+    const scale = JSON.parse((lane.closest("[data-chart]")).dataset.chart), box = lane.getBoundingClientRect(), frame = chart().getBoundingClientRect();
+    const mark = line(), [left, right] = from < to ? [from, to] : [to, from], start = moment(scale, left), end = moment(scale, right);
+    mark.style.left = `${box.left - frame.left + box.width * left / 100}px`;
+    mark.style.width = `${box.width * (right - left) / 100}px`;
+    mark.hidden = false;
+    mark.classList.toggle("wide", right > left);
+    mark.classList.toggle("left", left > 70);
+    mark.firstChild.textContent = right > left ? `+${lasting(start)} to +${lasting(end)}` : `+${lasting(start)} · ${clock(scale, start)}`;
+    return mark.firstChild.textContent;
+  }
+  const place = (lane, event) => { const box = lane.getBoundingClientRect(); return Math.max(0, Math.min(100, (event.clientX - box.left) / box.width * 100)); };
+  const laneOf = (target) => target.closest?.("#chart .minimap") || (target.closest?.("#chart") && one("#chart .ruler .ln"));
+  function zoom(lane, from, to) {
+    const scale = JSON.parse(lane.closest("[data-chart]").dataset.chart), address = new URL(location.href);
+    const [start, end] = [moment(scale, Math.min(from, to)), moment(scale, Math.max(from, to))];
+    address.searchParams.set("tab", "trace");
+    address.searchParams.set("t0", start.toFixed(6));
+    address.searchParams.set("t1", end.toFixed(6));
+    location.href = address;
+  }
+  document.addEventListener("pointerdown", (event) => {
+    const lane = event.target.closest?.("#chart .minimap, #chart .ruler .ln");
+    if (!lane || event.button || event.target.closest("a")) return;
+    event.preventDefault();
+    drag = { lane, from: place(lane, event) };
+    lane.setPointerCapture?.(event.pointerId);
+  });
+  document.addEventListener("pointermove", (event) => {
+    if (drag) return draw(drag.lane, drag.from, place(drag.lane, event));
+    const lane = event.pointerType === "mouse" && laneOf(event.target), mark = one("#chart > .brush");
+    const box = lane && lane.getBoundingClientRect();
+    if (box && event.clientX >= box.left && event.clientX <= box.right) draw(lane, place(lane, event), place(lane, event));
+    else if (mark && document.activeElement !== one("#chart .ruler .ln")) mark.hidden = true;
+  });
+  document.addEventListener("pointerup", (event) => {
+    if (!drag) return;
+    const { lane, from } = drag, to = place(lane, event);
+    drag = null;
+    if (Math.abs(to - from) > 1) zoom(lane, from, to);
+  });
+  document.addEventListener("dblclick", (event) => { if (event.target.closest?.("#chart .ruler .ln, #chart .minimap")) one("[data-act=whole]")?.click(); });
+  document.addEventListener("keydown", (event) => {
+    const lane = event.target.closest?.("#chart .ruler .ln"), step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!lane || !step) return;
+    event.preventDefault();
+    at = Math.max(0, Math.min(100, (at ?? 0) + step * (event.shiftKey ? 10 : 1)));
+    lane.setAttribute("aria-valuenow", at);
+    lane.setAttribute("aria-valuetext", draw(lane, at, at));
+  });
+
+  // ---- the width of the names, remembered
+  const store = (name, value) => { try { if (value === undefined) return localStorage.getItem(name); localStorage.setItem(name, value); } catch { /* private window */ } return null; };
+  function widen(part, width) {
+    const share = Math.max(15, Math.min(75, width));
+    chart().style.setProperty("--names", `${share}%`);
+    part.setAttribute("aria-valuenow", Math.round(share));
+    store("trace-names", share);
+  }
+  function settle() {
+    rove();
+    const box = chart();
+    if (!box) return;
+    const lane = one(".ruler .ln", box);
+    for (const [name, value] of Object.entries({ tabindex: 0, role: "slider", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0 })) lane.setAttribute(name, value);
+    if (one(".splitter", box)) return;
+    const part = document.createElement("div");
+    part.className = "splitter";
+    for (const [name, value] of Object.entries({ tabindex: 0, role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the names", "aria-valuemin": 15, "aria-valuemax": 75, "aria-valuenow": 38 })) part.setAttribute(name, value);
+    box.append(part);
+    if (Number(store("trace-names"))) widen(part, Number(store("trace-names")));
+    part.addEventListener("pointerdown", (event) => { event.preventDefault(); part.setPointerCapture(event.pointerId); });
+    part.addEventListener("pointermove", (event) => {
+      if (!part.hasPointerCapture(event.pointerId)) return;
+      const frame = box.getBoundingClientRect();
+      widen(part, (event.clientX - frame.left) / frame.width * 100);
+    });
+    part.addEventListener("dblclick", () => widen(part, 38));
+    part.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -2, ArrowRight: 2 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation();
+      widen(part, Number(part.getAttribute("aria-valuenow")) + step);
+    });
+  }
+  settle();
+})();
