@@ -24,6 +24,7 @@ NAVIGATION = (
     ("waitpoints", "Wait tokens", "waiting", permissions.VIEW),
     None,
     ("errors", "Errors", "errors", permissions.VIEW),
+    ("metrics", "Metrics", "metrics", permissions.VIEW),
     ("workers", "Workers", "workers", permissions.VIEW),
     None,
     ("variables", "Variables", "variables", permissions.VIEW),

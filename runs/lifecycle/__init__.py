@@ -40,7 +40,7 @@ from runs.lifecycle.retention import (
     prune_runs,
     prune_ticks,
 )
-from runs.lifecycle.rollups import prune_rollups, roll_up
+from runs.lifecycle.rollups import count_anew, prune_rollups, roll_up
 from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
 from runs.lifecycle.unlocking import unlock
@@ -59,6 +59,7 @@ __all__ = [
     "begin_bulk",
     "cancel",
     "cancel_orphans",
+    "count_anew",
     "drop_months",
     "edit",
     "expire_due",
