@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, URLPattern, reverse
 
 from dashboard.pages.urls import app_name, urlpatterns
 from runs.lifecycle import tokens
-from runs.models import ApiKey, Batch, EnvVar, Run, Schedule, Task, Waitpoint
+from runs.models import ApiKey, Batch, EnvVar, ErrorGroup, Run, Schedule, Task, Waitpoint
 from runs.states import RunStatus, TokenStatus
 
 Value = Callable[[], Any]
@@ -35,6 +35,7 @@ VALUES: dict[str, Value] = {
     "batch_id": lambda: Batch.objects.all()[0].pk,
     "token_id": lambda: _token().pk,
     "signature": lambda: tokens.signature(_token().pk),
+    "fingerprint": lambda: ErrorGroup.objects.order_by("pk")[0].pk,
     "number": lambda: ApiKey.objects.all()[0].pk,
 }
 #: Where that would not do: by the URL's name.
