@@ -22,6 +22,8 @@ class TriggerOptions(schemas.Options):
     payload_size: Ignored = None
     metadata_type: Ignored = None
     region: Ignored = None
+    bulk_action_id: Ignored = None
+    resume_parent_on_completion: Ignored = None
 
 
 class Trigger(Body):
