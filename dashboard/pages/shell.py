@@ -28,8 +28,21 @@ NAVIGATION = (
     ("workers", "Workers", "workers", permissions.VIEW),
     None,
     ("variables", "Variables", "variables", permissions.VIEW),
-    ("keys", "API keys", "key", permissions.ADMINISTER),
+    ("settings", "Settings", "settings", permissions.VIEW),
 )
+#: Pages that belong to an entry of another name.
+WITHIN = {
+    "settings": {
+        "members",
+        "member",
+        "keys",
+        "key_revoke",
+        "audit",
+        "alerts",
+        "retention",
+        "limits",
+    },
+}
 
 
 def render(
@@ -83,6 +96,7 @@ def _navigation(
 ) -> list[tuple[str, str, str, bool] | None]:
     """(address, word, glyph, whether this is the page) for both menus, the wide and the small."""
     here = request.resolver_match.url_name if request.resolver_match else ""
+    here = next((entry for entry, names in WITHIN.items() if here in names), here)
     shown = [
         None if entry is None else (reverse(f"dashboard:{entry[0]}"), *entry[1:3], entry[0] == here)
         for entry in NAVIGATION

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -18,7 +19,7 @@ from dashboard.pages.trigger_form import TriggerForm, error_place, new_token
 from dashboard.pages.triggered import other_than_usual, overlap
 from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload
-from runs.lifecycle import Triggered
+from runs.lifecycle import Triggered, audit
 from runs.lifecycle.requests import once
 from runs.models import Run, Source, Task
 from runs.reads.sessions import alive
@@ -89,7 +90,10 @@ def _make(task: Task, origin: Run | None, form: TriggerForm, actor: str) -> Trig
     options = replace(
         form.options(is_test=True), metadata=seed.given(form.cleaned_data["metadata"])
     )
-    return lifecycle.trigger(task.id, payload, options, source=Source.TEST, actor=actor)
+    with transaction.atomic():
+        made = lifecycle.trigger(task.id, payload, options, source=Source.TEST, actor=actor)
+        audit.record(actor, "run.test", made.run_id, task=task.id)
+    return made
 
 
 def _sent(request: HttpRequest, task: Task, made: Triggered) -> HttpResponse:
