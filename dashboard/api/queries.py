@@ -33,6 +33,7 @@ FIELDS = {
     "filter[taskIdentifier]": "task",
     "filter[tag]": "tag",
     "filter[queue]": "queue",
+    "filter[error]": "error",
 }
 #: Nothing here has one, so nothing matches.
 ABSENT = {"filter[region]"}
