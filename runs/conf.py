@@ -83,6 +83,8 @@ DEFAULTS: dict[str, Any] = {
     "TOGETHER_RUNS": 16,
     # a run whose cluster was lost this often is CRASHED (poison pill)
     "CRASH_LIMIT": 3,
+    # seconds a body stays in its process while its run waits and nothing else is to be done there
+    "STAY_SECONDS": 30.0,
     # runs that may stand queued in one queue; 0 is without end
     "QUEUE_SIZE_LIMIT": 0,
     # a schedule's fire that comes later than this counts as missed

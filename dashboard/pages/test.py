@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -22,7 +23,7 @@ from dashboard.pages.triggered import other_than_usual, overlap
 from runs import lifecycle
 from runs.errors import InvalidOption, InvalidPayload
 from runs.ids import new_id
-from runs.lifecycle import Triggered, batches, templates
+from runs.lifecycle import Triggered, audit, batches, templates
 from runs.lifecycle.requests import once
 from runs.models import PayloadTemplate, Run, Source, Task
 from runs.reads.sessions import alive
@@ -126,7 +127,10 @@ def _done(request: HttpRequest, sent: Sent, asked: str) -> HttpResponse | None:
 def _make(sent: Sent, actor: str) -> Triggered:
     payload, metadata = sent.documents
     options = replace(sent.form.options(is_test=True), metadata=metadata)
-    return lifecycle.trigger(sent.task.id, payload, options, source=Source.TEST, actor=actor)
+    with transaction.atomic():
+        made = lifecycle.trigger(sent.task.id, payload, options, source=Source.TEST, actor=actor)
+        audit.record(actor, "run.test", made.run_id, task=sent.task.id)
+    return made
 
 
 def _many(request: HttpRequest, sent: Sent, actor: str) -> HttpResponse | None:
@@ -138,7 +142,10 @@ def _many(request: HttpRequest, sent: Sent, actor: str) -> HttpResponse | None:
     if sent.problems:
         return None
     key = f"{task.id}:{form.request_key()}"
-    made = batches.trigger(items, new_id("batch"), key=key, source=Source.TEST, actor=actor)
+    with transaction.atomic():
+        made = batches.trigger(items, new_id("batch"), key=key, source=Source.TEST, actor=actor)
+        if not made.is_cached:
+            audit.record(actor, "run.test", made.batch_id, task=task.id, runs=len(made.runs))
     count = len(made.runs)
     messages.success(
         request,

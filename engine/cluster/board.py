@@ -22,6 +22,7 @@ from engine.cluster.slots import (
     Stop,
 )
 from engine.leftout import LeftOut
+from runs.lifecycle.store import Claim
 
 __all__ = [
     "OUTPUT",
@@ -120,13 +121,32 @@ class Board:
         return bytes(self.head.version).decode()
 
     def free(self) -> list[int]:
-        """Indexes of the workers that can take a run now."""
+        """Indexes of the workers that can take a run now; last those where a body stays."""
         version = self.head.version
-        return [
+        found = [
             index
             for index, slot in enumerate(self)
             if slot.state == State.FREE and slot.version == version
         ]
+        found.sort(key=lambda index: bool(self.slots[index].lodger))
+        return found
+
+    def assign(self, index: int, lease: tuple[str, str, int]) -> bool:
+        """Promise this worker a run: id, token and attempt; False when it is not free any more."""
+        with self.locks.held(index):
+            slot: Slot = self.slots[index]
+            if slot.state != State.FREE:
+                return False
+            slot.assign(*lease, State.ASSIGNED)
+            return True
+
+    def matched(self, free: Sequence[int], claims: Sequence[Claim]) -> list[tuple[int, Claim]]:
+        """Who takes which: a run whose body stays with a worker goes there, no other if possible."""
+        at_home = {self.slots[index].lodger.decode(): index for index in free}
+        homes = [at_home.get(claim.run_id) for claim in claims]
+        others = iter([index for index in free if index not in homes])
+        pairs = zip(homes, claims, strict=True)
+        return [(next(others) if home is None else home, claim) for home, claim in pairs]
 
     def slot_of(self, run_id: str) -> Seat | None:
         """Where the run is."""

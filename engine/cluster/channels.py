@@ -60,6 +60,12 @@ class TaskQueue(Channel):
     def empty(self) -> bool:
         return not select.select([self.reader], [], [], 0)[0]
 
+    def peek(self, seconds: float) -> Any:
+        """What `get` will return, once it is there; None when nothing comes for so long."""
+        if not select.select([self.reader], [], [], seconds)[0]:
+            return None
+        return pickle.loads(self.reader.recv(LARGEST, socket.MSG_PEEK))  # noqa: S301  our own
+
 
 class Inboxes:
     """All inboxes as the one task queue django-q2's pusher and sentinel know."""

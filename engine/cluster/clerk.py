@@ -204,7 +204,7 @@ class Journal:
     """A connection for what bodies record while they execute, from the loop and from threads."""
 
     def __init__(self, here: Place) -> None:
-        self.here = Place(here.board, here.index, here.wake, here.lines, here.parent, here.inbox)
+        self.here = Place(here.board, here.index, here.wake, here.lines, here.parent, here.inboxes)
         self.lock = threading.RLock()
 
     def insist(self, call: Callable[[store.Store], Any]) -> Any:

@@ -37,7 +37,7 @@ def conclude(run_id: str, token: str) -> None:
         worker.give_up(here, mistake)
     if damage or here.executed >= int(conf.get("RECYCLE_RUNS")):
         worker.leave(here)
-    worker.become_free(here)
+    here.become_free()
 
 
 def concluded(here: Place, run_id: str, token: str) -> str:

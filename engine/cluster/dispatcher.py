@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,10 @@ from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
 from engine import wakeup
-from engine.cluster import guests, variables
-from engine.cluster.board import Ask, Board, State
+from engine.cluster import guests, together, variables
+from engine.cluster.board import Ask, Board
 from engine.cluster.channels import Channel
+from engine.cluster.packages import package
 from engine.cluster.processes import die_with_parent, name_process
 from engine.cluster.together import TAKEN, Relief
 from runs import conf, lifecycle
@@ -35,6 +37,8 @@ HOUR = 3600.0
 WATCH = 0.01
 #: Seconds without checking the LISTEN link.
 PING = 15.0
+#: A body that stayed there left it, at this very moment.
+MOVED = "Its worker was not free any more."
 #: Longest time, in seconds, between two looks for schedules that are due.
 FIRE = 1.0
 
@@ -98,11 +102,10 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         free = self.board.free()
         owed = self.owed(len(free)) if free and self.board.head.owed else []
         if owed:
-            pairs = zip(free, owed, strict=False)
-            return [self.assigned(slot, claim, self.conclude) for slot, claim in pairs]
+            return self.assigned(zip(free, owed, strict=False), is_run=False)
         claims = self.claim(len(free)) if free else []
         if claims:
-            return [self.assigned(slot, claim) for slot, claim in zip(free, claims, strict=False)]
+            return self.assigned(self.board.matched(free, claims))
         self.wait(self.pause(has_free=bool(free)))
         return []
 
@@ -132,19 +135,19 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         self.board.head.owed = len(taken)
         return taken
 
-    def assigned(self, slot: int, claim: Claim, func: Any = None) -> tuple[None, str]:
-        """Put the claim on the board and wrap it for the worker's inbox."""
-        self.board.slots[slot].assign(*claim, State.ASSIGNED)
-        package = {
-            "id": claim.run_id,
-            "name": claim.run_id,
-            "func": func or self.execute,
-            "args": (claim.run_id, claim.token),
-            "kwargs": {},
-            "slot": slot,
-            "timeout": -1,
-        }
-        return None, SignedPackage.dumps(package)
+    def assigned(
+        self, pairs: Iterable[tuple[int, Claim]], *, is_run: bool = True
+    ) -> list[tuple[None, str]]:
+        """Put the claims on the board and wrap them for the workers' inboxes."""
+        assert self.store is not None
+        packages, func = [], self.execute if is_run else self.conclude
+        for slot, claim in pairs:
+            if self.board.assign(slot, claim):
+                word = package(slot, claim.run_id, claim.token, func, is_run=is_run)
+                packages.append((None, SignedPackage.dumps(word)))
+            elif is_run:
+                together.release(self.store, [claim[:2]], MOVED)
+        return packages
 
     def pause(self, *, has_free: bool) -> float:
         """Seconds until there may be something to do though nobody wakes us."""

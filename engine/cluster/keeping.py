@@ -41,8 +41,10 @@ class RunKeeper:
         self.memory: Remembered | None = None
         #: None where bodies cannot stay while their runs wait.
         self.lodge: Lodge | None = None
-        #: The run has left, and its body stays here.
+        #: The body stays here while its run is away.
         self.is_lodging = False
+        #: The run waits.
+        self.has_left = False
         #: The run has left for good, and its body is still here.
         self.is_gone = False
 
@@ -81,10 +83,15 @@ class RunKeeper:
 
     def leave(self, entries: Sequence[Entry]) -> None:
         """The run has left with these entries, and is remembered here in case it comes back here."""
+        self.has_left = True
+        self.note(entries)
+        if not self.is_lodging:
+            self.keep()
+
+    def note(self, entries: Sequence[Entry]) -> None:
+        """They are on record."""
         if self.memory is not None:
             self.memory.entries.extend(entries)
-            if not self.is_lodging:
-                self.keep()
 
     def keep(self) -> None:
         """Remember here what the run that left remembers."""
@@ -98,6 +105,15 @@ class RunKeeper:
     def come_back(self, work: store.Assignment, began: int) -> None:
         """The run goes on in another segment, with a lease of its own."""
         self.work, self.began, self.is_begun = work, began, work.begun
+        self.has_left = False
+
+    def has_left_last(self, targets: Sequence[str] = ()) -> bool:
+        """Whether nobody executed the run since it left here; then also how these stand by now."""
+        lease = self.lease
+        found = self.insist(lambda opened: opened.recall(*lease, targets))
+        if found is not None and self.memory is not None:
+            self.memory.targets.update(found)
+        return found is not None
 
     def children(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = self.insist(lambda opened: opened.children(self.work.run_id))
@@ -109,8 +125,7 @@ class RunKeeper:
         start = (0, None) if self.is_begun else (self.slot.pid, self.began)
         if not self.insist(lambda opened: opened.record(*lease, entries, *start)):
             raise taken_back()
-        if self.memory is not None:
-            self.memory.entries.extend(entries)
+        self.note(entries)
         if not self.is_begun:
             self.note_begun()
 

@@ -1,10 +1,11 @@
 """What one worker process has."""
 
+from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 
 from engine.cluster.board import Ask, Board, Seat, Slot, State
-from engine.cluster.channels import Channel
+from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.together import Group, Pace
@@ -25,8 +26,8 @@ class Place:
     wake: Channel
     lines: LineSender
     parent: int
-    #: Descriptor of the inbox.
-    inbox: int
+    #: Of every worker of the cluster.
+    inboxes: Sequence[TaskQueue]
     hot: store.Store | None = None
     executed: int = 0
     #: Bytes it had before it executed anything; when it was looked at again, and what was found.
@@ -70,7 +71,18 @@ class Place:
     def files(self) -> tuple[int, ...]:
         """Descriptors a body must leave alone."""
         channels = self.wake.writer.fileno(), self.lines.channel.writer.fileno()
-        return *channels, self.board.locks.fileno(), self.inbox
+        return *channels, self.board.locks.fileno(), self.inbox.fileno()
+
+    @property
+    def inbox(self) -> TaskQueue:
+        return self.inboxes[self.index]
+
+    def become_free(self, lodger: bytes = b"") -> None:
+        """Let the dispatcher know that a run can be taken; the lodger's own above all."""
+        self.slot.vacate()
+        self.slot.lodger = lodger
+        self.slot.clear(State.FREE)
+        self.wake.send(b"free", 0)
 
     def reason(self) -> str:
         """Why this worker's run should stop, for the signal handler; empty when it is not meant."""

@@ -30,9 +30,14 @@ def started(here: Place, run_id: str, token: str) -> store.Assignment | None:
 
 def claimed(here: Place, run_id: str, token: str) -> store.Assignment | None:
     """What the dispatcher claimed; its start is recorded by whoever comes first: see `together`."""
-    if int(conf.get("TOGETHER_RUNS")) == 1:
+    if int(conf.get("TOGETHER_RUNS")) == 1 and not here.slot.is_begun:
         return started(here, run_id, token)
     return insisting(here, lambda opened: opened.assigned(run_id, token))
+
+
+def moved(here: Place, lease: tuple[str, str], pid: int) -> None:
+    """Write that another process of this cluster has the run."""
+    insisting(here, lambda opened: opened.move(*lease, pid))
 
 
 def begun(here: Place) -> None:

@@ -96,7 +96,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         slot.state = State.STARTING
         slot.importing, slot.memory = b"", import_memory()
         slot.since = time.monotonic_ns()
-        workers.prepare(self.board, index, self.broker.wake, self.lines, self.inboxes[index])
+        workers.prepare(self.board, index, self.broker.wake, self.lines, self.inboxes)
         process = self.spawn_for(index)
         slot.pid = process.pid or 0
         self.slots[process] = index

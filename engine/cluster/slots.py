@@ -201,6 +201,8 @@ class Slot(Seat):
         #: The revision of the environment variables its code was imported with, and when.
         ("variables", ctypes.c_int64),
         ("loaded_at", ctypes.c_int64),
+        #: The run that waits while its body stays here: see `lodging`.
+        ("lodger", ctypes.c_char * 32),
     ]
 
     if TYPE_CHECKING:
@@ -212,6 +214,7 @@ class Slot(Seat):
         number: int
         variables: int
         loaded_at: int
+        lodger: bytes
 
     @property
     def done(self) -> list[Done]:
@@ -233,6 +236,7 @@ class Slot(Seat):
     def vacate(self) -> None:
         """Forget what its last process took."""
         self.size = self.at = self.recorded = 0
+        self.lodger = b""
         self.clear(State.GONE)
 
     def announce(self, path: str) -> None:

@@ -68,6 +68,12 @@ def connected() -> dict[str, object]:
     return {one.alias: one.connection for one in found if one.connection is not None}
 
 
+def are_usable() -> bool:
+    """Whether the databases still answer on the connections that are open."""
+    opened = connections.all(initialized_only=True)
+    return all(one.is_usable() for one in opened if one.connection is not None)
+
+
 def drop(connection: BaseDatabaseWrapper) -> None:
     """Close a connection and forget its state: inside `atomic` Django would never open it again."""
     with suppress(DatabaseError, InterfaceError):

@@ -71,7 +71,7 @@ class Group:
             for cell, work in zip(slot.cells, works, strict=False):
                 cell.run, cell.token = work.run_id.encode(), work.token.encode()
                 cell.began, cell.ended, cell.output = 0, 0, b""
-            slot.at = -1
+            slot.at, slot.entered = -1, 0  # whatever was entered is not of this group
             slot.number += 1
             slot.size = len(works)
         self.works, self.taken_at = deque(works), asked_at

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -14,7 +15,7 @@ from django_q.conf import Conf
 from django_q.signals import post_spawn
 
 from engine import discovery
-from engine.cluster import guests, lastwords, records, reload, staying, tidying, together
+from engine.cluster import guests, lastwords, lodging, records, reload, staying, tidying, together
 from engine.cluster import place as places
 from engine.cluster.board import Board, State
 from engine.cluster.channels import Channel, TaskQueue
@@ -49,9 +50,11 @@ MISCONFIGURED = 78
 BROKEN = 70
 
 
-def prepare(board: Board, index: int, wake: Channel, lines: Channel, inbox: TaskQueue) -> None:
+def prepare(
+    board: Board, index: int, wake: Channel, lines: Channel, inboxes: Sequence[TaskQueue]
+) -> None:
     """Called by the sentinel right before it forks a worker."""
-    places.take(Place(board, index, wake, LineSender(lines), os.getpid(), inbox.fileno()))
+    places.take(Place(board, index, wake, LineSender(lines), os.getpid(), inboxes))
     Conf.RECYCLE = 1 << 60  # `execute` decides, after its last run and not between two
     post_spawn.connect(begin, dispatch_uid="trackside-worker")
 
@@ -60,7 +63,7 @@ def begin(**_: Any) -> None:
     """First thing in the forked worker: signals, task code, connections; then it is free."""
     here = places.place()
     set_out(here, "ts-worker")
-    become_free(here)
+    here.become_free()
 
 
 def set_out(here: Place, name: str) -> None:
@@ -84,12 +87,6 @@ def set_out(here: Place, name: str) -> None:
     here.clean, here.variables = Snapshot(here.files), copy_context()
     here.resting = resident(os.getpid())
     gc.freeze()  # what is loaded stays: no collection during a run has to look through it
-
-
-def become_free(here: Place) -> None:
-    here.slot.vacate()
-    here.slot.clear(State.FREE)
-    here.wake.send(b"free", 0)
 
 
 def execute(run_id: str, token: str) -> None:
@@ -128,8 +125,12 @@ class Budget:
     """How far slot inheritance goes before other buckets get their turn."""
 
     def __init__(self) -> None:
-        self.runs = 0
-        self.since = time.monotonic()
+        self.begins()
+
+    def begins(self) -> bool:
+        """Count from here."""
+        self.runs, self.since = 0, time.monotonic()
+        return True
 
     def is_over(self, here: Place) -> bool:
         """Whether this process is to take nothing more at all."""
@@ -144,7 +145,7 @@ class Budget:
             return store.Next.SAME
         if here.board.head.owed or here.board.head.heavy:
             return store.Next.NONE
-        self.runs, self.since = 0, time.monotonic()
+        self.begins()
         return store.Next.ANY
 
 
@@ -158,9 +159,11 @@ def work_off(here: Place, run_id: str, token: str) -> None:
     while (work := entered(here)) is not None:
         carry_out(here, work, budget)
     records.recorded(here)
+    if lodging.has_run(here, run_id, token):
+        return
     if tidying.is_used_up(here):
         leave(here)
-    become_free(here)
+    here.become_free()
 
 
 def carry_out(here: Place, work: store.Assignment, budget: Budget) -> None:
@@ -178,21 +181,22 @@ def carry_out(here: Place, work: store.Assignment, budget: Budget) -> None:
 
 
 def lodge(here: Place, budget: Budget, keeper: RunKeeper, pause: Pause, spot: Spot) -> bool | None:
-    """See `staying`: execute what the run waits for, with its body on the stack below."""
+    """See `staying`: execute what the run waits for and wait, with its body on the stack below."""
     if not staying.is_possible(here, pause, spot):
         return None
-    stay, group = staying.Stay(here, keeper, spot), here.group
+    stay, group = staying.Stay(here, keeper, pause, spot), here.group
 
-    def children() -> None:
+    def meanwhile() -> None:
         proceed(here, Leaving(*keeper.lease, pause), budget)
-        while stay.is_child(group.coming):
-            work = next_one(here)
-            if work is not None:
+        while group.works or (lodging.comes(here, stay) and budget.begins()):
+            if not stay.is_child(group.coming):
+                return
+            if (work := next_one(here)) is not None:
                 carry_out(here, work, budget)
 
     try:
         with stay.apart():
-            spot.aside(here.variables.copy(), children)
+            spot.aside(here.variables.copy(), meanwhile)
         work = next_one(here) if stay.has_ended(group.coming) else None
         if work is None:
             stay.give_up()
@@ -219,7 +223,7 @@ def entered(here: Place) -> store.Assignment | None:
 def next_one(here: Place) -> store.Assignment | None:
     """The next of what was taken together, on the slot; None when it was lost or taken away."""
     work = here.group.next()
-    if work is None:
+    if work is None or lodging.handed_over(here, work):
         return None
     if work.retaken and not work.begun:
         # Whoever lost it may have lost it to this very run: its start has to be seen.

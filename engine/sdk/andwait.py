@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 R = TypeVar("R")
+T = TypeVar("T")
 MAX_BATCH = 1000
 
 
@@ -76,7 +77,7 @@ def one(replay: Replay, task_id: str, payload: Any, launch: Callable[[], Launch]
         return run_result(known.id, task_id, known)
     wanted = launch()
     call = child_call(replay, wanted)
-    return placed(replay, [call], [wanted], None).ended(replay)[0]
+    return placed(replay, [call], [wanted], None).ended(replay, lambda found: found[0])
 
 
 def many(replay: Replay, launches: Sequence[Launch]) -> BatchResult[Any]:
@@ -85,7 +86,8 @@ def many(replay: Replay, launches: Sequence[Launch]) -> BatchResult[Any]:
         raise InvalidOption("items", f"A batch has at most {MAX_BATCH} items; got {len(launches)}.")
     batch_id = replay.batch_id()
     calls = [child_call(replay, launch) for launch in launches]
-    return BatchResult(batch_id, placed(replay, calls, launches, batch_id).ended(replay))
+    children = placed(replay, calls, launches, batch_id)
+    return children.ended(replay, lambda found: BatchResult(batch_id, found))
 
 
 def child_call(replay: Replay, launch: Launch) -> Call:
@@ -105,14 +107,19 @@ class Children:
     unborn: Unborn | None = None
     entries: Sequence[Entry] = ()
 
-    def ended(self, replay: Replay) -> list[Result[Any]]:
-        """The results when all have ended; until then the run waits."""
-        targets = self.targets
-        left = [found for found in targets if found.is_open]
+    def ended(self, replay: Replay, then: Callable[[list[Result[Any]]], T]) -> T:
+        """What `then` makes of the results when all have ended; until then the run waits."""
+
+        def looked_at() -> T:
+            found = replay.look([one.id for one in self.targets])
+            return then(self._results([found[one.id] for one in self.targets]))
+
+        left = [found for found in self.targets if found.is_open]
         if left:
-            replay.outlast(self._pause(left))
-            ended = replay.look([found.id for found in targets])
-            targets = [ended[found.id] for found in targets]
+            return replay.outlast(self._pause(left), looked_at)
+        return then(self._results(self.targets))
+
+    def _results(self, targets: Sequence[Target]) -> list[Result[Any]]:
         pairs = zip(self.calls, targets, strict=True)
         return [run_result(found.id, call.name, found) for call, found in pairs]
 

@@ -11,7 +11,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from django.utils import timezone
 
@@ -31,6 +31,7 @@ MAX_WARNINGS = 100
 ENDED_WELL = (RunStatus.COMPLETED, TokenStatus.COMPLETED)
 
 Shield = Callable[[], AbstractContextManager[None]]
+R = TypeVar("R")
 
 
 class Replay:
@@ -158,8 +159,8 @@ class Replay:
         self.pause = pause
         raise Suspend
 
-    def outlast(self, pause: Pause) -> None:
-        """Return when the wait is over, where the body can stay here until then; else leave it."""
+    def outlast(self, pause: Pause, then: Callable[[], R]) -> R:
+        """Do this when the wait is over, where the body can stay here until then; else leave it."""
         self.pause = pause
         if self.spot is not None:
             with self._shield():
@@ -170,6 +171,7 @@ class Replay:
             raise Suspend
         for entry in pause.entries:
             spans.waited(entry)
+        return then()
 
     def batch_id(self) -> str:
         """The id of the next batch: the same in every segment and attempt."""

@@ -1,8 +1,9 @@
 """`wait`: leaving the worker until a time, an event or the end of other runs (features.md 11)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from django.utils import timezone
@@ -63,14 +64,13 @@ class Waits:
     def for_token(self, token: Token | str) -> TokenResult:
         """Wait until a token is completed or times out; several runs may wait for one token."""
         replay, wanted = here("wait.for_token()"), token_id(token)
-        result = ended(replay, [(replay.call(EntryKind.FOR, wanted), token)], all_of=True)[0]
-        assert isinstance(result, TokenResult)  # it was a token
-        return result
+        pairs: list[Pair] = [(replay.call(EntryKind.FOR, wanted), token)]
+        return ended(replay, pairs, lambda found: token_result(wanted, found[0]))
 
     def all(self, sources: Iterable[Source]) -> list[Result[Any] | TokenResult]:
         """Wait until all of these runs (handles of `trigger`) and tokens ended; in their order."""
         replay, pairs = paired("wait.all()", sources)
-        return ended(replay, pairs, all_of=True)
+        return ended(replay, pairs, partial(results, pairs))
 
     def any(self, sources: Iterable[Source]) -> First:
         """Wait for the first of these runs (handles of `trigger`) and tokens to end.
@@ -85,9 +85,7 @@ class Waits:
             index = int(choice.entry.result or 0)
             found = replay.look([target_of(pairs[index][1])])
             return First(index, result_of(pairs[index][1], *found.values()))
-        index, result = first(replay, pairs)
-        replay.record(choice.made(EntryStatus.DONE, result=str(index)))
-        return First(index, result)
+        return first(replay, pairs, choice)
 
     def create_token(
         self,
@@ -143,17 +141,13 @@ def over(call: Call, due: datetime) -> Over:
     if entry is None and left > 0:
         entry = call.made(EntryStatus.PENDING, due_at=due)
         if left >= longest:
-            leave(call.replay, due, (entry,))
+            return call.replay.outlast(Pause(reason="", due=due, entries=(entry,)), Over)
         call.replay.record(entry)
     elif left > 0 and left >= longest:
-        leave(call.replay, due, call.attached())
+        return call.replay.outlast(Pause(reason="", due=due, entries=call.attached()), Over)
     if left > 0:
         rest(left)
     return Over()
-
-
-def leave(replay: Replay, due: datetime, entries: Sequence[Entry]) -> None:
-    replay.suspend(Pause(reason="", due=due, entries=tuple(entries)))
 
 
 def minted(replay: Replay, wish: TokenWish) -> Token:
@@ -209,31 +203,47 @@ def looked(replay: Replay, pairs: Sequence[Pair]) -> list[Target]:
     return [found[one] for one in ids]
 
 
-def ended(
-    replay: Replay, pairs: Sequence[Pair], *, all_of: bool
-) -> list[Result[Any] | TokenResult]:
-    """The results when all have ended; until then the run leaves."""
+def ended(replay: Replay, pairs: Sequence[Pair], then: Callable[[list[Target]], R]) -> R:
+    """What `then` makes of how all of them ended; until then the run waits."""
     targets = looked(replay, pairs)
     left = [found for found in targets if found.is_open]
     entries = reached(pairs)
     if left:
-        replay.suspend(pause_for(left, entries, one_suffices=not all_of))
+        pause = pause_for(left, entries, one_suffices=False)
+        return replay.outlast(pause, lambda: then(standing(replay, pairs)))
     if entries:
         replay.record(*entries)
+    return then(targets)
+
+
+def standing(replay: Replay, pairs: Sequence[Pair]) -> list[Target]:
+    """How they stand, in their order."""
+    ids = [target_of(source) for _, source in pairs]
+    found = replay.look(ids)
+    return [found[one] for one in ids]
+
+
+def results(pairs: Sequence[Pair], targets: Sequence[Target]) -> list[Result[Any] | TokenResult]:
     return [result_of(source, found) for (_, source), found in zip(pairs, targets, strict=True)]
 
 
-def first(replay: Replay, pairs: Sequence[Pair]) -> tuple[int, Result[Any] | TokenResult]:
-    """The one that ended first; until one has, the run leaves."""
+def first(replay: Replay, pairs: Sequence[Pair], choice: Call) -> First:
+    """The one that ended first; until one has, the run waits."""
+
+    def chosen(targets: Sequence[Target]) -> First:
+        done = [(found.ended_at, index) for index, found in enumerate(targets) if not found.is_open]
+        index = min(done, key=lambda one: (one[0] is not None, one[0] or timezone.now(), one[1]))[1]
+        replay.record(choice.made(EntryStatus.DONE, result=str(index)))
+        return First(index, result_of(pairs[index][1], targets[index]))
+
     targets = looked(replay, pairs)
-    done = [(found.ended_at, index) for index, found in enumerate(targets) if not found.is_open]
     entries = reached(pairs)
-    if not done:
-        replay.suspend(pause_for(targets, entries, one_suffices=True))
+    if all(found.is_open for found in targets):
+        pause = pause_for(targets, entries, one_suffices=True)
+        return replay.outlast(pause, lambda: chosen(standing(replay, pairs)))
     if entries:
         replay.record(*entries)
-    index = min(done, key=lambda one: (one[0] is not None, one[0] or timezone.now(), one[1]))[1]
-    return index, result_of(pairs[index][1], targets[index])
+    return chosen(targets)
 
 
 def reached(pairs: Sequence[Pair]) -> tuple[Entry, ...]:

@@ -56,6 +56,30 @@ def test_a_body_outlasts_its_children_on_its_worker(site):
     assert notes["child"] <= 81
 
 
+def test_a_body_waits_on_a_free_worker_until_it_has_other_work(site):
+    """For tokens and batches; a run that needs the worker, and a death, cost one beginning each."""
+    cluster = site.cluster(workers=1)
+    tokens = [wait.create_token() for _ in range(8)]
+    run_id = site.trigger("asks", {"tokens": [token.id for token in tokens]})
+
+    def begun_after(number):
+        wait.complete_token(tokens[number])
+        waiting = f"Waits for {tokens[number + 1].id}."
+        eventually(lambda: site.run(run_id).reason == waiting)
+        return sum(note["what"] == "begin" for note in site.notes())
+
+    assert [begun_after(number) for number in range(4)] == [1, 1, 1, 1]
+    site.completed(site.trigger("work", {"seconds": 0}))
+    assert [begun_after(number) for number in (4, 5)] == [2, 2]
+    for worker in cluster.named("worker"):
+        kill(worker, KILL)
+    assert begun_after(6) == 3
+    wait.complete_token(tokens[7])
+    run = site.completed(run_id)
+    assert (run.output, run.attempt_number, run.crash_count) == ("8", 1, 0)
+    assert Run.objects.filter(parent_id=run_id).count() == 16
+
+
 def test_chains_through_a_queue_of_one_finish_though_workers_die(site):
     cluster = site.cluster(workers=2, TRACKSIDE_CRASH_LIMIT="100")
     chains = site.trigger_many("chain", [3] * 4)

@@ -20,6 +20,7 @@ SELECT id, task_id FROM runs_run
    AND id NOT IN (SELECT target FROM runs_journal WHERE run_id = %s AND kind = 'child')
  ORDER BY id
 """
+MOVE = "UPDATE runs_lease SET pid = %s WHERE run_id = %s AND token = %s RETURNING run_id"
 LEFT_LAST = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 TARGETS = """
@@ -49,6 +50,9 @@ class Recollection(Store):
 
     def recall(self, run_id: str, token: str, targets: Collection[str]) -> dict[str, Target] | None:
         return self.targets(targets) if self.rows(LEFT_LAST, (run_id, token)) else None
+
+    def move(self, run_id: str, token: str, pid: int) -> None:
+        self.rows(MOVE, (pid, run_id, token))
 
     def children(self, run_id: str) -> list[tuple[str, str]]:
         return [(row[0], row[1]) for row in self.rows(CHILDREN, (run_id, run_id, run_id))]

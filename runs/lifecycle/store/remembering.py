@@ -35,6 +35,10 @@ class Remembering(ABC):
         """
 
     @abstractmethod
+    def move(self, run_id: str, token: str, pid: int) -> None:
+        """Another process goes on with what was taken under this lease."""
+
+    @abstractmethod
     def children(self, run_id: str) -> list[tuple[str, str]]:
         """Run id and task id of what the current attempt triggered without waiting, in order."""
 

@@ -38,6 +38,17 @@ def many_children(payload):
     return [tasks.trigger_and_wait("child", number).unwrap() for number in range(payload)]
 
 
+@task(id="asks", retry=QUICK)
+def asks(payload):
+    """Waits for each of some tokens, and for a batch after each."""
+    note("begin")
+    two = [{"task": "child", "payload": number} for number in range(2)]
+    for token in payload["tokens"]:
+        wait.for_token(token).unwrap()
+        tasks.batch_trigger_and_wait(two).unwrap()
+    return len(payload["tokens"])
+
+
 @task(id="child", retry=QUICK)
 def child(payload):
     note("child", number=payload)

@@ -7,6 +7,7 @@ from engine.cluster import place as places
 from engine.cluster import tidying, worker
 from engine.cluster.board import Board, State
 from engine.cluster.channels import Channel, TaskQueue
+from runs import conf
 from runs.lifecycle import store
 from tests.support.factories import dequeued_run
 
@@ -22,8 +23,9 @@ def here(monkeypatch):
     def leave(code):
         raise Left(code)
 
+    monkeypatch.setitem(conf._known, "STAY_SECONDS", 0.0)  # nobody sends anything
     wake, lines, inbox = Channel(), Channel(), TaskQueue()
-    place = worker.Place(Board(1), 0, wake, worker.LineSender(lines), 0, inbox.fileno())
+    place = worker.Place(Board(1), 0, wake, worker.LineSender(lines), 0, [inbox])
     place.hot = store.current()
     place.slot.pid, place.resting = (
         os.getpid(),
