@@ -1,17 +1,52 @@
-"""Which public tokens an endpoint admits: rules for `endpoint(public=...)`. Each raises a 403."""
+"""Which public tokens an endpoint admits, and which keys of some tasks: rules for `endpoint`.
+
+Each raises a 403.
+"""
 
 from collections.abc import Iterable, Sequence
 
-from dashboard.api.auth import BATCH_TRIGGER, READ, TRIGGER, WRITE
+from dashboard.api.auth import BATCH_TRIGGER, READ, TRIGGER, WRITE, Caller
 from dashboard.api.endpoint import ApiRequest
 from runs.errors import TokenUsed
 from runs.lifecycle import onetime
-from runs.models import Run
+from runs.models import Batch, Run
 from runs.scopes import Resource
 
 
 def by_handler(request: ApiRequest, **arguments: str) -> None:
     """The handler asks `request.caller.require(...)` itself, once it knows what it is asked for."""
+
+
+def named_task(request: ApiRequest, task_id: str) -> None:
+    """The task in the address is one of the key's."""
+    request.caller.require_tasks(task_id)
+
+
+def task_of_run(request: ApiRequest, run_id: str, **others: str) -> None:
+    """The run's task is one of the key's."""
+    require_runs(request.caller, [run_id])
+
+
+def tasks_of_batch(request: ApiRequest, batch_id: str) -> None:
+    """All its tasks are the key's."""
+    require_batch(request.caller, batch_id)
+
+
+def require_runs(caller: Caller, run_ids: Sequence[str]) -> None:
+    """Raises a 403 for runs of tasks that a restricted key is not for; runs nobody has are none."""
+    if caller.tasks:
+        named = [one for one in run_ids if "\x00" not in one]
+        found = set(Run.objects.filter(pk__in=named).values_list("task_id", flat=True))
+        if found:
+            caller.require_tasks(*found)
+
+
+def require_batch(caller: Caller, batch_id: str) -> None:
+    """The same for the tasks of a batch."""
+    if caller.tasks and "\x00" not in batch_id:
+        batch = Batch.objects.filter(pk=batch_id).first()
+        if batch is not None:
+            caller.require_tasks(*batch.task_list)
 
 
 def read_run(request: ApiRequest, run_id: str, **others: str) -> None:
@@ -48,6 +83,7 @@ def trigger(request: ApiRequest, task_id: str) -> None:
 def open_batch(request: ApiRequest, tasks: Sequence[str]) -> None:
     """Batches, or each task of it."""
     caller = request.caller
+    caller.require_tasks(*tasks)
     if not tasks or not all(caller.may(BATCH_TRIGGER, ("tasks", task)) for task in tasks):
         caller.require(BATCH_TRIGGER, ("batch", None), *([] if tasks else [("tasks", None)]))
 
@@ -62,9 +98,12 @@ def send_items(request: ApiRequest, batch_id: str) -> None:
 
 
 def offer_items(request: ApiRequest, batch_id: str, tasks: Iterable[str]) -> None:
-    """Raises a 403 for an item of a task that the token does not name."""
+    """Raises a 403 for an item of a task that the key is not for, or the token does not name."""
+    named = set(tasks)
+    if named:
+        request.caller.require_tasks(*named)
     if request.caller.is_public:
-        for task in set(tasks):
+        for task in named:
             request.caller.require(BATCH_TRIGGER, ("tasks", task), ("batch", batch_id))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from dashboard import sight
-from dashboard.api import answers, bodies, runs, schemas, shapes
+from dashboard.api import access, answers, bodies, runs, schemas, shapes
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
@@ -40,18 +40,20 @@ class NewTags(Body):
     ]
 
 
-@endpoint("GET", answers=answers.Metadata)
+@endpoint("GET", answers=answers.Metadata, tasks=access.task_of_run)
 def _read(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """What the run's metadata is."""
     return {"metadata": _shown(payloads.loads(runs.found(run_id).metadata or "{}"))}
 
 
-@endpoint("PUT", body=shapes.MetadataChanges, answers=answers.Metadata)
+@endpoint("PUT", body=shapes.MetadataChanges, answers=answers.Metadata, tasks=access.task_of_run)
 def _change(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Replace it, or apply operations to it, its parent's and its root's; what it is then."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
     body.pop("metadataType", None)
     asked = Changes.read(body)
+    if asked.parent_operations or asked.root_operations:
+        _require_relatives(request, run_id)
     changed = lifecycle.update_metadata(
         runs.found(run_id).pk,
         asked.own,
@@ -69,7 +71,14 @@ def _shown(metadata: Any) -> Any:
 metadata = methods(GET=_read, PUT=_change)
 
 
-@endpoint("POST", body=NewTags, answers=answers.Message)
+def _require_relatives(request: ApiRequest, run_id: str) -> None:
+    """A key of some tasks changes no run of another one by way of its child."""
+    run = runs.found(run_id)
+    named = [one for one in (run.parent_id, run.root_id) if one is not None]
+    access.require_runs(request.caller, named)
+
+
+@endpoint("POST", body=NewTags, answers=answers.Message, tasks=access.task_of_run)
 def tags(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Add tags, all or none."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}

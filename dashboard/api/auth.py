@@ -3,7 +3,9 @@
 `identify` needs no request, for ASGI code; it asks the database (from a thread).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from django.http import HttpRequest
 
@@ -12,10 +14,9 @@ from dashboard.sight import Sight
 from runs import scopes
 from runs.lifecycle import apikeys, publictokens
 from runs.lifecycle.publictokens import BadToken, PublicToken
-from runs.models import ApiKey, Payloads, Role
+from runs.models import GRANTS, ApiKey, Payloads, Role
 from runs.scopes import Resource
 
-RANKS = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2}
 SIGHTS = {
     Payloads.STORED: Sight.STORED,
     Payloads.REDACTED: Sight.REDACTED,
@@ -29,12 +30,14 @@ UNSEEN = {
     Sight.NOTHING: frozenset({"payload", "output", "metadata", "error"}),
 }
 READ, WRITE, TRIGGER, BATCH_TRIGGER = "read", "write", "trigger", "batchTrigger"
+#: The role whose work an action is; all others are an operator's.
+NEEDED = {READ: Role.VIEWER, TRIGGER: Role.TRIGGER, BATCH_TRIGGER: Role.TRIGGER}
 MISSING = "Invalid or Missing API key"
 #: More than any key or token has.
 LONGEST = publictokens.LONGEST
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caller:
     """A live key, or what a public token of one allows."""
 
@@ -70,15 +73,30 @@ class Caller:
         return own | UNSEEN[self.sight]
 
     def has(self, role: Role) -> bool:
-        """Whether it is at least that."""
-        return RANKS[self.role] >= RANKS[role]
+        """Whether it may do the work of that role."""
+        return role in GRANTS[self.role]
+
+    @cached_property
+    def tasks(self) -> frozenset[str]:
+        """The tasks its key is restricted to; empty for all."""
+        return frozenset(self.key.task_list)
+
+    def may_task(self, task_id: str) -> bool:
+        """Whether its key is for runs of this task."""
+        return not self.tasks or task_id in self.tasks
+
+    def require_tasks(self, *task_ids: str) -> None:
+        """Raises a 403 unless its key is for all of these tasks; without any, for all there are."""
+        if self.tasks and not (task_ids and self.tasks.issuperset(task_ids)):
+            named = ", ".join(sorted(self.tasks))
+            raise forbidden(f"This key is restricted to tasks: {named:.300}.")
 
     def may(self, action: str, *resources: Resource) -> bool:
         """Whether it may do that to one of these: `may("read", ("runs", run_id), ("tags", "a"))`.
 
         A resource without an id is all of its type: `("runs", None)`.
         """
-        if not self.has(Role.VIEWER if action == READ else Role.OPERATOR):
+        if not self.has(NEEDED.get(action, Role.OPERATOR)):
             return False
         return self.token is None or scopes.admits(self.token.scopes, action, resources)
 
@@ -86,6 +104,13 @@ class Caller:
         """Raises a 403 unless it may."""
         if not self.may(action, *resources):
             raise forbidden()
+
+
+def roles(needed: Iterable[Role]) -> str:
+    """In words, the roles of keys that do the work of one of these."""
+    wanted = set(needed)
+    *others, last = [str(role) for role in Role if wanted & GRANTS[role]]
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def caller(request: HttpRequest) -> Caller:

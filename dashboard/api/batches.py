@@ -18,7 +18,7 @@ BATCH_ID = re.compile(r"batch_[0-9a-z]{1,34}", re.ASCII)
 ENDED = {batches.COMPLETED, batches.PARTIAL_FAILED, batches.ABORTED}
 
 
-@endpoint("GET", public=access.read_batch, answers=answers.Batch)
+@endpoint("GET", public=access.read_batch, answers=answers.Batch, tasks=access.tasks_of_batch)
 def retrieve(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     """One batch with the ids of its runs, and the items that could not become one."""
     batch = found_batch(batch_id)
@@ -41,7 +41,7 @@ def retrieve(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     }
 
 
-@endpoint("GET", answers=answers.BatchResults)
+@endpoint("GET", answers=answers.BatchResults, tasks=access.tasks_of_batch)
 def ended(request: ApiRequest, batch_id: str) -> StreamingHttpResponse:
     """How the runs of a batch ended that have, in the order of its items."""
     ids = batches.run_ids(found_batch(batch_id))

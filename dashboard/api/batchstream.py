@@ -20,7 +20,7 @@ from runs.errors import InvalidOption, InvalidPayload, NotFound, RunsError
 from runs.lifecycle import TriggerItem, batchstream, onetime
 from runs.lifecycle.batchstream import Added, Asked, Offered
 from runs.lifecycle.options import IDEMPOTENCY_TTL
-from runs.models import Batch, Source
+from runs.models import Batch, Role, Source
 
 LINES = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
 MEMBERS = {"index", "task", "payload", "options"}
@@ -37,18 +37,27 @@ class NewBatch(Body):
     idempotency_key_ttl: str | None = Field(None, alias="idempotencyKeyTTL")
     idempotency_key_options: KeyOptions | None = None
     parent_run_id: Text | None = None
+    #: Ignored: a parent waits by its own code.
     resume_parent_on_completion: bool = False
 
 
-@endpoint("POST", status=202, public=access.by_handler, body=NewBatch, answers=answers.OpenedBatch)
+@endpoint(
+    "POST",
+    status=202,
+    public=access.by_handler,
+    body=NewBatch,
+    answers=answers.OpenedBatch,
+    role=Role.TRIGGER,
+    tasks=access.by_handler,
+)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Open a batch, or find the one its key made."""
     body = bodies.read(request, required=True)
     asked = NewBatch.read({name: member.value for name, member in body.items()})
-    if asked.resume_parent_on_completion:
-        raise ApiError(422, "resumeParentOnCompletion is not supported over HTTP.")
     access.open_batch(request, asked.task_identifiers)
+    access.require_runs(request.caller, [asked.parent_run_id] if asked.parent_run_id else [])
     batch, is_cached = onetime.open_batch(request.caller.token, lambda: _opened(request, asked))
+    request.caller.require_tasks(*batch.task_list)
     grants.for_batch(request, batch.pk)
     answer = {"id": batch.pk, "runCount": batch.run_count, "isCached": is_cached}
     return answer | ({"idempotencyKey": asked.idempotency_key} if asked.idempotency_key else {})
@@ -81,6 +90,8 @@ def _key(asked: NewBatch) -> str | None:
     public=access.send_items,
     body=Media("application/x-ndjson", shapes.Item),
     answers=answers.AddedItems,
+    role=Role.TRIGGER,
+    tasks=access.tasks_of_batch,
 )
 def items(request: ApiRequest, batch_id: str) -> dict[str, Any]:
     """Make runs of the items, one on each line; those that were there already are only counted."""

@@ -8,7 +8,17 @@ from typing import Annotated, Any, Literal
 from django.utils import timezone
 from pydantic import BeforeValidator, Field
 
-from dashboard.api import answers, bodies, objects, pagination, queries, schemas, shapes, telling
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    objects,
+    pagination,
+    queries,
+    schemas,
+    shapes,
+    telling,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text, listed
@@ -63,7 +73,7 @@ class NewBulkAction(Body):
     target_region: Text | None = None
 
 
-@endpoint("POST", status=202, body=NewBulkAction, answers=answers.Id)
+@endpoint("POST", status=202, tasks=access.by_handler, body=NewBulkAction, answers=answers.Id)
 def _create(request: ApiRequest) -> dict[str, Any]:
     """Begin one; clusters do the work."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
@@ -71,6 +81,7 @@ def _create(request: ApiRequest) -> dict[str, Any]:
     if (asked.filter is None) == (asked.run_ids is None):
         raise ApiError(400, "Say which runs, by exactly one of filter and runIds.")
     chosen = asked.run_ids if asked.filter is None else _filter(Chosen.read(asked.filter, "filter"))
+    _restrict(request, asked)
     made = lifecycle.begin_bulk(
         BulkKind(asked.action.upper()),
         chosen or [],
@@ -79,6 +90,14 @@ def _create(request: ApiRequest) -> dict[str, Any]:
         request_key=request.headers.get("x-trigger-request-idempotency-key", ""),
     )
     return {"id": made.pk}
+
+
+def _restrict(request: ApiRequest, asked: NewBulkAction) -> None:
+    """A key of some tasks names them, or runs of them."""
+    if asked.run_ids is not None:
+        access.require_runs(request.caller, asked.run_ids)
+    else:
+        request.caller.require_tasks(*Chosen.read(asked.filter or {}, "filter").task_identifier)
 
 
 @endpoint("GET", query=shapes.Paging, answers=telling.BulkActionPage)

@@ -24,7 +24,7 @@ class KeyOf(Body):
     task_identifier: Text
 
 
-@endpoint("POST", body=Delay, answers=answers.Run)
+@endpoint("POST", body=Delay, answers=answers.Run, tasks=access.task_of_run)
 def reschedule(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Let a delayed run start at another time."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
@@ -39,11 +39,12 @@ def reschedule(request: ApiRequest, run_id: str) -> dict[str, Any]:
     return objects.retrieved(runs.found(run_id), request)
 
 
-@endpoint("POST", public=access.reset_key, body=KeyOf, answers=answers.Id)
+@endpoint("POST", public=access.reset_key, body=KeyOf, answers=answers.Id, tasks=access.by_handler)
 def reset_key(request: ApiRequest, key: str) -> dict[str, Any]:
     """Free an idempotency key of a task, given as it was or as its hash; the run stays."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
     task_id = KeyOf.read(body).task_identifier
+    request.caller.require_tasks(task_id)
     if not keys.reset(task_id, key, actor=request.actor):
         raise ApiError(404, f"No run of task “{task_id[:60]}” has this key.", retry=False)
     return {"id": key}

@@ -32,26 +32,29 @@ class ApiRequest(HttpRequest):
     answer_headers: dict[str, str]
 
 
-def endpoint(
+def endpoint(  # noqa: PLR0913  # one for each thing an endpoint says of itself
     method: str,
     *,
     keyed: bool = True,
     status: int = 200,
-    role: Role | None = None,
+    role: Role | tuple[Role, ...] | None = None,
     public: Rule | None = None,
+    tasks: Rule | None = None,
     body: Shape | Media | None = None,
     query: Shape | None = None,
     answers: Shape | Answers | None = None,
 ) -> Callable[[Handler], View]:
     """A view that answers `method` with the dict its handler returns, or with a JSON error.
 
-    Keys need `role`: to read that of a viewer, for all else that of an operator unless it says more.
-    Public tokens are admitted by `public`, one of `dashboard.api.access`, and nowhere else. A handler
-    that is not `keyed` decides itself who may call it. `body`, `query` and `answers` are for the
+    Keys need `role`, or one of them: to read that of a viewer, for all else that of an operator unless it says more.
+    Public tokens are admitted by `public`, one of `dashboard.api.access`, and nowhere else; keys that
+    are restricted to tasks, and their tokens, by `tasks`, another of those. A handler that is not
+    `keyed` decides itself who may call it. `body`, `query` and `answers` are for the
     OpenAPI document alone: models or TypedDicts; `answers` is that of the good answer, or a mapping
     that names others by their status, `{200: Batch, 409: "When it is closed."}`.
     """
-    needed = role or (Role.VIEWER if method == "GET" else Role.OPERATOR)
+    chosen = role or (Role.VIEWER if method == "GET" else Role.OPERATOR)
+    needed = (chosen,) if isinstance(chosen, Role) else chosen
 
     def decorate(handler: Handler) -> View:
         @csrf_exempt
@@ -64,6 +67,7 @@ def endpoint(
                 _check_method(method, request)
                 if keyed:
                     _admit(request, needed, public, arguments)
+                    _restrict(request, tasks, arguments)
                 seen = request.caller.sight if keyed else Sight.NOTHING
                 with sight.using(seen):
                     answer: HttpResponseBase = _answered(handler(request, **arguments), status)
@@ -81,7 +85,7 @@ def endpoint(
             operation(
                 method,
                 handler,
-                role=str(needed) if keyed else "",
+                role=auth.roles(needed) if keyed else "",
                 public=public is not None,
                 status=status,
                 body=body,
@@ -125,7 +129,7 @@ def _check_method(method: str, request: HttpRequest) -> None:
 
 
 def _admit(
-    request: ApiRequest, needed: Role, public: Rule | None, arguments: dict[str, str]
+    request: ApiRequest, needed: tuple[Role, ...], public: Rule | None, arguments: dict[str, str]
 ) -> None:
     caller = request.caller = auth.caller(request)
     request.actor = caller.actor
@@ -134,8 +138,19 @@ def _admit(
         if public is None:
             raise auth.unauthorized("Public tokens are not accepted here; send a secret key.")
         public(request, **arguments)
-    elif not caller.has(needed):
-        raise auth.forbidden(f"This needs a key with the role {needed}; this one is {caller.role}.")
+    elif not any(map(caller.has, needed)):
+        raise auth.forbidden(
+            f"This needs a key with the role {auth.roles(needed)}; this one is {caller.role}."
+        )
+
+
+def _restrict(request: ApiRequest, tasks: Rule | None, arguments: dict[str, str]) -> None:
+    if not request.caller.tasks:
+        return
+    if tasks is None:
+        request.caller.require_tasks()
+    else:
+        tasks(request, **arguments)
 
 
 def _answered(told: dict[str, Any] | HttpResponseBase, status: int) -> HttpResponseBase:

@@ -6,7 +6,9 @@ from typing_extensions import TypedDict
 
 from dashboard.api import answers, bodies, deployment
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
+from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body
+from runs import dotenv
 from runs.encryption import decrypt
 from runs.errors import Undecipherable
 from runs.lifecycle import envvars
@@ -33,9 +35,10 @@ class Value(Body):
 
 
 class Variables(Body):
-    """Several variables, all or none. `parentVariables` are ignored: there are no branches."""
+    """Several variables, all or none, or the `text` of a .env file; `parentVariables` are ignored."""
 
-    variables: dict[str, str]
+    variables: dict[str, str] = {}
+    text: str | None = None
     override: bool = False
     is_secret: bool = False
     secrets: dict[str, bool] = {}
@@ -57,7 +60,7 @@ MISSING = "No such variable, or another project or environment."
 WRONG = "A name or value that cannot be, or too many."
 
 
-@endpoint("GET", role=Role.ADMIN, answers={200: list[Variable], 404: ELSEWHERE})
+@endpoint("GET", role=Role.VARIABLES, answers={200: list[Variable], 404: ELSEWHERE})
 def index(request: ApiRequest, project: str, slug: str) -> Any:
     """All variables, by name."""
     deployment.check(project, slug)
@@ -66,7 +69,7 @@ def index(request: ApiRequest, project: str, slug: str) -> Any:
 
 @endpoint(
     "POST",
-    role=Role.ADMIN,
+    role=Role.VARIABLES,
     body=NewVariable,
     answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE},
 )
@@ -80,7 +83,7 @@ def create(request: ApiRequest, project: str, slug: str) -> dict[str, Any]:
 
 @endpoint(
     "POST",
-    role=Role.ADMIN,
+    role=Role.VARIABLES,
     body=Variables,
     answers={200: answers.Success, 400: WRONG, 404: ELSEWHERE},
 )
@@ -88,12 +91,15 @@ def bring(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, 
     """Set several variables; without `override` none of them may be set already."""
     deployment.check(project, slug)
     asked = Variables.read(_body(request))
-    secret = {name: asked.is_secret or asked.secrets.get(name, False) for name in asked.variables}
-    envvars.put(asked.variables, actor=request.actor, secret=secret, override=asked.override)
+    if (asked.text is None) == ("variables" not in asked.model_fields_set):
+        raise ApiError(400, "Say either variables, an object of texts, or text, a .env file's.")
+    given = asked.variables if asked.text is None else dotenv.parse(asked.text)
+    secret = {name: asked.is_secret or asked.secrets.get(name, False) for name in given}
+    envvars.put(given, actor=request.actor, secret=secret, override=asked.override)
     return {"success": True}
 
 
-@endpoint("GET", role=Role.ADMIN, answers={200: Variable, 404: MISSING})
+@endpoint("GET", role=Role.VARIABLES, answers={200: Variable, 404: MISSING})
 def retrieve(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """One variable."""
     deployment.check(project, slug)
@@ -101,7 +107,7 @@ def retrieve(request: ApiRequest, project: str, slug: str, name: str) -> dict[st
 
 
 @endpoint(
-    "PUT", role=Role.ADMIN, body=Value, answers={200: answers.Success, 400: WRONG, 404: MISSING}
+    "PUT", role=Role.VARIABLES, body=Value, answers={200: answers.Success, 400: WRONG, 404: MISSING}
 )
 def update(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Give a variable another value."""
@@ -111,7 +117,7 @@ def update(request: ApiRequest, project: str, slug: str, name: str) -> dict[str,
     return {"success": True}
 
 
-@endpoint("DELETE", role=Role.ADMIN, answers={200: answers.Success, 404: MISSING})
+@endpoint("DELETE", role=Role.VARIABLES, answers={200: answers.Success, 404: MISSING})
 def delete(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Remove a variable."""
     deployment.check(project, slug)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from dashboard.api import auth, bodies
+from dashboard.api import access, auth, bodies
 from dashboard.api.auth import READ, WRITE
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
@@ -21,6 +21,8 @@ from runs.lifecycle.publictokens import MOST_SCOPES
 from runs.models import Role
 from runs.scopes import Scope
 
+#: Whoever has something to hand out.
+ANY = (Role.VIEWER, Role.TRIGGER)
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 DEFAULT, LONGEST = 15 * MINUTE, 30 * DAY
 #: Times as the reference's clients may write them beside ours: "15 minutes", "1 day".
@@ -62,13 +64,13 @@ class PublicToken(TypedDict):
     token: str
 
 
-@endpoint("POST", role=Role.VIEWER, answers=Claims)
+@endpoint("POST", role=ANY, tasks=access.by_handler, answers=Claims)
 def claims(request: ApiRequest) -> dict[str, Any]:
     """What a client signs with this key to make a public token."""
     return publictokens.claims(request.caller.key)
 
 
-@endpoint("POST", role=Role.VIEWER, body=NewPublicToken, answers=PublicToken)
+@endpoint("POST", role=ANY, tasks=access.by_handler, body=NewPublicToken, answers=PublicToken)
 def create(request: ApiRequest) -> dict[str, Any]:
     """A public token of this key, for clients that cannot sign."""
     body = {name: member.value for name, member in bodies.read(request, required=True).items()}
@@ -120,12 +122,10 @@ def _tell(request: ApiRequest, claims: dict[str, Any]) -> None:
 
 def _check_role(request: ApiRequest, scopes: list[str]) -> None:
     """A token never may what its key may not: better said now than at its first use."""
-    if request.caller.has(Role.OPERATOR):
-        return
     for scope in scopes:
-        if Scope.read(scope).action != READ:
+        if not request.caller.has(auth.NEEDED.get(Scope.read(scope).action, Role.OPERATOR)):
             raise auth.forbidden(
-                f"This key's role is {request.caller.role}: its tokens may {READ} only, not {scope[:60]!r}."
+                f"This key's role is {request.caller.role}: its tokens may not {scope[:60]!r}."
             )
 
 

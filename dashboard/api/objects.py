@@ -55,7 +55,7 @@ def retrieved(run: Run, request: HttpRequest) -> dict[str, Any]:
     succeeded = run.status == RunStatus.COMPLETED
     return {
         **_related(run),
-        "relatedRuns": _relations(run),
+        "relatedRuns": _relations(run, request),
         "attemptCount": run.attempts_begun,
         **present(batchId=run.batch_id, error=_error(run), schedule=_schedule(run)),
         **_value(run, "payload", request),
@@ -143,12 +143,16 @@ def _related(run: Run) -> dict[str, Any]:
     return {**_common(run), "depth": run.depth, "triggerFunction": function}
 
 
-def _relations(run: Run) -> dict[str, Any]:
+def _relations(run: Run, request: HttpRequest) -> dict[str, Any]:
+    """Those that the caller may see."""
     wanted = {run.root_id, run.parent_id} - {None}
+    shown = Run.objects.all()
+    if tasks := request.caller.tasks:  # type: ignore[attr-defined]
+        shown = shown.filter(task_id__in=tasks)
     relatives: dict[Any, Any] = {
-        found.id: _related(found) for found in _light(Run.objects.filter(id__in=wanted))
+        found.id: _related(found) for found in _light(shown.filter(id__in=wanted))
     }
-    children = _light(Run.objects.filter(parent_id=run.id).order_by("id")[:CHILDREN])
+    children = _light(shown.filter(parent_id=run.id).order_by("id")[:CHILDREN])
     return present(
         root=relatives.get(run.root_id),
         parent=relatives.get(run.parent_id),

@@ -14,7 +14,7 @@ from dashboard.openapi.operations import Media
 from dashboard.packetstore import Packet
 from runs import redaction
 from runs.errors import NotFound
-from runs.models import Run
+from runs.models import Role, Run
 
 #: What clients call a packet; where it goes is ours to say.
 NAME = re.compile(r"[\w.-]{1,200}(/[\w.-]{1,200}){0,9}", re.ASCII)
@@ -23,7 +23,7 @@ UNSIGNED = "The address is not signed, or no longer."
 VALUE = re.compile(r"(run_[0-9a-z]{1,26})/(payload|output)(/redacted)?", re.ASCII)
 
 
-@endpoint("PUT", answers=telling.PlacedPacket)
+@endpoint("PUT", answers=telling.PlacedPacket, role=Role.TRIGGER, tasks=access.by_handler)
 def place(request: ApiRequest, name: str) -> dict[str, Any]:
     """Where the next packet may be uploaded, and the path a trigger then names it by."""
     if NAME.fullmatch(name) is None or ".." in name.split("/"):
@@ -46,7 +46,7 @@ def of_path(request: ApiRequest, path: str) -> dict[str, Any]:
     return {"presignedUrl": address or links.signed(request, links.GET, path)}
 
 
-@endpoint("GET", public=access.read_run, answers=telling.Address)
+@endpoint("GET", public=access.read_run, answers=telling.Address, tasks=access.task_of_run)
 def of_run(request: ApiRequest, run_id: str, field: str) -> dict[str, Any]:
     """Where the payload or output of a run can be downloaded."""
     if field not in {"payload", "output"}:

@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 from dashboard import sight
-from dashboard.api import answers, objects, runs
+from dashboard.api import access, answers, objects, runs
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs.models import Run
 from runs.states import RunStatus
 
 
-@endpoint("GET", answers=answers.Result)
+@endpoint("GET", answers=answers.Result, tasks=access.task_of_run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """How a run ended; a 404 until it has."""
     run = runs.found(run_id)

@@ -1,5 +1,6 @@
 """Runs: list, retrieve, cancel, replay."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -30,22 +31,45 @@ SECONDS = 2.0
 YOUNG = timedelta(minutes=1)
 
 
-@endpoint("GET", public=access.read_runs, query=shapes.RunFilters, answers=answers.RunPage)
+@endpoint(
+    "GET",
+    public=access.read_runs,
+    query=shapes.RunFilters,
+    answers=answers.RunPage,
+    tasks=access.by_handler,
+)
 def index(request: ApiRequest, project: str = "") -> dict[str, Any]:
     """A page of runs, newest first. The reference's project path names this one project too."""
     asked = queries.values(request.GET)
     page = pagination.page(asked)
+    found = queries.runs(asked)
+    if request.caller.tasks:
+        found = found.filter(task_id__in=_restricted(request, asked))
     with deadline(SECONDS):
-        return pagination.paged(queries.runs(asked), page)
+        return pagination.paged(found, page)
 
 
-@endpoint("GET", public=access.read_run, answers=answers.Run)
+def _restricted(request: ApiRequest, asked: dict[str, str]) -> Collection[str]:
+    """The tasks a key of some tasks sees: its own, or those of them it asks for."""
+    named = [one for one in asked.get("filter[taskIdentifier]", "").split(",") if one]
+    if named:
+        request.caller.require_tasks(*named)
+    return request.caller.tasks
+
+
+@endpoint("GET", public=access.read_run, answers=answers.Run, tasks=access.task_of_run)
 def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """One run with payload and output."""
     return objects.retrieved(found(run_id), request)
 
 
-@endpoint("POST", public=access.cancel_run, body=schemas.Cancel | None, answers=answers.Id)
+@endpoint(
+    "POST",
+    public=access.cancel_run,
+    body=schemas.Cancel | None,
+    answers=answers.Id,
+    tasks=access.task_of_run,
+)
 def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Stop a run; a finished one stays as it is."""
     body = {name: member.value for name, member in bodies.read(request).items()}
@@ -59,7 +83,7 @@ def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     return {"id": run.id}
 
 
-@endpoint("POST", body=shapes.Replay | None, answers=answers.Id)
+@endpoint("POST", body=shapes.Replay | None, answers=answers.Id, tasks=access.task_of_run)
 def replay(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Run a run again as a new run, as it was or with changes."""
     body = bodies.read(request)

@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from dashboard.api import answers, bodies, deployment, objects, offsets, queries, shapes, telling
+from dashboard.api import (
+    access,
+    answers,
+    bodies,
+    deployment,
+    objects,
+    offsets,
+    queries,
+    shapes,
+    telling,
+)
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text
@@ -118,17 +128,22 @@ def create(request: ApiRequest) -> dict[str, Any]:
         raise _unprocessable(error) from error
 
 
-@endpoint("GET", query=shapes.Numbered, answers=SchedulePage)
+@endpoint("GET", query=shapes.Numbered, answers=SchedulePage, tasks=access.by_handler)
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of schedules, newest first."""
     asked = offsets.page(queries.values(request.GET, offsets.PARAMETERS))
-    return offsets.paged(Schedule.objects.order_by("-pk"), asked, _told)
+    found = Schedule.objects.order_by("-pk")
+    if request.caller.tasks:
+        found = found.filter(task_id__in=request.caller.tasks)
+    return offsets.paged(found, asked, _told)
 
 
-@endpoint("GET", answers={200: ScheduleObject, 404: REFUSED[404]})
+@endpoint("GET", answers={200: ScheduleObject, 404: REFUSED[404]}, tasks=access.by_handler)
 def retrieve(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """One schedule."""
-    return _told(_found(schedule_id))
+    schedule = _found(schedule_id)
+    request.caller.require_tasks(schedule.task_id)
+    return _told(schedule)
 
 
 @endpoint(

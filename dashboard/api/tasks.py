@@ -10,13 +10,20 @@ from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
 from runs import lifecycle, tracing
 from runs.lifecycle import TriggerOptions, onetime, requests
-from runs.models import Source
+from runs.models import Role, Source
 
 #: `context` is what the reference's clients say of themselves.
 MEMBERS = {"payload", "options", "context"}
 
 
-@endpoint("POST", public=access.trigger, body=shapes.Trigger, answers=answers.Triggered)
+@endpoint(
+    "POST",
+    public=access.trigger,
+    body=shapes.Trigger,
+    answers=answers.Triggered,
+    role=Role.TRIGGER,
+    tasks=access.named_task,
+)
 def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     """Make a run of the task, also of one no cluster knows yet."""
     body = bodies.read(request, required=True)
@@ -24,6 +31,7 @@ def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     given = given_options(body)
     payload = packets.text(body.get("payload"), given.get("payloadType"))
     options = traced(schemas.options(given, "options"), request)
+    access.require_runs(request.caller, [options.parent_id] if options.parent_id else [])
     made = requests.once(
         task_id,
         request.headers.get("x-trigger-request-idempotency-key", ""),

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from dashboard import veiled
-from dashboard.api import runs, telling
+from dashboard.api import access, runs, telling
 from dashboard.api.endpoint import ApiRequest, endpoint
 from runs.models import Run
 from runs.reads import trace_nodes
@@ -18,7 +18,7 @@ DEEPEST = 100
 LEVELS = {trace_nodes.ERROR: "ERROR", trace_nodes.CUT: "ERROR", trace_nodes.CANCELED: "WARN"}
 
 
-@endpoint("GET", answers=telling.Trace)
+@endpoint("GET", answers=telling.Trace, tasks=access.task_of_run)
 def trace(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Attempts, steps, waits, child runs and spans, each in what it is part of."""
     run, now = runs.found(run_id), timezone.now()
@@ -26,7 +26,7 @@ def trace(request: ApiRequest, run_id: str) -> dict[str, Any]:
     return {"trace": {"traceId": found.trace_id, "rootSpan": nested(found, run, now)}} | left(found)
 
 
-@endpoint("GET", answers=telling.TraceEvents)
+@endpoint("GET", answers=telling.TraceEvents, tasks=access.task_of_run)
 def events(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """The same in one list, each before what is in it."""
     run, now = runs.found(run_id), timezone.now()

@@ -20,6 +20,9 @@ TAGS = {
     "auth": "Public tokens",
     "openapi.json": "This document",
     "packets": "Large payloads",
+    "api-keys": "API keys",
+    "purges": "Runs",
+    "pauses": "Queues",
 }
 VERSION = re.compile(r"v\d+")
 SKIPPED = {"api", "engine"}

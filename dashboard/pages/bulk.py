@@ -79,7 +79,7 @@ def _shown(request: HttpRequest, runs: list[Run]) -> dict[str, Any]:
     """What somebody wants to know before they agree."""
     back = _back(request).encode()
     return {
-        "first": run_rows.rows(runs[:SHOWN], timezone.now()),
+        "first": run_rows.rows(runs[:SHOWN], timezone.now(), ()),
         "more": len(runs[SHOWN:]),
         "looks": Counter(map(presenters.look, runs)).most_common(),
         "tasks": Counter(run.task_id for run in runs).most_common(SHOWN),

@@ -1,6 +1,7 @@
-"""Columns of the runs list that somebody adds: the machine, or a place in payload, metadata or output.
+"""Columns of the runs list: which, in which order, and what somebody adds to them, such as the machine
+or a place in payload, metadata or output.
 
-They are shown, not searched (features.md ME-13). What is large is read only for a list that shows it.
+Added ones are shown, not searched (features.md ME-13). What is large is read only for a list that shows it.
 """
 
 import json
@@ -16,16 +17,38 @@ from runs.errors import InvalidOption
 from runs.models import Run
 from runs.models.run import RunQuerySet
 
+#: Those of a list nobody has changed, their headings, and what the heading says when asked.
+DEFAULT = {
+    "status": "Status",
+    "task": "Task",
+    "run": "Run",
+    "created": "Created",
+    "wait": "Wait",
+    "duration": "Duration",
+    "queue": "Queue",
+    "tags": "Tags",
+}
+HELP = {
+    "wait": "From joining the queue to the first start",
+    "duration": "From first start to the end; the line is its share of what is usual for the task",
+}
+#: Always there.
+LOCKED = ("status", "task")
+NUMBERS = ("wait", "duration")
 #: What the row has itself, and the heading.
 PLAIN = {
     "machine": "Machine",
     "version": "Version",
     "concurrency_key": "Key",
     "priority": "Priority",
+    "source": "Source",
+    "actor": "By",
+    "started_at": "Started",
+    "finished_at": "Finished",
     "delay_until": "Delayed until",
 }
 SOURCES = ("payload", "metadata", "output")
-MOST, LONGEST = 4, 100
+MOST, LONGEST = 6, 100
 #: Characters of a document that is looked into, and of a value that is shown.
 DOCUMENT, VALUE = 65_536, 60
 NOTHING, LARGE, HIDDEN = "–", "too large", "hidden"
@@ -41,13 +64,39 @@ class Column:
 
     @property
     def heading(self) -> str:
-        return self.name if self.path else PLAIN[self.name]
+        return self.name if self.path else DEFAULT.get(self.name) or PLAIN[self.name]
+
+    @property
+    def help(self) -> str:
+        return HELP.get(self.name, "")
+
+    @property
+    def is_locked(self) -> bool:
+        return self.name in LOCKED
+
+    @property
+    def css(self) -> str:
+        if self.name in DEFAULT:
+            return "num" if self.name in NUMBERS else ""
+        return "clip added"
 
 
-def parsed(names: Iterable[str]) -> tuple[Column, ...]:
-    """The columns that are meant; what is none is left out."""
+STANDARD = tuple(Column(name, "") for name in DEFAULT)
+
+
+def arranged(names: Iterable[str]) -> tuple[Column, ...]:
+    """The columns in the order of `names`; those that are always there come first where they are not."""
+    wanted = tuple(dict.fromkeys(names))
+    added = {one.name: one for one in parsed(wanted)}
+    known = {one.name: one for one in STANDARD} | added
+    locked = [known[name] for name in LOCKED if name not in wanted]
+    return (*locked, *(known[name] for name in wanted if name in known))
+
+
+def parsed(names: Iterable[str], most: int = MOST) -> tuple[Column, ...]:
+    """The added columns that are meant; what is none is left out."""
     found = (column(name) for name in dict.fromkeys(names))
-    return tuple(one for one in found if one is not None)[:MOST]
+    return tuple(one for one in found if one is not None)[:most]
 
 
 def column(name: str) -> Column | None:
@@ -68,7 +117,7 @@ def read(runs: RunQuerySet, base: Iterable[str], columns: Iterable[Column]) -> R
     chosen = list(columns)
     plain = [one.source for one in chosen if not one.path]
     parts = {part_of(one.source): Left(one.source, DOCUMENT + 1) for one in chosen if one.path}
-    return runs.only(*base, *plain).annotate(**parts)
+    return runs.only(*base, *filter(None, plain)).annotate(**parts)
 
 
 def part_of(source: str) -> str:
@@ -76,10 +125,10 @@ def part_of(source: str) -> str:
     return f"{source}_part"
 
 
-def cells(run: Run, columns: Iterable[Column]) -> list[tuple[str, Any]]:
-    """Heading and value of each."""
+def values(run: Run, columns: Iterable[Column]) -> dict[str, Any]:
+    """What stands in the added ones."""
     documents: dict[str, Any] = {}
-    return [(one.heading, _value(run, one, documents)) for one in columns]
+    return {one.name: _value(run, one, documents) for one in columns if one.source}
 
 
 def _value(run: Run, one: Column, documents: dict[str, Any]) -> Any:

@@ -63,6 +63,21 @@ def _shown(text: str, formatted: bool) -> Document:
     return Document(html, _bytes(text))
 
 
+def text(text: str, source: str = "") -> str:
+    """The stored `text` of the column `source` as the reader may see it."""
+    return sight.HIDDEN if sight.is_hidden() else sight.document(text, source)
+
+
+def plain(text: str) -> Document:
+    """Text that is no JSON, and may be shown."""
+    return Document(_plain(text), _bytes(text))
+
+
+def lines(text: str) -> list[str]:
+    """`text` with one member a line, as the formatted view has it."""
+    return "".join(_indented(text)).split("\n")
+
+
 def _bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode(errors="replace"))
 

@@ -27,6 +27,7 @@ SHORTCUTS = (
     Shortcut("g b", "Batches", "go:batches"),
     Shortcut("g e", "Errors", "go:errors"),
     Shortcut("g k", "Wait tokens", "go:waitpoints"),
+    Shortcut("g m", "Metrics", "go:metrics"),
     Shortcut("g w", "Workers", "go:workers"),
     Shortcut("g v", "Environment variables", "go:variables"),
     Shortcut("g a", "API keys", "go:keys"),
@@ -49,8 +50,12 @@ SHORTCUTS = (
     Shortcut("c", "Cancel the row, the run or the selection", "act:cancel", "Lists and runs"),
     *(
         Shortcut(str(number), f"Tab {number}", f"act:tab{number}", "One run")
-        for number in range(1, 8)
+        for number in range(1, 10)
     ),
+    Shortcut("d", "Compare", "act:compare", "One run"),
+    Shortcut("J", "Older run of the list", "act:older-run", "One run"),
+    Shortcut("K", "Newer run of the list", "act:newer-run", "One run"),
+    Shortcut(".", "More to do with the run", "act:more", "One run"),
     Shortcut("e", "Only what failed", "act:failed", "One run"),
     Shortcut("q", "Time in the queue", "act:queue-time", "One run"),
     Shortcut("u", "Up to the list", "act:up", "One run"),

@@ -11,7 +11,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
-from dashboard.pages import shell
+from dashboard.pages import settings
 from dashboard.pages.page import page, see_other
 from dashboard.presenters import Look
 from runs import conf
@@ -24,9 +24,11 @@ ENDED = 50
 #: A key that ends within this is said to end soon.
 SOON = timedelta(days=7)
 ROLES = [
+    (Role.TRIGGER, "Trigger only: makes runs and batches, and reads nothing"),
     (Role.VIEWER, "Viewer: reads"),
     (Role.OPERATOR, "Operator: triggers, replays, cancels and changes runs too"),
-    (Role.ADMIN, "Admin: queues, schedules and environment variables too"),
+    (Role.VARIABLES, "Variables only: environment variables, and nothing else"),
+    (Role.ADMIN, "Admin: everything, queues, schedules, variables and keys too"),
 ]
 PAYLOADS = [("", "As the role: a viewer none, others as stored"), *Payloads.choices]
 LIVES = [("", "Never"), ("7", "In 7 days"), ("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year")]  # fmt: skip
@@ -44,6 +46,13 @@ class KeyForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "backend"}),
     )
     role = forms.ChoiceField(choices=ROLES, initial=Role.ADMIN)
+    tasks = forms.CharField(
+        required=False,
+        max_length=2000,
+        help_text="Ids of tasks, one a line, at most ten: the key is for their runs alone. Empty for all. "
+        "For the roles trigger only, viewer and operator.",
+        widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
+    )
     payloads = forms.ChoiceField(
         label="Payloads",
         choices=PAYLOADS,
@@ -83,7 +92,7 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
         messages.success(request, f"Revoked the key “{key.name}”. It is refused from now on.")
         return see_other("keys")
     context = {"key": key, "look": _look(key, timezone.now())}
-    return shell.render(request, "dashboard/keys/revoke.html", context)
+    return settings.render(request, "keys", "dashboard/keys/revoke.html", context)
 
 
 def _create(request: HttpRequest) -> HttpResponse:
@@ -99,6 +108,7 @@ def _create(request: HttpRequest) -> HttpResponse:
             data["name"],
             actor=actor,
             role=data["role"],
+            tasks=[one.strip() for one in data["tasks"].splitlines() if one.strip()],
             payloads=data["payloads"] or None,
             expires_at=ends,
         )
@@ -124,7 +134,7 @@ def _show(
         "text": text,
         "address": str(conf.get("URL")).rstrip("/"),
     }
-    return shell.render(request, "dashboard/keys/index.html", context, status=status)
+    return settings.render(request, "keys", "dashboard/keys/index.html", context, status)
 
 
 def _rows() -> list[Row]:

@@ -22,7 +22,7 @@ def document(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     if text is None:
         raise Http404(f"This run has no {name}.")
     response = HttpResponse(sight.document(text, name), content_type="application/json")
-    return _attached(response, f"{run.id}-{name}.json")
+    return attached(response, f"{run.id}-{name}.json")
 
 
 @page(permissions.READ)
@@ -31,7 +31,7 @@ def logs(request: HttpRequest, run_id: str) -> HttpResponse:
     lines = LogLine.objects.filter(run_id=run.id).order_by("id")
     # a run's log is bounded per attempt, so the whole of it fits in memory
     response = HttpResponse(_text(lines.iterator(2000)), content_type="text/plain; charset=utf-8")
-    return _attached(response, f"{run.id}-logs.txt")
+    return attached(response, f"{run.id}-logs.txt")
 
 
 @page(permissions.READ)
@@ -39,7 +39,7 @@ def spans(request: HttpRequest, run_id: str) -> HttpResponse:
     """The trace as JSON Lines, each row before what is in it."""
     run = find(run_id)
     response = HttpResponse(_rows(run), content_type="application/jsonl")
-    return _attached(response, f"{run.id}-trace.jsonl")
+    return attached(response, f"{run.id}-trace.jsonl")
 
 
 def _rows(run: Run) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _rows(run: Run) -> Iterator[str]:
         after, has_more = found.last, found.has_more
 
 
-def _attached(response: HttpResponse, name: str) -> HttpResponse:
+def attached(response: HttpResponse, name: str) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response
@@ -62,4 +62,10 @@ def _attached(response: HttpResponse, name: str) -> HttpResponse:
 
 def _text(lines: Iterator[LogLine]) -> Iterator[str]:
     for line in lines:
-        yield f"{line.at.isoformat()} #{line.attempt} {line.level:>2} {line.logger}: {sight.text(line.message)}\n"
+        yield line_of(line) + "\n"
+
+
+def line_of(line: LogLine) -> str:
+    """As the download has it, as far as it may be read."""
+    said = sight.text(line.message)
+    return f"{line.at.isoformat()} #{line.attempt} {line.level:>2} {line.logger}: {said}"

@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard.pages.run_query import PERIODS, RunQuery
+from dashboard.pages.periods import PERIODS
+from dashboard.pages.run_query import RunQuery
 from runs.reads import grammar
 
 KEY = "Authorization: Bearer $TRACKSIDE_API_KEY"

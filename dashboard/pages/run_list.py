@@ -1,36 +1,56 @@
 """The runs list and its live parts."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from dashboard.pages import choices, columns, live, run_copies, run_rows, run_search, shell
+from dashboard import permissions
+from dashboard.pages import (
+    choices,
+    columns,
+    cookies,
+    live,
+    run_columns,
+    run_copies,
+    run_rows,
+    run_search,
+    run_strip,
+    run_views,
+    shell,
+)
 from dashboard.pages.page import page
-from dashboard.pages.run_query import PERIODS, SIZES, RunQuery
+from dashboard.pages.periods import PERIODS
+from dashboard.pages.run_query import SIZES, RunQuery
 from dashboard.presenters import LOOKS
 from runs.lifecycle.checks import MACHINES
 from runs.models import Run
-from runs.reads.counts import WIDE_CAP, by_status
 from runs.reads.deadline import TooSlow, deadline
 from runs.reads.qualifiers import EXAMPLES
 
 PATIENCE = 2.0
-COUNTS_PATIENCE = 0.5
 NEW_CAP = 100
 
 
 @page()
 def index(request: HttpRequest) -> HttpResponse:
+    if not request.GET and (first := run_views.first(request)):
+        return redirect(first.address)
     query, now = RunQuery.parse(request.GET), timezone.now()
     context = run_search.results(query, request.GET.get("cursor", ""), now)
     status = 400 if query.problem else 200
     if request.headers.get("HX-Request"):
         return render(request, "dashboard/runs/_results.html", context, status=status)
     context["window_words"] = run_search.window_words(query, now)
+    context["view"] = view = run_views.of(request)
+    context["is_changed"] = view is not None and view.differs(query)
+    context["actor"] = permissions.actor(request.user)
     context["copies"] = run_copies.of(request, query)
-    return shell.render(request, "dashboard/runs/index.html", context | _choices(query), status)
+    return shell.render(
+        request, "dashboard/runs/index.html", context | _choices(request, query), status
+    )
 
 
 @page()
@@ -41,30 +61,35 @@ def live_rows(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
     known = live.known(request)
     wanted = Run.objects.filter(id__in=list(known)).order_by("-id")
-    runs = columns.read(wanted, run_rows.COLUMNS, query.columns)
+    runs = columns.read(wanted, run_rows.COLUMNS, query.shown)
     changed = [run for run in runs if run_rows.token(run) != known[run.id]]
     newest = request.GET.get("newest", "").replace("\x00", "")
     newer = _newer(query, newest, request.GET.get("pill", ""))
     if not changed and newer is None:
         return HttpResponse(status=204)
-    context: dict[str, Any] = {"rows": run_rows.rows(changed, now, query.columns), "newer": newer}
+    context: dict[str, Any] = {"rows": run_rows.rows(changed, now, query.shown), "newer": newer}
     context |= {"encoded": query.encode(), "oob": True}
     return render(request, "dashboard/runs/_live.html", context)
 
 
 @page()
 def counts(request: HttpRequest) -> HttpResponse:
-    """Chips with the number of runs per status, asked for after the rows are on screen."""
+    """How many stand where, asked for after the rows are on screen."""
     query, now = RunQuery.parse(request.GET), timezone.now()
     if query.problem:
         return HttpResponse(status=204)
     try:
-        with deadline(COUNTS_PATIENCE):
-            found = by_status(query.filter(now).runs())
+        found = run_strip.sample(query, now)
     except TooSlow:
-        found = {}
-    chips = [(status, LOOKS[status], found[status]) for status in LOOKS if status in found]
-    context = {"counts": chips, "query": query, "capped": sum(found.values()) >= WIDE_CAP}
+        return render(request, "dashboard/runs/_counts.html", {"too_slow": True})
+    context = {
+        "counts": run_strip.counts(query, found),
+        "query": query,
+        "sample": found,
+        "all": replace(query, status=()).encode(),
+        "chart": run_strip.strip(query, found, now),
+        "strip": cookies.strip(request),
+    }
     return render(request, "dashboard/runs/_counts.html", context)
 
 
@@ -81,7 +106,7 @@ def _newer(query: RunQuery, newest: str, shown: str) -> int | None:
     return None if str(count) == (shown or "0") else count
 
 
-def _choices(query: RunQuery) -> dict[str, Any]:
+def _choices(request: HttpRequest, query: RunQuery) -> dict[str, Any]:
     return {
         "looks": LOOKS.items(),
         "periods": [
@@ -89,8 +114,11 @@ def _choices(query: RunQuery) -> dict[str, Any]:
             for name, (words, _) in PERIODS.items()
         ],
         "sizes": SIZES,
+        "strip": cookies.strip(request),
         "names": choices.names(),
         "examples": EXAMPLES,
         "machines": MACHINES,
-        "plain_columns": columns.PLAIN,
+        "columns": run_columns.shown(query),
+        "usual_columns": replace(query, shown=columns.STANDARD).encode(),
+        "other_columns": run_columns.others(query),
     }

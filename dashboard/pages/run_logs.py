@@ -47,6 +47,12 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def last(run: Run, count: int) -> list[LogLine]:
+    """The end of a run's log."""
+    lines = LogLine.objects.filter(run_id=run.id).order_by("-id")
+    return list(lines[:count])[::-1]
+
+
 def visible(lines: list[LogLine], search: str) -> list[LogLine]:
     """The lines as the reader may see them; a search finds nothing in what is masked."""
     for line in lines:

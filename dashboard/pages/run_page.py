@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,13 +11,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard import permissions, presenters
-from dashboard.pages import live, run_tabs, run_trace, shell
+from dashboard.pages import live, run_head, run_tabs, run_trace, shell, why
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_finding import find
+from dashboard.pages.why import Standing
 from runs import lifecycle
 from runs.models import Run
-from runs.reads import attempts, newest, trace, waits
-from runs.reads.gates import Gate, ahead, gates
+from runs.reads import attempts, newest, trace
 
 #: Seconds between two looks: while it executes, and while it stands somewhere.
 FAST, SLOW = 1, 4
@@ -27,10 +28,8 @@ LATE_TABS = ("logs", "trace")
 def detail(request: HttpRequest, run_id: str) -> HttpResponse:
     tab = run_tabs.find(request.GET.get("tab", ""))
     run = find(run_id, **newest.columns(with_spans=tab == "trace"), **attempts.columns())
-    context = _context(request, run, tab)
-    return shell.render(
-        request, "dashboard/run/page.html", context | run_tabs.context(tab, run, request)
-    )
+    context = _drawn(request, _context(request, run, tab))
+    return shell.render(request, "dashboard/run/page.html", context)
 
 
 @page()
@@ -41,8 +40,8 @@ def live_parts(request: HttpRequest, run_id: str) -> HttpResponse:
     context = _context(request, run, tab)
     if context["token"] == request.GET.get("v"):
         return HttpResponse(status=204)
-    context |= run_tabs.context(tab, run, request) | {"oob": True}
-    return render(request, "dashboard/run/_live.html", context)
+    shown = _drawn(request, context) | {"oob": True}
+    return render(request, "dashboard/run/_live.html", shown)
 
 
 @require_POST
@@ -62,29 +61,31 @@ def short_link(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
+    """What every look needs, to say whether something has changed."""
     now = timezone.now()
-    shut = [] if run.is_final else gates(run, now)
-    place = ahead(run) if shut else None
+    stands = why.standing(run, now)
     pace = run_trace.pace(run, now) if tab == "trace" else 0
+    live_now = is_live(run, tab, now)
     return {
         "run": run,
         "look": presenters.look(run),
         "now": now,
         "tab": tab,
         "tabs": run_tabs.TABS,
-        "gates": shut,
-        "wait": waits.of(run),
-        "ahead": place,
-        "tries": presenters.tries(run),
-        "can_cancel": presenters.can_cancel(run),
-        "can_edit": presenters.can_edit(run),
-        "can_unlock": presenters.can_unlock(run),
+        "stands": stands,
         "every": FAST if presenters.is_moving(run) or run.is_final else SLOW,
-        "token": _token(run, shut, place, is_live(run, tab, now), pace),
-        "is_live": is_live(run, tab, now),
-        "run_time": presenters.run_time(run, now),
-        "queue_time": presenters.queue_time(run, now),
+        "token": _token(run, stands, live_now, pace),
+        "is_live": live_now,
     }
+
+
+def _drawn(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What is asked for only when there is something to draw."""
+    run, now, tab = context["run"], context["now"], context["tab"]
+    shown = run_head.context(request, run, now) | why.context(run, context["stands"], now)
+    beside = {"tab": "" if tab == run_tabs.TABS[0][0] else tab, "list": shown["in_list"]}
+    shown["beside"] = urlencode({name: value for name, value in beside.items() if value})
+    return context | shown | run_tabs.context(tab, run, request)
 
 
 def is_live(run: Run, tab: str, now: datetime) -> bool:
@@ -94,6 +95,7 @@ def is_live(run: Run, tab: str, now: datetime) -> bool:
     return tab in LATE_TABS and now - run.finished_at < trace.LATE + timedelta(seconds=1)
 
 
-def _token(run: Run, shut: list[Gate], *more: object) -> str:
+def _token(run: Run, stands: Standing, *more: object) -> str:
     """Grows with everything the page shows: the row, its events and lines, what stands before it."""
-    return live.token(run.updated_at, run.status, newest.of(run), shut, *more)
+    before = stands.gates, stands.ahead
+    return live.token(run.updated_at, run.status, newest.of(run), *before, *more)

@@ -2,34 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 
 from dashboard import veiled
-from dashboard.pages import columns, reading, run_terms, zones
+from dashboard.pages import columns, periods, reading, run_terms, zones
 from dashboard.pages.columns import Column
+from dashboard.pages.periods import DEFAULT_PERIOD, PERIODS
 from dashboard.pages.run_terms import SEVERAL, SINGLE, TESTS
 from dashboard.presenters import LOOKS
 from runs.reads import demands, grammar
 from runs.reads.grammar import GrammarError, Term
 from runs.reads.runfilter import RunFilter
 
-#: Name in the address -> words and length; None is all time.
-PERIODS: dict[str, tuple[str, timedelta | None]] = {
-    "15m": ("15 minutes", timedelta(minutes=15)),
-    "1h": ("hour", timedelta(hours=1)),
-    "6h": ("6 hours", timedelta(hours=6)),
-    "24h": ("24 hours", timedelta(hours=24)),
-    "3d": ("3 days", timedelta(days=3)),
-    "7d": ("7 days", timedelta(days=7)),
-    "30d": ("30 days", timedelta(days=30)),
-    "90d": ("90 days", timedelta(days=90)),
-    "all": ("all time", None),
-}
-DEFAULT_PERIOD = "7d"
 SIZES = (10, 25, 50, 100)
 DEFAULT_SIZE = 25
 
@@ -74,10 +62,14 @@ class RunQuery:
     start: datetime | None = None
     end: datetime | None = None
     size: int = DEFAULT_SIZE
-    #: Added to the table.
-    columns: tuple[Column, ...] = ()
+    #: The table's columns, in order.
+    shown: tuple[Column, ...] = columns.STANDARD
+    #: Whether a row that has an error says which.
+    lines: bool = True
     #: Of the link: whoever opens it sees the times of this zone.
     zone: str = ""
+    #: The saved view it began with.
+    view: str = ""
 
     @classmethod
     def parse(cls, data: QueryDict) -> "RunQuery":
@@ -97,8 +89,10 @@ class RunQuery:
             start=start,
             end=end,
             size=int(size) if size in map(str, SIZES) else DEFAULT_SIZE,
-            columns=columns.parsed(reading.split(reading.values(data, "col"))),
+            shown=_shown(data),
+            lines=data.get("lines") != "0",
             zone=data.get("tz", "") if zones.find(data.get("tz", "")) else "",
+            view=data.get("view", "") if data.get("view", "").isalnum() else "",
         )
 
     @property
@@ -170,7 +164,7 @@ class RunQuery:
         yield from self._view()
 
     def _view(self) -> Iterator[tuple[str, str]]:
-        """The window and the table's looks."""
+        """The window, the table's looks, and whose it is."""
         for name, moment in (("from", self.start), ("to", self.end)):
             if moment:
                 yield name, moment.isoformat()
@@ -178,17 +172,38 @@ class RunQuery:
             yield "period", self.period
         if self.size != DEFAULT_SIZE:
             yield "rows", str(self.size)
-        yield from (("col", column.name) for column in self.columns)
-        if self.zone:
-            yield "tz", self.zone
+        yield from self._looks()
+        yield from (
+            (name, value) for name, value in (("tz", self.zone), ("view", self.view)) if value
+        )
+
+    def _looks(self) -> Iterator[tuple[str, str]]:
+        """The table's columns."""
+        standard, added = self.shown[: len(columns.STANDARD)], self.shown[len(columns.STANDARD) :]
+        if standard == columns.STANDARD and all(one.source for one in added):
+            yield from (("col", column.name) for column in added)
+        else:
+            yield "cols", ",".join(column.name for column in self.shown)
+        if not self.lines:
+            yield "lines", "0"
+
+    @property
+    def is_arranged(self) -> bool:
+        """Whether the address says all columns."""
+        return any(name == "cols" for name, _ in self._view())
 
     def encode(self) -> str:
         return urlencode(list(self.pairs()))
 
     @property
-    def view(self) -> list[tuple[str, str]]:
+    def carried(self) -> list[tuple[str, str]]:
         """What a form of filters carries along: the window and the table's looks."""
         return list(self._view())
+
+    @property
+    def saved(self) -> str:
+        """What a view keeps of it."""
+        return replace(self, view="", zone="").encode()
 
     @property
     def unseen(self) -> list[tuple[str, str]]:
@@ -201,7 +216,7 @@ class RunQuery:
     @property
     def plainly(self) -> list[tuple[str, str]]:
         """What a form of the table's looks carries along."""
-        return list(replace(self, columns=(), size=DEFAULT_SIZE).pairs())
+        return list(replace(self, size=DEFAULT_SIZE, lines=True).pairs())
 
     @property
     def timeless(self) -> list[tuple[str, str]]:
@@ -218,7 +233,7 @@ class RunQuery:
     def cleared(self) -> "RunQuery":
         """The same window without filters."""
         fields = dict.fromkeys(SEVERAL, ()) | dict.fromkeys(SINGLE, "")
-        return replace(self, **fields, more=(), typed="", problem=None)  # type: ignore[arg-type]
+        return replace(self, **fields, more=(), typed="", problem=None, view="")  # type: ignore[arg-type]
 
     def with_period(self, period: str) -> "RunQuery":
         more = tuple(term for term in self.more if term.name not in {"after", "before"})
@@ -228,14 +243,10 @@ class RunQuery:
         return replace(self, **{name: value})
 
     def wider(self) -> list[str]:
-        """Names of the next two wider periods."""
-        names = list(PERIODS)
-        return names[names.index(self.period) + 1 :][:2]
+        return periods.wider(self.period)
 
     def narrower(self) -> list[str]:
-        """Names of the next two narrower periods."""
-        names = list(PERIODS)
-        return names[max(0, names.index(self.period) - 2) : names.index(self.period)][::-1]
+        return periods.narrower(self.period)
 
     def chips(self) -> list[Chip]:
         """One chip per value."""
@@ -266,6 +277,13 @@ def _read(text: str) -> tuple[tuple[Term, ...], GrammarError | None]:
         return terms, None
     except GrammarError as error:
         return (), error
+
+
+def _shown(data: QueryDict) -> tuple[Column, ...]:
+    """`cols` says all of them, `col` what is added to the usual ones."""
+    if order := reading.split(reading.values(data, "cols")):
+        return columns.arranged(order)
+    return (*columns.STANDARD, *columns.parsed(reading.split(reading.values(data, "col"))))
 
 
 def _fields(data: QueryDict) -> run_terms.Fields:

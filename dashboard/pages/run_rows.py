@@ -1,15 +1,19 @@
 """A run as a line of a list."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import NamedTuple, TypedDict
 
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from dashboard import presenters
-from dashboard.pages import columns, live, tracebacks
+from dashboard.pages import columns, live, run_cells, tracebacks
 from dashboard.pages.columns import Column
 from runs.models import Run
+from runs.reads.children import by_parent
+from runs.reads.usual import usual
 
 #: A line has room for so many tags.
 TAGS = 3
@@ -17,8 +21,17 @@ TAGS = 3
 COLUMNS = (
     "id", "task_id", "queue", "status", "reason", "error", "tags", "is_test", "max_attempts",
     "attempt_number", "uncounted_attempts", "waited_attempt", "created_at", "queued_at", "started_at",
-    "finished_at", "cancel_requested_at", "updated_at",
+    "finished_at", "cancel_requested_at", "updated_at", "version",
 )  # fmt: skip
+
+
+class _Shared(NamedTuple):
+    """What the rows of a list have in common."""
+
+    start: str
+    queues: dict[str, str]
+    usual: dict[str, float]
+    children: dict[str, Counter[str]]
 
 
 class RunRow(TypedDict):
@@ -48,19 +61,32 @@ class RunRow(TypedDict):
     max_tries: int
     tags: list[str]
     more_tags: int
-    #: Heading and value of the columns somebody added.
-    cells: list[tuple[str, Any]]
+    version: str
+    #: What 95 of 100 runs of its task take at most, in seconds; 0 is unknown.
+    usual: float
+    children: Counter[str]
+    list_address: str
+    #: Between the box and the buttons.
+    cells: SafeString
 
 
-def rows(runs: Iterable[Run], now: datetime, added: tuple[Column, ...] = ()) -> list[RunRow]:
-    """A row per run; what they share is looked up once."""
+def rows(
+    runs: Iterable[Run], now: datetime, shown: tuple[Column, ...] = columns.STANDARD
+) -> list[RunRow]:
+    """A row per run; what they share is looked up once, and only for a list that shows columns."""
     found = list(runs)
     start = reverse("dashboard:runs")
     queues = {name: reverse("dashboard:queue", args=[name]) for name in {r.queue for r in found}}
-    return [
-        _row(run, now, f"{start}/{run.id}", queues[run.queue], columns.cells(run, added))
-        for run in found
-    ]
+    shared = _Shared(
+        start,
+        queues,
+        usual({run.task_id for run in found}, now) if shown else {},
+        by_parent(run.id for run in found) if shown else {},
+    )
+    made = [_row(run, now, shared) for run in found]
+    for run, row in zip(found, made, strict=True):
+        row["cells"] = run_cells.cells(dict(row), shown, columns.values(run, shown))
+    return made
 
 
 def token(run: Run) -> str:
@@ -68,9 +94,7 @@ def token(run: Run) -> str:
     return live.token(run.updated_at, run.status)
 
 
-def _row(
-    run: Run, now: datetime, address: str, queue_address: str, cells: list[tuple[str, Any]]
-) -> RunRow:
+def _row(run: Run, now: datetime, shared: _Shared) -> RunRow:
     tags = run.tag_list
     return RunRow(
         id=run.id,
@@ -80,8 +104,8 @@ def _row(
         look=presenters.look(run),
         created_at=run.created_at,
         is_test=run.is_test,
-        address=address,
-        queue_address=queue_address,
+        address=f"{shared.start}/{run.id}",
+        queue_address=shared.queues[run.queue],
         token="" if run.is_final else token(run),
         wait=presenters.queue_time(run, now),
         took=presenters.run_time(run, now),
@@ -93,7 +117,11 @@ def _row(
         max_tries=run.max_attempts,
         tags=tags[:TAGS],
         more_tags=len(tags[TAGS:]),
-        cells=cells,
+        version=run.version,
+        usual=shared.usual.get(run.task_id, 0),
+        children=shared.children.get(run.id, Counter()),
+        list_address=shared.start,
+        cells=SafeString(),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from django.utils import timezone
 
 from dashboard.pages import columns, cursors, run_rows, zones
-from dashboard.pages.run_query import PERIODS, Chip, RunQuery
+from dashboard.pages.periods import PERIODS
+from dashboard.pages.run_query import Chip, RunQuery
 from runs.models import Run, Task
 from runs.reads.counts import Capped, capped
 from runs.reads.deadline import TooSlow, deadline
@@ -56,7 +57,7 @@ def results(query: RunQuery, cursor: str, now: datetime) -> dict[str, Any]:
     )
     try:
         with deadline(PATIENCE):
-            runs = columns.read(asked.runs(), run_rows.COLUMNS, query.columns)
+            runs = columns.read(asked.runs(), run_rows.COLUMNS, query.shown)
             found = cursors.cut(runs, query.size, query.encode(), cursor)
             reach = asked.reach()
     except TooSlow as error:
@@ -64,7 +65,7 @@ def results(query: RunQuery, cursor: str, now: datetime) -> dict[str, Any]:
         return context | {"too_slow": error, "narrower": narrower, "contract": contract}
     context["contract"] = replace(contract, seconds=perf_counter() - began, reach=reach)
     context["slice"] = found
-    context["rows"] = run_rows.rows(found.runs, now, query.columns)
+    context["rows"] = run_rows.rows(found.runs, now, query.shown)
     context["newest"] = found.runs[0].id if found.runs else floor_id("run", now)
     context["is_live"] = found.is_first or any(run.status not in FINAL for run in found.runs)
     return context if found.runs else context | _nothing(query, now)

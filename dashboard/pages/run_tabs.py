@@ -2,50 +2,36 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils import timezone
 
 from dashboard import presenters
-from dashboard.pages import documents, run_facts, run_journal, run_logs, run_trace, tracebacks
-from dashboard.pages.tracebacks import Failure
-from runs.models import Attempt, Event, Run, WorkerSession
-from runs.reads import attempts
-from runs.reads.attempts import Segment
-from runs.states import AttemptStatus
+from dashboard.pages import (
+    documents,
+    run_attempts,
+    run_context,
+    run_facts,
+    run_journal,
+    run_logs,
+    run_streams,
+    run_trace,
+)
+from runs.models import Event, Run
 
 TABS = (
-    ("overview", "Overview"),
     ("trace", "Trace"),
-    ("data", "Payload & output"),
+    ("attempts", "Attempts"),
+    ("payload", "Payload & output"),
     ("logs", "Logs"),
-    ("journal", "Steps & waits"),
-    ("timeline", "Timeline"),
     ("detail", "Detail"),
+    ("context", "Context"),
+    ("journal", "Steps & waits"),
+    ("history", "History"),
+    ("streams", "Streams"),
 )
 EVENTS = 500
 RELATIVES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptCard:
-    """One attempt with its look, error and worker."""
-
-    attempt: Attempt
-    look: presenters.Look
-    failure: Failure | None
-    host: str
-    took: timedelta
-    #: Its pieces between waits, and how long they executed together.
-    segments: list[Segment]
-    executed: timedelta
-
-    @property
-    def is_waiting(self) -> bool:
-        return bool(self.attempt.status == AttemptStatus.WAITING)
 
 
 def find(name: str) -> str:
@@ -55,35 +41,7 @@ def find(name: str) -> str:
 
 def context(tab: str, run: Run, request: HttpRequest) -> dict[str, Any]:
     """What the template of `tab` shows."""
-    return _READERS[tab](run, request)
-
-
-def _overview(run: Run, request: HttpRequest) -> dict[str, Any]:
-    found = attempts.of(run)[::-1]
-    ids = {attempt.session_id for attempt in found}
-    hosts = dict(WorkerSession.objects.filter(id__in=ids).values_list("id", "host"))
-    now = timezone.now()
-    pieces = attempts.segments(run.pk) if run.waited_attempt else {}
-    cards = [
-        AttemptCard(
-            attempt=attempt,
-            look=presenters.attempt_look(attempt),
-            failure=tracebacks.read(attempt.error),
-            host=hosts.get(attempt.session_id, ""),
-            took=(attempt.finished_at or now) - attempt.started_at,
-            segments=pieces.get(attempt.number, []),
-            executed=_executed(pieces.get(attempt.number, []), now),
-        )
-        for attempt in found
-    ]
-    return {
-        "cards": cards,
-        "failure": tracebacks.read(run.error) if run.is_final and not cards else None,
-    }
-
-
-def _executed(segments: list[Segment], now: datetime) -> timedelta:
-    return sum(((one.ended_at or now) - one.started_at for one in segments), timedelta())
+    return {"body": f"dashboard/run/_{tab}.html"} | _READERS[tab](run, request)
 
 
 def _data(run: Run, request: HttpRequest) -> dict[str, Any]:
@@ -135,11 +93,13 @@ def _linked_run(event: Event) -> str:
 
 
 _READERS: dict[str, Callable[[Run, HttpRequest], dict[str, Any]]] = {
-    "overview": _overview,
     "trace": run_trace.context,
-    "data": _data,
+    "attempts": run_attempts.context,
+    "payload": _data,
     "logs": run_logs.context,
     "journal": run_journal.context,
-    "timeline": _timeline,
+    "history": _timeline,
     "detail": _detail,
+    "context": run_context.context,
+    "streams": run_streams.context,
 }

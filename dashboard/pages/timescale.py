@@ -120,6 +120,8 @@ def scale(
     first = (start - (origin or start)).total_seconds()
     gaps = sorted(_narrowed(start, end, idle))
     cut = sum(stop - begin for begin, stop in gaps)
+    if length - cut < 1e-3:
+        gaps, cut = [], 0.0  # there is nothing it would make room for
     unit = (100.0 - NARROW * len(gaps)) / max(length - cut, 1e-9)
     found: list[Stretch] = []
     at, left = 0.0, 0.0

@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from dashboard import sight
@@ -24,6 +25,22 @@ class Frame:
     function: str
     code: str
     own: bool
+    #: From 1, the outermost.
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Frames of libraries that stand together."""
+
+    frames: list[Frame]
+
+    @property
+    def packages(self) -> str:
+        """Whose they are."""
+        names = dict.fromkeys(package(frame.file) for frame in self.frames)
+        shown = list(names)[:4]
+        return ", ".join(shown) + (" and more" if len(names) > len(shown) else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +61,45 @@ class Failure:
         return [frame for frame in self.frames if frame.own]
 
     @property
+    def own_place(self) -> tuple[int, Frame] | None:
+        """The author's frame that is nearest to the error, and its number in the stack."""
+        found = [(number, frame) for number, frame in enumerate(self.frames, 1) if frame.own]
+        return found[-1] if found else None
+
+    @property
+    def folded(self) -> list["Frame | Fold"]:
+        """The stack with the frames of libraries between the author's own put together."""
+        found: list[Frame | Fold] = []
+        for number, frame in enumerate(self.frames, 1):
+            if frame.own:
+                found.append(replace(frame, number=number))
+            elif found and isinstance(found[-1], Fold):
+                found[-1].frames.append(replace(frame, number=number))
+            else:
+                found.append(Fold([replace(frame, number=number)]))
+        return found
+
+    @property
     def library_count(self) -> int:
         return len(self.frames) - len(self.own)
 
     @property
     def first_line(self) -> str:
         return self.message.strip().partition("\n")[0][:300]
+
+
+def package(file: str) -> str:
+    """The package a library's file is of."""
+    parts = PurePosixPath(file.replace("\\", "/")).parts
+    for place in ("site-packages", "dist-packages"):
+        if place in parts[:-1]:
+            return parts[parts.index(place) + 1].removesuffix(".py")
+    standard = next(
+        (i for i, part in enumerate(parts) if re.fullmatch(r"python\d[\d.]*", part)), None
+    )
+    if standard is not None and standard + 1 < len(parts):
+        return parts[standard + 1].removesuffix(".py")
+    return parts[-1].removesuffix(".py") if parts else file
 
 
 def read(text: str | None) -> Failure | None:

@@ -35,6 +35,8 @@ async def counted(caller: Caller) -> None:
 
 async def require_run(caller: Caller, action: str, run_id: str) -> None:
     """By the run's id, its task, any of its tags, or its batch; raises a 403."""
+    if caller.tasks:
+        await threaded(access.require_runs, caller, [run_id])
     if caller.is_public and not caller.may(action, ("runs", run_id)):
         caller.require(action, *await threaded(access.resources_of, run_id))
     else:

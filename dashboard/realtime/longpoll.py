@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from dashboard.api import access
 from dashboard.api.auth import READ, Caller
 from dashboard.api.errors import ApiError
 from dashboard.realtime import subscriptions
@@ -52,8 +53,11 @@ async def _admit(caller: Caller, asked: Subscription) -> None:
     if shape.run_id:
         await require_run(caller, READ, shape.run_id)
     elif shape.tags:
+        caller.require_tasks()
         caller.require(READ, ("runs", None), *(("tags", tag) for tag in shape.tags))
     else:
+        if caller.tasks:
+            await threaded(access.require_batch, caller, shape.batch_id)
         caller.require(READ, ("runs", None), ("batch", shape.batch_id))
         if asked.offset is None and not await threaded(_is_there, shape.batch_id):
             raise ApiError(404, "Not found", retry=False)

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from dashboard.api import bodies
+from dashboard.api import access, bodies
 from dashboard.api.auth import WRITE, Caller
 from dashboard.api.errors import ApiError
 from dashboard.realtime import sse
@@ -76,6 +76,7 @@ async def give(exchange: Exchange, hub: Hub, caller: Caller, run_id: str, key: s
     _check(run_id)
     caller.require(WRITE, ("inputStreams", run_id))
     await counted(caller)
+    await threaded(access.require_runs, caller, [run_id])
     body = await _whole(exchange, int(conf.get("STREAM_CHUNK_LIMIT")) + 1000)
     data = bodies.members(payloads.clean(body), "The body").get("data")
     text = "null" if data is None else data.text
@@ -90,13 +91,16 @@ async def _owner(caller: Caller, run_id: str, target: str) -> str:
     _check(run_id)
     caller.require(WRITE, ("runs", run_id))
     await counted(caller)
+    await threaded(access.require_runs, caller, [run_id])
     column = TARGETS.get(target)
     if column is None:
         raise ApiError(404, "Streams are those of self, parent or root.", retry=False)
     found = await threaded(Run.objects.filter(pk=run_id).values_list("id", column).first)
     if found is None:
         raise ApiError(404, "Not found", retry=False)
-    return str(found[1] or found[0])
+    owner = str(found[1] or found[0])
+    await threaded(access.require_runs, caller, [owner])
+    return owner
 
 
 def _check(run_id: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Model
 
+from runs.demo import rollups
 from runs.demo.cast import IDS, QUEUE_NAMES
 from runs.demo.scenery import MARK
 from runs.lifecycle import definitions
@@ -14,7 +15,11 @@ from runs.models import (
     Batch,
     Bucket,
     BulkRun,
+    ErrorCount,
+    ErrorEvent,
+    ErrorGroup,
     Event,
+    Failure,
     FinalHooks,
     Idempotency,
     Journal,
@@ -37,7 +42,19 @@ from runs.models import (
 #: Runs removed in one transaction, with everything that hangs on them.
 STEP = 5_000
 HANGING: tuple[type[Model], ...] = (
-    *(Attempt, BulkRun, Event, FinalHooks, Idempotency, Journal, Lease, LogLine, Ready, RunTag),
+    *(
+        Attempt,
+        BulkRun,
+        Event,
+        Failure,
+        FinalHooks,
+        Idempotency,
+        Journal,
+        Lease,
+        LogLine,
+        Ready,
+        RunTag,
+    ),
     *(Span, Stream, StreamChunk, Waiter, Waitpoint),
 )
 
@@ -55,6 +72,7 @@ def clear() -> Iterator[int]:
             _remove(Run, "id", ids)
             _remove(Batch, "id", sorted(batches))
         yield len(ids)
+    yield from rollups.take_out(MARK)
     with transaction.atomic():
         _clear_scenery()
     definitions.forget()
@@ -76,15 +94,13 @@ def _clear_scenery() -> None:
     Schedule.objects.filter(created_by=MARK).delete()
     WorkerSession.objects.filter(cluster=MARK).delete()
     Task.objects.filter(pk__in=IDS).delete()
+    errors = list(ErrorGroup.objects.filter(task_id__in=IDS).values_list("pk", flat=True))
+    for model in (ErrorCount, ErrorEvent, ErrorGroup):
+        _remove(model, "fingerprint", errors)
     used = Run.objects.filter(queue__in=QUEUE_NAMES).values_list("queue", flat=True).distinct()
     ours = Queue.objects.filter(name__in=set(QUEUE_NAMES) - set(used))
     Bucket.objects.filter(queue__in=ours).delete()
     ours.delete()
-
-
-def has_any() -> bool:
-    """Whether the demo is here already."""
-    return Run.objects.filter(task_id__in=IDS).exists()
 
 
 def settle() -> None:

@@ -1,6 +1,6 @@
 """Millions of runs in little time: families of runs that were told, made again at other moments.
 
-PostgreSQL only. A copy has its runs, attempts and tags; events, log lines and spans have only the runs
+PostgreSQL only. A copy has its runs, attempts, failures and tags; events, log lines and spans have only the runs
 that were told one by one.
 """
 
@@ -15,11 +15,16 @@ from django.db.models import DateTimeField, Model
 from runs.demo.cast import IDS
 from runs.demo.world import World
 from runs.demo.writing import copy
-from runs.models import Attempt, Run, RunTag
+from runs.models import Attempt, Failure, Run, RunTag
 
 #: Runs made by one transaction, and families they are made of.
 BATCH, FAMILIES = 25_000, 4_000
-HOLDS = {Run: "demo_run", Attempt: "demo_attempt", RunTag: "demo_tag"}
+HOLDS = {
+    Run: "demo_run",
+    Attempt: "demo_attempt",
+    Failure: "demo_failure",
+    RunTag: "demo_tag",
+}
 #: One row for each new run: of which it is a copy, and what is different.
 PLAN = """CREATE TEMP TABLE demo_plan (old text, new text, parent text, version text, moved interval)"""
 #: Families that are whole and stand for themselves.
@@ -138,6 +143,7 @@ def _columns(model: type[Model]) -> tuple[str, str]:
         "parent_id": "p.parent",
         "root_id": "p.parent",
         "version": "CASE WHEN t.version = '' THEN '' ELSE p.version END",
+        "counted": "false",
         "sort_key": "t.sort_key + (extract(epoch FROM p.moved) * 1000000)::bigint",
     }
     names, values = [], []

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db.models import Model
 
-from runs import tracing
+from runs import fingerprints, tracing
 from runs.demo import documents
 from runs.demo.cast import Part
 from runs.demo.world import World
-from runs.models import Attempt, Event, EventKind, Journal, LogLine, Run, RunTag, Span
+from runs.models import Attempt, Event, EventKind, Failure, Journal, LogLine, Run, RunTag, Span
 from runs.states import AttemptStatus, EntryStatus, RunStatus
 
 Facts = dict[str, Any]
@@ -123,6 +123,8 @@ class Telling:
             self._by_worker(run, kind, at, reason=run.get("reason", ""))
         else:
             self.event(run, kind, at, actor="system", reason=run.get("reason", ""))
+            if status == RunStatus.EXPIRED:
+                self._fail(run, at, fingerprints.EXPIRED, 0, ended=True)
 
     def note(self, run: Facts, kind: str, name: str, at: datetime, **facts: Any) -> None:
         """An entry of the run's journal."""
@@ -166,6 +168,15 @@ class Telling:
         row |= {"session_id": run["session"], "pid": self.rng.randrange(*PROCESS), "error": error}
         row |= {"started_at": run["attempt_began"], "finished_at": at, "retry_at": due}
         self.rows[Attempt].append(row)
+        if error and status != AttemptStatus.CANCELED:
+            mark = fingerprints.mark(error)
+            self._fail(run, at, mark, run["attempt_number"], ended=due is None)
+
+    def _fail(self, run: Facts, at: datetime, mark: str, attempt: int, *, ended: bool) -> None:
+        """For the group of its error."""
+        row = {"run_id": run["id"], "attempt": attempt, "ended": ended, "at": at}
+        row |= {"fingerprint": fingerprints.of(mark, run["task_id"])}
+        self.rows[Failure].append({**row, "version": run.get("version", "")})
 
 
 ENDS = {RunStatus.SYSTEM_FAILURE: EventKind.SYSTEM_FAILED}

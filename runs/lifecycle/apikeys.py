@@ -2,11 +2,14 @@
 
 import hashlib
 import hmac
+import json
 import os
 import re
 import secrets
 import string
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import jwt
 from django.db import IntegrityError, transaction
@@ -16,11 +19,13 @@ from django.utils import timezone
 from runs import conf, encryption
 from runs.errors import InvalidOption, NotFound, Undecipherable
 from runs.lifecycle import audit, checks
-from runs.models import ApiKey, Payloads, Role
+from runs.models import OF_TASKS, ApiKey, Payloads, Role
 
 LETTERS = string.ascii_letters + string.digits
 LENGTH = 40
 PREFIX_LENGTH = 16
+#: Tasks a key may be restricted to, and the longest id of one.
+MOST_TASKS, LONGEST_TASK = 10, 128
 #: The last use is remembered to the minute: one write for many requests.
 USE_STEP = timedelta(minutes=1)
 KINDS = {"dev": "dev", "staging": "stg", "prod": "prod"}
@@ -38,17 +43,19 @@ def create(
     *,
     actor: str,
     role: str = Role.ADMIN,
+    tasks: Sequence[str] = (),
     payloads: str | None = None,
     key: str | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key and its text, which is shown this once. Raises InvalidOption.
 
-    Without a role it may do everything, as the reference's keys may. Unless `payloads` says more, a
-    viewer's key reads none.
+    Without a role it may do everything, as the reference's keys may; with `tasks` only with those.
+    Unless `payloads` says more, a viewer's key reads none.
     """
     reads = payloads or (Payloads.NONE if role == Role.VIEWER else Payloads.STORED)
     _check(name, role, reads, expires_at)
+    named = _checked_tasks(tasks, role)
     text = new_text() if key is None else _accepted(key)
     try:
         with transaction.atomic():
@@ -58,11 +65,12 @@ def create(
                 role=role,
                 payloads=reads,
                 expires_at=expires_at,
+                tasks=json.dumps(named),
                 **_kept(text),
             )
-            audit.record(
-                actor, "apikey.create", name, role=role, payloads=reads, expires_at=expires_at
-            )
+            facts: dict[str, Any] = {"tasks": named} if named else {}
+            facts |= {"payloads": reads, "expires_at": expires_at}
+            audit.record(actor, "apikey.create", name, role=role, **facts)
     except IntegrityError as error:
         raise InvalidOption(
             "name", f"There is a key “{name}” (or this very key) already."
@@ -178,6 +186,22 @@ def _check(name: str, role: str, reads: str, expires_at: datetime | None) -> Non
         raise InvalidOption("payloads", f"Payloads are one of {', '.join(Payloads.values)}.")
     if expires_at is not None:
         checks.moment("expires_at", expires_at)
+
+
+def _checked_tasks(tasks: Sequence[str], role: str) -> list[str]:
+    """The tasks of a restricted key, each once. Raises InvalidOption."""
+    named = list(dict.fromkeys(tasks))
+    if named and role not in OF_TASKS:
+        roles = ", ".join(sorted(OF_TASKS))
+        raise InvalidOption("tasks", f"A key for some tasks has one of the roles {roles}.")
+    if len(named) > MOST_TASKS:
+        raise InvalidOption("tasks", f"A key names at most {MOST_TASKS} tasks; got {len(named)}.")
+    for task_id in named:
+        if not 1 <= len(task_id) <= LONGEST_TASK or not task_id.isprintable():
+            raise InvalidOption(
+                "tasks", f"A task's id has 1 to {LONGEST_TASK} characters; got {task_id!r:.60}."
+            )
+    return named
 
 
 def _kept(text: str) -> dict[str, str]:

@@ -72,12 +72,20 @@ def purgeable(runs: RunQuerySet) -> RunQuerySet:
     return runs.filter(status__in=PENDING, started_at__isnull=True)
 
 
-def purge(runs: RunQuerySet, *, actor: str, reason: str = "", asked: object = None) -> int:
+def purge(
+    runs: RunQuerySet,
+    *,
+    actor: str,
+    reason: str = "",
+    asked: object = None,
+    most: int | None = None,
+) -> int:
     """Cancel all of these that were never started and were there when it was called. Returns how many.
 
     One that a cluster claims meanwhile runs. Their idempotency keys stay taken, their `on_cancel` hooks
     run, and who waits for them is told, as after any cancel. `asked` is what the audit log says of the
-    choice; there the purge is one entry. They are canceled some hundreds at a time, each such lot or none of it.
+    choice; there the purge is one entry. They are canceled some hundreds at a time, each such lot or none of it;
+    after about `most` it stops.
     """
     checks.text("reason", reason)
     reason = reason or "Its queue was purged."
@@ -86,6 +94,8 @@ def purge(runs: RunQuerySet, *, actor: str, reason: str = "", asked: object = No
     while found := list(left.filter(pk__gt=last).values_list("pk", "awaited")[:BATCH]):
         last = found[-1][0]
         done += sum(cancel_unstarted(ids, actor, reason) for ids in _groups(found))
+        if most is not None and done >= most:
+            break
     if done:
         audit.record(actor, "run.purge", "", reason=reason, count=done, asked=asked)
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))

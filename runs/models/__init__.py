@@ -1,6 +1,14 @@
 """The stored nouns, one per file."""
 
-from runs.models.access import ApiKey, AuditLog, Payloads, RequestWindow, Role
+from runs.models.access import (
+    GRANTS,
+    OF_TASKS,
+    ApiKey,
+    AuditLog,
+    Payloads,
+    RequestWindow,
+    Role,
+)
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
@@ -33,11 +41,15 @@ from runs.models.slot import NEVER, Lane, Lease, Ready
 from runs.models.span import Span, SpanKind, SpanStatus
 from runs.models.stream import Stream, StreamChunk
 from runs.models.task import Task
+from runs.models.template import PayloadTemplate
+from runs.models.view import SavedView, ViewDefault
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
 
 __all__ = [
+    "GRANTS",
     "NEVER",
+    "OF_TASKS",
     "ApiKey",
     "Attempt",
     "AuditLog",
@@ -68,6 +80,7 @@ __all__ = [
     "Lease",
     "LogLine",
     "Overlap",
+    "PayloadTemplate",
     "Payloads",
     "Queue",
     "QueueKind",
@@ -78,6 +91,7 @@ __all__ = [
     "RollupMark",
     "Run",
     "RunTag",
+    "SavedView",
     "Schedule",
     "ScheduleTick",
     "ScheduleType",
@@ -91,6 +105,7 @@ __all__ = [
     "StreamChunk",
     "Task",
     "TickOutcome",
+    "ViewDefault",
     "Waiter",
     "Waitpoint",
     "WorkerSession",

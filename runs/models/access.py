@@ -1,3 +1,4 @@
+import json
 from datetime import datetime
 from typing import ClassVar, Self
 
@@ -6,11 +7,25 @@ from django.db.models import Q
 
 
 class Role(models.TextChoices):
-    """What a key may do; each may what stands before it."""
+    """What a key is for, and what an endpoint needs. `GRANTS` says what each may."""
 
+    TRIGGER = "trigger"  # make runs and batches, and nothing else
     VIEWER = "viewer"  # read
-    OPERATOR = "operator"  # trigger, replay, cancel, change runs, wait tokens
-    ADMIN = "admin"  # queues, schedules, environment variables
+    OPERATOR = "operator"  # both, and replay, cancel, change runs, wait tokens
+    VARIABLES = "variables"  # environment variables, and nothing else
+    ADMIN = "admin"  # everything: queues, schedules, variables, keys too
+
+
+#: The roles whose work a key may do.
+GRANTS: dict[Role, frozenset[Role]] = {
+    Role.TRIGGER: frozenset({Role.TRIGGER}),
+    Role.VIEWER: frozenset({Role.VIEWER}),
+    Role.OPERATOR: frozenset({Role.TRIGGER, Role.VIEWER, Role.OPERATOR}),
+    Role.VARIABLES: frozenset({Role.VARIABLES}),
+    Role.ADMIN: frozenset(Role),
+}
+#: Those that may be restricted to some tasks.
+OF_TASKS = frozenset({Role.TRIGGER, Role.VIEWER, Role.OPERATOR})
 
 
 class Payloads(models.TextChoices):
@@ -45,6 +60,8 @@ class ApiKey(models.Model):
     #: The key, by `runs.encryption`; empty once it is revoked.
     secret = models.TextField(blank=True, default="")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.ADMIN)
+    #: JSON list of the tasks it is for; empty for all.
+    tasks = models.TextField(default="[]")
     #: Its public tokens never read what is redacted.
     payloads = models.CharField(max_length=8, choices=Payloads.choices, default=Payloads.STORED)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -64,6 +81,12 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def task_list(self) -> list[str]:
+        """The tasks it is restricted to; empty for all."""
+        found: list[str] = json.loads(self.tasks)
+        return found
 
     def is_live(self, now: datetime) -> bool:
         """Whether it may be used: neither revoked nor expired."""

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 from django.db.models import Case, F, QuerySet, TextField, When
@@ -18,6 +19,8 @@ SAMPLE = 200
 LARGEST, DEEPEST, MEMBERS, LONGEST = 20_000, 4, 60, 80
 #: A value counts that this share of the failures has, and so much more of them than of the successes.
 SHARE, MORE = 0.3, 0.25
+#: And no less sure than this many standard deviations: among hundreds of values some differ by chance.
+SURE = 3.0
 #: Failures that have to be there.
 LEAST = 3
 SHOWN = 10
@@ -42,6 +45,16 @@ class Factor:
     @property
     def share(self) -> float:
         return self.failures / self.of_failures
+
+    @property
+    def z(self) -> float:
+        """By how many standard deviations the two shares differ, if they were the same (pooled)."""
+        a, b = self.of_failures, self.of_successes
+        if not b:
+            return 0.0
+        pooled = (self.failures + self.successes) / (a + b)
+        spread = pooled * (1 - pooled) * (1 / a + 1 / b)
+        return (self.share - self.elsewhere) / sqrt(spread) if spread else 0.0
 
     @property
     def elsewhere(self) -> float:
@@ -71,7 +84,7 @@ def of(group: ErrorGroup, payload: Payload = lambda run: run.payload) -> Factors
         for facet, count in bad.items()
         if count >= LEAST and count / len(failing) >= SHARE
     ]
-    strong = [one for one in found if one.share - one.elsewhere >= MORE]
+    strong = [one for one in found if one.share - one.elsewhere >= MORE and one.z >= SURE]
     strong.sort(key=lambda one: (one.elsewhere - one.share, one.name, one.value))
     return Factors(strong[:SHOWN] if others else [], len(failing), len(others))
 

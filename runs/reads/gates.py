@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Count, Q
+
 from runs.machines import HEAVY
-from runs.models import Bucket, Lease, Queue, Ready, Run, Task, Waiter
+from runs.models import Bucket, Lease, Queue, Ready, Run, Task, Waiter, WorkerSession
 from runs.reads import capacity
 from runs.reads.capacity import weight
 from runs.reads.counts import Capped, capped
 from runs.reads.rates import throttle
-from runs.reads.sessions import alive, living
+from runs.reads.sessions import living
 from runs.states import LEASED, RunStatus
 
 AHEAD_CAP = 1_000
@@ -27,6 +29,18 @@ class Gate:
     open: bool
     sentence: str
     until: datetime | None = None
+    #: How much of something is in use, and how much there is.
+    used: int | None = None
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Leases there are: in all, of the queue, of the run's bucket."""
+
+    all: int = 0
+    queue: int = 0
+    bucket: int = 0
 
 
 def gates(run: Run, now: datetime) -> list[Gate]:
@@ -34,8 +48,30 @@ def gates(run: Run, now: datetime) -> list[Gate]:
     if run.is_final or run.status in LEASED or run.status == RunStatus.WAITING:
         return []
     queue = Queue.objects.filter(name=run.queue).first()
-    found = [*_times(run, now), *_overlap(run), *_version(run), *_workers(now), *_machine(run, now)]
-    return found + ([*_queue(queue), *_limits(run, queue, now)] if queue else [])
+    bucket = _bucket(queue, run) if queue else None
+    living_now = list(living())
+    held = _held(queue, bucket)
+    sessions = [one for one in living_now if one.expires_at > now]
+    found = [*_times(run, now), *_overlap(run), *_version(run, living_now)]
+    found += [*_workers(sessions, held), *_machine(run, sessions)]
+    return found + ([*_queue(queue), *_limits(run, queue, bucket, held, now)] if queue else [])
+
+
+def _bucket(queue: Queue, run: Run) -> Bucket | None:
+    """Where runs of its queue and key are counted; asked for only where something is."""
+    if queue.limit is None and queue.rate is None:
+        return None
+    return Bucket.objects.filter(queue=queue, concurrency_key=run.concurrency_key).first()
+
+
+def _held(queue: Queue | None, bucket: Bucket | None) -> Held:
+    """There are as many leases as busy slots, no more."""
+    counts = Lease.objects.aggregate(
+        all=Count("pk"),
+        queue=Count("pk", filter=Q(queue_id=queue.pk if queue else 0)),
+        bucket=Count("pk", filter=Q(bucket_id=bucket.pk if bucket else 0)),
+    )
+    return Held(**counts)
 
 
 def ahead(run: Run) -> Capped | None:
@@ -73,9 +109,9 @@ def _overlap(run: Run) -> Iterator[Gate]:
         yield Gate("overlap", False, f"{task}: this one waits for the end of {word} {names}.")
 
 
-def _version(run: Run) -> Iterator[Gate]:
+def _version(run: Run, sessions: list[WorkerSession]) -> Iterator[Gate]:
     if run.status != RunStatus.PENDING_VERSION:
-        yield from _locked(run)
+        yield from _locked(run, sessions)
         return
     task = Task.objects.filter(id=run.task_id).only("id", "broken").first()
     known = f"No worker has registered a task “{run.task_id}” yet."
@@ -85,11 +121,11 @@ def _version(run: Run) -> Iterator[Gate]:
     yield Gate("version", False, run.reason or known)
 
 
-def _locked(run: Run) -> Iterator[Gate]:
+def _locked(run: Run, sessions: list[WorkerSession]) -> Iterator[Gate]:
     """Only where clusters of another version live, or none of its own."""
     if not run.version:
         return
-    taking = list(living().filter(draining=False).values_list("version", flat=True))
+    taking = [one.version for one in sessions if not one.draining]
     own = taking.count(run.version)
     if own == len(taking):
         return
@@ -101,22 +137,20 @@ def _locked(run: Run) -> Iterator[Gate]:
         yield Gate("version", False, f"It is {word} version {run.version}, which no cluster runs.")
 
 
-def _workers(now: datetime) -> Iterator[Gate]:
-    sessions = list(alive(now))
+def _workers(sessions: list[WorkerSession], held: Held) -> Iterator[Gate]:
     slots = sum(session.slots for session in sessions)
     if not sessions:
         yield Gate("workers", False, "No worker is connected. Start one: python manage.py qcluster")
     elif all(session.draining for session in sessions):
         yield Gate("workers", False, "Every connected worker is shutting down.")
     else:
-        busy = Lease.objects.count()
-        sentence = f"{busy} of {slots} slots of {len(sessions)} connected workers are in use."
-        yield Gate("workers", busy < slots, sentence)
+        sentence = f"{held.all} of {slots} slots of {len(sessions)} connected workers are in use."
+        yield Gate("workers", held.all < slots, sentence, used=held.all, most=slots)
 
 
-def _machine(run: Run, now: datetime) -> Iterator[Gate]:
+def _machine(run: Run, connected: list[WorkerSession]) -> Iterator[Gate]:
     """Whether a cluster is large enough, and has room; said of what has to be weighed alone."""
-    sessions = [one for one in alive(now) if not one.draining]
+    sessions = [one for one in connected if not one.draining]
     if not sessions or (run.lane < HEAVY and not any(one.tight for one in sessions)):
         return
     rooms, asks = capacity.rooms(sessions), {one.pk: weight(one, run.lane) for one in sessions}
@@ -148,21 +182,24 @@ def _queue(queue: Queue) -> Iterator[Gate]:
         return
     who = f" by {queue.paused_by.removeprefix('user:')}" if queue.paused_by else ""
     why = f": {queue.paused_reason}" if queue.paused_reason else ""
-    sentence = f"Queue {queue.name} is paused{who}{why}"
-    yield Gate("queue", False, sentence)
+    if queue.all_paused_at is not None and queue.all_paused_at == queue.paused_at:
+        yield Gate("queues", False, f"All queues are paused{who}{why}")
+    else:
+        yield Gate("queue", False, f"Queue {queue.name} is paused{who}{why}")
 
 
-def _limits(run: Run, queue: Queue, now: datetime) -> Iterator[Gate]:
-    bucket = None
-    if queue.limit is not None or queue.rate is not None:
-        bucket = Bucket.objects.filter(queue=queue, concurrency_key=run.concurrency_key).first()
+def _limits(
+    run: Run, queue: Queue, bucket: Bucket | None, held: Held, now: datetime
+) -> Iterator[Gate]:
     if queue.limit is not None:
-        held = Lease.objects.filter(bucket_id=bucket.id).count() if bucket else 0
-        yield Gate("limit", held < queue.limit, _limit_sentence(run, held, queue.limit))
+        name = "limit" if run.concurrency_key is None else "key"
+        used = held.bucket if bucket else 0
+        sentence = _limit_sentence(run, used, queue.limit)
+        yield Gate(name, used < queue.limit, sentence, used=used, most=queue.limit)
     if queue.total is not None:
-        held = Lease.objects.filter(queue_id=queue.pk).count()
-        sentence = f"All keys of the queue together run {held} of {queue.total}."
-        yield Gate("total", held < queue.total, sentence)
+        sentence = f"All keys of the queue together run {held.queue} of {queue.total}."
+        is_free = held.queue < queue.total
+        yield Gate("total", is_free, sentence, used=held.queue, most=queue.total)
     yield from _rate(run, queue, bucket, now)
 
 

@@ -76,3 +76,24 @@ def keys(ids: Collection[str]) -> dict[str, list[str]]:
     for run_id, key in rows.values_list("run_id", "key"):
         found.setdefault(run_id, []).append(key)
     return found
+
+
+def of(run_id: str) -> list[Stream]:
+    """What a run gives out and what it is given, in the order they began."""
+    found = Stream.objects.filter(run_id=run_id).defer("writers")
+    return list(found.order_by("is_input", "created_at", "key"))
+
+
+def tail(place: Place, count: int, most: int) -> list[Chunk]:
+    """The last `most` chunks of a stream that has `count`, bounded by MOST_BYTES as every read."""
+    rows = StreamChunk.objects.filter(
+        run_id=place.run_id, is_input=place.is_input, key=place.key, number__gte=count - most
+    )
+    found: list[Chunk] = []
+    size = 0
+    for row in rows.order_by("-number").values_list("number", "text", "at")[:most].iterator():
+        found.append(Chunk(*row))
+        size += len(found[-1].text)
+        if size >= MOST_BYTES:
+            break
+    return found[::-1]

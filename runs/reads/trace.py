@@ -61,6 +61,8 @@ class Trace:
 
 def of(run: Run, now: datetime, after: int = 0) -> Trace:
     """The run's trace with the next SPANS spans that were written after the row `after`."""
+    if run.started_at is None and not run.is_final:
+        return never_started(run)
     found = attempts.of(run)
     rows, has_more = spans_of(run.pk, after)
     nodes = [from_attempt(one) for one in found]
@@ -86,6 +88,13 @@ def of(run: Run, now: datetime, after: int = 0) -> Trace:
         or len(children) >= CHILDREN
         or len(born) >= CHILDREN + ENTRIES,
     )
+
+
+def never_started(run: Run) -> Trace:
+    """Nothing was recorded of it: no question is asked."""
+    trace_id = tracing.context_of(run.pk, run.traceparent, run.tracestate).trace_id
+    rows = list(tree(from_run(run), [], list(queued(run))))
+    return Trace(trace_id=trace_id, rows=rows, last=0, has_more=False, is_partial=False)
 
 
 # -- what it is made of -------------------------------------------------------------------------------

@@ -219,4 +219,16 @@
     });
   }
   settle();
+
+  // ---- the way on in the list one came from, and a link to what is on the page
+  const list = new URLSearchParams(location.search).get("list") || (sessionStorage.getItem("list") || "").slice(1);
+  if (list) for (const link of all("[data-beside]")) {
+    const address = new URL(link.href);
+    address.searchParams.set("list", list);
+    link.href = address;
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy-link]");
+    if (button) button.dataset.copyButton = location.href;
+  }, true);
 })();

@@ -30,9 +30,7 @@ from trackside.errors import (
 from trackside.models import (
     Batch,
     BatchHandle,
-    BulkAction,
     Chunk,
-    EnvVar,
     Handle,
     LiveRun,
     NewToken,
@@ -43,9 +41,11 @@ from trackside.models import (
     Schedule,
     Token,
 )
+from trackside.upkeepmodels import ApiKey, BulkAction, EnvVar, NewApiKey, Purged, TaskFacts
 
 __all__ = [
     "ApiError",
+    "ApiKey",
     "AsyncClient",
     "BadRequest",
     "Batch",
@@ -62,10 +62,12 @@ __all__ = [
     "Handle",
     "InvalidAnswer",
     "LiveRun",
+    "NewApiKey",
     "NewToken",
     "NotFound",
     "Options",
     "PermissionDenied",
+    "Purged",
     "Queue",
     "RateLimited",
     "Result",
@@ -75,6 +77,7 @@ __all__ = [
     "Schedule",
     "ServerError",
     "StillRunning",
+    "TaskFacts",
     "Token",
     "TracksideError",
     "Unauthenticated",

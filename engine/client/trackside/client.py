@@ -46,6 +46,7 @@ class Client:
         self.tokens = groups.Tokens(driver)
         self.envvars = groups.EnvVars(driver)
         self.idempotency_keys = groups.IdempotencyKeys(driver)
+        self.api_keys = groups.ApiKeys(driver)
         self.auth = groups.Auth(driver)
         self.bulk_actions = groups.BulkActions(driver)
 
@@ -94,6 +95,7 @@ class AsyncClient:
         self.tokens = groups.AsyncTokens(driver)
         self.envvars = groups.AsyncEnvVars(driver)
         self.idempotency_keys = groups.AsyncIdempotencyKeys(driver)
+        self.api_keys = groups.AsyncApiKeys(driver)
         self.auth = groups.AsyncAuth(driver)
         self.bulk_actions = groups.AsyncBulkActions(driver)
 

@@ -12,15 +12,17 @@ from trackside.calls import (
     streams,
     tasks,
     tokens,
+    upkeep,
 )
 
 
 class Tasks(Bound):
-    """Trigger tasks."""
+    """Trigger tasks, list them."""
 
     trigger = once(tasks.trigger)
     batch_trigger = once(tasks.batch_trigger)
     trigger_and_wait = once(tasks.trigger_and_wait)
+    list = each(upkeep.tasks)
 
 
 class Batches(Bound):
@@ -42,6 +44,10 @@ class Runs(Bound):
     cancel = once(runs.cancel)
     replay = once(runs.replay)
     reschedule = once(runs.reschedule)
+    edit = once(upkeep.edit)
+    unlock = once(upkeep.unlock)
+    purge = once(upkeep.purge)
+    purgeable = once(upkeep.purgeable)
     add_tags = once(runs.add_tags)
     metadata = once(runs.metadata)
     update_metadata = once(runs.update_metadata)
@@ -85,6 +91,8 @@ class Queues(Bound):
     retrieve = once(queues.retrieve)
     pause = once(queues.pause)
     resume = once(queues.resume)
+    pause_all = once(upkeep.pause_all)
+    resume_all = once(upkeep.resume_all)
     override = once(queues.override)
     reset = once(queues.reset)
     list = each(queues.every)
@@ -108,12 +116,21 @@ class EnvVars(Bound):
     update = once(envvars.update)
     delete = once(envvars.delete)
     upload = once(envvars.upload)
+    upload_text = once(envvars.upload_text)
 
 
 class IdempotencyKeys(Bound):
     """Keys that make one run of many triggers."""
 
     reset = once(access.reset_key)
+
+
+class ApiKeys(Bound):
+    """Keys of other programs."""
+
+    list = each(upkeep.keys)
+    create = once(upkeep.create_key)
+    revoke = once(upkeep.revoke_key)
 
 
 class Auth(Bound):
@@ -132,11 +149,12 @@ class BulkActions(Bound):
 
 
 class AsyncTasks(AsyncBound):
-    """Trigger tasks."""
+    """Trigger tasks, list them."""
 
     trigger = aonce(tasks.trigger)
     batch_trigger = aonce(tasks.batch_trigger)
     trigger_and_wait = aonce(tasks.trigger_and_wait)
+    list = aeach(upkeep.tasks)
 
 
 class AsyncBatches(AsyncBound):
@@ -158,6 +176,10 @@ class AsyncRuns(AsyncBound):
     cancel = aonce(runs.cancel)
     replay = aonce(runs.replay)
     reschedule = aonce(runs.reschedule)
+    edit = aonce(upkeep.edit)
+    unlock = aonce(upkeep.unlock)
+    purge = aonce(upkeep.purge)
+    purgeable = aonce(upkeep.purgeable)
     add_tags = aonce(runs.add_tags)
     metadata = aonce(runs.metadata)
     update_metadata = aonce(runs.update_metadata)
@@ -201,6 +223,8 @@ class AsyncQueues(AsyncBound):
     retrieve = aonce(queues.retrieve)
     pause = aonce(queues.pause)
     resume = aonce(queues.resume)
+    pause_all = aonce(upkeep.pause_all)
+    resume_all = aonce(upkeep.resume_all)
     override = aonce(queues.override)
     reset = aonce(queues.reset)
     list = aeach(queues.every)
@@ -224,12 +248,21 @@ class AsyncEnvVars(AsyncBound):
     update = aonce(envvars.update)
     delete = aonce(envvars.delete)
     upload = aonce(envvars.upload)
+    upload_text = aonce(envvars.upload_text)
 
 
 class AsyncIdempotencyKeys(AsyncBound):
     """Keys that make one run of many triggers."""
 
     reset = aonce(access.reset_key)
+
+
+class AsyncApiKeys(AsyncBound):
+    """Keys of other programs."""
+
+    list = aeach(upkeep.keys)
+    create = aonce(upkeep.create_key)
+    revoke = aonce(upkeep.revoke_key)
 
 
 class AsyncAuth(AsyncBound):

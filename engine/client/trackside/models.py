@@ -226,22 +226,6 @@ class Token(Model):
     output_is_error: bool = False
 
 
-class EnvVar(Model):
-    name: str
-    value: str = Field(repr=False)
-    is_secret: bool = False
-
-
-class BulkAction(Model):
-    id: str
-    name: str | None = None
-    type: str
-    status: str
-    counts: dict[str, int] = {}
-    created_at: datetime | None = None
-    completed_at: datetime | None = None
-
-
 class Chunk(Model):
     """A value of a stream; `id` is what to go on behind."""
 

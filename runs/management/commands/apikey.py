@@ -24,6 +24,7 @@ class Command(VerbCommand):
   python manage.py apikey create backend
   python manage.py apikey create ci --expires 90d
   python manage.py apikey create grafana --role viewer
+  python manage.py apikey create shop --role trigger --task send-email --task charge
   python manage.py apikey create support --role viewer --payloads redacted
   python manage.py apikey list
   python manage.py apikey revoke backend
@@ -41,8 +42,15 @@ that key known at every start.
             "--role",
             choices=Role.values,
             default=Role.ADMIN.value,
-            help="viewer reads; operator triggers and changes runs too; admin (the default) also "
-            "queues, schedules and environment variables",
+            help="viewer reads; trigger makes runs only; operator does both and changes runs; variables "
+            "are environment variables only; admin (the default) everything",
+        )
+        create.add_argument(
+            "--task",
+            action="append",
+            default=[],
+            metavar="ID",
+            help="for runs of this task alone; up to ten times",
         )
         create.add_argument(
             "--payloads",
@@ -61,6 +69,7 @@ that key known at every start.
             options["name"],
             actor=actor(),
             role=options["role"],
+            tasks=options["task"],
             payloads=options["payloads"],
             expires_at=moment,
         )
@@ -74,7 +83,8 @@ that key known at every start.
     def do_list(self, options: dict[str, Any]) -> None:
         for key in ApiKey.objects.order_by("name"):
             used = f"used {_day(key.last_used_at)}" if key.last_used_at else "never used"
-            told = f"{key.prefix}…  {key.role:8}  {_state(key):22}  {used}"
+            tasks = "  ".join(["", *(line(task, 40) for task in key.task_list)])
+            told = f"{key.prefix}…  {key.role:9}  {_state(key):22}  {used}{tasks}"
             self.stdout.write(f"{line(key.name, 40):40}  {told}")
             if key.is_live(timezone.now()) and apikeys.secret(key) is None:
                 self.stdout.write(f"  {UNREADABLE}")

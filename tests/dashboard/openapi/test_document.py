@@ -100,7 +100,7 @@ def test_tells_what_an_endpoint_says():
     told = whole["paths"]["/api/v1/wishes/{wish_id}"]["post"]
     assert (told["summary"], told["description"]) == (
         "Wish for something.",
-        "At length.\n\nFor keys with the role operator.",
+        "At length.\n\nFor keys with the role operator or admin.",
     )
     assert told["tags"] == ["Wishes"]
     assert told["requestBody"]["required"] is False

@@ -30,7 +30,7 @@ def test_changes_what_was_changed(operator):
     assert (now.priority, now.queue, now.payload) == (5, "fast", '{"n": 2}')
     entry = AuditLog.objects.get(action="run.edit")
     assert (entry.actor, entry.reason) == ("user:otto", "urgent")
-    assert "urgent" in operator.get(f"/runs/{run.pk}?tab=timeline").text
+    assert "urgent" in operator.get(f"/runs/{run.pk}?tab=history").text
 
 
 def test_puts_off_and_starts_at_once(operator):

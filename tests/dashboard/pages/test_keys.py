@@ -112,3 +112,14 @@ def test_a_changed_secret_key_is_told(administrator, monkeypatch):
     apikeys.create("backend", actor="x")
     ApiKey.objects.update(secret="gAAAA-of-another-key")
     assert "SECRET_KEY changed" in administrator.get(PATH).content.decode()
+
+
+def test_a_key_may_be_for_some_tasks(administrator):
+    fields = {"name": "shop", "role": "trigger", "tasks": " send-email \n\ncharge", "days": ""}
+    page = administrator.post(PATH, fields).content.decode()
+    assert ApiKey.objects.get().task_list == ["send-email", "charge"]
+    assert '<span class="sub mono">charge</span>' in page
+    for tasks, role in (("a", "admin"), ("\x1b", "viewer"), ("\n".join("abcdefghijk"), "viewer")):
+        refused = administrator.post(PATH, {"name": "b", "role": role, "tasks": tasks})
+        assert refused.status_code == 422
+    assert ApiKey.objects.count() == 1

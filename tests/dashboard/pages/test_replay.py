@@ -154,7 +154,7 @@ def test_any_document_is_kept_exactly_or_refused(operator, group):
         if response.status_code == 303 and text.strip() and "\r" not in text:
             made = Run.objects.get(pk=response["Location"].removeprefix("/runs/"))
             assert made.payload == text.strip(" \t\n")
-            assert operator.get(f"/runs/{made.id}?tab=data").status_code == 200
+            assert operator.get(f"/runs/{made.id}?tab=payload").status_code == 200
 
     every(holds, forms(group))
 

@@ -178,7 +178,8 @@ def test_polled_fragments_hold_no_form_token(viewer):
 def test_counts_by_status_afterwards(viewer):
     failed_run()
     queued_run()
-    page = viewer.get("/runs/counts?tag=").content.decode()
+    page = viewer.get("/runs/counts?tag=&status=FAILED").content.decode()
+    assert "Runs made" in page
     assert "Failed" in page
     assert "Queued" in page
     assert "Completed" not in page

@@ -19,7 +19,17 @@ from tests.support.rows import (
 )
 
 pytestmark = pytest.mark.django_db
-TABS = ("overview", "data", "logs", "timeline", "detail")
+TABS = (
+    "trace",
+    "attempts",
+    "payload",
+    "logs",
+    "detail",
+    "context",
+    "journal",
+    "history",
+    "streams",
+)
 
 
 def lines(run, count):
@@ -47,11 +57,14 @@ def test_shows_every_tab_in_every_state(viewer, make, tab):
 
 
 def test_shows_own_frames_and_folds_the_rest(viewer):
-    page = viewer.get(f"/runs/{failed_run().id}").content.decode()
+    address = f"/runs/{failed_run().id}?tab=attempts"
+    page = viewer.get(address).content.decode()
     assert "DeliveryError" in page
+    assert 'id="attempt-1-frame-2" class="own"' in page
     assert "tasks/mail.py:18" in page
-    assert "/lib/http.py:7" not in page
-    assert "1 frame of libraries" in page
+    assert "1 frame of libraries: http<" in page
+    assert '<details id="fold' in page
+    assert '<details open id="fold' in viewer.get(f"{address}&stack=full").content.decode()
 
 
 def test_shows_key_debounce_and_what_was_edited(viewer):
@@ -61,7 +74,7 @@ def test_shows_key_debounce_and_what_was_edited(viewer):
     page = viewer.get(f"/runs/{run.pk}?tab=detail").content.decode()
     assert "“shop-7”, 60 s, trailing, at most 300 s in all" in page
     assert "order-7" in page
-    history = viewer.get(f"/runs/{run.pk}?tab=timeline").content.decode()
+    history = viewer.get(f"/runs/{run.pk}?tab=history").content.decode()
     assert "<b>Edited</b>" in history
     assert "she calls" in history
 
@@ -96,16 +109,18 @@ def test_says_that_no_worker_knows_the_task(viewer):
 
 
 def test_an_ended_run_is_not_polled(viewer):
-    assert b"data-live " not in viewer.get(f"/runs/{completed_run().id}").content
-    assert b"data-live " in viewer.get(f"/runs/{queued_run().id}").content
+    tab = "?tab=attempts"
+    assert b"data-live " not in viewer.get(f"/runs/{completed_run().id}{tab}").content
+    assert b"data-live " in viewer.get(f"/runs/{queued_run().id}{tab}").content
 
 
 def test_live_parts_come_when_something_changed(viewer):
     run = queued_run()
-    token = viewer.get(f"/runs/{run.id}").context["token"]
-    assert viewer.get(f"/runs/{run.id}/live", {"v": token}).status_code == 204
+    token = viewer.get(f"/runs/{run.id}?tab=attempts").context["token"]
+    live = {"tab": "attempts", "v": token}
+    assert viewer.get(f"/runs/{run.id}/live", live).status_code == 204
     lifecycle.cancel(run.id, actor="user:vera", reason="not needed")
-    final = viewer.get(f"/runs/{run.id}/live", {"v": token}).content.decode()
+    final = viewer.get(f"/runs/{run.id}/live", live).content.decode()
     assert "Canceled" in final
     assert "not needed" in final
     assert "data-live " not in final
@@ -120,10 +135,10 @@ def test_a_gate_that_closes_is_a_change(viewer):
 
 def test_metadata_is_live_and_leaves_the_rest_of_the_tab_alone(viewer):
     run, _ = executing_run()
-    page = viewer.get(f"/runs/{run.id}?tab=data")
+    page = viewer.get(f"/runs/{run.id}?tab=payload")
     assert 'id="part-metadata"' in page.content.decode()
     lifecycle.update_metadata(run.pk, [{"type": "set", "key": "done", "value": 3}])
-    live = {"tab": "data", "v": page.context["token"]}
+    live = {"tab": "payload", "v": page.context["token"]}
     again = viewer.get(f"/runs/{run.id}/live", live).content.decode()
     assert 'id="part-metadata" hx-swap-oob="true"' in again
     assert "done" in again
@@ -204,7 +219,7 @@ def test_downloads_logs_as_text(viewer):
 
 def test_large_documents_show_their_ends(viewer):
     run = completed_run(output='"' + "x" * 1_200_000 + 'end"')
-    page = viewer.get(f"/runs/{run.id}?tab=data").content
+    page = viewer.get(f"/runs/{run.id}?tab=payload").content
     assert len(page) < 200_000
     assert b"of the middle are left out" in page
     assert b"xend&quot;" in page
@@ -236,12 +251,18 @@ def test_a_late_retry_says_when(viewer):
 
 def test_needs_few_queries(viewer, few_reads):
     make_session()
-    run = queued_run()
-    with few_reads(13):
+    run, done, failed = queued_run(), completed_run(), failed_run()
+    viewer.get("/help/shortcuts")  # what the frame counts is remembered for some seconds
+    with few_reads(10):
         viewer.get(f"/runs/{run.id}")
-    done = completed_run()
-    with few_reads(9):
-        viewer.get(f"/runs/{done.id}")
+    for tab in TABS:
+        with few_reads(8):
+            viewer.get(f"/runs/{done.id}?tab={tab}")
+        with few_reads(10):
+            viewer.get(f"/runs/{failed.id}?tab={tab}")
+    token = viewer.get(f"/runs/{done.id}").context["token"]
+    with few_reads(4):
+        assert viewer.get(f"/runs/{done.id}/live", {"v": token}).status_code == 204
 
 
 @needs_corpora
@@ -268,7 +289,7 @@ def test_a_run_that_waits_for_a_version_can_be_let_go_on(operator):
     assert "Go on with another version" in page
     operator.post(f"/runs/{run.pk}/unlock")
     assert Run.objects.get(pk=run.pk).status == "QUEUED"
-    timeline = operator.get(f"/runs/{run.pk}?tab=timeline").content.decode()
+    timeline = operator.get(f"/runs/{run.pk}?tab=history").content.decode()
     assert "Unlocked from version v1." in timeline
     assert operator.post(f"/runs/{run.pk}/unlock").status_code == 409
 

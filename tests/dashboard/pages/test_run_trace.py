@@ -39,6 +39,12 @@ def add(run, name, parent="", took=0.01, **facts):
     return made.span_id
 
 
+@pytest.fixture(autouse=True)
+def _warm(viewer):
+    """What the frame counts is remembered for some seconds."""
+    viewer.get("/help/shortcuts")
+
+
 def page(client, run, query=""):
     answer = client.get(f"/runs/{run.pk}?tab=trace{query}")
     assert answer.status_code == 200

@@ -84,14 +84,14 @@ def test_shows_the_attempt_with_its_segments(viewer):
     by = factories.session()
     one = factories.executing_run(by)
     factories.suspend(one)
-    assert "Attempt 1" in page(viewer, one.run_id)
-    assert "in 1 segment<" in page(viewer, one.run_id)
+    assert "Attempt 1" in page(viewer, one.run_id, "attempts")
+    assert "in 1 segment<" in page(viewer, one.run_id, "attempts")
 
     factories.lifecycle.store.current().resume([one.run_id])
     again = factories.claim(by)[0]
     factories.start(again)
     factories.complete(again)
-    assert "in 2 segments" in page(viewer, one.run_id)
+    assert "in 2 segments" in page(viewer, one.run_id, "attempts")
 
 
 def test_the_journal_shows_what_it_remembers(viewer, few_reads):

@@ -5,6 +5,7 @@ from runs.lifecycle import apikeys, definitions
 from tests.support import factories
 from tests.support.inprocess import InProcess
 from trackside import Client, steps
+from trackside.shell import command
 
 
 @pytest.fixture
@@ -66,3 +67,20 @@ def server():
 @pytest.fixture
 def policy():
     return steps.Policy
+
+
+@pytest.fixture
+def said(client, key, monkeypatch, capsys):
+    """Exit code, stdout and stderr of `trackside words…`."""
+
+    def connect(*args, **settings):
+        return Client("http://testserver", key, transport=InProcess())
+
+    monkeypatch.setattr(command, "Client", connect)
+
+    def run(*words):
+        code = command.run(list(words))
+        out, err = capsys.readouterr()
+        return code, out.strip(), err.strip()
+
+    return run

@@ -9,26 +9,8 @@ import pytest
 from runs.models import Queue, Run
 from runs.states import RunStatus
 from tests.support import factories
-from tests.support.inprocess import InProcess
 from trackside import Client
 from trackside.shell import command
-
-
-@pytest.fixture
-def said(client, key, monkeypatch, capsys):
-    """Exit code, stdout and stderr of `trackside words…`."""
-
-    def connect(*args, **settings):
-        return Client("http://testserver", key, transport=InProcess())
-
-    monkeypatch.setattr(command, "Client", connect)
-
-    def run(*words):
-        code = command.run(list(words))
-        out, err = capsys.readouterr()
-        return code, out.strip(), err.strip()
-
-    return run
 
 
 def test_triggers_and_prints_the_id(said):

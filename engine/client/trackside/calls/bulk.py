@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from trackside.calls.common import ask, at, cursored, done, given, told
-from trackside.models import BulkAction
 from trackside.steps import Call, Items, Request
+from trackside.upkeepmodels import BulkAction
 
 PATH = "/api/v1/bulk-actions"
 

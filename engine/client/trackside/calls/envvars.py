@@ -6,8 +6,9 @@
 from collections.abc import Mapping
 
 from trackside.calls.common import ask, at, done
-from trackside.models import EnvVar, shaped
+from trackside.models import shaped
 from trackside.steps import Call, Request
+from trackside.upkeepmodels import EnvVar
 
 #: There is one project; the addresses name it all the same.
 PROJECT = "default"
@@ -59,6 +60,19 @@ def upload(
     body = {"variables": dict(variables), "override": override}
     if is_secret:
         body["isSecret"] = True
+    return done(Request("POST", _at(project, environment) + "/import", body=body))
+
+
+def upload_text(
+    text: str,
+    *,
+    override: bool = False,
+    is_secret: bool = False,
+    environment: str,
+    project: str = PROJECT,
+) -> Call[None]:
+    """The same from the text of a .env file."""
+    body = {"text": text, "override": override, "isSecret": is_secret}
     return done(Request("POST", _at(project, environment) + "/import", body=body))
 
 

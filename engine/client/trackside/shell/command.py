@@ -9,7 +9,17 @@ import click
 
 from trackside.client import Client
 from trackside.errors import RunFailed, TracksideError
-from trackside.shell import batches, envvars, queues, runs, schedules, streams, tokens
+from trackside.shell import (
+    batches,
+    bulk,
+    envvars,
+    queues,
+    runs,
+    schedules,
+    streams,
+    tokens,
+    upkeep,
+)
 from trackside.shell.showing import Shown
 
 EPILOG = """\b
@@ -47,6 +57,9 @@ def trackside(context: click.Context, url: str | None, as_json: bool, timeout: f
 for group in (
     runs.runs,
     batches.batch,
+    bulk.bulk,
+    upkeep.tasks,
+    upkeep.apikey,
     streams.streams,
     schedules.schedules,
     queues.queues,

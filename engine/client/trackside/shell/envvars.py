@@ -1,6 +1,7 @@
 """`trackside envvars …`: environment variables of the tasks."""
 
 import sys
+from typing import TextIO
 
 import click
 
@@ -47,6 +48,20 @@ def put(shown: Shown, name: str, value: str | None, secret: bool, environment: s
         {name: value}, override=True, is_secret=secret, environment=environment
     )
     shown.said(f"{name} set", name=name)
+
+
+@envvars.command("import")
+@click.argument("file", type=click.File())
+@click.option("--override", is_flag=True, help="Also those that are set.")
+@click.option("--secret", is_flag=True, help="Never show their values again.")
+@environment
+@shown
+def bring(shown: Shown, file: TextIO, override: bool, secret: bool, environment: str) -> None:
+    """Set all variables of a .env file (- reads stdin), or none."""
+    shown.client.envvars.upload_text(
+        file.read(), override=override, is_secret=secret, environment=environment
+    )
+    shown.said("imported", environment=environment)
 
 
 @envvars.command()

@@ -26,6 +26,8 @@ FACTS: Columns = {
 }
 queue = click.argument("queue")
 several = click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
+some = click.argument("names", metavar="[QUEUE...]", nargs=-1)
+all_of_them = click.option("--all", "is_all", is_flag=True, help="All queues, also later ones.")
 
 
 def named(word: str) -> tuple[str, Kind | None]:
@@ -61,11 +63,15 @@ queues.add_command(show, "get")
 
 
 @queues.command()
-@several
+@some
+@all_of_them
 @asking.reason
 @shown
-def pause(shown: Shown, names: tuple[str, ...], reason: str | None) -> None:
+def pause(shown: Shown, names: tuple[str, ...], is_all: bool, reason: str | None) -> None:
     """Start none of their runs any more."""
+    if _all(names, is_all):
+        count = shown.client.queues.pause_all(reason=reason)
+        shown.said(f"{count} queues paused", count=count)
     for word in names:
         name, kind = named(word)
         shown.client.queues.pause(name, reason=reason, kind=kind)
@@ -73,10 +79,14 @@ def pause(shown: Shown, names: tuple[str, ...], reason: str | None) -> None:
 
 
 @queues.command()
-@several
+@some
+@all_of_them
 @shown
-def resume(shown: Shown, names: tuple[str, ...]) -> None:
+def resume(shown: Shown, names: tuple[str, ...], is_all: bool) -> None:
     """Start their runs again."""
+    if _all(names, is_all):
+        count = shown.client.queues.resume_all()
+        shown.said(f"{count} queues resumed", count=count)
     for word in names:
         name, kind = named(word)
         shown.client.queues.resume(name, kind=kind)
@@ -107,3 +117,9 @@ def reset(shown: Shown, names: tuple[str, ...], reason: str | None) -> None:
         name, kind = named(word)
         shown.client.queues.reset(name, reason=reason, kind=kind)
         shown.said(f"{word} reset", name=word)
+
+
+def _all(names: tuple[str, ...], is_all: bool) -> bool:
+    if bool(names) == is_all:
+        raise click.UsageError("Name the queues, or say --all.")
+    return is_all
