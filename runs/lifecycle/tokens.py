@@ -22,8 +22,8 @@ from runs.states import TokenStatus
 #: Tokens timed out in one transaction.
 BATCH = 100
 SALT = "trackside.waitpoint"
-#: Who ends a token as somebody the audit log tells of, and not as its address, a stream or a clock.
-ACTORS = {"user", "key", "cli"}
+#: Whose completions are put on record; an address and a run are known by the token itself.
+PEOPLE = ("user:", "key:", "cli:")
 
 
 def create(
@@ -89,12 +89,19 @@ def complete(token_id: str, data: str | None, *, by: str) -> Waitpoint:
     token = find(token_id)
     if token.is_waiting and token.schema:
         payloads.check(token.schema, "null" if data is None else data)
-    return _end(token, TokenStatus.COMPLETED, data, by)
+    with transaction.atomic():
+        ended = _end(token, TokenStatus.COMPLETED, data, by)
+        if ended.completed_by == by and by.startswith(PEOPLE):
+            audit.record(by, "waitpoint.complete", token_id)
+    return ended
 
 
 def time_out(token_id: str, *, actor: str) -> Waitpoint:
     """End a token as if its time were over. Raises NotFound."""
-    return _end(find(token_id), TokenStatus.TIMED_OUT, None, actor)
+    with transaction.atomic():
+        token = _end(find(token_id), TokenStatus.TIMED_OUT, None, actor)
+        audit.record(actor, "waitpoint.time_out", token_id)
+    return token
 
 
 def time_out_due() -> int:
@@ -114,9 +121,6 @@ def _end(token: Waitpoint, status: TokenStatus, data: str | None, by: str) -> Wa
         status=status, output=data, completed_at=timezone.now(), completed_by=by
     )
     if ended:
-        if by.partition(":")[0] in ACTORS:
-            verb = "complete" if status == TokenStatus.COMPLETED else "time_out"
-            audit.record(by, f"waitpoint.{verb}", token.pk)
         store.current().wake(token.pk)
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
     token.refresh_from_db()
