@@ -1,6 +1,13 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, post_save
 
 
 class DashboardConfig(AppConfig):
     name = "dashboard"
     verbose_name = "Trackside"
+
+    def ready(self) -> None:
+        from dashboard.people import onrecord, roles  # noqa: PLC0415  its models are there only now
+
+        post_save.connect(onrecord.note, sender="admin.LogEntry", dispatch_uid="trackside-accounts")
+        post_migrate.connect(roles.create, sender=self, dispatch_uid="trackside-roles")

@@ -104,19 +104,23 @@ class Minted(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Chunks (JSON texts) of one stream; `before` of the same writer were stored before them."""
+    """Chunks (JSON texts) of one stream; `before` of the same writer were stored before them.
+
+    `owner` is the run whose stream it is, where that is not the one that executes.
+    """
 
     key: str
     chunks: Sequence[str]
     writer: str
     before: int
+    owner: str | None = None
 
 
 class StreamShelf(Protocol):
     """Where streams of runs are kept."""
 
     def append(self, run_id: str, attempt: int, part: Part) -> None:
-        """Append to a stream of the run, while the attempt executes it."""
+        """Append to a stream, while the attempt executes the run."""
 
     def expect(self, key: str, number: int, wish: TokenWish) -> Minted:
         """A token that the message with this number, at that input of the wish's run, completes."""

@@ -14,8 +14,12 @@ class StoredStreams:
 
     @blocking()
     def append(self, run_id: str, attempt: int, part: Part) -> None:
-        writer = Writer(part.writer, part.before, attempt)
-        streams.append(run_id, part.key, part.chunks, writer=writer)
+        if part.owner is None:
+            writer = Writer(part.writer, part.before, attempt)
+            streams.append(run_id, part.key, part.chunks, writer=writer)
+        else:
+            writer = Writer(part.writer, part.before)
+            streams.append_for(run_id, attempt, part.owner, part.key, part.chunks, writer=writer)
 
     @blocking()
     def expect(self, key: str, number: int, wish: TokenWish) -> Minted:

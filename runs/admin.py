@@ -10,7 +10,8 @@ from django.utils.functional import cached_property
 
 from runs import lifecycle
 from runs.errors import RunsError
-from runs.models import AuditLog, Queue, Run, Schedule, Task, WorkerSession
+from runs.lifecycle import audit
+from runs.models import ApiKey, AuditLog, Queue, Run, Schedule, Task, WorkerSession
 
 PAGES = 100
 
@@ -75,6 +76,7 @@ class QueueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not change:
             obj.settle_rate()
             obj.save()
+            audit.record(_actor(request), "queue.create", obj.name)
             return
         try:
             self._apply(request, obj, set(form.changed_data))
@@ -110,6 +112,7 @@ class QueueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 concurrency_limit=queue.concurrency_limit,
                 total_limit=queue.total_limit,
                 rate_limit=queue.rate_limit,
+                actor=_actor(request),
             )
 
     def _override(self, request: HttpRequest, queue: Queue) -> None:
@@ -128,14 +131,16 @@ class QueueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin):
-    """The stored row, for support; the pages show more."""
+    """The stored row, for support; the pages show more, and payloads to those who may see them."""
+
+    exclude = ("payload", "output", "metadata", "seed_metadata", "error", "done_token")
 
     list_display = ("id", "task_id", "status", "queue", "created_at", "finished_at")
     search_fields = ("=id", "=task_id")
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
-        return Run.objects.light()
+        return Run.objects.light().defer("error")
 
 
 @admin.register(Task)
@@ -165,6 +170,24 @@ class WorkerSessionAdmin(ReadOnlyAdmin):
 class AuditLogAdmin(ReadOnlyAdmin):
     list_display = ("at", "actor", "action", "target", "reason")
     search_fields = ("=actor", "=action", "=target")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Whose key is for what; the Settings page makes and revokes them."""
+
+    list_display = (
+        "name",
+        "prefix",
+        "role",
+        "payloads",
+        "created_by",
+        "last_used_at",
+        "revoked_at",
+    )
+    list_filter = ("role",)
+    search_fields = ("name", "=prefix")
+    exclude = ("key_hash", "secret")
 
 
 _OVERRIDE = {

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard.accounts.tokens import first_login_tokens
+from dashboard.people.tokens import first_login_tokens
 
 USERNAME = "admin"
 

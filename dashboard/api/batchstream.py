@@ -37,6 +37,7 @@ class NewBatch(Body):
     idempotency_key_ttl: str | None = Field(None, alias="idempotencyKeyTTL")
     idempotency_key_options: KeyOptions | None = None
     parent_run_id: Text | None = None
+    #: Ignored: a parent waits by its own code.
     resume_parent_on_completion: bool = False
 
 
@@ -53,8 +54,6 @@ def create(request: ApiRequest) -> dict[str, Any]:
     """Open a batch, or find the one its key made."""
     body = bodies.read(request, required=True)
     asked = NewBatch.read({name: member.value for name, member in body.items()})
-    if asked.resume_parent_on_completion:
-        raise ApiError(422, "resumeParentOnCompletion is not supported over HTTP.")
     access.open_batch(request, asked.task_identifiers)
     access.require_runs(request.caller, [asked.parent_run_id] if asked.parent_run_id else [])
     batch, is_cached = onetime.open_batch(request.caller.token, lambda: _opened(request, asked))

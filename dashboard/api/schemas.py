@@ -15,23 +15,31 @@ from runs.errors import InvalidOption
 from runs.lifecycle import checks
 from runs.lifecycle.options import IDEMPOTENCY_TTL, MAX_TAGS, TriggerOptions
 
-#: What the reference has and Trackside does not (yet). Accepted only as null or false.
-UNSUPPORTED = frozenset(
-    [
-        "concurrency",
-        "gates",
-        "externalDeploymentId",
-        "bulkActionId",
-        "resumeParentOnCompletion",
-        "parentAttempt",
-        "dependentAttempt",
-        "parentBatch",
-        "dependentBatch",
-    ]
+LIMITS = (
+    "Trackside has no named concurrency limits: give the limit to a queue, and name it by queue."
 )
-#: What needs no action here: there is one region, and sizes and types are seen in the data.
-IGNORED = frozenset({"region", "payloadSize", "payloadType", "metadataType", "payload"})
-
+OLD = "It is of versions of the reference before 4."
+#: What cannot be left out without doing something else than was asked for; accepted where it is empty.
+REFUSED = {
+    "concurrency": LIMITS,
+    "gates": LIMITS,
+    "parentAttempt": OLD,
+    "dependentAttempt": OLD,
+    "parentBatch": OLD,
+    "dependentBatch": OLD,
+}
+#: What needs no action here: there is one region, sizes and types are seen in the data, a parent waits
+#: by its own code, and which bulk action made a run is written down by that.
+IGNORED = {
+    "region": str,
+    "payloadSize": int,
+    "payloadType": str,
+    "metadataType": str,
+    "payload": object,
+    "bulkActionId": str,
+    "resumeParentOnCompletion": bool,
+}
+NOUNS = {str: "text", int: "a whole number", bool: "true or false"}
 
 #: U+0000 and halves of surrogate pairs: no text column takes them.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -133,6 +141,7 @@ class Options(Body):
     machine: Text | None = None
     priority: int | float | None = None
     lock_to_version: Text | None = None
+    external_deployment_id: Text | None = None
     debounce: DebounceOptions | None = None
 
 
@@ -154,10 +163,13 @@ class NewToken(Body):
 
 def options(values: dict[str, Any], where: str = "") -> TriggerOptions:
     """TriggerOptions of the reference's `values`. Raises a 400 or 422, or InvalidOption."""
-    for name in sorted(UNSUPPORTED & values.keys()):
+    for name in sorted(REFUSED.keys() & values.keys()):
         if values[name]:
-            raise ApiError(422, f"{name} is not supported by this version of Trackside.")
-    known = {name: values[name] for name in values.keys() - UNSUPPORTED - IGNORED}
+            raise ApiError(422, f"{name} is not supported. {REFUSED[name]}")
+    for name, kind in IGNORED.items():
+        if not isinstance(values.get(name), kind | None):
+            raise ApiError(400, f"{where or 'options'}.{name} must be {NOUNS[kind]}.")
+    known = {name: values[name] for name in values.keys() - REFUSED.keys() - IGNORED.keys()}
     body = Options.read(known, where)
     return TriggerOptions(
         queue=body.queue.name if body.queue else None,
@@ -173,7 +185,7 @@ def options(values: dict[str, Any], where: str = "") -> TriggerOptions:
         if body.max_duration is None
         else durations.limit(body.max_duration, "maxDuration"),
         machine=body.machine,
-        version=body.lock_to_version,
+        version=body.lock_to_version or body.external_deployment_id,
         debounce=_debounce(body.debounce),
         is_test=body.test,
         parent_id=body.parent_run_id,

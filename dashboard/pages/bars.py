@@ -1,9 +1,9 @@
 """Stacked bars as SVG paths: no script, no inline style, no library."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from dashboard.presenters import LOOKS, STATUS_ORDER
-from runs.reads.activity import Activity, Hour
+from runs.reads.tally import Tally
 from runs.states import FINAL, LEASED, RunStatus
 
 WIDTH, GAP, HEIGHT = 5, 1, 24
@@ -12,21 +12,21 @@ LEAST = 1.5
 UNDER_WAY = LEASED | {RunStatus.WAITING}
 
 
-def bars(activity: Activity) -> tuple[tuple[str, str], ...]:
-    """(tone, path) with the hours of `activity` scaled to their own peak; one path draws a tone."""
-    peak = activity.peak or 1
+def bars(hours: Sequence[Tally]) -> tuple[tuple[str, str], ...]:
+    """(tone, path) of what ended in each hour, scaled to their peak; one path draws a tone."""
+    peak = max((hour.ended for hour in hours), default=0) or 1
     paths: dict[str, str] = {}
-    for index, hour in enumerate(activity.hours):
+    for index, hour in enumerate(hours):
         for tone, y, height in _stack(hour, peak):
             bar = f"M{index * (WIDTH + GAP)} {y:g}h{WIDTH}v{height:g}h-{WIDTH}z"
             paths[tone] = paths.get(tone, "") + bar
     return tuple(paths.items())
 
 
-def _stack(hour: Hour, peak: int) -> Iterator[tuple[str, float, float]]:
+def _stack(hour: Tally, peak: int) -> Iterator[tuple[str, float, float]]:
     """Tone, y and height from the bottom up, failures on top."""
     top = float(HEIGHT)
-    for tone, count in (("ok", hour.completed), ("idle", hour.other), ("bad", hour.failed)):
+    for tone, count in (("ok", hour.completed), ("idle", hour.canceled), ("bad", hour.bad)):
         if count:
             height = min(top, max(LEAST, count / peak * HEIGHT))
             top -= height

@@ -107,7 +107,8 @@ def lines(
     layers = []
     for at, one in enumerate(series):
         values = [bucket.values[at] for bucket in buckets]
-        layers.append(Layer(one, path=line(values, height), note=form(last(values))))
+        path, alone = line(values, height)
+        layers.append(Layer(one, path=path, dots=alone, note=form(last(values))))
     return Chart(
         key=key,
         kind="lines",

@@ -20,18 +20,21 @@ def stack(layers: list[Layer], bucket: Bucket, place: int, count: int, height: S
             layer.rects.append(rect)
 
 
-def line(values: Sequence[float | None], height: Scale) -> str:
-    """A path through the middles of the buckets in a square of 1000."""
-    path, is_down = "", False
+def line(values: Sequence[float | None], height: Scale) -> tuple[str, list[tuple[str, str]]]:
+    """A path through the middles of the buckets in a square of 1000, and points that stand alone."""
+    path, alone, is_down = "", [], False
     for place, value in enumerate(values):
         if value is None:
             is_down = False
             continue
         x, y = (place + 0.5) / len(values) * 1000, 1000 - height.share(value) * 10
-        alone = not is_down and (place + 1 == len(values) or values[place + 1] is None)
-        path += f"{'L' if is_down else 'M'}{x:.0f} {y:.0f}" + ("h2" if alone else "")
+        goes_on = place + 1 < len(values) and values[place + 1] is not None
+        if is_down or goes_on:
+            path += f"{'L' if is_down else 'M'}{x:.0f} {y:.0f}"
+        else:
+            alone.append((f"{x / 10:.1f}", f"{y / 10:.1f}"))
         is_down = True
-    return path
+    return path, alone
 
 
 def scaled(values: Sequence[float], reference: Reference | None, form: Format) -> Scale:

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from dashboard.pages.documents import TOKEN
 
-#: Values of a tree; what has more is shown as text.
-MOST = 3000
+#: Values of a tree, and how deep they may nest; what has more is shown as text.
+MOST, DEEPEST = 3000, 64
 #: Names that need no quotes in a path.
 PLAIN = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 
@@ -41,10 +41,10 @@ def parsed(text: str) -> Part:
 
 
 class _Reader:
-    """Documents nest 64 deep at most, so that recursion is no danger."""
+    """From words to parts."""
 
     def __init__(self, words: Iterator[tuple[str, str]]) -> None:
-        self._words, self._count = words, 0
+        self._words, self._count, self._depth = words, 0, 0
 
     def document(self) -> Part:
         found = self._value(*self._next())
@@ -71,10 +71,15 @@ class _Reader:
         return Part(word, kind)
 
     def _several(self, part: Part, end: str) -> Part:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise TooMany(f"More than {DEEPEST} deep.")
         word, kind = self._next()
         while word != end:
             name = ""
             if end == "}":
+                if kind != "key":
+                    raise TooMany("This is no name.")
                 name = word
                 self._next()  # the colon
                 word, kind = self._next()
@@ -82,6 +87,7 @@ class _Reader:
             word, kind = self._next()
             if word == ",":
                 word, kind = self._next()
+        self._depth -= 1
         return part
 
 

@@ -27,6 +27,7 @@ SHORTCUTS = (
     Shortcut("g b", "Batches", "go:batches"),
     Shortcut("g e", "Errors", "go:errors"),
     Shortcut("g k", "Wait tokens", "go:waitpoints"),
+    Shortcut("g m", "Metrics", "go:metrics"),
     Shortcut("g w", "Workers", "go:workers"),
     Shortcut("g v", "Environment variables", "go:variables"),
     Shortcut("g a", "API keys", "go:keys"),

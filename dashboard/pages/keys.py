@@ -11,7 +11,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
-from dashboard.pages import shell
+from dashboard.pages import settings
 from dashboard.pages.page import page, see_other
 from dashboard.presenters import Look
 from runs import conf
@@ -92,7 +92,7 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
         messages.success(request, f"Revoked the key “{key.name}”. It is refused from now on.")
         return see_other("keys")
     context = {"key": key, "look": _look(key, timezone.now())}
-    return shell.render(request, "dashboard/keys/revoke.html", context)
+    return settings.render(request, "keys", "dashboard/keys/revoke.html", context)
 
 
 def _create(request: HttpRequest) -> HttpResponse:
@@ -134,7 +134,7 @@ def _show(
         "text": text,
         "address": str(conf.get("URL")).rstrip("/"),
     }
-    return shell.render(request, "dashboard/keys/index.html", context, status=status)
+    return settings.render(request, "keys", "dashboard/keys/index.html", context, status)
 
 
 def _rows() -> list[Row]:

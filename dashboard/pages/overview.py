@@ -4,37 +4,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from dashboard import presenters
 from dashboard.pages import live, shell
-from dashboard.pages.bars import bars
 from dashboard.pages.page import page
-from dashboard.pages.run_query import RunQuery
-from runs.models import Run, Task
-from runs.reads.activity import Activity, last_day, last_runs
+from dashboard.pages.task_days import Day, Days, days
+from dashboard.pages.timeaxis import runs_href
+from runs.models import Run, Schedule, Task
+from runs.reads.activity import last_runs
 from runs.reads.counts import Tiles, live_by_task, tiles
 from runs.reads.deadline import TooSlow, deadline
 from runs.states import LEASED, UNSUCCESSFUL, RunStatus
 
 PATIENCE = 2.0
-REMEMBERED = 15
 TASKS = 200
 SORTS = {"name": "Name", "failing": "Failing", "busiest": "Busiest"}
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """What is shown of a task's last 24 hours."""
-
-    completed: int = 0
-    failed: int = 0
-    failure_rate: float | None = None
-    peak: int = 0
-    #: (tone, path) of each colour of the bars.
-    bars: tuple[tuple[str, str], ...] = ()
+#: How tasks are started, by words of the address; "" is any.
+KINDS = {"": "All", "scheduled": "Scheduled", "webhook": "Webhook", "called": "Called"}
+GLYPHS = {"scheduled": "schedules", "webhook": "http", "called": "tasks"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +31,7 @@ class Row:
     """One task's line."""
 
     task: Task
+    kind: str
     last: Run | None
     look: presenters.Look | None
     running: int
@@ -51,6 +41,14 @@ class Row:
     @property
     def failing(self) -> float:
         return self.day.failure_rate or 0.0
+
+    @property
+    def glyph(self) -> str:
+        return GLYPHS[self.kind]
+
+    @property
+    def kind_words(self) -> str:
+        return KINDS[self.kind]
 
 
 @page()
@@ -62,67 +60,86 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
-    sort = request.GET.get("sort", "")
-    search = request.GET.get("q", "").replace("\x00", "").strip()[:100]
-    tasks = list(Task.objects.filter(id__icontains=search, active=True)[:TASKS])
-    context: dict[str, Any] = {"now": now, "search": search, "sort": sort, "sorts": SORTS.items()}
+    asked = _asked(request)
+    context: dict[str, Any] = asked | {"now": now, "sorts": SORTS.items(), "kinds": KINDS.items()}
+    tasks = _tasks(asked["search"])
+    kinds = _kinds(tasks)
+    shown = [task for task in tasks if asked["kind"] in ("", kinds[task.id])]
     try:
         with deadline(PATIENCE):
             counts, more = live_by_task()
-            context |= {"tiles": tiles(now), "rows": _rows(tasks, counts, now), "more": more}
+            day = days(now)
+            shown = [task for task in shown if task.active or task.id in {*counts, *day.tasks}]
+            context |= {
+                "tiles": tiles(now, None if more else counts),
+                "rows": _rows(shown, kinds, counts, day),
+            }
+            context |= {"more": more, "until": day.until}
     except TooSlow:
-        context |= {"tiles": None, "rows": [Row(task, None, None, 0, 0, Day()) for task in tasks]}
-    context["rows"] = _sorted(context["rows"], sort)
+        rows = [Row(task, kinds[task.id], None, None, 0, 0, Day()) for task in shown]
+        context |= {"tiles": None, "rows": rows, "is_late": True}
+    context["rows"] = _sorted(context["rows"], asked["sort"])
     context["token"] = _token(context)
     context |= {"links": _links(), "oldest_wait": _oldest_wait(context["tiles"], now)}
-    context["has_tasks"] = bool(tasks or search)
+    context["has_tasks"] = bool(context["rows"] or asked["search"] or asked["kind"])
     return context
 
 
-def _rows(tasks: list[Task], counts: dict[str, tuple[int, int]], now: datetime) -> list[Row]:
-    days, newest = _days(now), last_runs(tasks)
+def _tasks(search: str) -> list[Task]:
+    """Those of the code first; others are shown where they still have runs."""
+    return list(Task.objects.filter(id__icontains=search).order_by("-active", "id")[:TASKS])
+
+
+def _asked(request: HttpRequest) -> dict[str, str]:
+    sort, kind = request.GET.get("sort", ""), request.GET.get("kind", "")
+    return {
+        "search": request.GET.get("q", "").replace("\x00", "").strip()[:100],
+        "sort": sort if sort in SORTS else "",
+        "kind": kind if kind in KINDS else "",
+    }
+
+
+def _kinds(tasks: list[Task]) -> dict[str, str]:
+    """By the id of the task."""
+    scheduled = set(Schedule.objects.filter(active=True).values_list("task_id", flat=True)[:5000])
+    return {
+        task.id: "webhook"
+        if task.webhook_path
+        else "scheduled"
+        if task.id in scheduled
+        else "called"
+        for task in tasks
+    }
+
+
+def _rows(
+    tasks: list[Task], kinds: dict[str, str], counts: dict[str, tuple[int, int]], known: Days
+) -> list[Row]:
+    newest = last_runs(tasks)
     rows = []
     for task in tasks:
         last = newest.get(task.id)
         running, queued = counts.get(task.id, (0, 0))
         look = presenters.look(last) if last else None
-        rows.append(Row(task, last, look, running, queued, days.get(task.id, Day())))
+        day = known.tasks.get(task.id, Day())
+        rows.append(Row(task, kinds[task.id], last, look, running, queued, day))
     return rows
-
-
-def _days(now: datetime) -> dict[str, Day]:
-    """The last day of each task, counted and drawn at most every REMEMBERED seconds."""
-    known: dict[str, Day] | None = cache.get("dashboard.days")
-    if known is None:
-        known = {task_id: _day(activity) for task_id, activity in last_day(now).items()}
-        cache.set("dashboard.days", known, REMEMBERED)
-    return known
-
-
-def _day(activity: Activity) -> Day:
-    return Day(
-        completed=activity.completed,
-        failed=activity.failed,
-        failure_rate=activity.failure_rate,
-        peak=activity.peak,
-        bars=bars(activity),
-    )
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:
     if sort == "failing":
         return sorted(rows, key=lambda row: (-row.failing, row.task.id))
     if sort == "busiest":
-        return sorted(rows, key=lambda row: (-(row.running + row.queued), row.task.id))
-    return rows
+        return sorted(rows, key=lambda row: (-row.day.ended, -row.running, row.task.id))
+    return sorted(rows, key=lambda row: row.task.id)
 
 
 def _links() -> dict[str, str]:
     """Where the tiles lead."""
     return {
-        "running": RunQuery(status=tuple(sorted(LEASED)), period="all").encode(),
-        "queued": RunQuery(status=(RunStatus.QUEUED,), period="all").encode(),
-        "failed": RunQuery(status=tuple(sorted(UNSUCCESSFUL)), period="24h").encode(),
+        "running": runs_href(status=sorted(LEASED), period="all"),
+        "queued": runs_href(status=RunStatus.QUEUED, period="all"),
+        "failed": runs_href(status=sorted(UNSUCCESSFUL), period="24h"),
     }
 
 
@@ -136,7 +153,7 @@ def _token(context: dict[str, Any]) -> str:
         (row.task.id, row.task.broken, row.last and row.last.updated_at, row.running, row.queued)
         for row in context["rows"]
     ]
-    peaks = [row.day.peak for row in context["rows"]]
+    peaks = [(row.day.peak, row.day.ended, row.day.failed) for row in context["rows"]]
     shown = context["tiles"]
     counts = shown and (shown.running, shown.queued, shown.failed)
     return live.token(facts, peaks, counts)

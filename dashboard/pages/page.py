@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
@@ -18,7 +19,7 @@ from runs import conf
 from runs.errors import IllegalTransition, NotFound, PayloadTooLarge
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 #: Room for the other fields of a form beside its payload.
 FORM_ROOM = 500_000
@@ -31,12 +32,12 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
         protected = csrf_protect(_guarded(view, role, act))
 
         @wraps(view)
-        def handle(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def handle(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if _too_large(request):
                 return refusals.too_large(request)
             seen = sight.of(request.user)
             with timezone.override(zones.of(request)), sight.using(seen):
-                response: HttpResponse = protected(request, *args, **kwargs)
+                response: HttpResponseBase = protected(request, *args, **kwargs)
             sight.lasting(response, seen)
             patch_cache_control(response, private=True, no_cache=True)
             return response
@@ -49,7 +50,7 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
 
 def _guarded(view: View[P], role: str, act: str) -> View[P]:
     @wraps(view)
-    def handle(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def handle(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _login(request)
         needed = act if act and request.method == "POST" else role
@@ -61,7 +62,9 @@ def _guarded(view: View[P], role: str, act: str) -> View[P]:
     return handle
 
 
-def _answer(view: View[P], request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+def _answer(
+    view: View[P], request: HttpRequest, *args: P.args, **kwargs: P.kwargs
+) -> HttpResponseBase:
     try:
         return view(request, *args, **kwargs)
     except (Http404, NotFound) as error:

@@ -61,7 +61,7 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
 def window(lines: QuerySet[LogLine], request: HttpRequest) -> dict[str, Any]:
     """Which lines: the first ones, the last ones, those around one, before one, or new ones."""
     asked = {name: number(request.GET.get(name, "")) for name in ("since", "line", "before")}
-    is_live = request.headers.get("HX-Request") is not None
+    is_live = request.path.endswith("/live")
     if asked["since"] and is_live:
         return _new(lines, asked["since"])
     if asked["before"] or request.GET.get("end"):

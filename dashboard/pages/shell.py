@@ -9,7 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from dashboard import permissions
-from dashboard.pages import cookies, keyboard, open_errors, zones
+from dashboard.pages import cookies, keyboard, open_errors, run_views, zones
 from runs import conf
 
 #: (name of the page, word, glyph, role it needs); None is a gap.
@@ -24,11 +24,25 @@ NAVIGATION = (
     ("waitpoints", "Wait tokens", "waiting", permissions.VIEW),
     None,
     ("errors", "Errors", "errors", permissions.VIEW),
+    ("metrics", "Metrics", "metrics", permissions.VIEW),
     ("workers", "Workers", "workers", permissions.VIEW),
     None,
     ("variables", "Variables", "variables", permissions.VIEW),
-    ("keys", "API keys", "key", permissions.ADMINISTER),
+    ("settings", "Settings", "settings", permissions.VIEW),
 )
+#: Pages that belong to an entry of another name.
+WITHIN = {
+    "settings": {
+        "members",
+        "member",
+        "keys",
+        "key_revoke",
+        "audit",
+        "alerts",
+        "retention",
+        "limits",
+    },
+}
 
 
 def render(
@@ -68,6 +82,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "environment": conf.get("ENVIRONMENT"),
         "navigation": _navigation(request, user),
         "counts": _counts(user),
+        "views": _views(request, user),
         "may_operate": permissions.may(user, permissions.OPERATE),
         "operate_refusal": permissions.refusal(user, permissions.OPERATE),
         "admin_url": _if_there("admin:index") if user.is_staff else "",
@@ -82,6 +97,7 @@ def _navigation(
 ) -> list[tuple[str, str, str, bool] | None]:
     """(address, word, glyph, whether this is the page) for both menus, the wide and the small."""
     here = request.resolver_match.url_name if request.resolver_match else ""
+    here = next((entry for entry, names in WITHIN.items() if here in names), here)
     shown = [
         None if entry is None else (reverse(f"dashboard:{entry[0]}"), *entry[1:3], entry[0] == here)
         for entry in NAVIGATION
@@ -93,6 +109,17 @@ def _navigation(
 def _counts(user: permissions.Person) -> dict[str, str]:
     """What stands beside entries of the navigation, by their glyphs."""
     return {"errors": open_errors.count()} if permissions.may(user, permissions.VIEW) else {}
+
+
+def _views(request: HttpRequest, user: permissions.Person) -> list[tuple[str, str, bool]]:
+    """(address, word, whether it is this) of the views of the runs list."""
+    if not permissions.may(user, permissions.VIEW):
+        return []
+    system, mine = run_views.system(), run_views.saved(permissions.actor(user))
+    here = request.GET.get("view", "")
+    return [
+        (view.address, view.name, view.id == here) for view in (*system, *mine[: run_views.SHOWN])
+    ]
 
 
 def _if_there(name: str) -> str:

@@ -99,6 +99,12 @@ def who(actor: str) -> str:
 
 
 @register.filter
+def number(value: float | None) -> str:
+    """With commas; a dash for None."""
+    return "–" if value is None else f"{value:,}"
+
+
+@register.filter
 def percent(rate: float | None) -> str:
     if rate is None:
         return "–"

@@ -6,6 +6,7 @@ thread with a connection of its own, so that they do not share the fate of a tra
 
 import logging
 import secrets
+from typing import NamedTuple
 
 from engine import runtime
 from engine.runtime import Part
@@ -19,6 +20,13 @@ PERIOD = 0.5
 MOST, MOST_BYTES = 500, 500_000
 
 
+class Stream(NamedTuple):
+    """A stream of the run, or of `owner`."""
+
+    key: str
+    owner: str | None = None
+
+
 class StreamBook(Postponed):
     """What one segment of an attempt has appended and is not stored yet."""
 
@@ -27,17 +35,18 @@ class StreamBook(Postponed):
         self._run_id, self._attempt = run_id, attempt
         #: Names this segment: what is sent again after a lost answer is known by it.
         self._writer = secrets.token_hex(8)
-        self._waiting: dict[str, list[str]] = {}
-        self._stored: dict[str, int] = {}
-        self._refused: set[str] = set()
+        self._waiting: dict[Stream, list[str]] = {}
+        self._stored: dict[Stream, int] = {}
+        self._refused: set[Stream] = set()
         self._count = self._bytes = 0
 
-    def append(self, key: str, text: str) -> None:
-        """Store a chunk soon, after all before it."""
+    def append(self, key: str, text: str, owner: str | None = None) -> None:
+        """Store a chunk soon, after all before it; in a stream of `owner` if it is of another run."""
+        stream = Stream(key, None if owner == self._run_id else owner)
         with self._lock:
-            if key in self._refused:
+            if stream in self._refused:
                 return
-            self._waiting.setdefault(key, []).append(text)
+            self._waiting.setdefault(stream, []).append(text)
             self._count, self._bytes = self._count + 1, self._bytes + len(text)
             is_much = self._count >= MOST or self._bytes >= MOST_BYTES
             if not is_much:
@@ -49,39 +58,40 @@ class StreamBook(Postponed):
         """One write at a time, so that chunks arrive in their order; none is lost for an error."""
         with self._writing:
             while (taken := self._next()) is not None:
-                key, chunks = taken
+                stream, chunks = taken
+                before = self._stored.get(stream, 0)
                 try:
-                    part = Part(key, chunks, self._writer, self._stored.get(key, 0))
+                    part = Part(stream.key, chunks, self._writer, before, stream.owner)
                     runtime.installed().streams.append(self._run_id, self._attempt, part)
                 except REFUSALS as error:
-                    self._refuse(key, str(error))
+                    self._refuse(stream, str(error))
                 except BaseException:
-                    self._put_back(key, chunks)
+                    self._put_back(stream, chunks)
                     raise
                 else:
-                    self._stored[key] = self._stored.get(key, 0) + len(chunks)
+                    self._stored[stream] = before + len(chunks)
 
-    def _next(self) -> tuple[str, list[str]] | None:
+    def _next(self) -> tuple[Stream, list[str]] | None:
         with self._lock:
             if not self._waiting:
                 return None
-            key = next(iter(self._waiting))
-            chunks = self._waiting.pop(key)
+            stream = next(iter(self._waiting))
+            chunks = self._waiting.pop(stream)
             self._count -= len(chunks)
             self._bytes -= sum(map(len, chunks))
-            return key, chunks
+            return stream, chunks
 
-    def _put_back(self, key: str, chunks: list[str]) -> None:
+    def _put_back(self, stream: Stream, chunks: list[str]) -> None:
         with self._lock:
-            self._waiting = {key: chunks + self._waiting.pop(key, []), **self._waiting}
+            self._waiting = {stream: chunks + self._waiting.pop(stream, []), **self._waiting}
             self._count += len(chunks)
             self._bytes += sum(map(len, chunks))
 
-    def _refuse(self, key: str, why: str) -> None:
+    def _refuse(self, stream: Stream, why: str) -> None:
         """Said once; what follows would have a gap before it."""
         with self._lock:
-            self._refused.add(key)
-            self._waiting.pop(key, None)
+            self._refused.add(stream)
+            self._waiting.pop(stream, None)
             if not self._waiting:
                 self._count = self._bytes = 0
-        log.error("The stream “%s” takes no more chunks: %s", key, why)
+        log.error("The stream “%s” takes no more chunks: %s", stream.key, why)

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, get_args, overload
 
 from engine.runtime import TokenWish, installed
 from engine.sdk import values
-from engine.sdk.context import current
+from engine.sdk.context import Context, current
 from engine.sdk.durable import here, is_repeating
 from engine.sdk.errors import UnsupportedValue
 from engine.sdk.lengths import Duration, length_of
@@ -21,18 +21,20 @@ from runs.errors import InvalidOption
 from runs.states import EntryKind, EntryStatus
 
 T = TypeVar("T")
+#: Whose stream: the run's own, its parent's, its root's. A run without one of these means its own.
+Target = Literal["self", "parent", "root"]
 LONGEST_KEY = 128
 
 
 class StreamWriter:
-    """Writes to one stream of the run that executes."""
+    """Writes to one stream of the run that executes, or of its parent or root."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, key: str, target: Target = "self") -> None:
+        self._key, self._target = key, target
 
     def write(self, chunk: Any) -> None:
         """Append one chunk: any value with a JSON form."""
-        streams.append(self._key, chunk)
+        streams.append(self._key, chunk, target=self._target)
 
 
 class Streams:
@@ -49,31 +51,35 @@ class Streams:
             text += token
         with streams.writer("rows") as rows:
             rows.write(row)
+        streams.append("progress", {"part": 3}, target="parent")  # or "root"
         decision = streams.input("approval", timeout="1d")  # .ok, .output, .unwrap()
     """
 
-    def append(self, key: str, chunk: Any) -> None:
+    def append(self, key: str, chunk: Any, *, target: Target = "self") -> None:
         """Append one chunk: any value with a JSON form. Raises InvalidOption for what has none."""
         text = chunk_text(checked(key), chunk)
+        checked_target(target)
         context = current()
         if context is not None and not is_repeating():
-            context._streams.append(key, text)
+            context._streams.append(key, text, owner_of(context, target))
 
-    def writer(self, key: str) -> AbstractContextManager[StreamWriter]:
+    def writer(self, key: str, *, target: Target = "self") -> AbstractContextManager[StreamWriter]:
         """A block whose chunks are stored when it is left."""
-        return written(checked(key))
+        return written(checked(key), checked_target(target))
 
     @overload
-    def pipe(self, key: str, source: AsyncIterable[T]) -> AsyncIterator[T]: ...
+    def pipe(
+        self, key: str, source: AsyncIterable[T], *, target: Target = ...
+    ) -> AsyncIterator[T]: ...
     @overload
-    def pipe(self, key: str, source: Iterable[T]) -> Iterator[T]: ...
-    def pipe(self, key: str, source: Any) -> Any:
+    def pipe(self, key: str, source: Iterable[T], *, target: Target = ...) -> Iterator[T]: ...
+    def pipe(self, key: str, source: Any, *, target: Target = "self") -> Any:
         """Append every item of an iterable, plain or async, as it passes through.
 
         Nothing is read, and nothing appended, until somebody iterates over what this returns.
         """
         piped = piped_async if isinstance(source, AsyncIterable) else piped_plain
-        return piped(checked(key), source)
+        return piped(checked(key), source, checked_target(target))
 
     def flush(self) -> None:
         """Store what is waiting, now."""
@@ -112,23 +118,35 @@ def expected(replay: Replay, key: str, number: int, timeout: Duration | datetime
 
 
 @contextmanager
-def written(key: str) -> Iterator[StreamWriter]:
+def written(key: str, target: Target) -> Iterator[StreamWriter]:
     try:
-        yield StreamWriter(key)
+        yield StreamWriter(key, target)
     finally:
         streams.flush()
 
 
-def piped_plain(key: str, source: Iterable[T]) -> Iterator[T]:
+def piped_plain(key: str, source: Iterable[T], target: Target) -> Iterator[T]:
     for item in source:
-        streams.append(key, item)
+        streams.append(key, item, target=target)
         yield item
 
 
-async def piped_async(key: str, source: AsyncIterable[T]) -> AsyncIterator[T]:
+async def piped_async(key: str, source: AsyncIterable[T], target: Target) -> AsyncIterator[T]:
     async for item in source:
-        streams.append(key, item)
+        streams.append(key, item, target=target)
         yield item
+
+
+def owner_of(context: Context, target: Target) -> str | None:
+    """The run whose stream is meant; None for the one that executes."""
+    run = context.run
+    return {"parent": run.parent_task_run_id, "root": run.root_task_run_id}.get(target)
+
+
+def checked_target(target: Any) -> Target:
+    if target in get_args(Target):
+        return target  # type: ignore[no-any-return]
+    raise InvalidOption("target", f"target is self, parent or root; got {target!r:.80}.")
 
 
 def chunk_text(key: str, chunk: Any) -> str:

@@ -204,8 +204,12 @@ def set_limits(
     concurrency_limit: int | None,
     total_limit: int | None,
     rate_limit: object = None,
+    actor: str = "",
 ) -> Queue:
-    """Store the limits the code declares; overrides and pauses stay. Raises InvalidOption."""
+    """Store the limits the code declares; overrides and pauses stay. Raises InvalidOption.
+
+    An `actor` is somebody who sets them by hand.
+    """
     rate = as_rate(rate_limit)
     limits = concurrency_limit, total_limit, rate.text if rate else ""
     queue = _locked(name)
@@ -213,6 +217,9 @@ def set_limits(
         queue.concurrency_limit, queue.total_limit, queue.rate_limit = limits
         queue.settle_rate()
         queue.save(update_fields=CODE)
+        if actor:
+            facts: dict[str, Any] = dict(zip(CODE, limits, strict=False))
+            audit.record(actor, "queue.limits", name, **facts)
         _look_again(queue)
     return queue
 

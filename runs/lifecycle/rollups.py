@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from runs import conf, histograms
 from runs.models import Facet, Rollup, RollupMark, Run, Step
+from runs.models.rollup import NEVER_YET
 from runs.reads.rollups import tally_of
 from runs.reads.tally import (
     ENDINGS,
@@ -37,7 +38,7 @@ MINUTES_KEPT = timedelta(hours=48)
 #: A cluster that has not written after this long is taken to be gone.
 TURN = timedelta(seconds=60)
 #: Runs counted at once, as far as whole minutes allow.
-MOST = 50_000
+MOST = 10_000
 #: Rows removed at a time.
 BATCH = 2000
 
@@ -70,6 +71,14 @@ def roll_up() -> int:
         days = {floor(at, Step.DAY) for at in (known.until, *hours, *_hours(start, end))}
         _put_together([day for day in days if day + DAY <= end], Step.DAY, Step.HOUR)
     return max(1, (end - start) // MINUTE)
+
+
+def count_anew(since: datetime) -> None:
+    """Runs were written or removed that ended since then, not by finishing: count them again."""
+    known = mark()
+    start = floor(since, Step.DAY)
+    if known.until > start:
+        RollupMark.objects.filter(pk=known.pk).update(until=start, taken_until=NEVER_YET)
 
 
 def prune_rollups() -> int:

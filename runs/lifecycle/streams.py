@@ -56,6 +56,19 @@ def append(run_id: str, key: str, chunks: Sequence[str], *, writer: Writer | Non
         return stream.count
 
 
+def append_for(
+    run_id: str, attempt: int, owner: str, key: str, chunks: Sequence[str], *, writer: Writer
+) -> int:
+    """The same for a run that writes to a stream of another one, of its parent or root."""
+    with transaction.atomic():
+        count = append(owner, key, chunks, writer=writer)
+        # not locked: nobody locks a child while he has its parent
+        run = Run.objects.only("status", "attempt_number").filter(pk=run_id).first()
+        if run is None or not _executes(run, attempt):
+            raise StreamClosed(f"Attempt {attempt} does not execute any more.")
+        return count
+
+
 def taken(run_id: str, key: str, writer: str) -> int:
     """How many chunks of a writer are stored."""
     stream = Stream.objects.filter(run_id=run_id, is_input=False, key=key).first()

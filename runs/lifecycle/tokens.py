@@ -22,6 +22,8 @@ from runs.states import TokenStatus
 #: Tokens timed out in one transaction.
 BATCH = 100
 SALT = "trackside.waitpoint"
+#: Whose completions are put on record; an address and a run are known by the token itself.
+PEOPLE = ("user:", "key:", "cli:")
 
 
 def create(
@@ -87,13 +89,18 @@ def complete(token_id: str, data: str | None, *, by: str) -> Waitpoint:
     token = find(token_id)
     if token.is_waiting and token.schema:
         payloads.check(token.schema, "null" if data is None else data)
-    return _end(token, TokenStatus.COMPLETED, data, by)
+    with transaction.atomic():
+        ended = _end(token, TokenStatus.COMPLETED, data, by)
+        if ended.completed_by == by and by.startswith(PEOPLE):
+            audit.record(by, "waitpoint.complete", token_id)
+    return ended
 
 
 def time_out(token_id: str, *, actor: str) -> Waitpoint:
     """End a token as if its time were over. Raises NotFound."""
-    token = _end(find(token_id), TokenStatus.TIMED_OUT, None, actor)
-    audit.record(actor, "waitpoint.time_out", token_id)
+    with transaction.atomic():
+        token = _end(find(token_id), TokenStatus.TIMED_OUT, None, actor)
+        audit.record(actor, "waitpoint.time_out", token_id)
     return token
 
 

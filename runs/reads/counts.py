@@ -43,11 +43,15 @@ def capped(rows: QuerySet[Any], cap: int = CAP) -> Capped:
     return Capped(rows.order_by().values("pk")[: cap + 1].count(), cap)
 
 
-def tiles(now: datetime) -> Tiles:
-    """Running, queued, failed in the last hour, longest in its queue."""
+def tiles(now: datetime, known: dict[str, tuple[int, int]] | None = None) -> Tiles:
+    """Running, queued, failed in the last hour, longest in its queue.
+
+    `known` are running and not started runs by task, where all of them are.
+    """
     queued = Run.objects.filter(status=RunStatus.QUEUED)
+    running = capped(Run.objects.filter(status__in=LEASED)) if known is None else None
     return Tiles(
-        running=capped(Run.objects.filter(status__in=LEASED)),
+        running=running or Capped(sum(held for held, _ in (known or {}).values())),
         queued=capped(queued),
         failed=capped(failed_since(now - timedelta(hours=1))),
         oldest_queued=queued.light().order_by("id").first(),

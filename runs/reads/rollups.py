@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from runs import histograms
-from runs.models import Depth, Facet, Rollup, RollupMark, Run, Step
+from runs.models import Depth, Facet, Rollup, RollupMark, Step
 from runs.models.rollup import NEVER_YET
 from runs.reads.tally import COLUMNS, LENGTHS, Tallies, Tally, tally
 from runs.reads.windows import floor_id
@@ -38,11 +39,23 @@ def tail(now: datetime) -> Tail:
     """To be asked once for a page."""
     until = RollupMark.objects.order_by("pk").values_list("until", flat=True).first() or NEVER_YET
     end = _ceiling(now)
-    ended = Run.objects.filter(finished_at__gte=until).order_by("finished_at")
-    made = Run.objects.filter(id__gte=floor_id("run", until)).order_by("id")
-    if any(rows.values_list("pk", flat=True)[MOST : MOST + 1].exists() for rows in (ended, made)):
+    if _is_much(until):
         return Tail(until, {}, is_behind=True)
     return Tail(until, tally(until, end, Step.MINUTE) if until < end else {})
+
+
+MUCH = """
+SELECT EXISTS (SELECT 1 FROM runs_run WHERE finished_at >= %s LIMIT 1 OFFSET {most})
+    OR EXISTS (SELECT 1 FROM runs_run WHERE id >= %s LIMIT 1 OFFSET {most})
+"""
+
+
+def _is_much(until: datetime) -> bool:
+    """Whether more than MOST runs ended or were made since then."""
+    since = connection.ops.adapt_datetimefield_value(until)
+    with connection.cursor() as cursor:
+        cursor.execute(MUCH.format(most=MOST), [since, floor_id("run", until)])
+        return bool(cursor.fetchone()[0])
 
 
 def over_time(facet: Facet, name: str, start: datetime, step: Step, rest: Tail) -> list[Timed]:

@@ -41,7 +41,7 @@ class Tally:
     durations: Counts = field(default_factory=dict)
     waits: Counts = field(default_factory=dict)
 
-    def __getitem__(self, column: str) -> int:
+    def of(self, column: str) -> int:
         return self.counts.get(column, 0)
 
     def count(self, column: str, number: int = 1) -> None:
@@ -55,24 +55,24 @@ class Tally:
 
     @property
     def triggered(self) -> int:
-        return self["triggered"]
+        return self.of("triggered")
 
     @property
     def completed(self) -> int:
-        return self["completed"]
+        return self.of("completed")
 
     @property
     def recovered(self) -> int:
-        return self["recovered"]
+        return self.of("recovered")
 
     @property
     def canceled(self) -> int:
-        return self["canceled"]
+        return self.of("canceled")
 
     @property
     def bad(self) -> int:
         """Ended without success, canceled ones aside."""
-        return sum(self[column] for column in BAD)
+        return sum(self.of(column) for column in BAD)
 
     @property
     def ended(self) -> int:
@@ -159,7 +159,7 @@ DIALECTS = {
     ),
     "sqlite": (
         "CAST(strftime('%%s', {0}) AS INTEGER) / {1}",
-        "(julianday({1}) - julianday({0})) * 86400000.0",
+        "round((julianday({1}) - julianday({0})) * 86400000.0)",
     ),
 }
 ENDED = """

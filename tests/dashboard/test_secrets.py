@@ -11,11 +11,23 @@ from django.utils import timezone
 
 from dashboard.api import urls as api_urls
 from dashboard.api.auth import authenticate
+from dashboard.pages import run_tabs
 from dashboard.pages import urls as page_urls
 from dashboard.realtime import rows as realtime_rows
 from runs import tracing
 from runs.lifecycle import apikeys, tokens
-from runs.models import Attempt, Batch, Journal, LogLine, Payloads, Role, Run, Span
+from runs.models import (
+    Attempt,
+    Batch,
+    Journal,
+    LogLine,
+    Payloads,
+    Role,
+    Run,
+    Span,
+    Stream,
+    StreamChunk,
+)
 from runs.states import EntryStatus
 from tests.support import rows
 from tests.support.failing import group_of
@@ -37,7 +49,7 @@ ERROR = json.dumps(
         "causes": [{"name": "Other", "message": TEXT, "relation": "cause"}],
     }
 )
-TABS = ("overview", "trace", "data", "logs", "journal", "timeline", "detail", "context", "attempts")
+TABS = dict(run_tabs.TABS)
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +88,8 @@ def _write(run):
              tracing.EVENTS: [[1, "told", {"password": SECRET, "note": PLAIN}]]}
         ), started_at=now, ended_at=now, at=now,
     )  # fmt: skip
+    Stream.objects.create(run_id=run.pk, key="said", count=1, created_at=now)
+    StreamChunk.objects.create(run_id=run.pk, key="said", number=0, text=DOCUMENT, at=now)
     for ordinal, facts in enumerate(({"result": DOCUMENT}, {"error": ERROR})):
         Journal.objects.create(
             run_id=run.pk, kind="step", name="charge", ordinal=ordinal, attempt=1, position=ordinal,
@@ -111,6 +125,7 @@ def pages(planted):
         yield from (f"/runs/{run.pk}?tab={tab}" for tab in TABS)
         yield from (f"/runs/{run.pk}/raw/{name}" for name in ("output", "metadata", "error"))
     yield from (f"/runs/{planted.failed.pk}/live?tab={tab}" for tab in TABS)
+    yield f"/runs/compare?a={planted.failed.pk}&b={planted.done.pk}&all=1"
     yield f"/test/hello?from={planted.failed.pk}"
     yield "/runs?col=payload.note&col=payload.user&col=output.user.password&col=metadata.list"
 
@@ -145,7 +160,7 @@ def test_with_the_right_all_but_what_is_redacted(planted):
     assert {word for _, word in found} == {PLAIN}
     shown = {address for address, _ in found}
     for run in (planted.failed, planted.done):
-        for tab in ("trace", "data", "logs", "journal"):
+        for tab in ("trace", "payload", "logs", "journal", "streams"):
             assert f"/runs/{run.pk}?tab={tab}" in shown
         assert {f"/runs/{run.pk}/raw/{name}" for name in ("metadata", "logs", "trace")} <= shown
 

@@ -3,12 +3,14 @@
 import argparse
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
+from django.utils import timezone
 
-from runs import conf
+from runs import conf, lifecycle
 from runs.demo import clearing, scenery
 from runs.demo.cast import IDS
 from runs.demo.making import Demo, Wish
@@ -17,6 +19,7 @@ from runs.management.terminal import actor, line
 from runs.models import Run
 
 MOST_RUNS = 20_000_000
+MOST_DAYS = 3650
 EXAMPLES = """examples:
   python manage.py demo                      600 runs of a made-up web shop over the last 14 days
   python manage.py demo --runs 1000000 --days 90
@@ -73,7 +76,7 @@ class Command(BaseCommand):
     def _refuse(self, options: dict[str, Any]) -> None:
         if conf.get("ENVIRONMENT")["kind"] == "prod" and not options["yes"]:
             raise CommandError("This environment is production. --yes does it all the same.")
-        if not 0 < options["days"] <= 3650:
+        if not 0 < options["days"] <= MOST_DAYS:
             raise CommandError("--days is more than 0 and at most 3650.")
         taken = scenery.names_taken()
         if taken:
@@ -88,16 +91,24 @@ class Command(BaseCommand):
         begun = time.monotonic()
         made = self._count(Demo(wish).make(), wish.runs, "runs")
         clearing.settle()
+        self._count_ahead(wish.days)
         lasted = time.monotonic() - begun
         self.stdout.write(
             f"{made:,} runs over {wish.days:g} days in {lasted:,.1f} s."
             " “manage.py up” shows them; “manage.py demo --clear” removes them."
         )
 
+    def _count_ahead(self, days: float) -> None:
+        """What pages are drawn from. Clusters do it too, but none may be running."""
+        lifecycle.count_anew(timezone.now() - timedelta(days=days + 1))
+        while lifecycle.roll_up():
+            continue
+
     def _clear(self) -> None:
         total = Run.objects.filter(task_id__in=IDS).count()
         audit.record(actor(), "demo.clear", "shop", runs=total)
         gone = self._count(clearing.clear(), total, "runs removed")
+        lifecycle.count_anew(timezone.now() - timedelta(days=MOST_DAYS))
         self.stdout.write(f"{gone:,} runs removed. The audit log keeps what it has.")
 
     def _count(self, steps: Iterator[int], total: int, what: str) -> int:

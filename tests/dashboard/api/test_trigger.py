@@ -86,7 +86,11 @@ def test_takes_every_option(api):
                 parentRunId=parent.id,
                 region="eu",
                 debounce=None,
-                resumeParentOnCompletion=False,
+                resumeParentOnCompletion=True,
+                bulkActionId="bulk_1",
+                externalDeploymentId="not this one",
+                concurrency=[],
+                gates=None,
             )
         )
     )
@@ -249,3 +253,24 @@ def test_a_limit_that_is_too_short_is_lengthened(api, asked, stored):
 def test_a_limit_below_zero_is_refused(api):
     answer = api.trigger(body={"payload": 1, "options": {"maxDuration": -1}})
     assert (answer.status_code, "maxDuration" in answer.json()["error"]) == (400, True)
+
+
+def test_a_deployment_is_a_version(api):
+    assert made(api.trigger(body=options(externalDeploymentId="abc123"))).version == "abc123"
+
+
+@pytest.mark.parametrize(
+    ("option", "status", "words"),
+    [
+        ({"concurrency": ["openai"]}, 422, "name it by queue"),
+        ({"gates": [{"queue": "q"}]}, 422, "name it by queue"),
+        ({"parentBatch": "batch_1"}, 422, "before 4"),
+        ({"resumeParentOnCompletion": "yes"}, 400, "true or false"),
+        ({"bulkActionId": 7}, 400, "must be text"),
+        ({"region": []}, 400, "must be text"),
+    ],
+)
+def test_says_what_it_does_not_have_and_what_to_do(api, option, status, words):
+    answer = api.trigger(body=options(**option))
+    assert answer.status_code == status
+    assert words in answer.json()["error"]

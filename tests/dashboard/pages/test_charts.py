@@ -52,7 +52,8 @@ def test_what_is_there_at_all_is_seen():
 def test_a_line_breaks_where_nothing_is_known():
     one = (charts.Series("p95", "warn"),)
     chart = charts.lines("p", "Wait", one, buckets((1,), (None,), (4,), (2,)), form=count_text)
-    assert re.sub(r"\d+ \d+", "", chart.layers[0].path) == "Mh2ML"
+    assert re.sub(r"\d+ \d+", "", chart.layers[0].path) == "ML"
+    assert len(chart.layers[0].dots) == 1
     assert chart.summary == "Wait: p95 2 at the end, at most 4."
 
 

@@ -1,6 +1,7 @@
 """What bodies give out chunk by chunk."""
 
 import time
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -136,3 +137,43 @@ def test_nothing_is_written_outside_of_a_run(fake_runtime):
     streams.append("tokens", 1)
     assert list(streams.pipe("tokens", [1])) == [1]
     assert fake_runtime.streams.parts == []
+
+
+def test_writes_to_the_streams_of_parent_and_root(fake_runtime):
+    @task
+    def body(payload):
+        streams.append("a", 1)
+        streams.append("a", 2, target="parent")
+        list(streams.pipe("a", [3], target="root"))
+        with streams.writer("a", target="parent") as parent:
+            parent.write(4)
+        return "ok"
+
+    carry_out(body, parent_id="run_p", root_id="run_r")
+    parts = [part for _, _, part in fake_runtime.streams.parts]
+    assert {(one.owner, *one.chunks) for one in parts} == {
+        (None, "1"),
+        ("run_p", "2", "4"),
+        ("run_r", "3"),
+    }
+
+
+def test_a_run_without_parent_writes_to_its_own(fake_runtime):
+    @task
+    def body(payload):
+        streams.append("a", 1, target="parent")
+        streams.append("a", 2, target="root")
+
+    carry_out(body, root_id="run_1")
+    ((_, _, part),) = fake_runtime.streams.parts
+    assert (part.owner, part.chunks) == (None, ["1", "2"])
+
+
+def test_a_target_is_one_of_three(fake_runtime):
+    calls: list[Any] = [streams.append, streams.pipe]
+    for call in calls:
+        with pytest.raises(InvalidOption, match="self, parent or root"):
+            call("a", [1], target="run_1")
+    writer: Any = streams.writer
+    with pytest.raises(InvalidOption):
+        writer("a", target="")

@@ -143,3 +143,19 @@ def test_writers_at_the_same_time_lose_nothing():
     assert Stream.objects.get().count == len(found) == 30
     for name in "abc":
         assert [one for one in found if name in one] == [f'"{name}{n}"' for n in range(10)]
+
+
+def test_a_child_writes_to_the_stream_of_another_run_while_it_executes():
+    (child, _), parent = executing_run(), queued_run()
+    writer = Writer("w")
+    assert streams.append_for(child.pk, 1, parent.pk, "all", ["1", "2"], writer=writer) == 2
+    assert streams.append_for(child.pk, 1, parent.pk, "all", ["1", "2", "3"], writer=writer) == 3
+    assert (texts(parent, "all"), texts(child, "all")) == (["1", "2", "3"], [])
+    with pytest.raises(StreamClosed, match="Attempt 2"):
+        streams.append_for(child.pk, 2, parent.pk, "all", ["4"], writer=Writer("x"))
+    with pytest.raises(NotFound):
+        streams.append_for(child.pk, 1, "run_0", "all", ["4"], writer=Writer("x"))
+    lifecycle.cancel(parent.pk, actor="user:vera")
+    with pytest.raises(StreamClosed, match="ended"):
+        streams.append_for(child.pk, 1, parent.pk, "all", ["4"], writer=Writer("x"))
+    assert texts(parent, "all") == ["1", "2", "3"]
