@@ -6,6 +6,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Model
 
+from runs.demo import rollups
 from runs.demo.cast import IDS, QUEUE_NAMES
 from runs.demo.scenery import MARK
 from runs.lifecycle import definitions
@@ -71,6 +72,7 @@ def clear() -> Iterator[int]:
             _remove(Run, "id", ids)
             _remove(Batch, "id", sorted(batches))
         yield len(ids)
+    yield from rollups.take_out(MARK)
     with transaction.atomic():
         _clear_scenery()
     definitions.forget()
@@ -99,11 +101,6 @@ def _clear_scenery() -> None:
     ours = Queue.objects.filter(name__in=set(QUEUE_NAMES) - set(used))
     Bucket.objects.filter(queue__in=ours).delete()
     ours.delete()
-
-
-def has_any() -> bool:
-    """Whether the demo is here already."""
-    return Run.objects.filter(task_id__in=IDS).exists()
 
 
 def settle() -> None:

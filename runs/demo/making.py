@@ -10,7 +10,7 @@ from random import Random
 from django.db import connection, transaction
 from django.utils import timezone
 
-from runs.demo import openruns, scenery, verdicts, writing
+from runs.demo import openruns, rollups, scenery, verdicts, writing
 from runs.demo.cast import BY_ID
 from runs.demo.copying import Copier
 from runs.demo.sidebyside import in_threads
@@ -68,6 +68,7 @@ class Demo:
         if self.copies:
             yield from self._copied(self.wish.runs - made)
         yield self._open()
+        yield from rollups.count(self.world.start)
         while counting.count_failures():
             yield 0
         verdicts.decide()
@@ -149,4 +150,5 @@ class Demo:
                 openruns.tell_executing(self.teller, self.wish.with_executing)
             if self.wish.runs >= SPECIAL:
                 openruns.tell_special(self.teller)
+                self.teller.samples(self.world.now)
             return writing.write(self.teller.taken())

@@ -51,6 +51,8 @@ from runs.models.slot import NEVER, Lane, Lease, Ready
 from runs.models.span import Span, SpanKind, SpanStatus
 from runs.models.stream import Stream, StreamChunk
 from runs.models.task import Task
+from runs.models.template import PayloadTemplate
+from runs.models.view import SavedView, ViewDefault
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
 
@@ -95,6 +97,7 @@ __all__ = [
     "Lease",
     "LogLine",
     "Overlap",
+    "PayloadTemplate",
     "Payloads",
     "Queue",
     "QueueKind",
@@ -106,6 +109,7 @@ __all__ = [
     "RuleKind",
     "Run",
     "RunTag",
+    "SavedView",
     "Schedule",
     "ScheduleTick",
     "ScheduleType",
@@ -119,6 +123,7 @@ __all__ = [
     "StreamChunk",
     "Task",
     "TickOutcome",
+    "ViewDefault",
     "Waiter",
     "Waitpoint",
     "WorkerSession",

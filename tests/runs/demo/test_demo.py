@@ -25,6 +25,7 @@ from runs.models import (
     LogLine,
     Queue,
     Ready,
+    Rollup,
     Run,
     RunTag,
     Schedule,
@@ -50,9 +51,9 @@ def demo(**options) -> str:
 
 
 def test_every_run_is_as_it_might_have_been():
-    said = demo(runs=200, seed=3)
+    said = demo(runs=200, days=1.5, seed=3)
     now, runs = timezone.now(), {str(run.pk): run for run in Run.objects.all()}
-    assert f"{len(runs):,} runs over 14 days" in said
+    assert f"{len(runs):,} runs over 1.5 days" in said
     assert len(runs) >= 170
     assert {run.task_id for run in runs.values()} <= set(IDS)
     assert {S.COMPLETED, S.FAILED, S.QUEUED, S.DELAYED, S.WAITING, S.PENDING_VERSION} <= {
@@ -71,6 +72,7 @@ def test_every_run_is_as_it_might_have_been():
     tagged = {(run_id, tag) for run_id, run in runs.items() for tag in run.tag_list}
     assert set(RunTag.objects.values_list("run_id", "tag")) == tagged
     can_be_read()
+    is_counted()
     is_never_executed()
 
 
@@ -89,6 +91,12 @@ def can_be_read():
     assert spans[0].parent_id == tracing.attempt_span_id(spans[0].run_id, spans[0].attempt)
 
 
+def is_counted():
+    told = Rollup.objects.filter(step="h", facet="all")
+    ended = sum(row.completed + row.failed for row in told)
+    assert ended == Run.objects.filter(status__in=[S.COMPLETED, S.FAILED]).count()
+
+
 def is_never_executed():
     far = timezone.now() + timedelta(hours=20)
     for place in Ready.objects.all():
@@ -103,8 +111,8 @@ def is_never_executed():
 def test_clearing_leaves_everything_else():
     factories.task()
     other = factories.ended_run()
-    demo(runs=40)
-    demo(runs=60, seed=8, with_queued=5, with_executing=4, with_schedules=True)
+    demo(runs=40, days=0.1)
+    demo(runs=60, days=0.1, seed=8, with_queued=5, with_executing=4, with_schedules=True)
     assert Run.objects.filter(status=S.QUEUED).exclude(queue=PAUSED).count() == 5
     assert Lease.objects.count() == Run.objects.filter(status=S.EXECUTING).count() == 4
     assert retention.prune_runs(timezone.now() + timedelta(days=1), kept={other.pk}).gone > 50
@@ -113,6 +121,7 @@ def test_clearing_leaves_everything_else():
     assert [task.pk for task in Task.objects.all()] == ["send"]
     assert {queue.name for queue in Queue.objects.all()} == {"task/send"}
     assert set(Event.objects.values_list("run_id", flat=True)) == {other.pk}
+    assert not Rollup.objects.filter(facet="task").exclude(name="send").exists()
     kinds = (Ready, Lease, LogLine, Span, Journal, Waiter, Waitpoint, Batch, Schedule, ScheduleTick)
     assert not [kind for kind in (*kinds, RunTag, Idempotency) if kind.objects.exists()]
     assert not WorkerSession.objects.filter(cluster="demo").exists()
@@ -145,7 +154,7 @@ def test_copies_are_whole_families(monkeypatch):
     if connection.vendor != "postgresql":
         pytest.skip("Only PostgreSQL copies.")
     monkeypatch.setattr(making, "FULL", 150)
-    demo(runs=600)
+    demo(runs=600, days=0.2)
     assert 520 <= Run.objects.count() <= 700
     runs = {str(run.pk): run for run in Run.objects.all()}
     numbers = Counter(Attempt.objects.values_list("run_id", flat=True))

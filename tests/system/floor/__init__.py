@@ -1,0 +1,1 @@
+"""What holds on every page: axe, reflow, strict policy, keyboard, no scripts."""
