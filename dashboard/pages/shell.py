@@ -33,16 +33,10 @@ NAVIGATION = (
 #: Pages that belong to an entry of another name.
 WITHIN = {
     "settings": {
-        "members",
-        "member",
-        "keys",
-        "key_revoke",
-        "audit",
-        "alerts",
-        "retention",
-        "limits",
+        "alert_channel", "alert_channel_new", "alert_delete", "alert_rule", "alert_rule_new", "alerts",
+        "audit", "key_revoke", "keys", "limits", "member", "members", "retention",
     },
-}
+}  # fmt: skip
 
 
 def render(

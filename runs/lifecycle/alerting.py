@@ -32,6 +32,7 @@ from runs.models import (
     TickOutcome,
     WorkerSession,
 )
+from runs.models.task import OWN
 
 #: A run is looked at so long after its end, and again a little later: it may be recorded late.
 GRACE, OVERLAP = timedelta(seconds=2), timedelta(seconds=60)
@@ -128,7 +129,7 @@ class Look:
             finished_at__gte=max(self.mark.until - OVERLAP, rule.created_at),
             finished_at__lt=self.until,
             status__in=rule.status_list,
-        ).exclude(task_id__startswith=alerts.OWN)
+        ).exclude(task_id__startswith=OWN)
         ended = ended.filter(task_id=rule.task_id) if rule.task_id else ended
         for run in ended.only("task_id", "status", "error", "reason").order_by("finished_at")[
             :MOST
@@ -145,7 +146,7 @@ class Look:
         kind = GroupChange.SEEN if rule.kind == RuleKind.NEW_ERROR else GroupChange.REGRESSED
         seen = (one for one in self.events if one.kind == kind and one.at >= rule.created_at)
         ids = {event.fingerprint: event.pk for event in seen}
-        groups = ErrorGroup.objects.filter(pk__in=ids).exclude(task_id__startswith=alerts.OWN)
+        groups = ErrorGroup.objects.filter(pk__in=ids).exclude(task_id__startswith=OWN)
         for group in groups.filter(task_id=rule.task_id) if rule.task_id else groups:
             word = "new error" if kind == GroupChange.SEEN else "error is back"
             line = self.rules.text(f"{group.task_id}, {word}: {group.name}: {group.message}")

@@ -23,10 +23,11 @@ from runs.models import (
     RuleKind,
     Source,
 )
+from runs.models.task import OWN
 from runs.states import FINAL
 
 #: The task whose runs deliver. Runs of our own tasks never make an alert.
-OWN, TASK = "trackside.", "trackside.alert"
+TASK = f"{OWN}alert"
 QUEUE = "trackside.alerts"
 MAIL = re.compile(r"[^@\s,<>]{1,64}@[^@\s,<>]{1,200}")
 MOST_MAILS = 20
