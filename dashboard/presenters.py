@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from runs.models import Attempt, Run, Waitpoint
+from runs.models import Attempt, ErrorGroup, GroupStatus, Run, Waitpoint
 from runs.reads.batches import Progress
 from runs.states import PENDING, AttemptStatus, RunStatus, TokenStatus
 
@@ -62,6 +62,14 @@ RELEASED = Look(
     "Handed back", "queued", "idle", "Its cluster stopped; this does not count as a try."
 )
 
+GROUP_LOOKS = {
+    GroupStatus.UNRESOLVED: Look("Unresolved", "failed", "bad", "Nobody has dealt with it."),
+    GroupStatus.RESOLVED: Look("Resolved", "completed", "ok", "It comes back if it fails again."),
+    GroupStatus.IGNORED: Look(
+        "Ignored", "canceled", "idle", "Left alone until its condition is met."
+    ),
+}
+
 #: The order people think in: not started, running, ended well, ended badly, stopped.
 STATUS_ORDER = list(LOOKS)
 
@@ -89,6 +97,11 @@ def attempt_look(attempt: Attempt) -> Look:
 def token_look(token: Waitpoint) -> Look:
     """The look of a wait token."""
     return TOKEN_LOOKS[token.status]
+
+
+def group_look(group: ErrorGroup) -> Look:
+    """The look of a group of failures."""
+    return GROUP_LOOKS[GroupStatus(group.status)]
 
 
 def batch_look(progress: Progress) -> Look:

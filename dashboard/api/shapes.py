@@ -112,6 +112,7 @@ RunFilters: dict[str, Any] = {
         " where it says `after:` or `before:`.",
         examples=["error:Timeout dur:>30s -tag:internal"],
     ),
+    "filter[error]": _text(f"Ids of errors that an attempt failed by. {Commas}"),
     "filter[isTest]": Literal["true", "false"],
     **Times,
     **Paging,
@@ -121,6 +122,19 @@ TokenFilters: dict[str, Any] = {
     "filter[idempotencyKey]": _text("The key it was made with."),
     "filter[tags]": _text(Commas),
     **Times,
+    **Paging,
+}
+
+ErrorFilters: dict[str, Any] = {
+    "filter[status]": Literal["unresolved", "resolved", "ignored"],
+    "filter[taskIdentifier]": _text("The id of a task."),
+    "filter[version]": _text("A version it failed in."),
+    "filter[search]": _text("Words in its type, message or place in the code."),
+    "filter[period]": _text(
+        "It failed within this duration up to now; 7d by default.", examples=["1d"]
+    ),
+    "filter[from]": _text("Milliseconds since 1970.", pattern="^[0-9]{1,15}$"),
+    "filter[to]": _text("Milliseconds since 1970.", pattern="^[0-9]{1,15}$"),
     **Paging,
 }
 

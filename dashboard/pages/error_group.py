@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, presenters, veiled
-from dashboard.pages import charts, error_actions, error_rows, open_errors, shell, tracebacks
+from dashboard.pages import charts, error_actions, open_errors, shell, tracebacks
 from dashboard.pages.error_query import PERIODS, ErrorQuery
 from dashboard.pages.page import page
 from runs.lifecycle.errorgroups import condition
@@ -64,7 +64,7 @@ def show(
     query, now = ErrorQuery.parse(request.GET), timezone.now()
     context = {
         "group": group,
-        "look": error_rows.look(group),
+        "look": presenters.group_look(group),
         "condition": condition(group) if group.status == "ignored" else "",
         "periods": [(name, words) for name, (words, _) in PERIODS.items()],
         "query": query,

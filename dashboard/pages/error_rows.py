@@ -12,8 +12,8 @@ from django.utils.dateparse import parse_datetime
 
 from dashboard.pages.error_query import MATRIX_PERIODS, SORTS, ErrorQuery
 from dashboard.pages.sparks import Spark
-from dashboard.presenters import Look
-from runs.models import ErrorGroup, GroupStatus
+from dashboard.presenters import Look, group_look
+from runs.models import ErrorGroup
 from runs.reads import errors
 from runs.reads.errors import Activity, Window
 
@@ -21,11 +21,6 @@ SALT = "dashboard.errors.cursor"
 SIZE = 25
 #: Rows of the matrix.
 MATRIX_ROWS = 100
-LOOKS = {
-    str(GroupStatus.UNRESOLVED): Look("Unresolved", "failed", "bad", "Nobody has dealt with it."),
-    str(GroupStatus.RESOLVED): Look("Resolved", "completed", "ok", "It comes back if it fails again."),
-    str(GroupStatus.IGNORED): Look("Ignored", "canceled", "idle", "Left alone until its condition is met."),
-}  # fmt: skip
 GAP, WIDTH, HEIGHT, LEAST = 1, 4, 24, 2.0
 
 
@@ -48,15 +43,12 @@ class Slice:
     older: str
 
 
-def look(group: ErrorGroup) -> Look:
-    return LOOKS[group.status]
-
-
 def rows(groups: Sequence[ErrorGroup], window: Window) -> list[Row]:
     """With what they did within the window."""
     found = errors.activity([group.pk for group in groups], window)
     return [
-        Row(group, look(group), found[group.pk], bars(found[group.pk], window)) for group in groups
+        Row(group, group_look(group), found[group.pk], bars(found[group.pk], window))
+        for group in groups
     ]
 
 
@@ -64,7 +56,7 @@ def matrix(groups: Sequence[ErrorGroup], now: datetime) -> list[tuple[ErrorGroup
     """Each group with (period, failures within it)."""
     found = errors.matrix([group.pk for group in groups], now)
     return [
-        (group, look(group), list(zip(MATRIX_PERIODS.values(), found[group.pk], strict=True)))
+        (group, group_look(group), list(zip(MATRIX_PERIODS.values(), found[group.pk], strict=True)))
         for group in groups
     ]
 

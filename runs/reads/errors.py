@@ -35,6 +35,8 @@ class GroupFilter:
     messages: bool = True
     #: They failed since then.
     start: datetime | None = None
+    #: And before then.
+    end: datetime | None = None
 
     def groups(self) -> QuerySet[ErrorGroup]:
         """The groups that match, in no order."""
@@ -48,6 +50,8 @@ class GroupFilter:
                 found = found.filter(**{column: value})
         if self.start is not None:
             found = found.filter(last_at__gte=self.start)
+        if self.end is not None:
+            found = found.filter(first_at__lt=self.end)
         if self.version:
             found = found.filter(Exists(self._in_version()))
         for word in self.text.split()[:8]:
@@ -163,6 +167,15 @@ def runs_of(fingerprint: str) -> RunQuerySet:
     """Runs with an attempt that failed so, in no order; they may have succeeded since."""
     failures = Failure.objects.filter(fingerprint=fingerprint)
     return Run.objects.filter(pk__in=failures.values("run_id"))
+
+
+def seen(run_id: str) -> dict[int, ErrorGroup]:
+    """The group of each attempt of a run that failed, as far as it is counted; 0 for one that expired."""
+    failures = dict(Failure.objects.filter(run_id=run_id).values_list("attempt", "fingerprint"))
+    if not failures:
+        return {}
+    groups = ErrorGroup.objects.in_bulk(set(failures.values()))
+    return {attempt: groups[name] for attempt, name in failures.items() if name in groups}
 
 
 def span_of(start: datetime) -> int:

@@ -135,7 +135,8 @@ class RunFilter:
     def _by_error(self, runs: RunQuerySet) -> RunQuerySet:
         if not self.error:
             return runs
-        failures = Failure.objects.filter(fingerprint__in=_several(self.error))
+        named = [one.removeprefix("error_") for one in _several(self.error)]
+        failures = Failure.objects.filter(fingerprint__in=named)
         if self.start is not None:
             failures = failures.filter(run_id__gte=floor_id("run", self.start))
         return runs.filter(id__in=failures.values("run_id"))

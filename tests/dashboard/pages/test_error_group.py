@@ -172,3 +172,22 @@ def test_too_few_failures_share_nothing(viewer, group):
 
 def test_without_successes_nothing_is_compared(viewer, group):
     assert "nothing to compare" in shown(viewer, page(group))
+
+
+def test_the_runs_page_says_how_often_its_error_was_seen(viewer, group):
+    run = failed_run(error("order 8 has no card"))
+    group = group_of(run)
+    for address in (f"/runs/{run.pk}", f"/runs/{run.pk}?tab=attempts"):
+        text = shown(viewer, address)
+        if "Seen 2 times" in text:
+            assert f'href="/errors/{group.pk}"' in text
+            return
+    raise AssertionError(text)
+
+
+def test_the_runs_page_knows_what_was_decided(viewer, group):
+    errorgroups.resolve(group.pk, actor=ADA, reason="mended")
+    pages = [f"/runs/{group.last_run_id}", f"/runs/{group.last_run_id}?tab=attempts"]
+    text = "".join(shown(viewer, address) for address in pages)
+    assert "Seen for the first time" in text
+    assert "by ada: mended" in text
