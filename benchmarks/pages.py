@@ -54,7 +54,7 @@ def measure(project: Project, name: str, runs: int, days: float, times: int) -> 
             if found.status == httpx.codes.NOT_FOUND:
                 report.notes.append(f"{page.name}: there is no {place}")
                 continue
-            report.figures += _figures(page, runs, found, len(statements[place]) - ALWAYS)
+            report.figures += _figures(page, runs, found, statements[place] - ALWAYS)
         report.figures += _ticks(browser, runs, times)
         report.figures += _posts(browser, project, runs, times)
     return report

@@ -5,9 +5,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import Count
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from benchmarks.inside import history
 from runs.models import Batch, ErrorGroup, LogLine, Run, Schedule
@@ -34,17 +34,34 @@ def login() -> dict[str, str]:
     return history.login()
 
 
-def queries(addresses: list[str]) -> dict[str, list[str]]:
-    """The statements each address asks, once everything that is remembered is."""
-    client, found = client_of_bench(), {}
-    for address in addresses:
-        client.get(address, headers=HTMX if is_part(address) else {})
-        with CaptureQueriesContext(connection) as asked:
-            client.get(address, headers=HTMX if is_part(address) else {})
-        found[address] = [one["sql"][:2000] for one in asked.captured_queries]
-    return found
+def queries(addresses: list[str]) -> dict[str, int]:
+    """How many statements each address asks, once everything that is remembered is."""
+    client = client_of_bench()
+    return {address: len(asked(client, address)[0]) for address in addresses}
 
 
+def asked(client: Client, address: str) -> tuple[list[str], HttpResponse]:
+    """The statements of an address that is asked for again, and its answer."""
+    headers = HTMX if is_part(address) else {}
+    client.get(address, headers=headers)
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(address, headers=headers)
+    statements = [one["sql"] for one in captured.captured_queries]
+    return [one for one in statements if not one.lstrip().startswith(FRAME)], response
+
+
+#: What only stands around the questions: time limits and transactions.
+FRAME = (
+    "SAVEPOINT",
+    "RELEASE",
+    "ROLLBACK",
+    "BEGIN",
+    "COMMIT",
+    "SET ",
+    "SHOW ",
+    "SELECT set_config",
+    "PRAGMA",
+)
 HTMX = {"HX-Request": "true"}
 
 
@@ -60,11 +77,6 @@ def client_of_bench() -> Client:
     client = Client(headers={"host": "localhost"})
     client.force_login(user)
     return client
-
-
-def touch(ids: list[str]) -> int:
-    """Make runs look changed."""
-    return Run.objects.filter(pk__in=ids).update(updated_at=timezone.now())
 
 
 def open_runs(count: int) -> list[Any]:
