@@ -7,6 +7,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils import timezone
 
+from dashboard import veiled
 from dashboard.api.errors import ApiError
 from runs import durations
 from runs.errors import InvalidOption
@@ -96,9 +97,13 @@ def check_words(name: str, values: Collection[str]) -> None:
 def _terms(asked: dict[str, str]) -> tuple[grammar.Term, ...]:
     """The search in the language of the dashboard's box."""
     try:
-        return grammar.parse(asked.get("filter[query]", ""))
+        terms = grammar.parse(asked.get("filter[query]", ""))
     except grammar.GrammarError as error:
         raise _bad("filter[query]", f"is no search at character {error.at + 1}: {error}") from None
+    for term in terms:
+        if refusal := veiled.refused(term):
+            raise _bad("filter[query]", f"is refused: {refusal}")
+    return terms
 
 
 def _flag(asked: dict[str, str]) -> bool | None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from dashboard import permissions
 from dashboard.pages import (
     choices,
     columns,
@@ -17,6 +18,7 @@ from dashboard.pages import (
     run_rows,
     run_search,
     run_strip,
+    run_views,
     shell,
 )
 from dashboard.pages.page import page
@@ -34,12 +36,17 @@ NEW_CAP = 100
 
 @page()
 def index(request: HttpRequest) -> HttpResponse:
+    if not request.GET and (first := run_views.first(request)):
+        return redirect(first.address)
     query, now = RunQuery.parse(request.GET), timezone.now()
     context = run_search.results(query, request.GET.get("cursor", ""), now)
     status = 400 if query.problem else 200
     if request.headers.get("HX-Request"):
         return render(request, "dashboard/runs/_results.html", context, status=status)
     context["window_words"] = run_search.window_words(query, now)
+    context["view"] = view = run_views.of(request)
+    context["is_changed"] = view is not None and view.differs(query)
+    context["actor"] = permissions.actor(request.user)
     context["copies"] = run_copies.of(request, query)
     return shell.render(
         request, "dashboard/runs/index.html", context | _choices(request, query), status

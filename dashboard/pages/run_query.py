@@ -68,6 +68,8 @@ class RunQuery:
     lines: bool = True
     #: Of the link: whoever opens it sees the times of this zone.
     zone: str = ""
+    #: The saved view it began with.
+    view: str = ""
 
     @classmethod
     def parse(cls, data: QueryDict) -> "RunQuery":
@@ -90,6 +92,7 @@ class RunQuery:
             shown=_shown(data),
             lines=data.get("lines") != "0",
             zone=data.get("tz", "") if zones.find(data.get("tz", "")) else "",
+            view=data.get("view", "") if data.get("view", "").isalnum() else "",
         )
 
     @property
@@ -161,7 +164,7 @@ class RunQuery:
         yield from self._view()
 
     def _view(self) -> Iterator[tuple[str, str]]:
-        """The window and the table's looks."""
+        """The window, the table's looks, and whose it is."""
         for name, moment in (("from", self.start), ("to", self.end)):
             if moment:
                 yield name, moment.isoformat()
@@ -169,6 +172,13 @@ class RunQuery:
             yield "period", self.period
         if self.size != DEFAULT_SIZE:
             yield "rows", str(self.size)
+        yield from self._looks()
+        yield from (
+            (name, value) for name, value in (("tz", self.zone), ("view", self.view)) if value
+        )
+
+    def _looks(self) -> Iterator[tuple[str, str]]:
+        """The table's columns."""
         standard, added = self.shown[: len(columns.STANDARD)], self.shown[len(columns.STANDARD) :]
         if standard == columns.STANDARD and all(one.source for one in added):
             yield from (("col", column.name) for column in added)
@@ -176,8 +186,6 @@ class RunQuery:
             yield "cols", ",".join(column.name for column in self.shown)
         if not self.lines:
             yield "lines", "0"
-        if self.zone:
-            yield "tz", self.zone
 
     @property
     def is_arranged(self) -> bool:
@@ -188,9 +196,14 @@ class RunQuery:
         return urlencode(list(self.pairs()))
 
     @property
-    def view(self) -> list[tuple[str, str]]:
+    def carried(self) -> list[tuple[str, str]]:
         """What a form of filters carries along: the window and the table's looks."""
         return list(self._view())
+
+    @property
+    def saved(self) -> str:
+        """What a view keeps of it."""
+        return replace(self, view="", zone="").encode()
 
     @property
     def unseen(self) -> list[tuple[str, str]]:
@@ -220,7 +233,7 @@ class RunQuery:
     def cleared(self) -> "RunQuery":
         """The same window without filters."""
         fields = dict.fromkeys(SEVERAL, ()) | dict.fromkeys(SINGLE, "")
-        return replace(self, **fields, more=(), typed="", problem=None)  # type: ignore[arg-type]
+        return replace(self, **fields, more=(), typed="", problem=None, view="")  # type: ignore[arg-type]
 
     def with_period(self, period: str) -> "RunQuery":
         more = tuple(term for term in self.more if term.name not in {"after", "before"})

@@ -9,7 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from dashboard import permissions
-from dashboard.pages import cookies, keyboard, open_errors, zones
+from dashboard.pages import cookies, keyboard, open_errors, run_views, zones
 from runs import conf
 
 #: (name of the page, word, glyph, role it needs); None is a gap.
@@ -82,6 +82,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "environment": conf.get("ENVIRONMENT"),
         "navigation": _navigation(request, user),
         "counts": _counts(user),
+        "views": _views(request, user),
         "may_operate": permissions.may(user, permissions.OPERATE),
         "operate_refusal": permissions.refusal(user, permissions.OPERATE),
         "admin_url": _if_there("admin:index") if user.is_staff else "",
@@ -108,6 +109,17 @@ def _navigation(
 def _counts(user: permissions.Person) -> dict[str, str]:
     """What stands beside entries of the navigation, by their glyphs."""
     return {"errors": open_errors.count()} if permissions.may(user, permissions.VIEW) else {}
+
+
+def _views(request: HttpRequest, user: permissions.Person) -> list[tuple[str, str, bool]]:
+    """(address, word, whether it is this) of the views of the runs list."""
+    if not permissions.may(user, permissions.VIEW):
+        return []
+    system, mine = run_views.system(), run_views.saved(permissions.actor(user))
+    here = request.GET.get("view", "")
+    return [
+        (view.address, view.name, view.id == here) for view in (*system, *mine[: run_views.SHOWN])
+    ]
 
 
 def _if_there(name: str) -> str:

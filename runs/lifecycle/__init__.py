@@ -44,6 +44,7 @@ from runs.lifecycle.rollups import count_anew, prune_rollups, roll_up
 from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
 from runs.lifecycle.unlocking import unlock
+from runs.lifecycle.views import begin_with, change_view, delete_view, save_view
 
 __all__ = [
     "KEEP",
@@ -57,9 +58,12 @@ __all__ = [
     "abort_bulk",
     "add_tags",
     "begin_bulk",
+    "begin_with",
     "cancel",
     "cancel_orphans",
+    "change_view",
     "count_anew",
+    "delete_view",
     "drop_months",
     "edit",
     "expire_due",
@@ -92,6 +96,7 @@ __all__ = [
     "resume_all",
     "roll_up",
     "sample_depths",
+    "save_view",
     "set_limits",
     "settle_held",
     "time_out_due",

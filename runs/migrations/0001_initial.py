@@ -427,6 +427,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PayloadTemplate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('task_id', models.CharField(max_length=256)),
+                ('name', models.CharField(max_length=100)),
+                ('payload', models.TextField(blank=True, default='')),
+                ('metadata', models.TextField(blank=True, default='')),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                'ordering': ['name'],
+                'constraints': [models.UniqueConstraint(fields=('task_id', 'name'), name='runs_template_name')],
+            },
+        ),
+        migrations.CreateModel(
             name='Ready',
             fields=[
                 ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),
@@ -543,6 +559,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='SavedView',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=80)),
+                ('owner', models.CharField(max_length=200)),
+                ('is_shared', models.BooleanField(default=False)),
+                ('query', models.TextField(blank=True, default='')),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('is_shared', True)), fields=['name'], name='view_shared')],
+                'constraints': [models.UniqueConstraint(fields=('owner', 'name'), name='view_one_of_name')],
+            },
+        ),
+        migrations.CreateModel(
             name='Schedule',
             fields=[
                 ('id', runs.models.fields.IdField(max_length=32, primary_key=True, serialize=False)),
@@ -622,6 +654,13 @@ class Migration(migrations.Migration):
                 'ordering': ['id'],
                 'indexes': [models.Index(condition=models.Q(('webhook_path', ''), _negated=True), fields=['webhook_path'], name='task_by_webhook')],
             },
+        ),
+        migrations.CreateModel(
+            name='ViewDefault',
+            fields=[
+                ('owner', models.CharField(max_length=200, primary_key=True, serialize=False)),
+                ('view', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='runs.savedview')),
+            ],
         ),
         migrations.CreateModel(
             name='Waiter',
