@@ -29,7 +29,7 @@ def index(request: HttpRequest) -> HttpResponse:
     }
     try:
         with deadline(PATIENCE):
-            context["found"] = flaky.since(context["since"])
+            context["found"] = flaky.since(context["since"], now)
             context["broken"] = breaks.broken(context["since"])
     except TooSlow as error:
         context["too_slow"] = error

@@ -21,7 +21,6 @@ WIDE, MIDDLE, NARROW = 1440, 900, 390
 VARYING = re.compile(r"\w*_01\w{24}|\b[A-Z]?[0-9a-f]{16}\b|#L\d+|nth-child\(\d+\)")
 #: Where a problem is known and being mended: part of its line.
 KNOWN = (
-    "/errors wider than the window",
     "?tab=trace scrollable-region-focusable",
 )
 
