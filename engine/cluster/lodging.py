@@ -25,9 +25,10 @@ LOOK = 1.0
 
 def comes(here: Place, stay: Stay) -> bool:
     """Be free, with the body on the stack, until a run comes; False when the body is to be left."""
-    if (
-        not stay.keeper.has_left or here.slot.state == State.ASSIGNED
-    ):  # to what comes after all bodies
+    is_promised = (
+        here.slot.state == State.ASSIGNED
+    )  # to what waits in the inbox for all bodies to leave
+    if is_promised or not stay.keeper.has_left:
         return False
     if here.board.head.stop or tidying.is_used_up(here):
         return False
