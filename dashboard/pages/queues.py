@@ -7,22 +7,21 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.defaultfilters import pluralize
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
-from dashboard.pages import live, shell
+from dashboard.pages import live, queue_detail, queue_rows, shell
 from dashboard.pages.page import page, see_other
 from runs import lifecycle
 from runs.errors import InvalidOption
-from runs.models import AuditLog, Bucket, Queue
-from runs.reads import rates
+from runs.models import Queue
 from runs.reads.deadline import TooSlow, deadline
-from runs.reads.queues import Load, key_loads, loads
+from runs.reads.queues import Load, loads
 
 PATIENCE = 1.0
-HISTORY = 20
 
 
 class ReasonForm(forms.Form):
@@ -171,25 +170,24 @@ def _find(name: str) -> Queue:
 
 
 def _all(request: HttpRequest) -> dict[str, Any]:
-    queues = list(Queue.objects.all())
+    queues, now = list(Queue.objects.all()), timezone.now()
+    found: dict[int, Load] | None = None
     try:
         with deadline(PATIENCE):
             found = loads()
+            rows = queue_rows.rows(queues, found, now)
     except TooSlow:
-        found = None
-    shut = rates.closed(queues)
-    rows = [(queue, (found or {}).get(queue.pk, Load()), shut.get(queue.pk)) for queue in queues]
-    facts = [
-        (queue.name, queue.limit, queue.total, queue.rate, queue.paused, *rest)
-        for queue, *rest in rows
-    ]
+        rows = [queue_rows.bare(queue) for queue in queues]
     return {
         "rows": rows,
         "is_counted": found is not None,
+        "tiles": queue_rows.tiles(rows),
         "all_paused": next((row for row in queues if _is_held(row)), None),
         "open_count": sum(not queue.paused for queue in queues),
-        "token": live.token(facts),
-        "now": timezone.now(),
+        "coming": sum(row.flow.came for row in rows),
+        "executing": sum(row.load.running for row in rows),
+        "token": live.token([row.facts for row in rows]),
+        "now": now,
         "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
     }
 
@@ -202,24 +200,19 @@ def _is_held(queue: Queue) -> bool:
 def _show(
     request: HttpRequest, queue: Queue, form: OverrideForm, status: int = 200
 ) -> HttpResponse:
-    try:
-        with deadline(PATIENCE):
-            keys, load = key_loads(queue), loads().get(queue.pk, Load())
-    except TooSlow:
-        keys, load = [], None
-    now = timezone.now()
-    alone = Bucket.objects.filter(queue=queue, key_hash="").first() if queue.pace else None
-    context = {
-        "queue": queue,
-        "load": load,
-        "keys": [(*row, rates.throttle(queue, row[0], now)) for row in keys],
-        "throttle": rates.throttle(queue, alone, now),
-        "closed": rates.closed([queue]).get(queue.pk),
+    given = {name: request.GET[name] for name in ("limit", "total") if request.GET.get(name)}
+    context = queue_detail.context(request, queue)
+    context["what_if"] = queue_detail.what_if(queue, given, context["flow"], context["load"])
+    if request.headers.get("HX-Target") == "what-if":
+        return render(request, "dashboard/queues/_what_if.html", context)
+    if given and not form.is_bound:
+        form = OverrideForm(initial=_overridden(queue) | given)
+    context |= {
         "form": form,
-        "now": now,
-        "history": AuditLog.objects.filter(action__startswith="queue.", target=queue.name)[
-            :HISTORY
-        ],
         "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
     }
+    if status == 200:
+        return shell.render_live(
+            request, "dashboard/queues/detail.html", "dashboard/queues/_board.html", context
+        )
     return shell.render(request, "dashboard/queues/detail.html", context, status=status)

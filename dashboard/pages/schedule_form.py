@@ -130,7 +130,11 @@ def preview(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @page(act=permissions.ADMINISTER)
 def new(request: HttpRequest) -> HttpResponse:
-    initial = {"timezone": "UTC", "task_id": request.GET.get("task", "")[:256]}
+    initial = {
+        "timezone": "UTC",
+        "task_id": request.GET.get("task", "")[:256],
+        "cron": request.GET.get("cron", "")[: crons.LONGEST],
+    }
     form = ScheduleForm(request.POST or None, initial=initial)
     return _answer(request, form, None)
 

@@ -33,17 +33,18 @@ class Field:
 
 def fields(schema: str) -> list[Field]:
     """The members a schema names, outer ones first; none for a schema that cannot be read."""
-    document = _read(schema)
+    document = read(schema)
     return list(_members(document, document, "", 0))[:MAX_FIELDS]
 
 
 def example(schema: str) -> str:
     """A payload of the right shape, as formatted JSON; empty without a schema."""
-    document = _read(schema)
+    document = read(schema)
     return json.dumps(_example(document, document, 0), indent=2) if document else ""
 
 
-def _read(schema: str) -> dict[str, Any]:
+def read(schema: str) -> dict[str, Any]:
+    """The schema; an empty one for what is none."""
     try:
         document = json.loads(schema) if schema else {}
     except ValueError:
@@ -52,23 +53,24 @@ def _read(schema: str) -> dict[str, Any]:
 
 
 def _members(node: Any, root: dict[str, Any], path: str, depth: int) -> Iterator[Field]:
-    node = _resolved(node, root)
+    node = resolved(node, root)
     required = node.get("required")
-    for name, member in _properties(node).items():
+    for name, member in properties(node).items():
         place = f"{path}.{name}" if path else name
-        inner = _resolved(member, root)
+        inner = resolved(member, root)
         needed = isinstance(required, list) and name in required
-        yield Field(place, _kind(inner, root), needed, _about(inner))
+        yield Field(place, _kind(inner, root), needed, about(inner))
         if depth < MAX_DEPTH:
             yield from _members(inner, root, place, depth + 1)
 
 
-def _properties(node: dict[str, Any]) -> dict[str, Any]:
+def properties(node: dict[str, Any]) -> dict[str, Any]:
+    """The members of an object by name."""
     members = node.get("properties")
     return members if isinstance(members, dict) else {}
 
 
-def _resolved(node: Any, root: dict[str, Any]) -> dict[str, Any]:
+def resolved(node: Any, root: dict[str, Any]) -> dict[str, Any]:
     """`node`, or what its local reference names."""
     if not isinstance(node, dict):
         return {}
@@ -86,14 +88,15 @@ def _kind(node: dict[str, Any], root: dict[str, Any]) -> str:
         return " | ".join(json.dumps(value) for value in node["enum"][:8])
     choices = node.get("anyOf") or node.get("oneOf")
     if isinstance(choices, list):
-        return " or ".join(_kind(_resolved(choice, root), root) for choice in choices[:5])
+        return " or ".join(_kind(resolved(choice, root), root) for choice in choices[:5])
     kind = str(node.get("type", "any"))
     if kind == "array":
-        return f"list of {_kind(_resolved(node.get('items'), root), root)}"
+        return f"list of {_kind(resolved(node.get('items'), root), root)}"
     return f"{kind} ({node['format']})" if isinstance(node.get("format"), str) else kind
 
 
-def _about(node: dict[str, Any]) -> str:
+def about(node: dict[str, Any]) -> str:
+    """What a schema says of a member, in a line."""
     said = [str(node["description"])] if node.get("description") else []
     words = {
         "minimum": "at least",
@@ -106,7 +109,7 @@ def _about(node: dict[str, Any]) -> str:
 
 
 def _example(node: Any, root: dict[str, Any], depth: int) -> Any:
-    node = _resolved(node, root)
+    node = resolved(node, root)
     for key in ("default", "const"):
         if key in node:
             return node[key]
@@ -116,9 +119,9 @@ def _example(node: Any, root: dict[str, Any], depth: int) -> Any:
     for key in ("anyOf", "oneOf"):
         if isinstance(node.get(key), list) and node[key]:
             return _example(node[key][0], root, depth + 1)
-    if depth < MAX_DEPTH and _properties(node):
+    if depth < MAX_DEPTH and properties(node):
         return {
-            name: _example(member, root, depth + 1) for name, member in _properties(node).items()
+            name: _example(member, root, depth + 1) for name, member in properties(node).items()
         }
     return _simplest(node, depth)
 

@@ -4,7 +4,7 @@ See `dashboard.pages.charts`, and show them with `{% spark one %}`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from dashboard.pages.scales import round_up
@@ -32,6 +32,16 @@ def spark(values: Sequence[float | None], summary: str, *, tone: str = "active")
         line += f"M{path}" + ("h1" if len(points) == 1 else "")
         ground += f"M{path}V24H{points[0][0]:.1f}z"
     return Spark(summary, 100, ((tone, ground),) if ground else (), line, tone)
+
+
+def ticked(one: Spark, places: Sequence[int], of: int) -> Spark:
+    """With ticks at some of its places, as where a limit held."""
+    if not places:
+        return one
+    apart = 100 / max(of - 1, 1)
+    ticks = "".join(f"M{place * apart - 0.5:.1f} 0h1v4h-1z" for place in places)
+    words = f"{one.summary}; held back by its limit in {len(places)} minutes"
+    return replace(one, summary=words, paths=(*one.paths, ("warn", ticks)))
 
 
 def _stretches(values: Sequence[float | None]) -> Iterator[list[tuple[float, float]]]:

@@ -119,6 +119,11 @@ class TriggerForm(forms.Form):
     def clean_delay(self) -> float | datetime | None:
         return _delay(self.cleaned_data["delay"])
 
+    @property
+    def shown_options(self) -> list[forms.BoundField]:
+        """What stands under Options."""
+        return [self[name] for name in ("metadata", *OPTIONS) if name in self.fields]
+
     def options(self, **more: Any) -> TriggerOptions:
         """The options as the domain takes them."""
         values = {name: self.cleaned_data[name] for name in OPTIONS}

@@ -80,6 +80,7 @@ urlpatterns = [
     path("e/<str:fingerprint>", errors.short_link, name="error_short"),
     path("r/<str:run_id>", run_page.short_link, name="short"),
     path("test", test.pick, name="test"),
+    path("test-templates/<int:number>/delete", test.drop_template, name="template_delete"),
     path("test/<path:task_id>", test.test, name="test_task"),
     path("queues", queues.index, name="queues"),
     path("queues/<path:name>", queues.detail, name="queue"),

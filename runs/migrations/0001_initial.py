@@ -427,6 +427,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PayloadTemplate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('task_id', models.CharField(max_length=256)),
+                ('name', models.CharField(max_length=100)),
+                ('payload', models.TextField(blank=True, default='')),
+                ('metadata', models.TextField(blank=True, default='')),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                'ordering': ['name'],
+                'constraints': [models.UniqueConstraint(fields=('task_id', 'name'), name='runs_template_name')],
+            },
+        ),
+        migrations.CreateModel(
             name='Ready',
             fields=[
                 ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),

@@ -41,6 +41,7 @@ from runs.models.slot import NEVER, Lane, Lease, Ready
 from runs.models.span import Span, SpanKind, SpanStatus
 from runs.models.stream import Stream, StreamChunk
 from runs.models.task import Task
+from runs.models.template import PayloadTemplate
 from runs.models.view import SavedView, ViewDefault
 from runs.models.waitpoint import Waiter, Waitpoint
 from runs.models.worker import SessionState, WorkerSession
@@ -79,6 +80,7 @@ __all__ = [
     "Lease",
     "LogLine",
     "Overlap",
+    "PayloadTemplate",
     "Payloads",
     "Queue",
     "QueueKind",

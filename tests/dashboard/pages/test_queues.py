@@ -1,10 +1,12 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from runs import lifecycle
 from runs.lifecycle import store
-from runs.models import AuditLog, Queue
+from runs.models import AuditLog, Depth, Queue
+from tests.support.past import past_run
 from tests.support.rows import executing_run, make_queue, make_session, queued_run
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +25,7 @@ def test_counts_by_concurrency_key(viewer):
     make_queue("slow", concurrency_limit=1)
     queued_run(queue="slow", concurrency_key="<b>a</b>")
     queued_run(queue="slow")
-    page = viewer.get("/queues/slow").content.decode()
+    page = viewer.get("/queues/slow?tab=keys").content.decode()
     assert "&lt;b&gt;a&lt;/b&gt;" in page
     assert "no key" in page
 
@@ -93,7 +95,9 @@ def test_an_unchanged_table_is_not_sent_again(viewer):
 def test_needs_few_queries(viewer, few_reads):
     for number in range(20):
         make_queue(f"queue-{number}")
-    with few_reads(7):
+    with few_reads(17):
+        viewer.get("/queues")
+    with few_reads(9):  # the last hour is remembered for a while
         viewer.get("/queues")
 
 
@@ -110,7 +114,7 @@ def test_shows_when_the_next_start_is(viewer):
     executing_run(queue="slow", concurrency_key="a")
     queued_run(queue="slow", concurrency_key="a")
     store.current().claim(make_session().pk, 5)
-    for path in ("/queues", "/queues/slow"):
+    for path in ("/queues", "/queues/slow", "/queues/slow?tab=keys"):
         page = viewer.get(path).content.decode()
         assert "Next start <time" in page
         assert "total 7" in page
@@ -158,3 +162,81 @@ def test_all_are_paused_by_administrators(operator):
     assert operator.post("/queues", {"action": "pause"}).status_code == 403
     assert not Queue.objects.get(name="slow").paused
     assert "Can change queue" in operator.get("/queues").text
+
+
+def test_shows_who_is_next_and_who_executes(viewer):
+    make_queue("slow", concurrency_limit=1)
+    held, _ = executing_run(queue="slow", concurrency_key="a")
+    others = [queued_run(queue="slow", concurrency_key="a") for _ in range(2)]
+    urgent = queued_run(queue="slow", concurrency_key="a", priority=60)
+    found = viewer.get("/queues/slow").context
+    assert [line.run.pk for line in found["running"]] == [held.pk]
+    waiting = [line.run.pk for line in found["waiting"]]
+    assert waiting == [urgent.pk, *(run.pk for run in others)]
+
+
+def test_keys_take_turns(viewer):
+    make_queue("slow")
+    runs = {
+        key: [queued_run(queue="slow", concurrency_key=key).pk for _ in range(2)] for key in "ab"
+    }
+    waiting = [line.run.pk for line in viewer.get("/queues/slow").context["waiting"]]
+    assert waiting == [runs["a"][0], runs["b"][0], runs["a"][1], runs["b"][1]]
+
+
+def test_shows_the_last_hour(viewer):
+    make_queue("slow", concurrency_limit=2)
+    now = timezone.now()
+    for minutes in (2, 3, 5):
+        past_run(now - timedelta(minutes=minutes), queue="slow", waited=20, took=30)
+    minute = now.replace(second=0, microsecond=0)
+    for ago in range(5):
+        at = minute - timedelta(minutes=ago)
+        Depth.objects.create(queue="", at=at, queued=4, running=2, room=9)
+        Depth.objects.create(queue="slow", at=at, queued=4, running=2, room=2)
+    row = next(row for row in viewer.get("/queues").context["rows"] if row.queue.name == "slow")
+    assert (row.flow.ended, row.flow.running, row.throttled) == (0.2, 2, 5)
+    assert 10 <= row.flow.p95_wait <= 30
+    assert "now 4, at most 4; held back by its limit in 5 minutes" in row.backlog.summary
+
+
+def test_says_what_another_limit_would_do(administrator):
+    make_queue("slow", concurrency_limit=1)
+    make_session(slots=10)
+    for _ in range(30):
+        queued_run(queue="slow")
+    past_run(timezone.now() - timedelta(minutes=2), queue="slow", took=1)
+    now = administrator.get("/queues/slow").context["what_if"]
+    assert now["then"] is None
+    headers = {"HX-Request": "true", "HX-Target": "what-if"}
+    found = administrator.get("/queues/slow?limit=8&total=", headers=headers)
+    assert found.text.strip().startswith("<section")
+    shown = found.context["what_if"]
+    assert shown["then"].ends == pytest.approx(8 * shown["now"].ends)
+    assert shown["then"].drains < shown["now"].drains
+    whole = administrator.get("/queues/slow?limit=8")
+    assert whole.context["form"].initial["limit"] == "8"
+    assert Queue.objects.get(name="slow").limit == 1
+
+
+@pytest.mark.parametrize("limit", ["-1", "x", "", "99999999999", "0"])
+def test_a_limit_that_makes_no_sense_projects_nothing_wrong(viewer, limit):
+    make_queue("slow")
+    past_run(timezone.now() - timedelta(minutes=2), queue="slow")
+    assert viewer.get(f"/queues/slow?limit={limit}").status_code == 200
+
+
+def test_says_what_pausing_stops(administrator):
+    make_queue("slow")
+    executing_run(queue="slow")
+    queued_run(queue="slow")
+    page = administrator.get("/queues/slow").text
+    assert "0 will stop; 1 running go on; 1 keep waiting, and about 0.1 more a minute." in page
+
+
+def test_tells_what_was_changed(administrator):
+    make_queue("slow", concurrency_limit=5)
+    lifecycle.override_limit("slow", 20, actor="user:ada", reason="sale")
+    page = administrator.get("/queues/slow?tab=changes").text
+    assert "Override: limit 5 → limit 20" in page
+    assert "sale" in page

@@ -1,0 +1,60 @@
+"""The runs of a queue that are next, and those that execute."""
+
+from django.db import connection
+
+from runs.machines import PRESETS, heavy_lane
+from runs.models import Bucket, Lane, Lease, Queue, Run
+
+SHOWN = 25
+NEXT = """
+SELECT * FROM (SELECT run_id, sort_key, {served} AS served FROM runs_ready
+ WHERE bucket_id = %s AND lane = %s AND pin = '' AND not_before IS NULL ORDER BY sort_key, run_id LIMIT {most}) p{place}
+"""
+
+
+def next_runs(queue: Queue) -> list[Run]:
+    """The first SHOWN that wait, in the order they are taken as long as nothing else changes.
+
+    Keys take turns, the one that was served longest ago first; runs that are kept for one version
+    of the code stand elsewhere.
+    """
+    buckets = list(Bucket.objects.filter(queue=queue).order_by("served", "pk")[:SHOWN])
+    lanes = [Lane.ALONE, Lane.SHARED, *sorted({heavy_lane(name) for name in PRESETS})]
+    if not buckets:
+        return []
+    turns: dict[int, list[str]] = {place: [] for place in range(len(buckets))}
+    for run_id, _, place in sorted(_heads([one.pk for one in buckets], lanes), key=_order):
+        turns[place].append(run_id)
+    ids = _in_turns(list(turns.values()))[:SHOWN]
+    runs = Run.objects.light().in_bulk(ids)
+    return [runs[run_id] for run_id in ids if run_id in runs]
+
+
+def running(queue: Queue) -> list[tuple[Run, Lease]]:
+    """The SHOWN that have had their slot for longest."""
+    leases = list(Lease.objects.filter(queue_id=queue.pk).order_by("claimed_at")[:SHOWN])
+    runs = Run.objects.light().in_bulk([lease.run_id for lease in leases])
+    return [(runs[lease.run_id], lease) for lease in leases if lease.run_id in runs]
+
+
+def _heads(buckets: list[int], lanes: list[int]) -> list[tuple[str, int, int]]:
+    """(run, sort key, place of its bucket): the heads of an index, one for each bucket and lane."""
+    texts: list[str] = []
+    values: list[int] = []
+    for place, bucket in enumerate(buckets):
+        for lane in lanes:
+            texts.append(NEXT.format(served=place, most=SHOWN, place=len(texts)))
+            values += [bucket, int(lane)]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(texts), values)
+        return list(cursor.fetchall())
+
+
+def _order(row: tuple[str, int, int]) -> tuple[int, str]:
+    return row[1], row[0]
+
+
+def _in_turns(several: list[list[str]]) -> list[str]:
+    """One of each, then the second of each, and so on."""
+    longest = max((len(one) for one in several), default=0)
+    return [one[at] for at in range(longest) for one in several if at < len(one)]
