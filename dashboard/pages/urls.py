@@ -1,6 +1,7 @@
 from django.urls import path
 
 from dashboard.pages import (
+    alerts,
     answers,
     audit,
     batches,
@@ -112,6 +113,14 @@ urlpatterns = [
     path("settings", settings.index, name="settings"),
     path("settings/members", members.index, name="members"),
     path("settings/members/<int:number>", members.detail, name="member"),
+    path("settings/alerts", alerts.index, name="alerts"),
+    path("settings/alerts/channels/new", alerts.channel, name="alert_channel_new"),
+    path("settings/alerts/channels/<int:number>", alerts.channel, name="alert_channel"),
+    path("settings/alerts/channels/<int:number>/test", alerts.test, name="alert_test"),
+    path("settings/alerts/rules/new", alerts.rule, name="alert_rule_new"),
+    path("settings/alerts/rules/<int:number>", alerts.rule, name="alert_rule"),
+    path("settings/alerts/log/<int:number>/again", alerts.again, name="alert_again"),
+    path("settings/alerts/<str:what>/<int:number>/delete", alerts.delete, name="alert_delete"),
     path("settings/audit", audit.index, name="audit"),
     path("settings/audit.csv", audit.export, name="audit_csv"),
     path("settings/keys", keys.index, name="keys"),
@@ -121,5 +130,6 @@ urlpatterns = [
     path("views/<int:number>", views.change, name="view"),
     path("jump", jump.jump, name="jump"),
     path("help/shortcuts", shortcuts.sheet, name="shortcuts"),
+    path("me", preferences.me, name="me"),
     path("preferences", preferences.save, name="preferences"),
 ]
