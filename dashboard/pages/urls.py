@@ -33,6 +33,8 @@ from dashboard.pages import (
     run_page,
     run_snippet,
     run_streams,
+    schedule_agenda,
+    schedule_backfill,
     schedule_form,
     schedules,
     settings,
@@ -94,8 +96,12 @@ urlpatterns = [
     path("schedules", schedules.index, name="schedules"),
     path("schedules/new", schedule_form.new, name="schedule_new"),
     path("schedules/preview", schedule_form.preview, name="schedule_preview"),
+    path("schedules/agenda", schedule_agenda.index, name="schedule_agenda"),
     path("schedules/<str:schedule_id>", schedules.detail, name="schedule"),
     path("schedules/<str:schedule_id>/run", schedules.run_now, name="schedule_run"),
+    path(
+        "schedules/<str:schedule_id>/backfill", schedule_backfill.backfill, name="schedule_backfill"
+    ),
     path("schedules/<str:schedule_id>/edit", schedule_form.edit, name="schedule_edit"),
     path("schedules/<str:schedule_id>/delete", schedules.delete, name="schedule_delete"),
     path("batches", batches.index, name="batches"),
