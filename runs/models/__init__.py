@@ -12,6 +12,7 @@ from runs.models.access import (
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
+from runs.models.codeversion import CodeVersion
 from runs.models.debounced import Debounced
 from runs.models.envvar import EnvRevision, EnvVar
 from runs.models.errors import (
@@ -44,7 +45,7 @@ from runs.models.task import Task
 from runs.models.template import PayloadTemplate
 from runs.models.view import SavedView, ViewDefault
 from runs.models.waitpoint import Waiter, Waitpoint
-from runs.models.worker import SessionState, WorkerSession
+from runs.models.worker import Order, SessionState, WorkerSession
 
 __all__ = [
     "GRANTS",
@@ -60,6 +61,7 @@ __all__ = [
     "BulkRun",
     "BulkStatus",
     "CatchUp",
+    "CodeVersion",
     "Debounced",
     "Depth",
     "EnvRevision",
@@ -79,6 +81,7 @@ __all__ = [
     "Lane",
     "Lease",
     "LogLine",
+    "Order",
     "Overlap",
     "PayloadTemplate",
     "Payloads",
