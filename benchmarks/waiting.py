@@ -24,7 +24,18 @@ GROWTH = 1.5
 #: A nap that is over when it is reached, on a machine that is busy, leaves no entry.
 RECORDED_AT_LEAST = 0.99
 #: What a run has many of, and the kind of its journal's entries.
-LONG = (("steps", "step"), ("naps", "wait"), ("children", "child"))
+LONG = (
+    ("steps", "step"),
+    ("naps", "wait"),
+    ("children", "child"),
+    ("batches", "child"),
+    ("tokens", "for"),
+    ("async-naps", "wait"),
+    ("async-children", "child"),
+    ("async-tokens", "for"),
+)
+#: Children of each entry.
+BORN = {"children": 1, "batches": 2, "async-children": 1}
 SIZES = [100, 1_000, 10_000]
 LIMIT_SECONDS = 600
 
@@ -53,7 +64,10 @@ def entry(server: Server, measure: str, kind: str, entries: int) -> float:
     """Milliseconds that each of `entries` steps or waits of one run takes."""
     with on_postgres(server, "waiting") as project:
         project.inside("durable.load", measure=measure, runs=1, each=entries)
-        runs = 1 + entries if measure == "children" else 1
+        runs = 1 + entries * BORN.get(measure, 0)
+        if measure.endswith("tokens"):
+            project.inside("durable.load", measure="answers", runs=1, each=entries)
+            runs += 1
         found = spent(server, project, runs) / entries * 1000
         recorded = project.value(RECORDED.format(kind=kind))
         if recorded < entries * RECORDED_AT_LEAST:
@@ -107,7 +121,7 @@ def main() -> int:
         if chosen.repeat:
             reports.append(beside(server, chosen.waiting, chosen.count, chosen.repeat))
         for measure, kind in LONG:
-            if sizes := getattr(chosen, measure):
+            if sizes := getattr(chosen, measure.replace("-", "_")):
                 reports.append(growth(server, measure, kind, sizes))
     return publish(reports, chosen.json)
 

@@ -105,6 +105,9 @@ UNSUCCESSFUL = frozenset({S.FAILED, S.CRASHED, S.SYSTEM_FAILURE, S.EXPIRED, S.TI
 #: Holds a slot, so it counts against limits and has a lease.
 LEASED = frozenset({S.DEQUEUED, S.EXECUTING})
 #: Not started and not waiting: cancel is final at once.
+#: Of runs that came to a wait: nobody executes them.
+TO_COME = frozenset({S.WAITING, S.QUEUED, S.DEQUEUED})
+
 PENDING = frozenset({S.PENDING_VERSION, S.DELAYED, S.QUEUED})
 
 #: Every legal move; `runs.lifecycle` makes no other. A final status has no way out.

@@ -58,5 +58,51 @@ def children(payload: dict[str, Any]) -> None:
         noop.trigger_and_wait().unwrap()
 
 
+@task(id="bench-batches", queue=OPEN)
+def batches(payload: dict[str, Any]) -> None:
+    """Two children that do nothing at a time."""
+    for _ in range(payload["each"]):
+        noop.batch_trigger_and_wait([{}, {}]).unwrap()
+
+
+@task(id="bench-tokens", queue=OPEN)
+def tokens(payload: dict[str, Any]) -> None:
+    """Tokens that somebody else completes at once."""
+    for _ in range(payload["each"]):
+        wait.for_token(wait.create_token()).unwrap()
+
+
+@task(id="bench-async-naps", queue=OPEN)
+async def async_naps(payload: dict[str, Any]) -> None:
+    """Short waits, suspended."""
+    for _ in range(payload["each"]):
+        await wait(0.001)
+
+
+@task(id="bench-async-children", queue=OPEN)
+async def async_children(payload: dict[str, Any]) -> None:
+    """Children that do nothing, one after the other, suspended."""
+    for _ in range(payload["each"]):
+        (await noop.trigger_and_wait()).unwrap()
+
+
+@task(id="bench-async-tokens", queue=OPEN)
+async def async_tokens(payload: dict[str, Any]) -> None:
+    """Tokens that somebody else completes at once, suspended."""
+    for _ in range(payload["each"]):
+        (await wait.for_token(wait.create_token())).unwrap()
+
+
+@task(id="bench-answers", queue=OPEN)
+def answers(payload: dict[str, Any]) -> None:
+    """Complete so many tokens, each as soon as it is there."""
+    left = payload["each"]
+    while left:
+        for token in wait.list_tokens(status="WAITING", limit=10):
+            wait.complete_token(token["id"])
+            left -= 1
+        time.sleep(0.001)
+
+
 def nothing() -> None:
     pass

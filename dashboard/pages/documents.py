@@ -68,6 +68,11 @@ def text(text: str, source: str = "") -> str:
     return sight.HIDDEN if sight.is_hidden() else sight.document(text, source)
 
 
+def coloured(text: str) -> Document:
+    """JSON text that may be shown, in colours."""
+    return Document(_coloured(text), _bytes(text))
+
+
 def plain(text: str) -> Document:
     """Text that is no JSON, and may be shown."""
     return Document(_plain(text), _bytes(text))

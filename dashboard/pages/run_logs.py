@@ -1,50 +1,132 @@
-"""The Logs tab: lines by level, by span and by what they say."""
+"""The Logs tab: lines by level, attempt, span and by what they say."""
 
 import re
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from dashboard import sight
+from dashboard.pages import ansi
 from runs import conf
 from runs.models import LogLine, Run
+from runs.reads import attempts
+from runs.reads.counts import capped
 
-LINES = 500
+#: Lines of one answer, and how many before a line that is linked to.
+LINES, BEFORE = 500, 100
+#: Counted at most of what is left out.
+COUNTED = 100_000
 SPAN = re.compile("[0-9a-f]{16}")
 LEVELS = {"10": "debug", "20": "info", "30": "warning", "40": "error"}
 MAX_SEARCH = 200
+#: Who says in a log that lines were left out.
+OURS = "trackside"
+
+
+class Shown(NamedTuple):
+    """A line on screen; `day` where another one begins."""
+
+    line: LogLine
+    text: SafeString
+    day: date | None
+    #: It says how many lines were dropped.
+    is_ours: bool
 
 
 def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     """What the tab's template shows."""
     asked = asked_for(request)
     lines = matching(run, asked)
-    since = request.GET.get("since", "")
-    after = int(since) if since.isascii() and since.isdecimal() and len(since) < 19 else None
-    if after is None and request.GET.get("end"):
-        found = list(lines.reverse()[:LINES])[::-1]
-    else:
-        found = list((lines.filter(id__gt=after) if after else lines)[: LINES + 1])
-    more = len(found) > LINES
-    found = found[:LINES]
-    return {
-        "lines": visible(found, asked["q"]),
+    found = window(lines, request)
+    shown = list(drawn(visible(found["lines"], asked["q"]), is_first=not found["since"]))
+    return found | {
+        "lines": shown,
         "hidden": sight.HIDDEN if sight.is_hidden() else "",
-        "more": more,
-        "last_line": found[-1].id if found else after or 0,
-        "since": after,
         "asked": asked,
-        "levels": [
-            (word, query(asked | {"level": number}), asked["level"] == number)
-            for number, word in (("", "all"), *LEVELS.items())
-        ],
+        "levels": links(asked, "level", (("", "all"), *LEVELS.items())),
+        "attempts": links(asked, "attempt", numbers(run)),
         "query": query(asked),
         "live_query": urlencode({name: value for name, value in asked.items() if value}),
-        "removed_after": removed_after(run) if not found else 0,
+        "removed_after": removed_after(run) if not shown else 0,
+        "marked": number(request.GET.get("line", "")),
     }
+
+
+def window(lines: QuerySet[LogLine], request: HttpRequest) -> dict[str, Any]:
+    """Which lines: the first ones, the last ones, those around one, before one, or new ones."""
+    asked = {name: number(request.GET.get(name, "")) for name in ("since", "line", "before")}
+    is_live = request.path.endswith("/live")
+    if asked["since"] and is_live:
+        return _new(lines, asked["since"])
+    if asked["before"] or request.GET.get("end"):
+        earlier = lines.filter(id__lt=asked["before"]) if asked["before"] else lines
+        found = list(earlier.reverse()[: LINES + 1])[::-1]
+        return _window(found[-LINES:], lines, asked, has_earlier=len(found) > LINES)
+    start = asked["since"] or 0
+    if asked["line"]:
+        around = lines.filter(id__lt=asked["line"]).reverse().values_list("id", flat=True)
+        start = next(iter(around[BEFORE : BEFORE + 1]), 0)
+    found = list((lines.filter(id__gt=start) if start else lines)[: LINES + 1])
+    return _window(found[:LINES], lines, asked, has_earlier=bool(start), more=len(found) > LINES)
+
+
+def _window(
+    found: list[LogLine],
+    lines: QuerySet[LogLine],
+    asked: dict[str, int],
+    *,
+    has_earlier: bool,
+    more: bool = False,
+) -> dict[str, Any]:
+    first, last_id = (found[0].pk, found[-1].pk) if found else (0, asked["since"])
+    if asked["before"]:
+        more = bool(found)
+    return {
+        "lines": found,
+        "more": more,
+        "first_line": first,
+        "last_line": last_id,
+        "since": asked["since"],
+        "earlier": capped(lines.filter(id__lt=first), COUNTED) if has_earlier and first else None,
+        "skipped": None,
+    }
+
+
+def _new(lines: QuerySet[LogLine], since: int) -> dict[str, Any]:
+    """What was written since a page was drawn; of a flood the newest, and how many were skipped."""
+    newer = lines.filter(id__gt=since)
+    found = list(newer.reverse()[: LINES + 1])[::-1]
+    skipped = None
+    if len(found) > LINES:
+        found = found[1:]
+        skipped = capped(newer.filter(id__lt=found[0].pk), COUNTED)
+    last_id = found[-1].pk if found else since
+    return {
+        "lines": found,
+        "more": False,
+        "first_line": found[0].pk if found else 0,
+        "last_line": last_id,
+        "since": since,
+        "earlier": None,
+        "skipped": skipped,
+    }
+
+
+def drawn(lines: Iterable[LogLine], *, is_first: bool) -> Iterator[Shown]:
+    """With the days between them."""
+    today = timezone.localdate()
+    before = today if is_first else None
+    for line in lines:
+        day = timezone.localtime(line.at).date()
+        is_new = before is not None and day != before
+        yield Shown(line, ansi.shown(line.message), day if is_new else None, line.logger == OURS)
+        before = day
 
 
 def last(run: Run, count: int) -> list[LogLine]:
@@ -65,25 +147,49 @@ def asked_for(request: HttpRequest) -> dict[str, str]:
     level, span = request.GET.get("level", ""), request.GET.get("span", "")
     return {
         "level": level if level in LEVELS else "",
+        "attempt": str(min(number(request.GET.get("attempt", "")), 2**31 - 1) or ""),
         "span": span if SPAN.fullmatch(span) else "",
         "q": request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH],
     }
 
 
-def matching(run: Run, asked: dict[str, str]) -> Any:
+def matching(run: Run, asked: dict[str, str]) -> QuerySet[LogLine]:
     lines = LogLine.objects.filter(run_id=run.id).order_by("id")
     if sight.is_hidden():
         return lines.none()
     if asked["level"]:
         lines = lines.filter(level__gte=int(asked["level"]))
+    if asked["attempt"]:
+        lines = lines.filter(attempt=int(asked["attempt"]))
     if asked["span"]:
         lines = lines.filter(span_id=asked["span"])
     return lines.filter(message__icontains=asked["q"]) if asked["q"] else lines
 
 
+def numbers(run: Run) -> list[tuple[str, str]]:
+    """Attempts to choose from; none where there is one."""
+    begun = run.attempts_begun
+    if begun < 2 or begun > attempts.MOST_EVENTS:
+        return []
+    shown = range(max(1, begun - 9), begun + 1)
+    return [("", "all"), *((str(one), f"#{one}") for one in shown)]
+
+
+def links(
+    asked: dict[str, str], name: str, choices: Iterable[tuple[str, str]]
+) -> list[tuple[str, str, bool]]:
+    """(word, address, whether it is what is asked for)."""
+    return [(word, query(asked | {name: value}), asked[name] == value) for value, word in choices]
+
+
 def query(asked: dict[str, str]) -> str:
     """The address of the tab with these filters."""
     return urlencode({"tab": "logs"} | {name: value for name, value in asked.items() if value})
+
+
+def number(text: str) -> int:
+    """Of a line or an attempt; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def removed_after(run: Run) -> float:

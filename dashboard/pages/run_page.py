@@ -1,5 +1,6 @@
 """One run: header, reasons, and a tab per question. A tab is an address, live or not."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard import permissions, presenters
-from dashboard.pages import live, run_head, run_tabs, run_trace, shell, why
+from dashboard.pages import live, run_head, run_streams, run_tabs, run_trace, shell, why
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_finding import find
 from dashboard.pages.why import Standing
@@ -22,6 +23,11 @@ from runs.reads import attempts, newest, trace
 #: Seconds between two looks: while it executes, and while it stands somewhere.
 FAST, SLOW = 1, 4
 LATE_TABS = ("logs", "trace")
+#: What grows without a write to the run's row, by tab.
+GROWING: dict[str, Callable[[Run, datetime], object]] = {
+    "trace": run_trace.pace,
+    "streams": run_streams.standing,
+}
 
 
 @page()
@@ -64,7 +70,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
     """What every look needs, to say whether something has changed."""
     now = timezone.now()
     stands = why.standing(run, now)
-    pace = run_trace.pace(run, now) if tab == "trace" else 0
+    grown = GROWING[tab](run, now) if tab in GROWING else None
     live_now = is_live(run, tab, now)
     return {
         "run": run,
@@ -74,7 +80,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "tabs": run_tabs.TABS,
         "stands": stands,
         "every": FAST if presenters.is_moving(run) or run.is_final else SLOW,
-        "token": _token(run, stands, live_now, pace),
+        "token": _token(run, stands, live_now, grown),
         "is_live": live_now,
     }
 

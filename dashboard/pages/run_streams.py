@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -119,6 +120,6 @@ def send(request: HttpRequest, run_id: str) -> HttpResponse:
     return see_other("run", run.pk, query=query)
 
 
-def standing(run: Run) -> object:
+def standing(run: Run, now: datetime) -> object:
     """Changes with every chunk: chunks do not touch the run's row."""
     return list(Stream.objects.filter(run_id=run.pk).values_list("is_input", "key", "count"))

@@ -8,9 +8,9 @@ from django.http import HttpRequest
 
 from dashboard import presenters
 from dashboard.pages import (
-    documents,
     run_attempts,
     run_context,
+    run_data,
     run_facts,
     run_journal,
     run_logs,
@@ -42,20 +42,6 @@ def find(name: str) -> str:
 def context(tab: str, run: Run, request: HttpRequest) -> dict[str, Any]:
     """What the template of `tab` shows."""
     return {"body": f"dashboard/run/_{tab}.html"} | _READERS[tab](run, request)
-
-
-def _data(run: Run, request: HttpRequest) -> dict[str, Any]:
-    row = Run.objects.only(*Run.objects.all().HEAVY).get(pk=run.pk)
-    formatted = request.GET.get("view") == "formatted"
-    parts = [
-        (name, title, documents.show(text, name, formatted=formatted) if text is not None else None)
-        for name, title, text in (
-            ("payload", "Payload", row.payload),
-            ("output", "Output", row.output),
-            ("metadata", "Metadata", row.metadata),
-        )
-    ]
-    return {"documents": parts, "formatted": formatted}
 
 
 def _timeline(run: Run, request: HttpRequest) -> dict[str, Any]:
@@ -95,7 +81,7 @@ def _linked_run(event: Event) -> str:
 _READERS: dict[str, Callable[[Run, HttpRequest], dict[str, Any]]] = {
     "trace": run_trace.context,
     "attempts": run_attempts.context,
-    "payload": _data,
+    "payload": run_data.context,
     "logs": run_logs.context,
     "journal": run_journal.context,
     "history": _timeline,

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple, TypeVar
 from engine.cluster import records
 from engine.cluster.board import State
 from engine.cluster.endings import Leaving
+from engine.cluster.keeping import RunKeeper
 from engine.cluster.place import Place
 from engine.execution.failures import describe
 from runs import signals
 from runs.lifecycle import attempts, envvars, store
 from runs.models import Lane, Run
-from runs.states import RunStatus
+from runs.states import TO_COME, RunStatus
 
 log = logging.getLogger("trackside")
 
@@ -32,6 +33,8 @@ class Ended(NamedTuple):
     ending: store.Ending | Leaving
     began: int
     ended: int
+    #: Of a body that stays here while its run waits.
+    keeper: RunKeeper | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -180,6 +183,8 @@ class Clerk:
                 answer = self.insist(lambda opened: opened.suspend(*leaving, store.Next.NONE, pid))
                 if answer.outcome == "lost":
                     records.tell_lost(one.work.run_id)
+                if answer.outcome == "waiting" and one.keeper is not None:
+                    one.keeper.leave(leaving.pause.entries)
                 return answer.outcome == "ready"
             self.finish(ending)
         except records.MISTAKES as mistake:
@@ -187,6 +192,13 @@ class Clerk:
             error = describe(mistake, "TASK_EXECUTION_FAILED")
             self.finish(attempts.fail(*one.work_lease, error, RunStatus.SYSTEM_FAILURE))
         return False
+
+    def still_waiting(self, leases: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those that left so, and that nobody executed since or executes now."""
+        ids = [run_id for run_id, _ in leases]
+        left = Run.objects.filter(pk__in=ids, status__in=TO_COME)
+        found = self.insist(lambda _: list(left.values_list("pk", "done_token")))
+        return {(str(run_id), str(token)) for run_id, token in found}.intersection(leases)
 
     def finish(self, ending: store.Ending) -> None:
         pid = os.getpid()

@@ -29,12 +29,14 @@ from engine.cluster.clerk import Clerk, Ended, Journal, Taken
 from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import Patient
+from engine.cluster.lounge import MOST, Lounge
 from engine.cluster.place import Place, SeatControl
 from engine.cluster.processes import sweep_children
+from engine.cluster.stepping import Stepping
 from engine.execution import routing, sharing
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
-from engine.execution.watching import Guest, Held, watched
+from engine.execution.watching import Guest, watched
 from engine.registry import registry
 from engine.sdk.blocking import blocking
 from runs import conf
@@ -78,23 +80,6 @@ def serve(inbox: TaskQueue) -> NoReturn:
         os._exit(code)
 
 
-class Stepping(Held):
-    """Notes on the board whose code the loop is in."""
-
-    def __init__(self, host: "Host") -> None:
-        super().__init__(lambda: len(host.guests))
-        self.head = host.here.board.head
-
-    def enter(self, guest: Guest) -> None:
-        super().enter(guest)
-        self.head.stepping_since = time.monotonic_ns()
-        self.head.stepping = guest.number + 1
-
-    def leave(self, guest: Guest) -> None:
-        self.head.stepping = 0
-        super().leave(guest)
-
-
 class Host:
     """Takes runs while it has free seats, and executes them."""
 
@@ -103,7 +88,8 @@ class Host:
         self.seats = here.board.seats
         self.clerk = Clerk(here)
         self.journal = Journal(here)
-        self.threads = ThreadPoolExecutor(len(self.seats), "trackside-run")
+        self.lounge = Lounge(self)
+        self.threads = ThreadPoolExecutor(len(self.seats) + MOST, "trackside-run")
         self.guests: dict[int, Guest] = {}
         self.ended: list[Ended] = []
         self.woken, self.has_ended = asyncio.Event(), asyncio.Event()
@@ -118,19 +104,22 @@ class Host:
         """Until it is told to end and nobody is here any more."""
         self.open()
         recording = self.loop.create_task(self.keep_recording())
+        looking = self.loop.create_task(self.lounge.keep_looking())
         while not (self.is_leaving and self.is_empty):
             self.woken.clear()
             if not recording.done() and await self.take():
                 continue
-            if recording.done():
-                recording.result()
+            for duty in (recording, looking):
+                if duty.done():
+                    duty.result()
             self.mend()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.woken.wait(), float(conf.get("POLL_SECONDS")))
+        await self.lounge.emptied()
         recording.cancel()
 
     def open(self) -> None:
-        self.loop.set_task_factory(watched(Stepping(self)))
+        self.loop.set_task_factory(watched(Stepping(self.board, self.guests)))
         self.loop.add_reader(self.inbox.fileno(), self.hear)
         self.loop.add_signal_handler(signal.SIGUSR1, self.look)
         slot, self.here.clean = self.here.slot, Snapshot(self.here.files)
@@ -157,6 +146,7 @@ class Host:
         if not self.leaving_since:
             log.info("The host %s takes no more runs: %s", os.getpid(), reason)
             self.leaving_since = time.monotonic()
+            self.lounge.close()
             self.loop.call_later(float(conf.get("DRAIN_SECONDS")), self.ask_all)
 
     def ask_all(self) -> None:
@@ -205,22 +195,28 @@ class Host:
         if task is not None and not task.body.is_async:
             await self.clerk.does(partial(self.clerk.relocate, work))
             self.seats[number].clear(State.FREE)
-            return
-        self.enter(number, work)
+        elif not await self.lounge.has(number, work):
+            self.enter(number, work)
 
     def enter(self, number: int, work: store.Assignment) -> None:
         """The run begins."""
         seat = self.seats[number]
         seat.assign(work.run_id, work.token, work.attempt, State.RUNNING, begun=True)
-        seat.memory, seat.entered = memory_of(work.machine), time.monotonic_ns()
-        if work.max_duration:
-            seat.deadline = seat.entered + int(work.max_duration * SECOND)
-            self.loop.call_later(work.max_duration, self.watch_time, number, work.token)
+        limit = int(work.max_duration * SECOND) if work.max_duration else None
+        self.time(number, work, limit)
         self.here.executed += 1
         if self.here.executed >= int(conf.get("RECYCLE_RUNS")):
             self.leave("It has executed enough of them.")
         guest = self.guests[number] = Guest(number, assignment_of(work))
         self.threads.submit(self.execute, guest, work, self.loop)
+
+    def time(self, number: int, work: store.Assignment, limit: int | None) -> None:
+        """Its body is entered, and may execute for so many nanoseconds."""
+        seat = self.seats[number]
+        seat.memory, seat.entered = memory_of(work.machine), time.monotonic_ns()
+        if limit is not None:
+            seat.deadline = seat.entered + max(limit, 1)
+            self.loop.call_later(limit / SECOND, self.watch_time, number, work.token)
 
     def watch_time(self, number: int, token: str) -> None:
         """Stop the run when its max_duration is over; what it used before a wait counts too."""
@@ -245,30 +241,37 @@ class Host:
         seat = self.seats[guest.number]
         lines = Patient(self.here.lines.channel)
         lines.begin(work.run_id, work.attempt)
-        began = seat.entered
-        keeper = RunKeeper(work, seat, began, self.journal.insist)
+        keeper = RunKeeper(work, seat, seat.entered, self.journal.insist)
         control = SeatControl(seat, work.token)
+        keeper.lounge = partial(self.lounge.stay, guest, control)
         ending: store.Ending | Leaving
         try:
             outcome = sharing.execute(guest, lines, control, loop, keeper)
-            ending = self.journal.insist(lambda _: ending_of(work, outcome))
+            ending = self.journal.insist(lambda _: ending_of(keeper.work, outcome))
         except BaseException as mistake:
             log.critical("Run %s met a mistake in Trackside.", work.run_id, exc_info=True)
             error = describe(mistake, "TASK_EXECUTION_FAILED")
-            ending = attempts.fail(work.run_id, work.token, error, RunStatus.SYSTEM_FAILURE)
+            ending = attempts.fail(*keeper.lease, error, RunStatus.SYSTEM_FAILURE)
         connections.close_all()
         lines.end()
-        one = Ended(guest.number, work, ending, began, time.monotonic_ns())
+        if keeper.is_gone:
+            loop.call_soon_threadsafe(self.lounge.leaving.discard, guest)
+            return
+        one = Ended(guest.number, keeper.work, ending, keeper.began, time.monotonic_ns())
         loop.call_soon_threadsafe(self.done, one)
 
     # -- and go -----------------------------------------------------------------------------------
 
     def done(self, one: Ended) -> None:
         """Its attempt is over; its seat is taken until that is recorded."""
-        self.seats[one.seat].deadline = 0
-        del self.guests[one.seat]
         with blocking():
             tidying.close_connections(interrupted=False)
+        self.vacated(one)
+
+    def vacated(self, one: Ended) -> None:
+        """Nothing of the run executes any more, though its body may stay."""
+        self.seats[one.seat].deadline = 0
+        del self.guests[one.seat]
         self.ended.append(one)
         self.has_ended.set()
 
@@ -279,13 +282,14 @@ class Host:
             self.has_ended.clear()
             ended, self.ended = self.ended, []
             taken = await self.clerk.does(partial(self.clerk.record, ended, take=not self.is_full))
+            self.lounge.settle(ended)
             await self.welcome_all(taken)
             self.here.wake.send(b"free", 0)  # a limit may have room for others now
             self.woken.set()
 
     def mend(self) -> None:
         """Put back what bodies changed about the process, while nobody needs it as it is."""
-        if not self.is_empty:
+        if not (self.is_empty and self.lounge.is_empty):
             return
         sweep_children(set())
         damage = self.here.clean.restore() if self.here.clean else ""

@@ -1,7 +1,7 @@
 """The journal of the run a worker executes: read and written on the worker's own connection."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from engine.cluster.board import Seat
 from engine.launching import item_of
 from engine.runtime import Launch, Launched, installed
 from engine.sdk.errors import CannotWaitHere, TaskRunInterrupted
-from engine.sdk.keeper import Spot
+from engine.sdk.keeper import SharedSpot, Spot
 from runs.errors import InvalidOption
 from runs.journal import Entry, Pause, Remembered, Target, Unborn
 from runs.lifecycle import store, triggering, waiting
@@ -29,6 +29,8 @@ family_lock = threading.Lock()
 Insist = Callable[[Callable[[store.Store], Any]], Any]
 #: Lets a run wait whose body stays: see `Keeper.stay`.
 Lodge = Callable[["RunKeeper", Pause, Spot], bool | None]
+#: The same for a coroutine.
+Lounge = Callable[["RunKeeper", Pause, SharedSpot], Awaitable[bool | None]]
 
 
 class RunKeeper:
@@ -39,8 +41,9 @@ class RunKeeper:
         self.is_begun = work.begun
         #: What the run remembers, as far as it is certain.
         self.memory: Remembered | None = None
-        #: None where bodies cannot stay while their runs wait.
+        #: None where bodies cannot stay while their runs wait; for plain ones, and for coroutines.
         self.lodge: Lodge | None = None
+        self.lounge: Lounge | None = None
         #: The body stays here while its run is away.
         self.is_lodging = False
         #: The run waits.
@@ -101,6 +104,9 @@ class RunKeeper:
 
     def stay(self, pause: Pause, spot: Spot) -> bool | None:
         return None if self.lodge is None else self.lodge(self, pause, spot)
+
+    async def stay_apart(self, pause: Pause, spot: SharedSpot) -> bool | None:
+        return None if self.lounge is None else await self.lounge(self, pause, spot)
 
     def come_back(self, work: store.Assignment, began: int) -> None:
         """The run goes on in another segment, with a lease of its own."""

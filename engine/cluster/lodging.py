@@ -17,12 +17,10 @@ from engine.cluster.place import Place
 from engine.cluster.staying import Stay
 from runs import conf
 from runs.lifecycle import store
-from runs.states import RunStatus
+from runs.states import TO_COME
 
 #: Seconds between two looks at whether the run is still there to come back.
 LOOK = 1.0
-#: The states of a run that nobody else executes.
-TO_COME = (RunStatus.WAITING, RunStatus.QUEUED, RunStatus.DEQUEUED)
 
 
 def comes(here: Place, stay: Stay) -> bool:

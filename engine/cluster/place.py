@@ -109,6 +109,10 @@ class SeatControl:
     """Why the run on a seat should stop."""
 
     def __init__(self, seat: Seat, token: str) -> None:
+        self.move(seat, token)
+
+    def move(self, seat: Seat, token: str) -> None:
+        """The run is on this seat, with a lease of this token."""
         self.seat, self.token = seat, token.encode()
 
     def reason(self) -> str:

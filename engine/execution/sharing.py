@@ -25,6 +25,7 @@ from engine.execution.executor import Once, segment_of, why_missing
 from engine.execution.interrupts import Control, Delivery
 from engine.execution.outcomes import Missing, Outcome
 from engine.execution.routing import routed
+from engine.execution.staying import SharedSpot
 from engine.execution.watching import Guest, guest_here
 from engine.registry import registry
 from engine.sdk.context import executing
@@ -254,6 +255,8 @@ def carried_out(
         SharedCalls(delivery, loop, own, guest) as calls,
     ):
         guest.delivery = delivery
+        if replay is not None:
+            replay.shared_spot = SharedSpot(task, ctx, guest, own)
         outcome = Attempt(task, assignment, ctx, calls, replay).run()
         ctx._close()
     if ctx._segments[0].is_exporting:

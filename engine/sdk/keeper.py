@@ -26,6 +26,20 @@ class Spot(Protocol):
         """The body goes on."""
 
 
+class SharedSpot(Protocol):
+    """The same in a process that many bodies share."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing of the body goes on while it is suspended."""
+
+    async def settle(self) -> None:
+        """The body is about to be suspended."""
+
+    def come_back(self, assignment: Any) -> None:
+        """The body goes on."""
+
+
 class Keeper(Protocol):
     """Where the journal is kept. What it cannot write because the run was taken away, it raises."""
 
@@ -54,6 +68,9 @@ class Keeper(Protocol):
 
         None where that cannot be; False where the run has left meanwhile, and its body has to follow.
         """
+
+    async def stay_apart(self, pause: Pause, spot: "SharedSpot") -> bool | None:
+        """The same for a body that is a coroutine: it is suspended, and others go on meanwhile."""
 
     def refuse_circles(self, ids: Sequence[str]) -> None:
         """Raise CannotWaitHere where one of these runs cannot end before this one."""

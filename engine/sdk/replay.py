@@ -11,17 +11,19 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, NoReturn, TypeVar
+from functools import partial
+from typing import Any, NoReturn, TypeVar, cast
 
 from django.utils import timezone
 
 from engine.runtime import Launch, Launched
 from engine.sdk import spans
 from engine.sdk.asynctasks import task_now
+from engine.sdk.awaiting import Awaiting, is_awaited
 from engine.sdk.blocking import blocking
 from engine.sdk.calls import SHOWN_ARGS, Call, Key, is_of
 from engine.sdk.errors import Suspend
-from engine.sdk.keeper import Keeper, Record, Spot
+from engine.sdk.keeper import Keeper, Record, SharedSpot, Spot
 from engine.sdk.transactions import is_in_transaction
 from runs.journal import Entry, Pause, Remembered, Target, Unborn
 from runs.states import EntryKind, EntryStatus, RunStatus, TokenStatus
@@ -56,6 +58,8 @@ class Replay:
         self.is_gone = False
         #: Where the body stands; None where it cannot stay while it waits.
         self.spot: Spot | None = None
+        #: The same of a coroutine among others.
+        self.shared_spot: SharedSpot | None = None
         #: How many blocks with tries of their own the body has entered.
         self.blocks = 0
         #: The body does what it did before: it comes back from a wait and is not there again yet.
@@ -161,17 +165,30 @@ class Replay:
 
     def outlast(self, pause: Pause, then: Callable[[], R]) -> R:
         """Do this when the wait is over, where the body can stay here until then; else leave it."""
+        if self.shared_spot is not None and is_awaited():
+            waiting = partial(self._stay_apart, pause, self.shared_spot)
+            return cast("R", Awaiting(waiting, then))
         self.pause = pause
         if self.spot is not None:
             with self._shield():
-                stayed = self._keeper.stay(pause, self.spot)
-                self.is_gone = stayed is False
-                self.pause = None if stayed else pause
+                self._stayed(pause, self._keeper.stay(pause, self.spot))
+        self._go_on(pause)
+        return then()
+
+    async def _stay_apart(self, pause: Pause, spot: SharedSpot) -> None:
+        self.pause = pause
+        self._stayed(pause, await self._keeper.stay_apart(pause, spot))
+        self._go_on(pause)
+
+    def _stayed(self, pause: Pause, stayed: bool | None) -> None:
+        self.is_gone = stayed is False
+        self.pause = None if stayed else pause
+
+    def _go_on(self, pause: Pause) -> None:
         if self.pause is not None:
             raise Suspend
         for entry in pause.entries:
             spans.waited(entry)
-        return then()
 
     def batch_id(self) -> str:
         """The id of the next batch: the same in every segment and attempt."""

@@ -4,17 +4,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.utils import timezone
 
 from engine.runtime import TokenWish, installed
+from engine.sdk.awaiting import Awaiting, is_awaited
 from engine.sdk.calls import Call
 from engine.sdk.durable import active, here
 from engine.sdk.handles import Handle
 from engine.sdk.lengths import Duration, check_moment, length_of, total
 from engine.sdk.options import tag_tuple
-from engine.sdk.pauses import rest
+from engine.sdk.pauses import apause, rest
 from engine.sdk.replay import Replay
 from engine.sdk.results import First, Over, Result, TokenResult, run_result, token_result
 from engine.sdk.schemas import schema_of
@@ -137,7 +138,7 @@ def over(call: Call, due: datetime) -> Over:
     if entry is not None and entry.due_at is not None:
         due = entry.due_at
     left = (due - timezone.now()).total_seconds()
-    longest = SHORT if call.replay.may_block else 0.0
+    longest = SHORT if call.replay.may_block or is_awaited() else 0.0
     if entry is None and left > 0:
         entry = call.made(EntryStatus.PENDING, due_at=due)
         if left >= longest:
@@ -145,8 +146,14 @@ def over(call: Call, due: datetime) -> Over:
         call.replay.record(entry)
     elif left > 0 and left >= longest:
         return call.replay.outlast(Pause(reason="", due=due, entries=call.attached()), Over)
-    if left > 0:
-        rest(left)
+    return Over() if left <= 0 else rested(call.replay, left)
+
+
+def rested(replay: Replay, delay: float) -> Over:
+    """Return after a short time, in which the run keeps its place."""
+    if not replay.may_block:
+        return cast("Over", Awaiting(partial(apause, delay), Over))
+    rest(delay)
     return Over()
 
 

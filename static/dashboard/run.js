@@ -24,7 +24,7 @@
     }
     while (at) { const next = at.nextSibling; at.remove(); at = next; }
   }
-  const MORPHED = ["tab-body", "run-head", "why"];
+  const MORPHED = ["tab-body", "run-head", "why", "part-metadata"];
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const fresh = event.detail.fragment.firstElementChild;
     if (!MORPHED.includes(event.detail.target.id) || !fresh) return;
@@ -219,6 +219,76 @@
     });
   }
   settle();
+
+  // ---- JSON: what may be done with a value stands beside it
+  let tools = null;
+  const button = (word, text) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = "small";
+    made.textContent = word;
+    made.dataset.copyButton = text;
+    return made;
+  };
+  function valueOf(part) {
+    const value = part.querySelector(":scope > .j-str, :scope > .j-num, :scope > .j-word");
+    if (!value) return null;
+    const rest = part.querySelector(":scope > .jm > span");
+    return value.textContent + (rest ? rest.textContent : "");
+  }
+  function offer(part) {
+    if (tools?.parentElement && tools.closest("li") === part) return;
+    tools?.remove();
+    tools = document.createElement("span");
+    tools.className = "jtools";
+    const path = part.dataset.path, raw = valueOf(part);
+    tools.append(button("Copy path", path));
+    if (raw !== null) tools.append(button("Copy value", raw.startsWith('"') ? JSON.parse(raw) : raw));
+    const runs = part.closest("[data-runs]").dataset.runs;
+    if (raw !== null && raw.length < 300) {
+      const text = raw.startsWith('"') ? JSON.parse(raw) : raw, link = document.createElement("a");
+      const value = raw.startsWith('"') ? `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"` : raw;
+      link.href = `${runs}?q=${encodeURIComponent(`${path}:${value}`)}`;
+      link.textContent = "Runs with this value";
+      tools.append(link);
+    }
+    one(":scope > a, :scope > details > summary > a", part).after(tools);
+  }
+  for (const kind of ["mouseover", "focusin"]) document.addEventListener(kind, (event) => {
+    const part = event.target.closest?.(".json-tree li");
+    if (part) offer(part);
+  });
+  document.addEventListener("click", (event) => {
+    const open = event.target.closest("[data-open-all]"), shut = event.target.closest("[data-close-all]");
+    if (open || shut) for (const part of all(".json-tree details:not(.jm)")) part.open = Boolean(open);
+  });
+  // an address may name a value inside closed ones
+  function reveal() {
+    const part = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    if (!part) return;
+    for (let box = part; box; box = box.parentElement) if (box.nodeName === "DETAILS" && !box.classList.contains("menu")) box.open = true;
+    part.scrollIntoView({ block: "center" });
+  }
+  addEventListener("hashchange", reveal);
+  reveal();
+
+  // ---- the log: lines wrapped or not, followed only at its end
+  const wrap = one("#wrap"), log = one("#log");
+  function wrapped() { log?.classList.toggle("nowrap", !wrap.checked); store("log-wrap", wrap.checked ? "yes" : "no"); }
+  if (wrap) {
+    wrap.checked = store("log-wrap") !== "no";
+    wrap.addEventListener("change", wrapped);
+    wrapped();
+  }
+  const follow = one("#follow");
+  function following() { log?.setAttribute("aria-live", follow?.checked && log.dataset.bottom !== "no" ? "polite" : "off"); }
+  if (follow && log && !location.hash) { log.scrollTop = log.scrollHeight; following(); follow.addEventListener("change", following); log.addEventListener("scroll", following); }
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-log-end]");
+    if (!link || one("#log-more") || !one("#log")) return;
+    event.preventDefault();
+    one("#log").scrollTop = one("#log").scrollHeight;
+  });
 
   // ---- the way on in the list one came from, and a link to what is on the page
   const list = new URLSearchParams(location.search).get("list") || (sessionStorage.getItem("list") || "").slice(1);

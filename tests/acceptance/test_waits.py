@@ -56,28 +56,46 @@ def test_a_body_outlasts_its_children_on_its_worker(site):
     assert notes["child"] <= 81
 
 
-def test_a_body_waits_on_a_free_worker_until_it_has_other_work(site):
-    """For tokens and batches; a run that needs the worker, and a death, cost one beginning each."""
-    cluster = site.cluster(workers=1)
-    tokens = [wait.create_token() for _ in range(8)]
-    run_id = site.trigger("asks", {"tokens": [token.id for token in tokens]})
+class Asking:
+    """A run that waits for tokens, one after the other."""
 
-    def begun_after(number):
-        wait.complete_token(tokens[number])
-        waiting = f"Waits for {tokens[number + 1].id}."
-        eventually(lambda: site.run(run_id).reason == waiting)
-        return sum(note["what"] == "begin" for note in site.notes())
+    def __init__(self, site, task, count):
+        self.site, self.tokens = site, [wait.create_token() for _ in range(count)]
+        self.run_id = site.trigger(task, {"tokens": [token.id for token in self.tokens]})
 
-    assert [begun_after(number) for number in range(4)] == [1, 1, 1, 1]
+    def begun_after(self, number):
+        """How often its body had begun by the time it waited for the token after this."""
+        wait.complete_token(self.tokens[number])
+        waiting = f"Waits for {self.tokens[number + 1].id}."
+        eventually(lambda: self.site.run(self.run_id).reason == waiting)
+        notes = self.site.notes()
+        return sum(note["what"] == "begin" and note["run"] == self.run_id for note in notes)
+
+    def ends_well(self):
+        wait.complete_token(self.tokens[-1])
+        run = self.site.completed(self.run_id)
+        facts = (run.output, run.attempt_number, run.crash_count)
+        assert facts == (str(len(self.tokens)), 1, 0)
+        assert Run.objects.filter(parent_id=self.run_id).count() == 2 * len(self.tokens)
+
+
+def test_a_body_stays_in_its_process_until_that_ends_or_has_other_work(site):
+    """A death, and a run that needs the worker, cost one more beginning each."""
+    cluster = site.cluster(workers=1, TRACKSIDE_ASYNC_SLOTS="4")
+    plain = Asking(site, "asks", 7)
+    assert [plain.begun_after(number) for number in range(3)] == [1, 1, 1]
     site.completed(site.trigger("work", {"seconds": 0}))
-    assert [begun_after(number) for number in (4, 5)] == [2, 2]
-    for worker in cluster.named("worker"):
-        kill(worker, KILL)
-    assert begun_after(6) == 3
-    wait.complete_token(tokens[7])
-    run = site.completed(run_id)
-    assert (run.output, run.attempt_number, run.crash_count) == ("8", 1, 0)
-    assert Run.objects.filter(parent_id=run_id).count() == 16
+    assert [plain.begun_after(number) for number in (3, 4)] == [2, 2]
+    kill(cluster.only("worker"), KILL)
+    assert plain.begun_after(5) == 3
+    plain.ends_well()
+
+    eventually(lambda: cluster.named("host"))
+    suspended = Asking(site, "async-asks", 5)
+    assert [suspended.begun_after(number) for number in range(2)] == [1, 1]
+    kill(cluster.only("host"), KILL)
+    assert [suspended.begun_after(number) for number in (2, 3)] == [2, 2]
+    suspended.ends_well()
 
 
 def test_chains_through_a_queue_of_one_finish_though_workers_die(site):

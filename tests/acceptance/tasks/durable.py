@@ -6,6 +6,7 @@ from engine import queue, retry, step, task, tasks, wait
 
 QUICK = retry(max_attempts=6, min_timeout=0.05, max_timeout=0.2)
 one_lane = queue("one-lane", concurrency_limit=1)
+TWO = [{"task": "child", "payload": number} for number in range(2)]
 
 
 def noted_step(name):
@@ -42,10 +43,19 @@ def many_children(payload):
 def asks(payload):
     """Waits for each of some tokens, and for a batch after each."""
     note("begin")
-    two = [{"task": "child", "payload": number} for number in range(2)]
     for token in payload["tokens"]:
         wait.for_token(token).unwrap()
-        tasks.batch_trigger_and_wait(two).unwrap()
+        tasks.batch_trigger_and_wait(TWO).unwrap()
+    return len(payload["tokens"])
+
+
+@task(id="async-asks", retry=QUICK)
+async def async_asks(payload):
+    """The same, suspended where it waits."""
+    note("begin")
+    for token in payload["tokens"]:
+        (await wait.for_token(token)).unwrap()
+        (await tasks.batch_trigger_and_wait(TWO)).unwrap()
     return len(payload["tokens"])
 
 

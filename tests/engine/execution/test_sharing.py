@@ -250,15 +250,92 @@ def test_who_holds_the_loop_is_told(company, monkeypatch):
     assert company.messages(1) == []
 
 
-def test_even_a_short_wait_leaves_the_process(company):
+def test_a_short_wait_that_is_awaited_keeps_nobody_waiting(company):
+    order = []
+
+    @task
+    async def waiting(seconds):
+        await wait(seconds=seconds)
+        order.append(seconds)
+
+    company.add(waiting, "0.3").add(waiting, "0.1")
+    assert all(isinstance(one, Succeeded) for one in company.run(keeper=Notebook()))
+    assert order == [0.1, 0.3]
+
+
+def test_a_short_wait_that_is_not_awaited_leaves_the_process(company):
     """A run that sleeps in the loop's thread would keep all others waiting."""
 
     @task
     async def waiting():
-        await wait(seconds=0.5)
+        wait(seconds=0.5)
 
-    (outcome,) = company.add(waiting).run(keeper=Notebook())
+    @task
+    async def later():
+        over = wait(seconds=0.5)
+        await over
+
+    for one in company.add(waiting).add(later).run(keeper=Notebook()):
+        assert isinstance(one, Suspended)
+
+
+class Lobby(Notebook):
+    """Lets coroutines stay, as long as it likes."""
+
+    def __init__(self, *answers):
+        super().__init__()
+        self.answers, self.pauses, self.quiet = list(answers), [], []
+
+    async def stay_apart(self, pause, spot):
+        self.quiet.append(spot.is_quiet)
+        self.pauses.append(pause)
+        await asyncio.sleep(0)
+        self.entries += pause.entries
+        return self.answers.pop(0)
+
+
+def test_a_longer_wait_that_is_awaited_suspends_the_body(company):
+    lobby = Lobby(True, True)
+
+    @task
+    async def waiting():
+        async def deeper():
+            await wait(hours=1)
+
+        await deeper()
+        return type(await wait(hours=2)).__name__
+
+    (outcome,) = company.add(waiting).run(keeper=lobby)
+    assert (outcome.output, lobby.quiet) == ('"Over"', [True, True])
+
+
+@pytest.mark.parametrize("answer", [None, False])
+def test_a_body_that_may_not_stay_is_left(company, answer):
+    seen = []
+
+    @task
+    async def waiting():
+        try:
+            await wait(hours=1)
+        finally:
+            seen.append("out")
+
+    (outcome,) = company.add(waiting).run(keeper=Lobby(answer))
     assert isinstance(outcome, Suspended)
+    assert seen == ["out"]
+
+
+def test_a_body_of_which_something_goes_on_is_not_quiet(company):
+    lobby = Lobby(None)
+
+    @task
+    async def waiting():
+        beside = asyncio.get_running_loop().create_task(asyncio.sleep(60))
+        await wait(hours=1)
+        beside.cancel()
+
+    company.add(waiting).run(keeper=lobby)
+    assert lobby.quiet == [False]
 
 
 def test_steps_are_remembered(company):
