@@ -9,7 +9,6 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
@@ -36,7 +35,7 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
             if _too_large(request):
                 return refusals.too_large(request)
             seen = sight.of(request.user)
-            with timezone.override(zones.of(request)), sight.using(seen):
+            with zones.active(request), sight.using(seen):
                 response: HttpResponseBase = protected(request, *args, **kwargs)
             sight.lasting(response, seen)
             patch_cache_control(response, private=True, no_cache=True)

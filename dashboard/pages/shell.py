@@ -9,7 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from dashboard import permissions
-from dashboard.pages import cookies, keyboard, open_errors, run_views, zones
+from dashboard.pages import banners, cookies, keyboard, open_errors, run_views, zones
 from runs import conf
 
 #: (name of the page, word, glyph, role it needs); None is a gap.
@@ -72,15 +72,19 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """What `dashboard/base.html` shows."""
     zone = zones.of(request)
     user = getattr(request, "user", AnonymousUser())
+    tastes = {name: taste.of(request) for name, taste in cookies.TASTES.items()}
     return {
         "base": "dashboard/base.html" if user.is_authenticated else "dashboard/bare.html",
         "user": user,
-        "theme": cookies.theme(request),
-        "themes": cookies.THEMES.items(),
-        "keys": cookies.keys(request),
+        "theme": tastes["theme"],
+        "themes": cookies.TASTES["theme"].words.items(),
+        "keys": tastes["keys"] if tastes["keys"] != "off" else "",
+        "tastes": tastes,
+        "banners": banners.shown() if permissions.may(user, permissions.VIEW) else [],
         "bindings": keyboard.bindings(),
         "zone": zones.label(zone, timezone.now()),
         "zone_name": getattr(zone, "key", "UTC"),
+        "zone_of_link": bool(zones.find(request.GET.get("tz", ""))),
         "environment": conf.get("ENVIRONMENT"),
         "navigation": _navigation(request, user),
         "counts": _counts(user),
@@ -106,6 +110,15 @@ def _navigation(
         if entry is None or entry[3] == permissions.VIEW or permissions.may(user, entry[3])
     ]
     return shown[: -1 if shown[-1] is None else None]  # no gap before nothing
+
+
+def pages(user: permissions.Person) -> list[tuple[str, str]]:
+    """(word, address) of what is in the navigation."""
+    return [
+        (entry[1], reverse(f"dashboard:{entry[0]}"))
+        for entry in NAVIGATION
+        if entry and (entry[3] == permissions.VIEW or permissions.may(user, entry[3]))
+    ]
 
 
 def _counts(user: permissions.Person) -> dict[str, str]:

@@ -119,5 +119,6 @@ urlpatterns = [
     path("views/<int:number>", views.change, name="view"),
     path("jump", jump.jump, name="jump"),
     path("help/shortcuts", shortcuts.sheet, name="shortcuts"),
+    path("me", preferences.me, name="me"),
     path("preferences", preferences.save, name="preferences"),
 ]

@@ -50,7 +50,7 @@
   function reason() {
     if (live.off) return "Paused by you";
     if (document.hidden) return "Paused: hidden";
-    if (one("dialog[open], details.menu[open]")) return "Paused: menu open";
+    if (one("dialog[open], details.menu[open], .row-menu")) return "Paused: menu open";
     const count = picked().length;
     if (count) return `Paused: ${count} selected`;
     const selection = getSelection();
@@ -336,7 +336,8 @@
   const here = () => one("[data-row].here");
   const hereBox = () => one(".pick input", here() || document.activeElement.closest("[data-row]") || document.createElement("i"));
   const doing = {
-    jump: () => one("#jump").focus(),
+    jump: () => window.trackside.jump(),
+    link: () => copy(location.href),
     live: toggleLive,
     next: () => mark(1),
     previous: () => mark(-1),
@@ -370,7 +371,8 @@
     }
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return doing.submit();
     if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); return doing.jump(); }
-    if (editing || event.ctrlKey || event.metaKey || event.altKey || !document.body.hasAttribute("data-keys")) return;
+    const keys = document.body.dataset.keys;
+    if (editing || event.ctrlKey || event.metaKey || !keys || event.altKey !== (keys === "alt")) return;
     const pressed = first ? `${first} ${event.key}` : event.key;
     const binding = bindings.find((entry) => entry.keys === pressed);
     first = "";
@@ -392,6 +394,7 @@
     if (event.target.id === "log") event.target.dataset.bottom = event.target.scrollHeight - event.target.scrollTop - event.target.clientHeight < 40 ? "yes" : "no";
   }, true);
 
+  window.trackside = { copy, say, about, jump: () => one("#jump")?.focus() };
   times();
   setInterval(times, 1000);
   setInterval(tick, 250);

@@ -1,6 +1,7 @@
 import pytest
 
-from tests.support.rows import make_queue, make_task, queued_run
+from runs.models import ErrorGroup
+from tests.support.rows import failed_run, make_queue, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +25,31 @@ def test_offers_a_choice(viewer):
     page = viewer.get("/jump?q=mail").content.decode()
     assert "Runs of mail-a" in page
     assert "Runs of mail-b" in page
+
+
+def places(viewer, text):
+    answer = viewer.get("/jump", {"q": text}, headers={"Accept": "application/json"})
+    return [(place["kind"], place["what"], place["address"]) for place in answer.json()["places"]]
+
+
+def test_the_palette_offers_pages_first(viewer, administrator):
+    found = [what for _, what, _ in places(viewer, "")]
+    assert {"Tasks", "Runs", "Queues", "Preferences"} <= set(found)
+    assert places(viewer, "prefer")[0] == ("Page", "Preferences", "/me")
+    assert viewer.get("/jump?q=preferences")["Location"] == "/me"
+
+
+def test_the_palette_finds_everything_by_name(viewer):
+    run = failed_run("charge-card")
+    viewer.post("/views/save", {"name": "Charged", "query": "task=charge-card"})
+    found = places(viewer, "charge")
+    assert [kind for kind, _, _ in found] == ["View", "Task", "Search"]
+    assert found[-1] == ("Search", "Runs that match “charge”", "/runs?q=charge")
+    at = dict.fromkeys(("first_at", "last_at", "changed_at"), run.created_at)
+    ErrorGroup.objects.create(fingerprint="f1", task_id="t", name="DeliveryError", **at)
+    assert places(viewer, "delivery")[0][:2] == ("Error", "DeliveryError")
+    assert places(viewer, run.id)[0] == ("Run", run.id, f"/runs/{run.id}")
+    assert places(viewer, "status:faild") == []
 
 
 @pytest.mark.parametrize(

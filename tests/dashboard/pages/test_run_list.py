@@ -157,7 +157,8 @@ def test_live_rows_come_when_they_changed(viewer):
     assert viewer.get("/runs/live", query).status_code == 204
     lifecycle.cancel(run.id, actor="user:vera")
     changed = " ".join(viewer.get("/runs/live", query).content.decode().split())
-    assert f'<tr id="{run.id}" data-row hx-swap-oob="true"' in changed
+    assert f'<tr id="{run.id}" data-row data-task="hello"' in changed
+    assert 'hx-swap-oob="true" class="fresh">' in changed
     assert "data-live-row" not in changed
 
 
