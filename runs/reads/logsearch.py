@@ -73,7 +73,7 @@ def search(query: LogQuery, patience: float) -> Found:
         return found
     _read_back(query, found, low, high, begun + patience)
     ids = [match[0] for match in found.matches[:SHOWN]]
-    found.lines = list(LogLine.objects.filter(pk__in=ids).order_by("-id"))
+    found.lines = list(LogLine.objects.filter(pk__in=ids).order_by("-at", "-id"))
     found.seconds = time.monotonic() - begun
     return found
 
