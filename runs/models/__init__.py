@@ -9,6 +9,16 @@ from runs.models.access import (
     RequestWindow,
     Role,
 )
+from runs.models.alert import (
+    AlertChannel,
+    AlertDelivery,
+    AlertHit,
+    AlertMark,
+    AlertRule,
+    ChannelKind,
+    DeliveryStatus,
+    RuleKind,
+)
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
@@ -50,6 +60,11 @@ __all__ = [
     "GRANTS",
     "NEVER",
     "OF_TASKS",
+    "AlertChannel",
+    "AlertDelivery",
+    "AlertHit",
+    "AlertMark",
+    "AlertRule",
     "ApiKey",
     "Attempt",
     "AuditLog",
@@ -60,7 +75,9 @@ __all__ = [
     "BulkRun",
     "BulkStatus",
     "CatchUp",
+    "ChannelKind",
     "Debounced",
+    "DeliveryStatus",
     "Depth",
     "EnvRevision",
     "EnvVar",
@@ -89,6 +106,7 @@ __all__ = [
     "Role",
     "Rollup",
     "RollupMark",
+    "RuleKind",
     "Run",
     "RunTag",
     "SavedView",
