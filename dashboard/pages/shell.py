@@ -21,6 +21,7 @@ NAVIGATION = (
     ("queues", "Queues", "queues", permissions.VIEW),
     ("schedules", "Schedules", "schedules", permissions.VIEW),
     ("batches", "Batches", "batches", permissions.VIEW),
+    ("bulk_actions", "Bulk actions", "replay", permissions.VIEW),
     ("waitpoints", "Wait tokens", "waiting", permissions.VIEW),
     None,
     ("errors", "Errors", "errors", permissions.VIEW),
