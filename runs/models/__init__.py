@@ -9,9 +9,20 @@ from runs.models.access import (
     RequestWindow,
     Role,
 )
+from runs.models.alert import (
+    AlertChannel,
+    AlertDelivery,
+    AlertHit,
+    AlertMark,
+    AlertRule,
+    ChannelKind,
+    DeliveryStatus,
+    RuleKind,
+)
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
+from runs.models.codeversion import CodeVersion
 from runs.models.debounced import Debounced
 from runs.models.envvar import EnvRevision, EnvVar
 from runs.models.errors import (
@@ -44,12 +55,17 @@ from runs.models.task import Task
 from runs.models.template import PayloadTemplate
 from runs.models.view import SavedView, ViewDefault
 from runs.models.waitpoint import Waiter, Waitpoint
-from runs.models.worker import SessionState, WorkerSession
+from runs.models.worker import Order, SessionState, WorkerSession
 
 __all__ = [
     "GRANTS",
     "NEVER",
     "OF_TASKS",
+    "AlertChannel",
+    "AlertDelivery",
+    "AlertHit",
+    "AlertMark",
+    "AlertRule",
     "ApiKey",
     "Attempt",
     "AuditLog",
@@ -60,7 +76,10 @@ __all__ = [
     "BulkRun",
     "BulkStatus",
     "CatchUp",
+    "ChannelKind",
+    "CodeVersion",
     "Debounced",
+    "DeliveryStatus",
     "Depth",
     "EnvRevision",
     "EnvVar",
@@ -79,6 +98,7 @@ __all__ = [
     "Lane",
     "Lease",
     "LogLine",
+    "Order",
     "Overlap",
     "PayloadTemplate",
     "Payloads",
@@ -89,6 +109,7 @@ __all__ = [
     "Role",
     "Rollup",
     "RollupMark",
+    "RuleKind",
     "Run",
     "RunTag",
     "SavedView",
