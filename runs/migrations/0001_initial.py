@@ -341,6 +341,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='CodeVersion',
+            fields=[
+                ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('first_at', models.DateTimeField()),
+                ('last_at', models.DateTimeField()),
+                ('tasks', models.TextField(default='{}')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['-first_at'], name='version_by_age')],
+            },
+        ),
+        migrations.CreateModel(
             name='Debounced',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -781,6 +793,9 @@ class Migration(migrations.Migration):
                 ('tasks', models.TextField(blank=True, default='')),
                 ('lacking', models.TextField(blank=True, default='')),
                 ('draining', models.BooleanField(default=False)),
+                ('ordered', models.CharField(blank=True, db_default='', default='', max_length=8)),
+                ('ordered_by', models.CharField(blank=True, db_default='', default='', max_length=200)),
+                ('ordered_at', models.DateTimeField(null=True)),
                 ('capacity_cpu', models.FloatField(null=True)),
                 ('capacity_memory', models.FloatField(null=True)),
                 ('weights', models.TextField(db_default='{}', default='{}')),
