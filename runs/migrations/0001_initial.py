@@ -126,6 +126,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Pin',
+            fields=[
+                ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(auto_now_add=True)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('reason', models.TextField(blank=True, default='')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Queue',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -161,6 +170,15 @@ class Migration(migrations.Migration):
                 ('caller', models.CharField(max_length=32, primary_key=True, serialize=False)),
                 ('number', models.BigIntegerField()),
                 ('used', models.BigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='RetentionRule',
+            fields=[
+                ('status', models.CharField(max_length=16, primary_key=True, serialize=False)),
+                ('days', models.FloatField()),
+                ('changed_at', models.DateTimeField(auto_now=True)),
+                ('changed_by', models.CharField(blank=True, default='', max_length=200)),
             ],
         ),
         migrations.CreateModel(

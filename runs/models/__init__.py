@@ -37,6 +37,7 @@ from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
 from runs.models.journal import Journal
+from runs.models.keeping import Pin, RetentionRule
 from runs.models.queue import Bucket, Queue, QueueKind
 from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step
 from runs.models.run import Run, RunTag, Source
@@ -102,10 +103,12 @@ __all__ = [
     "Overlap",
     "PayloadTemplate",
     "Payloads",
+    "Pin",
     "Queue",
     "QueueKind",
     "Ready",
     "RequestWindow",
+    "RetentionRule",
     "Role",
     "Rollup",
     "RollupMark",
