@@ -15,6 +15,8 @@ SECTIONS = (
     ("members", "Members", permissions.ADMINISTER),
     ("keys", "API keys", permissions.ADMINISTER),
     ("alerts", "Alerts", permissions.ADMINISTER),
+    ("retention", "Retention", permissions.ADMINISTER),
+    ("limits", "Limits", permissions.VIEW),
     ("audit", "Audit", permissions.ADMINISTER),
 )
 

@@ -126,6 +126,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Pin',
+            fields=[
+                ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(auto_now_add=True)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('reason', models.TextField(blank=True, default='')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Queue',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -161,6 +170,15 @@ class Migration(migrations.Migration):
                 ('caller', models.CharField(max_length=32, primary_key=True, serialize=False)),
                 ('number', models.BigIntegerField()),
                 ('used', models.BigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='RetentionRule',
+            fields=[
+                ('status', models.CharField(max_length=16, primary_key=True, serialize=False)),
+                ('days', models.FloatField()),
+                ('changed_at', models.DateTimeField(auto_now=True)),
+                ('changed_by', models.CharField(blank=True, default='', max_length=200)),
             ],
         ),
         migrations.CreateModel(
@@ -320,6 +338,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['run_id'], name='bulk_by_run')],
+            },
+        ),
+        migrations.CreateModel(
+            name='CodeVersion',
+            fields=[
+                ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('first_at', models.DateTimeField()),
+                ('last_at', models.DateTimeField()),
+                ('tasks', models.TextField(default='{}')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['-first_at'], name='version_by_age')],
             },
         ),
         migrations.CreateModel(
@@ -763,6 +793,9 @@ class Migration(migrations.Migration):
                 ('tasks', models.TextField(blank=True, default='')),
                 ('lacking', models.TextField(blank=True, default='')),
                 ('draining', models.BooleanField(default=False)),
+                ('ordered', models.CharField(blank=True, db_default='', default='', max_length=8)),
+                ('ordered_by', models.CharField(blank=True, db_default='', default='', max_length=200)),
+                ('ordered_at', models.DateTimeField(null=True)),
                 ('capacity_cpu', models.FloatField(null=True)),
                 ('capacity_memory', models.FloatField(null=True)),
                 ('weights', models.TextField(db_default='{}', default='{}')),

@@ -22,6 +22,7 @@ from runs.models.alert import (
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
+from runs.models.codeversion import CodeVersion
 from runs.models.debounced import Debounced
 from runs.models.envvar import EnvRevision, EnvVar
 from runs.models.errors import (
@@ -36,6 +37,7 @@ from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
 from runs.models.journal import Journal
+from runs.models.keeping import Pin, RetentionRule
 from runs.models.queue import Bucket, Queue, QueueKind
 from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step
 from runs.models.run import Run, RunTag, Source
@@ -54,7 +56,7 @@ from runs.models.task import Task
 from runs.models.template import PayloadTemplate
 from runs.models.view import SavedView, ViewDefault
 from runs.models.waitpoint import Waiter, Waitpoint
-from runs.models.worker import SessionState, WorkerSession
+from runs.models.worker import Order, SessionState, WorkerSession
 
 __all__ = [
     "GRANTS",
@@ -76,6 +78,7 @@ __all__ = [
     "BulkStatus",
     "CatchUp",
     "ChannelKind",
+    "CodeVersion",
     "Debounced",
     "DeliveryStatus",
     "Depth",
@@ -96,13 +99,16 @@ __all__ = [
     "Lane",
     "Lease",
     "LogLine",
+    "Order",
     "Overlap",
     "PayloadTemplate",
     "Payloads",
+    "Pin",
     "Queue",
     "QueueKind",
     "Ready",
     "RequestWindow",
+    "RetentionRule",
     "Role",
     "Rollup",
     "RollupMark",
