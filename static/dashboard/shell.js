@@ -153,7 +153,12 @@
     if (button) return menu && owner === button ? hide() : show(button);
     if (menu && !menu.contains(event.target)) hide();
   });
-  addEventListener("keydown", (event) => { if (event.key === "Escape") { shut(); hide(); } });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !(card || menu)) return;
+    event.stopPropagation();
+    shut();
+    if (menu) { hide(); owner.focus(); }
+  }, true);
 
   // ---- the newest runs came: the reader goes on where the table begins
   document.addEventListener("htmx:afterSwap", (event) => {
