@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from dashboard import permissions, sight
 from dashboard.pages import refusals, zones
+from dashboard.pages.compressing import compressed
 from runs import conf
 from runs.errors import IllegalTransition, NotFound, PayloadTooLarge
 
@@ -39,7 +40,7 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
                 response: HttpResponseBase = protected(request, *args, **kwargs)
             sight.lasting(response, seen)
             patch_cache_control(response, private=True, no_cache=True)
-            return response
+            return compressed(request, response)
 
         # the size is checked before anything, the middleware included, reads the form
         return csrf_exempt(handle)

@@ -81,7 +81,7 @@ def _nothing(query: RunQuery, now: datetime) -> dict[str, Any]:
     return {
         "wider": periods(query, query.wider()),
         "near": _near(query, now),
-        "no_tasks": not Task.objects.exists(),
+        "no_tasks": not Task.objects.authored().exists(),
         "no_runs": not Run.objects.exists(),
     }
 

@@ -17,7 +17,7 @@ from dashboard.pages import (
     run_streams,
     run_trace,
 )
-from runs.models import Event, Run
+from runs.models import Event, Pin, Run
 
 TABS = (
     ("trace", "Trace"),
@@ -58,6 +58,8 @@ def _detail(run: Run, request: HttpRequest) -> dict[str, Any]:
     row = Run.objects.light().get(pk=run.pk)
     return {
         "facts": run_facts.facts(row),
+        "pin": Pin.objects.filter(pk=run.pk).first(),
+        "is_final": run.is_final,
         "relatives": [
             ("Children", _related(parent_id=run.id), f"parent={run.id}&period=all"),
             ("Replays", _related(replayed_from_id=run.id), f"origin={run.id}&period=all"),

@@ -21,10 +21,13 @@ NAVIGATION = (
     ("queues", "Queues", "queues", permissions.VIEW),
     ("schedules", "Schedules", "schedules", permissions.VIEW),
     ("batches", "Batches", "batches", permissions.VIEW),
+    ("bulk_actions", "Bulk actions", "replay", permissions.VIEW),
     ("waitpoints", "Wait tokens", "waiting", permissions.VIEW),
     None,
     ("errors", "Errors", "errors", permissions.VIEW),
+    ("logs", "Logs", "logs", permissions.VIEW),
     ("metrics", "Metrics", "metrics", permissions.VIEW),
+    ("deploys", "Versions", "versions", permissions.VIEW),
     ("workers", "Workers", "workers", permissions.VIEW),
     None,
     ("variables", "Variables", "variables", permissions.VIEW),
@@ -33,16 +36,10 @@ NAVIGATION = (
 #: Pages that belong to an entry of another name.
 WITHIN = {
     "settings": {
-        "members",
-        "member",
-        "keys",
-        "key_revoke",
-        "audit",
-        "alerts",
-        "retention",
-        "limits",
+        "alert_channel", "alert_channel_new", "alert_delete", "alert_rule", "alert_rule_new", "alerts",
+        "audit", "key_revoke", "keys", "limits", "member", "members", "retention",
     },
-}
+}  # fmt: skip
 
 
 def render(

@@ -34,8 +34,7 @@ DEEDS = (
     ("queue.pause", PAUSED, "the supplier's server is being moved"),
     ("queue.override", "shop-images", "the image server is slow today"),
     ("queue.reset", "shop-images", ""),
-    ("schedule.deactivate", "shop/import-feed", "until the feed is back"),
-    ("run.cancel", "shop/import-feed", "wrong supplier"),
+    ("queue.resume", "shop-mail", ""),
 )
 
 
