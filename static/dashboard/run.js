@@ -36,7 +36,7 @@
 
   // ---- the tree: one stop for the Tab key, arrows inside
   const tree = () => one(".tree");
-  const links = () => all(".tree [data-open]").filter((link) => link.offsetParent);
+  const links = () => all(".tree [data-open]").filter((link) => link.checkVisibility());
   const branch = (link) => { const row = link.closest(".tr"); return row.nodeName === "SUMMARY" ? row.parentElement : null; };
   function rove(to) {
     if (!tree()) return;
