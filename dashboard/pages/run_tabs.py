@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 
-from dashboard import presenters
+from dashboard import permissions, presenters
 from dashboard.pages import (
     run_attempts,
     run_context,
@@ -17,6 +18,7 @@ from dashboard.pages import (
     run_streams,
     run_trace,
 )
+from runs.lifecycle.annotating import OPEN
 from runs.models import Event, Run
 
 TABS = (
@@ -58,6 +60,8 @@ def _detail(run: Run, request: HttpRequest) -> dict[str, Any]:
     row = Run.objects.light().get(pk=run.pk)
     return {
         "facts": run_facts.facts(row),
+        "refusal": permissions.refusal(request.user, permissions.OPERATE),
+        "is_noted": run.finished_at is None or timezone.now() - run.finished_at < OPEN,
         "relatives": [
             ("Children", _related(parent_id=run.id), f"parent={run.id}&period=all"),
             ("Replays", _related(replayed_from_id=run.id), f"origin={run.id}&period=all"),

@@ -272,6 +272,20 @@
   addEventListener("hashchange", reveal);
   reveal();
 
+  // ---- facts are copied by a button that comes with the pointer or the focus
+  for (const kind of ["mouseover", "focusin"]) document.addEventListener(kind, (event) => {
+    const fact = event.target.closest?.(".copied dd"), text = fact?.textContent.trim();
+    if (!fact || !text || text === "–" || one(".act", fact)) return;
+    const made = document.createElement("button"), glyph = one("[data-copy-button] .icon");
+    made.type = "button";
+    made.className = "act";
+    made.title = "Copy";
+    made.setAttribute("aria-label", `Copy ${fact.previousElementSibling.textContent}`);
+    made.dataset.copyButton = one("time", fact)?.dateTime || text;
+    made.append(glyph.cloneNode(true));
+    fact.append(" ", made);
+  });
+
   // ---- the log: lines wrapped or not, followed only at its end
   const wrap = one("#wrap"), log = one("#log");
   function wrapped() { log?.classList.toggle("nowrap", !wrap.checked); store("log-wrap", wrap.checked ? "yes" : "no"); }
