@@ -13,6 +13,7 @@ MEASUREMENTS = (
     "trigger",
     "http",
     "runs_list",
+    "pages",
     "realtime",
     "idle",
 )

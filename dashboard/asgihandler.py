@@ -23,6 +23,8 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 #: Requests that are answered at the same time; more wait their turn. Each may need a database connection.
 THREADS = 10
+#: Seconds a reader may take nothing of an answer that comes in parts.
+PATIENCE = 60.0
 
 
 class Handler(ASGIHandler):
@@ -71,13 +73,17 @@ class Handler(ASGIHandler):
         await send({"type": "http.response.body", "body": response.content, "more_body": False})
 
     async def _stream(self, response: StreamingHttpResponse, send: Send) -> None:
-        """Part by part: who reads slowly keeps neither a thread nor the whole answer."""
+        """Part by part: who reads slowly keeps neither a thread nor the whole answer.
+
+        Raises TimeoutError for who takes nothing any more, which ends the connection.
+        """
         loop = asyncio.get_running_loop()
         try:
             await self._begin(response, send)
             parts = iter(response)
             while (part := await loop.run_in_executor(self._threads, _next, parts)) is not None:
-                await send({"type": "http.response.body", "body": part, "more_body": True})
+                async with asyncio.timeout(PATIENCE):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await loop.run_in_executor(self._threads, response.close)

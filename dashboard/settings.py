@@ -113,6 +113,16 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-trackside" if HTTPS else "trackside"
 CSRF_COOKIE_NAME = "__Host-trackside-csrf" if HTTPS else "trackside-csrf"
 
+# Mail, for alerts
+EMAIL_HOST = environment.text("EMAIL_HOST")
+EMAIL_PORT = environment.integer("EMAIL_PORT", 587, 1, 65535)
+EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = environment.yes("EMAIL_USE_TLS", default=EMAIL_PORT == 587)
+EMAIL_USE_SSL = environment.yes("EMAIL_USE_SSL", default=EMAIL_PORT == 465)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "trackside@localhost")
+
 # What the browser may do
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -13,7 +13,7 @@ from engine.sdk import queues
 from engine.sdk.hooks import chain
 from engine.sdk.tasks import Task as Definition
 from runs import conf, lifecycle
-from runs.lifecycle import fleet, schedules
+from runs.lifecycle import codeversions, fleet, schedules
 from runs.lifecycle.schedules import Timetable
 from runs.models import Queue, QueueKind, SessionState, Task, WorkerSession
 from runs.retries import RetryPolicy
@@ -71,6 +71,7 @@ def register(catalog: Catalog, session_id: str = "") -> Registration:
         tasks = [task for task in catalog.tasks if task.id not in newer]
         declare_queues(tasks)
         declare_schedules(tasks, vanished)
+        codeversions.note(catalog.version, {row.pk: row.schema for row in wanted if not row.broken})
     released = lifecycle.unpark(ids, catalog.version)
     return Registration(tuple(row.pk for row in changed), tuple(vanished), released)
 

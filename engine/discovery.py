@@ -26,6 +26,8 @@ from engine.sdk.hooks import hooks
 from engine.sdk.tasks import Task, naming
 from runs import conf
 
+#: Tasks of Trackside itself.
+OWN, OWN_FILE = "engine.alerts.own", "alerts/own.py"
 #: Imported before its neighbours: the place for what all tasks of a directory share.
 FIRST = "init.py"
 #: Traceback text kept of a broken file.
@@ -95,7 +97,9 @@ def task_directories() -> list[Path]:
 
 
 def import_apps(importer: Importer) -> Iterator[BrokenFile]:
-    """Import `tasks.py` of every installed app that has one."""
+    """Import our own tasks, then `tasks.py` of every installed app that has one."""
+    if broken := importer.attempt(Path(__file__).parent / OWN_FILE, OWN):
+        yield broken
     for app in apps.get_app_configs():
         path = Path(app.path) / "tasks.py"
         if path.is_file() and (broken := importer.attempt(path, f"{app.name}.tasks")):

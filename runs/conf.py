@@ -111,6 +111,8 @@ DEFAULTS: dict[str, Any] = {
     "RUN_STREAMS_LIMIT": 300_000_000,
     # requests under realtime/ one web process holds at a time; more are told to come back
     "REALTIME_SUBSCRIBERS": 2000,
+    # networks that alerts reach although they are not public, as ["10.0.0.0/8"]
+    "ALERT_NETWORKS": [],
     # what is masked where it would be read: "keys" are members, as in "user.email", and "text" regular
     # expressions; keys are REDACTED_KEYS where none are stated
     "REDACT": {},

@@ -23,10 +23,13 @@ from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text, listed
 from runs import lifecycle
+from runs.errors import NotFound
 from runs.lifecycle import bulk
-from runs.models import BulkAction, BulkKind
+from runs.models import BulkAction, BulkKind, BulkStatus
 from runs.reads.runfilter import RunFilter
 
+#: Those the wire format has words for.
+KINDS = (BulkKind.CANCEL, BulkKind.REPLAY)
 BULK_ID = re.compile(r"bulk_[0-9a-z]{1,34}", re.ASCII)
 Texts = Annotated[list[Text], BeforeValidator(listed), Field(max_length=queries.MOST_VALUES)]
 Moment = int | float | Text
@@ -105,7 +108,7 @@ def _index(request: ApiRequest) -> dict[str, Any]:
     """A page of them, newest first."""
     asked = queries.values(request.GET, {"page[size]", "page[after]", "page[before]"})
     page = pagination.page(asked, BULK_ID)
-    return pagination.paged(BulkAction.objects.all(), page, _told)
+    return pagination.paged(BulkAction.objects.filter(kind__in=KINDS), page, _told)
 
 
 collection = methods(GET=_index, POST=_create)
@@ -114,7 +117,15 @@ collection = methods(GET=_index, POST=_create)
 @endpoint("GET", answers=telling.BulkAction)
 def retrieve(request: ApiRequest, action_id: str) -> dict[str, Any]:
     """One, with how far it is."""
-    return _told(bulk.found(_shaped(action_id)))
+    return _told(_known(action_id))
+
+
+def _known(action_id: str) -> BulkAction:
+    """Raises NotFound, also for what the wire format has no word for."""
+    row = bulk.found(_shaped(action_id))
+    if row.kind not in KINDS:
+        raise NotFound(f"{row.pk} is a bulk action of pages only.")
+    return row
 
 
 @endpoint("POST", answers=answers.Id)
@@ -134,7 +145,7 @@ def _told(row: BulkAction) -> dict[str, Any]:
     return {
         "id": row.pk,
         "type": row.kind,
-        "status": row.status,
+        "status": BulkStatus.PENDING if row.status == BulkStatus.PAUSED else row.status,
         "counts": {"total": row.total, "success": row.success, "failure": row.failure},
         "createdAt": objects.time(row.created_at),
         **objects.present(

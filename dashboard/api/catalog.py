@@ -34,7 +34,7 @@ class TaskPage(TypedDict):
 def index(request: ApiRequest) -> dict[str, Any]:
     """A page of tasks, by id; those that no cluster has any more are not active."""
     asked = offsets.page(queries.values(request.GET, offsets.PARAMETERS))
-    found = Task.objects.order_by("pk")
+    found = Task.objects.authored().order_by("pk")
     if request.caller.tasks:
         found = found.filter(pk__in=request.caller.tasks)
     return offsets.paged(found, asked, _told)

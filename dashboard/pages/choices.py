@@ -17,7 +17,7 @@ def names() -> dict[str, list[str]]:
         alive = WorkerSession.objects.filter(state=SessionState.ALIVE)
         newest = RunTag.objects.order_by("-run_id").values_list("tag", flat=True)[:TAGS]
         known = {
-            "tasks": list(Task.objects.values_list("id", flat=True)[:MOST]),
+            "tasks": list(Task.objects.authored().values_list("id", flat=True)[:MOST]),
             "queues": list(Queue.objects.values_list("name", flat=True)[:MOST]),
             "versions": sorted(set(alive.values_list("version", flat=True)) - {""})[:MOST],
             "tags": sorted(set(newest))[:MOST],

@@ -18,7 +18,6 @@ from runs.lifecycle.errorgroups import condition
 from runs.models import Attempt, ErrorEvent, ErrorGroup, Run
 from runs.reads import breaks, errors, factors
 from runs.reads.deadline import TooSlow, deadline
-from runs.states import UNSUCCESSFUL
 
 PATIENCE = 1.5
 RUNS, EVENTS = 10, 100
@@ -146,8 +145,8 @@ def _patiently(group: ErrorGroup) -> dict[str, Any]:
     """Runs, when it broke, and shared factors; what takes too long is left out."""
     try:
         with deadline(PATIENCE):
-            runs = list(errors.runs_of(group.pk).light().order_by("-id")[:RUNS])
-            replayed = _failed(group)
+            runs = errors.newest_runs(group.pk, RUNS)
+            replayed = errors.ended_runs(group.pk, MOST_REPLAYED)
             found = {"break": breaks.of(group), "factors": factors.of(group, veiled.payload)}
     except TooSlow as error:
         return {"too_slow": error, "runs": []}
@@ -158,12 +157,6 @@ def _patiently(group: ErrorGroup) -> dict[str, Any]:
         "failed_count": len(replayed),
         "replay": replay if replayed else "",
     }
-
-
-def _failed(group: ErrorGroup) -> list[str]:
-    """The newest runs that ended by it."""
-    failed = errors.runs_of(group.pk).filter(status__in=UNSUCCESSFUL).order_by("-id")
-    return list(failed.values_list("pk", flat=True)[:MOST_REPLAYED])
 
 
 def _runs_address(**asked: str) -> str:

@@ -60,7 +60,10 @@ def _board(query: ErrorQuery, cursor: str) -> dict[str, Any]:
     except TooSlow as error:
         return context | {"too_slow": error}
     if not shown["rows"]:
-        shown |= {"never": not ErrorGroup.objects.exists(), "no_tasks": not Task.objects.exists()}
+        shown |= {
+            "never": not ErrorGroup.objects.exists(),
+            "no_tasks": not Task.objects.authored().exists(),
+        }
         shown |= {"since": now - query.length, "now": now}
     return context | shown
 

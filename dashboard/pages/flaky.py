@@ -1,4 +1,4 @@
-"""Flaky tasks: what succeeds only after a retry."""
+"""Troubled tasks: what only fails now, and what succeeds only after a retry."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 from dashboard.pages import shell
 from dashboard.pages.error_query import PERIODS
 from dashboard.pages.page import page
-from runs.reads import flaky
+from runs.reads import breaks, flaky
 from runs.reads.deadline import TooSlow, deadline
 
 PATIENCE = 2.0
@@ -29,7 +29,8 @@ def index(request: HttpRequest) -> HttpResponse:
     }
     try:
         with deadline(PATIENCE):
-            context["found"] = flaky.since(context["since"])
+            context["found"] = flaky.since(context["since"], now)
+            context["broken"] = breaks.broken(context["since"])
     except TooSlow as error:
         context["too_slow"] = error
     return shell.render(request, "dashboard/errors/flaky.html", context)

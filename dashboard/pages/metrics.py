@@ -63,7 +63,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "period": axis.period,
         "words": axis.words,
         "windows": timeaxis.windows(request, axis.period, list(timeaxis.PERIODS)),
-        "tasks": Task.objects.filter(active=True).values_list("id", flat=True)[:OFFERED],
+        "tasks": Task.objects.authored().filter(active=True).values_list("id", flat=True)[:OFFERED],
         "links": _links(axis, task_id),
         "token": live.token(axis.start, task_id, board and board.whole.facts),
     }

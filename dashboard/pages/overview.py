@@ -87,7 +87,9 @@ def _context(request: HttpRequest) -> dict[str, Any]:
 
 def _tasks(search: str) -> list[Task]:
     """Those of the code first; others are shown where they still have runs."""
-    return list(Task.objects.filter(id__icontains=search).order_by("-active", "id")[:TASKS])
+    return list(
+        Task.objects.authored().filter(id__icontains=search).order_by("-active", "id")[:TASKS]
+    )
 
 
 def _asked(request: HttpRequest) -> dict[str, str]:

@@ -9,12 +9,12 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from dashboard import permissions, sight
 from dashboard.pages import refusals, zones
+from dashboard.pages.compressing import compressed
 from runs import conf
 from runs.errors import IllegalTransition, NotFound, PayloadTooLarge
 
@@ -36,11 +36,11 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
             if _too_large(request):
                 return refusals.too_large(request)
             seen = sight.of(request.user)
-            with timezone.override(zones.of(request)), sight.using(seen):
+            with zones.active(request), sight.using(seen):
                 response: HttpResponseBase = protected(request, *args, **kwargs)
             sight.lasting(response, seen)
             patch_cache_control(response, private=True, no_cache=True)
-            return response
+            return compressed(request, response)
 
         # the size is checked before anything, the middleware included, reads the form
         return csrf_exempt(handle)

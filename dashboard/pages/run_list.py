@@ -36,12 +36,15 @@ NEW_CAP = 100
 
 @page()
 def index(request: HttpRequest) -> HttpResponse:
-    if not request.GET and (first := run_views.first(request)):
+    whole = not request.headers.get("HX-Request")
+    if whole and not request.GET and (first := run_views.first(request)):
         return redirect(first.address)
     query, now = RunQuery.parse(request.GET), timezone.now()
+    if "rows" not in request.GET:
+        query = replace(query, size=int(cookies.chosen(request, "rows")))
     context = run_search.results(query, request.GET.get("cursor", ""), now)
     status = 400 if query.problem else 200
-    if request.headers.get("HX-Request"):
+    if not whole:
         return render(request, "dashboard/runs/_results.html", context, status=status)
     context["window_words"] = run_search.window_words(query, now)
     context["view"] = view = run_views.of(request)

@@ -203,7 +203,7 @@ class RunQuery:
     @property
     def saved(self) -> str:
         """What a view keeps of it."""
-        return replace(self, view="", zone="").encode()
+        return replace(self, view="", zone="", size=DEFAULT_SIZE).encode()
 
     @property
     def unseen(self) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from dashboard.pages import columns, cursors, run_rows, zones
+from dashboard.pages import banners, columns, cursors, run_rows, zones
 from dashboard.pages.periods import PERIODS
 from dashboard.pages.run_query import Chip, RunQuery
 from runs.models import Run, Task
@@ -61,6 +61,7 @@ def results(query: RunQuery, cursor: str, now: datetime) -> dict[str, Any]:
             found = cursors.cut(runs, query.size, query.encode(), cursor)
             reach = asked.reach()
     except TooSlow as error:
+        banners.was_slow()
         narrower = periods(query, query.narrower())
         return context | {"too_slow": error, "narrower": narrower, "contract": contract}
     context["contract"] = replace(contract, seconds=perf_counter() - began, reach=reach)
@@ -80,7 +81,7 @@ def _nothing(query: RunQuery, now: datetime) -> dict[str, Any]:
     return {
         "wider": periods(query, query.wider()),
         "near": _near(query, now),
-        "no_tasks": not Task.objects.exists(),
+        "no_tasks": not Task.objects.authored().exists(),
         "no_runs": not Run.objects.exists(),
     }
 

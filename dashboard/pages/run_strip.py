@@ -12,6 +12,7 @@ from typing import Any
 from django.core.cache import cache
 from django.utils import timezone
 
+from dashboard import clocks
 from dashboard.pages import charts
 from dashboard.pages.run_query import RunQuery
 from dashboard.presenters import LOOKS, Look
@@ -136,12 +137,12 @@ def _edges(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
 
 
 def _label(edge: datetime, step: timedelta) -> str:
-    local = timezone.localtime(edge)
+    local, clock = timezone.localtime(edge), clocks.current()
     if step >= timedelta(days=1):
         return f"{local:%-d %b}"
     if step >= timedelta(minutes=15):
-        return f"{local:%-d %b %H:%M}"
-    return f"{local:%H:%M}" if step >= timedelta(minutes=1) else f"{local:%H:%M:%S}"
+        return f"{local:%-d %b} {clock.time(local, seconds=False)}"
+    return clock.time(local, seconds=step < timedelta(minutes=1))
 
 
 def _between(query: RunQuery, start: datetime, end: datetime) -> str:

@@ -19,7 +19,7 @@ from dashboard.pages import (
     run_trace,
 )
 from runs.lifecycle.annotating import OPEN
-from runs.models import Event, Run
+from runs.models import Event, Pin, Run
 
 TABS = (
     ("trace", "Trace"),
@@ -62,6 +62,8 @@ def _detail(run: Run, request: HttpRequest) -> dict[str, Any]:
         "facts": run_facts.facts(row),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
         "is_noted": run.finished_at is None or timezone.now() - run.finished_at < OPEN,
+        "pin": Pin.objects.filter(pk=run.pk).first(),
+        "is_final": run.is_final,
         "relatives": [
             ("Children", _related(parent_id=run.id), f"parent={run.id}&period=all"),
             ("Replays", _related(replayed_from_id=run.id), f"origin={run.id}&period=all"),

@@ -183,7 +183,7 @@ def _show(
         "form": form,
         "schedule": row,
         "preview": previewed(form["cron"].value() or "", form["timezone"].value() or ""),
-        "tasks": Task.objects.filter(active=True).values_list("id", flat=True)[:OFFERED],
+        "tasks": Task.objects.authored().filter(active=True).values_list("id", flat=True)[:OFFERED],
         "zones": sorted(crons.zone_names()),
         "refusal": refused if row is None else refusal(request, row),
     }

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dashboard.pages import exact
 from dashboard.pages.schema_help import about, properties, read, resolved
-from runs import payloads
+from runs import exact, payloads
 from runs.errors import InvalidPayload
 
 #: Beyond these a schema's members are one JSON text each.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render as render_template
 from django.urls import reverse
 
 from dashboard import permissions
@@ -13,6 +14,9 @@ from dashboard.pages.page import page, see_other
 SECTIONS = (
     ("members", "Members", permissions.ADMINISTER),
     ("keys", "API keys", permissions.ADMINISTER),
+    ("alerts", "Alerts", permissions.ADMINISTER),
+    ("retention", "Retention", permissions.ADMINISTER),
+    ("limits", "Limits", permissions.VIEW),
     ("audit", "Audit", permissions.ADMINISTER),
 )
 
@@ -36,3 +40,10 @@ def render(
         if permissions.may(request.user, role)
     ]
     return shell.render(request, template, context | {"sections": sections}, status=status)
+
+
+def live(request: HttpRequest, board: str, context: dict[str, Any]) -> HttpResponse:
+    """A board alone, for a tick of the script; 204 where nothing has changed."""
+    if context["token"] == request.GET.get("v"):
+        return HttpResponse(status=204)
+    return render_template(request, board, context)

@@ -9,7 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from dashboard import permissions
-from dashboard.pages import cookies, keyboard, open_errors, run_views, zones
+from dashboard.pages import banners, cookies, keyboard, open_errors, run_views, zones
 from runs import conf
 
 #: (name of the page, word, glyph, role it needs); None is a gap.
@@ -21,10 +21,13 @@ NAVIGATION = (
     ("queues", "Queues", "queues", permissions.VIEW),
     ("schedules", "Schedules", "schedules", permissions.VIEW),
     ("batches", "Batches", "batches", permissions.VIEW),
+    ("bulk_actions", "Bulk actions", "replay", permissions.VIEW),
     ("waitpoints", "Wait tokens", "waiting", permissions.VIEW),
     None,
     ("errors", "Errors", "errors", permissions.VIEW),
+    ("logs", "Logs", "logs", permissions.VIEW),
     ("metrics", "Metrics", "metrics", permissions.VIEW),
+    ("deploys", "Versions", "versions", permissions.VIEW),
     ("workers", "Workers", "workers", permissions.VIEW),
     None,
     ("variables", "Variables", "variables", permissions.VIEW),
@@ -33,16 +36,10 @@ NAVIGATION = (
 #: Pages that belong to an entry of another name.
 WITHIN = {
     "settings": {
-        "members",
-        "member",
-        "keys",
-        "key_revoke",
-        "audit",
-        "alerts",
-        "retention",
-        "limits",
+        "alert_channel", "alert_channel_new", "alert_delete", "alert_rule", "alert_rule_new", "alerts",
+        "audit", "key_revoke", "keys", "limits", "member", "members", "retention",
     },
-}
+}  # fmt: skip
 
 
 def render(
@@ -70,15 +67,19 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """What `dashboard/base.html` shows."""
     zone = zones.of(request)
     user = getattr(request, "user", AnonymousUser())
+    tastes = {name: taste.of(request) for name, taste in cookies.TASTES.items()}
     return {
         "base": "dashboard/base.html" if user.is_authenticated else "dashboard/bare.html",
         "user": user,
-        "theme": cookies.theme(request),
-        "themes": cookies.THEMES.items(),
-        "keys": cookies.keys(request),
+        "theme": tastes["theme"],
+        "themes": cookies.TASTES["theme"].words.items(),
+        "keys": tastes["keys"] if tastes["keys"] != "off" else "",
+        "tastes": tastes,
+        "banners": banners.shown() if permissions.may(user, permissions.VIEW) else [],
         "bindings": keyboard.bindings(),
         "zone": zones.label(zone, timezone.now()),
         "zone_name": getattr(zone, "key", "UTC"),
+        "zone_of_link": bool(zones.find(request.GET.get("tz", ""))),
         "environment": conf.get("ENVIRONMENT"),
         "navigation": _navigation(request, user),
         "counts": _counts(user),
@@ -104,6 +105,15 @@ def _navigation(
         if entry is None or entry[3] == permissions.VIEW or permissions.may(user, entry[3])
     ]
     return shown[: -1 if shown[-1] is None else None]  # no gap before nothing
+
+
+def pages(user: permissions.Person) -> list[tuple[str, str]]:
+    """(word, address) of what is in the navigation."""
+    return [
+        (entry[1], reverse(f"dashboard:{entry[0]}"))
+        for entry in NAVIGATION
+        if entry and (entry[3] == permissions.VIEW or permissions.may(user, entry[3]))
+    ]
 
 
 def _counts(user: permissions.Person) -> dict[str, str]:

@@ -46,7 +46,7 @@ def pick(request: HttpRequest) -> HttpResponse:
     if wanted := request.GET.get("task", "").replace("\x00", "").strip():
         return redirect("dashboard:test_task", task_id=wanted)
     return shell.render(
-        request, "dashboard/test/pick.html", {"tasks": Task.objects.all()[:OFFERED]}
+        request, "dashboard/test/pick.html", {"tasks": Task.objects.authored()[:OFFERED]}
     )
 
 

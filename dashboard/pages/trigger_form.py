@@ -103,8 +103,7 @@ class TriggerForm(forms.Form):
         return _document(self.cleaned_data["metadata"])
 
     def clean_tags(self) -> tuple[str, ...] | None:
-        parts = (part.strip() for part in re.split(r"[,\n]", self.cleaned_data["tags"]))
-        return tuple(part for part in parts if part) or None
+        return tag_list(self.cleaned_data["tags"])
 
     def clean_max_duration(self) -> float | None:
         wanted = _seconds(self.cleaned_data["max_duration"], "max_duration")
@@ -139,6 +138,12 @@ class TriggerForm(forms.Form):
         """Put what the domain said where the person looks."""
         field = error.option if isinstance(error, InvalidOption) else "payload"
         self.add_error(field if field in self.fields else None, _as_validation(error))
+
+
+def tag_list(text: str) -> tuple[str, ...] | None:
+    """Tags separated by commas."""
+    parts = (part.strip() for part in re.split(r"[,\n]", text))
+    return tuple(part for part in parts if part) or None
 
 
 def new_token() -> str:

@@ -1,6 +1,7 @@
 """The viewer's time zone: in the address for a shared link, else their cookie, else UTC."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -8,6 +9,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.http import HttpRequest
 from django.utils import timezone
 
+from dashboard import clocks
+from dashboard.clocks import Clock
 from dashboard.pages import cookies
 
 
@@ -16,9 +19,15 @@ def of(request: HttpRequest) -> tzinfo:
     return find(request.GET.get("tz", "")) or find(request.COOKIES.get(cookies.ZONE, "")) or UTC
 
 
-def active(request: HttpRequest) -> AbstractContextManager[None]:
-    """Format times of this request in its zone."""
-    return timezone.override(of(request))
+@contextmanager
+def active(request: HttpRequest) -> Iterator[None]:
+    """Format times of this request in its zone, as its viewer likes them."""
+    clock = Clock(
+        twelve=cookies.chosen(request, "clock") == "12",
+        relative=cookies.chosen(request, "relative") == "on",
+    )
+    with timezone.override(of(request)), clocks.using(clock):
+        yield
 
 
 def find(name: str) -> tzinfo | None:

@@ -117,6 +117,7 @@ class Hub:
     def stop(self) -> None:
         """The process ends: answer everybody at once."""
         self.is_stopping = True
+        stopping.expect_cut_answers()
         for one in self.everybody:
             one.wake(Woken.STOPPING)
 

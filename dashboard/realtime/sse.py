@@ -8,7 +8,7 @@ from dashboard import sight
 from dashboard.api import auth
 from dashboard.api.auth import READ, Caller
 from dashboard.api.errors import ApiError
-from dashboard.realtime.asgi import Exchange
+from dashboard.realtime.asgi import Exchange, Gone
 from dashboard.realtime.callers import require_run, still
 from dashboard.realtime.feeds import EPOCH, Feed
 from dashboard.realtime.hub import Hub, Woken
@@ -62,7 +62,7 @@ class Reader:
     place: Place
 
     async def follow(self, feed: Feed, start: int, patience: float) -> None:
-        """Until nothing more will come, nothing came for a while, or the process stops."""
+        """Until nothing more will come or nothing came for a while. Raises Gone when the process stops."""
         quiet_since = time.monotonic()
         while True:
             with self.hub.held(self.place) as waiting:
@@ -78,7 +78,8 @@ class Reader:
                     return
                 why = await woken(self.exchange, waiting, min(left, PING))
             if why is Woken.STOPPING:
-                return
+                # an end would say that this was all: who is cut off goes on with another process
+                raise Gone
             await still(self.caller, self.hub)
             if why is Woken.TIME_OUT:
                 await self.exchange.write(": still here\n\n")

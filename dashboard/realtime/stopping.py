@@ -5,6 +5,7 @@ and handed on to whoever heard it before.
 """
 
 import asyncio
+import logging
 import resource
 import signal
 import threading
@@ -23,6 +24,15 @@ def on_stop(call: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             _chain(number, loop, call)
+
+
+def expect_cut_answers() -> None:
+    """The server calls it an error that an answer breaks off; from now on that is meant."""
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "without completing response" not in record.getMessage()
 
 
 def _chain(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
-from dashboard import presenters, sight
+from dashboard import clocks, presenters, sight
 from dashboard.presenters import Look
 
 register = template.Library()
@@ -55,7 +55,13 @@ def moment(value: datetime | None) -> SafeString | str:
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
     """Like `moment`; the script turns it into "3 m ago" and keeps it so."""
-    return _time(value, " data-ago")
+    return _time(value, " data-ago" if clocks.current().relative else "")
+
+
+@register.simple_tag
+def now_time() -> str:
+    """The time of day in the zone of the page."""
+    return clocks.current().time(timezone.localtime(), seconds=False)
 
 
 @register.simple_tag
@@ -153,10 +159,11 @@ def _time(value: datetime | None, mark: str = "") -> SafeString | str:
 
 
 def _near(local: datetime) -> str:
-    today = timezone.localdate()
+    today, clock = timezone.localdate(), clocks.current()
     if local.date() == today:
-        return f"{local:%H:%M:%S}"
-    return f"{local:%-d %b %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d %H:%M}"
+        return clock.time(local, seconds=True)
+    hour = clock.time(local, seconds=False)
+    return f"{local:%-d %b} {hour}" if local.year == today.year else f"{local:%Y-%m-%d} {hour}"
 
 
 def _full(local: datetime) -> str:

@@ -58,6 +58,8 @@ class Head(ctypes.Structure):
         #: One more than the seat whose code the event loop is in, 0 for none, and since when.
         ("stepping", ctypes.c_int64),
         ("stepping_since", ctypes.c_int64),
+        #: A person told the cluster to take nothing more for now.
+        ("drained", ctypes.c_int64),
         #: The revision of the environment variables that new runs get.
         ("variables", ctypes.c_int64),
         ("session", ctypes.c_char * 48),

@@ -16,13 +16,14 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from engine.cluster import guests, together, variables
+from engine.cluster import guests, orders, together, variables
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.capacity import capacity
 from engine.cluster.channels import Channel
 from engine.cluster.deaths import Death, describe, ending_of
 from engine.cluster.dispatcher import prepare_child
 from engine.cluster.lines import LineBook, row
+from engine.cluster.processes import resident
 from engine.maintenance import Housekeeping
 from runs import conf, lifecycle, signals
 from runs.lifecycle import finalhooks, sessions, store
@@ -38,6 +39,8 @@ LAST_WORDS = 8.0
 FLUSH = 0.25
 #: Seconds between two looks for cancel requests whose notification was lost.
 CANCELS = 1.0
+#: Seconds between two looks for what people tell the cluster.
+ORDERS = 2.0
 #: A sentinel silent for longer is stopped or stuck: let the session run out.
 SILENT = 20.0
 SECOND = 1_000_000_000
@@ -83,6 +86,7 @@ class Bookkeeper:
             [0.0, sweep, self.sweep],
             [0.0, CANCELS, self.look_for_held],
             [0.0, sweep, self.look_for_variables],
+            [0.0, ORDERS, self.look_for_orders],
         ]
         self.beaten_at = 0.0
         self.heartbeat = heartbeat
@@ -191,6 +195,7 @@ class Bookkeeper:
                     "pid": slot.pid,
                     "state": State(slot.state).name,
                     "run_id": slot.run_id if slot.is_busy else None,
+                    "memory": resident(slot.pid) if slot.pid else 0,
                 }
                 for index, slot in enumerate(self.board)
             ]
@@ -232,6 +237,9 @@ class Bookkeeper:
 
     def look_for_variables(self) -> None:
         variables.look(self.board)
+
+    def look_for_orders(self) -> None:
+        orders.obey(self.board)
 
     def flush(self) -> None:
         self.book.flush()

@@ -99,6 +99,9 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         if self.board.head.stop or self.board.head.fenced:
             self.wait(0.1)
             return []
+        if self.board.head.drained:
+            self.wait(float(conf.get("POLL_SECONDS")))
+            return []
         free = self.board.free()
         owed = self.owed(len(free)) if free and self.board.head.owed else []
         if owed:

@@ -25,7 +25,12 @@ LOOK = 1.0
 
 def comes(here: Place, stay: Stay) -> bool:
     """Be free, with the body on the stack, until a run comes; False when the body is to be left."""
-    if not stay.keeper.has_left or here.board.head.stop or tidying.is_used_up(here):
+    is_promised = (
+        here.slot.state == State.ASSIGNED
+    )  # to what waits in the inbox for all bodies to leave
+    if is_promised or not stay.keeper.has_left:
+        return False
+    if here.board.head.stop or tidying.is_used_up(here):
         return False
     stay.is_lodger = True
     here.become_free(stay.run_id.encode())
@@ -53,7 +58,10 @@ def took(here: Place, stay: Stay, word: dict[str, Any]) -> bool:
         is_meant = here.slot.lease == word["args"]
     if not is_meant:  # but a predecessor that died
         return False
-    work = records.claimed(here, *word["args"])
+    is_own = (
+        word["args"][0] == stay.run_id
+    )  # which has begun before, so that its start is written first
+    work = (records.started if is_own else records.claimed)(here, *word["args"])
     if work is None:
         here.become_free(stay.run_id.encode())
         return False

@@ -102,9 +102,9 @@ class Lounge:
         timer = self.host.loop.call_later(longest, self.send_away, lodger)
         try:
             stayed: bool = await back
-        except asyncio.CancelledError:  # it was told to stop right before
+        except asyncio.CancelledError:  # by a stop or a time-out, which its run outlives
             self.forget(lodger)
-            raise
+            return False
         finally:
             timer.cancel()
         return stayed
@@ -124,10 +124,13 @@ class Lounge:
         if lodger is None:
             return False
         fits = await self.host.clerk.does(partial(lodger.is_up_to_date, work))
-        if not fits:
-            self.dismiss(lodger)
-        elif fits := self.lodgers.pop(work.run_id, None) is lodger:
+        if self.lodgers.get(work.run_id) is not lodger:
+            return False
+        if fits:
+            del self.lodgers[work.run_id]
             self.seat(number, work, lodger)
+        else:
+            self.dismiss(lodger)
         return fits
 
     def seat(self, number: int, work: store.Assignment, lodger: Lodger) -> None:

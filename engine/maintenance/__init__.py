@@ -14,7 +14,7 @@ from engine.maintenance.reaper import Reaper
 from engine.maintenance.rollups import prune_rollups, roll_up
 from engine.maintenance.ticks import prune_ticks
 from runs import conf, lifecycle
-from runs.lifecycle import counting, fleet, regressing, versions
+from runs.lifecycle import alerting, counting, fleet, regressing, versions
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -43,6 +43,8 @@ class Housekeeping:
             (sweep, roll_up),
             (sweep * 2, lifecycle.sample_depths),
             (MINUTE, prune_rollups),
+            (min(sweep, 2.0), alerting.watch),
+            (MINUTE, alerting.prune),
             (MINUTE, prune_keys),
             (MINUTE, prune_ticks),
             (MINUTE, prune_log_lines),

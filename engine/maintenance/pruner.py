@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from engine.maintenance.turns import for_a_turn
 from runs import lifecycle
-from runs.lifecycle import ages, retention
+from runs.lifecycle import ages, keeping, retention
 
 log = logging.getLogger("trackside")
 #: Seconds between two passes over all old runs.
@@ -25,7 +25,7 @@ class Pruner:
         """Remove what is old among the next runs; returns how many runs went."""
         if time.monotonic() < self.rests_until:
             return 0
-        old = ages.ends(ages.days(), timezone.now())
+        old = ages.ends(keeping.in_force(), timezone.now())
         if not old:
             return 0
         if not self.before:

@@ -1,7 +1,7 @@
 """The only writers of a status: one verb, one function."""
 
 from runs.lifecycle.annotating import add_tags, update_metadata
-from runs.lifecycle.bulk import abort_bulk, begin_bulk, go_on_in_bulk
+from runs.lifecycle.bulk import abort_bulk, begin_bulk, go_on_in_bulk, pause_bulk, resume_bulk
 from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.depths import prune_depths, sample_depths
@@ -77,6 +77,7 @@ __all__ = [
     "override_limits",
     "pause",
     "pause_all",
+    "pause_bulk",
     "promote_due",
     "prune_batches",
     "prune_buckets",
@@ -94,6 +95,7 @@ __all__ = [
     "reset_limit",
     "resume",
     "resume_all",
+    "resume_bulk",
     "roll_up",
     "sample_depths",
     "save_view",

@@ -7,6 +7,7 @@ replay is found by the action's id.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -18,12 +19,12 @@ from django.utils import timezone
 from runs import signals
 from runs.errors import InvalidOption, NotFound, RunsError
 from runs.ids import new_id
-from runs.lifecycle import audit, checks
+from runs.lifecycle import audit, canaries, checks
+from runs.lifecycle.bulkoptions import PLAIN, BulkOptions
+from runs.lifecycle.bulkverbs import VERBS, Verb, reason_of
 from runs.lifecycle.canceling import cancel
 from runs.lifecycle.keys import hashed
 from runs.lifecycle.purging import cancel_unstarted
-from runs.lifecycle.replaying import replay
-from runs.lifecycle.requests import once
 from runs.models import BulkAction, BulkKind, BulkRun, BulkStatus, Run
 from runs.models.run import RunQuerySet
 from runs.reads.deadline import deadline
@@ -36,7 +37,11 @@ RUN_ID = re.compile(r"run_[0-9a-z]{1,26}", re.ASCII)
 #: Seconds a filter may take to be counted.
 PATIENCE = 2.0
 #: Runs done between two notes of how far it is.
-PAGES = {BulkKind.CANCEL: 100, BulkKind.REPLAY: 10}
+PAGES = {BulkKind.CANCEL: 100, BulkKind.REPLAY: 10, BulkKind.TAG: 50, BulkKind.PRIORITY: 50}
+#: Turns a minute in which one that is to go slowly does something.
+TURNS = 20
+#: Different reasons that are told apart.
+MOST_REASONS, OTHER = 20, "For another reason."
 #: How long a process has an action to itself; one that died loses it then.
 CLAIMED = timedelta(seconds=60)
 
@@ -55,13 +60,16 @@ def begin_bulk(
     name: str = "",
     actor: str,
     request_key: str = "",
+    options: BulkOptions = PLAIN,
+    reason: str = "",
 ) -> BulkAction:
-    """Have all these runs canceled or replayed, as many as there are now.
+    """Have all these runs canceled, replayed, tagged or moved, as many as there are now.
 
     A request that is sent again, by its `request_key`, begins nothing: the first one's is the answer.
     Raises InvalidOption, and TooSlow for a filter that takes too long to count.
     """
     checks.text("name", name)
+    options.check(kind)
     if len(name) > LONGEST_NAME:
         raise InvalidOption("name", f"name has at most {LONGEST_NAME} characters.")
     now, until = timezone.now(), new_id("run")
@@ -81,6 +89,10 @@ def begin_bulk(
         total=total,
         actor=actor,
         created_at=now,
+        options=options.text,
+        reason=reason[:1000],
+        canary=options.canary,
+        not_before=now + timedelta(seconds=options.wait) if options.wait else None,
         status=BulkStatus.PENDING if total else BulkStatus.COMPLETED,
         completed_at=None if total else now,
         request_hash=hashed(request_key) if request_key else None,
@@ -88,7 +100,16 @@ def begin_bulk(
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-            audit.record(actor, f"bulk.{kind.lower()}", row.pk, count=total, **selection)
+            facts = {"options": row.options} if row.options else {}
+            audit.record(
+                actor,
+                f"bulk.{kind.lower()}",
+                row.pk,
+                reason=reason,
+                count=total,
+                **selection,
+                **facts,
+            )
     except IntegrityError:
         return BulkAction.objects.get(request_hash=row.request_hash)
     return row
@@ -107,12 +128,28 @@ def _checked(chosen: Sequence[str]) -> list[str]:
 
 def abort_bulk(action_id: str, *, actor: str) -> BulkAction:
     """Touch no more runs; those that were touched stay as they are. An ended one stays. NotFound."""
+    open_ones = (BulkStatus.PENDING, BulkStatus.PAUSED)
+    return _turned(action_id, open_ones, BulkStatus.ABORTED, "bulk.abort", actor)
+
+
+def pause_bulk(action_id: str, *, actor: str) -> BulkAction:
+    """Touch no run until it is resumed. One that does not go on stays as it is. Raises NotFound."""
+    return _turned(action_id, (BulkStatus.PENDING,), BulkStatus.PAUSED, "bulk.pause", actor)
+
+
+def resume_bulk(action_id: str, *, actor: str) -> BulkAction:
+    """Go on with a paused one, whatever became of its first replays. Raises NotFound."""
+    return _turned(action_id, (BulkStatus.PAUSED,), BulkStatus.PENDING, "bulk.resume", actor)
+
+
+def _turned(
+    action_id: str, before: Sequence[BulkStatus], after: BulkStatus, verb: str, actor: str
+) -> BulkAction:
+    ended = timezone.now() if after == BulkStatus.ABORTED else None
     with transaction.atomic():
-        stopped = BulkAction.objects.filter(pk=action_id, status=BulkStatus.PENDING).update(
-            status=BulkStatus.ABORTED, completed_at=timezone.now()
-        )
-        if stopped:
-            audit.record(actor, "bulk.abort", action_id)
+        rows = BulkAction.objects.filter(pk=action_id, status__in=before)
+        if rows.update(status=after, completed_at=ended):
+            audit.record(actor, verb, action_id)
     return found(action_id)
 
 
@@ -129,6 +166,8 @@ def go_on_in_bulk() -> int:
     row = _claimed(timezone.now())
     if row is None:
         return 0
+    if not canaries.let_pass(row):
+        return 1
     ids = _next(row)
     outcomes = list(_done(row, ids))
     _note(row, ids, outcomes)
@@ -137,7 +176,10 @@ def go_on_in_bulk() -> int:
 
 def _claimed(now: datetime) -> BulkAction | None:
     free = BulkAction.objects.filter(
-        Q(claimed_until__isnull=True) | Q(claimed_until__lte=now), completed_at__isnull=True
+        Q(claimed_until__isnull=True) | Q(claimed_until__lte=now),
+        Q(not_before__isnull=True) | Q(not_before__lte=now),
+        completed_at__isnull=True,
+        status=BulkStatus.PENDING,
     )
     row = free.order_by("pk").first()
     if row is None or not free.filter(pk=row.pk).update(claimed_until=now + CLAIMED):
@@ -147,8 +189,17 @@ def _claimed(now: datetime) -> BulkAction | None:
     return row
 
 
+def _size(row: BulkAction) -> int:
+    """Runs to do before the next note."""
+    size, options = PAGES[BulkKind(row.kind)], BulkOptions.of(row.options)
+    if options.per_minute:
+        size = min(size, max(1, options.per_minute // TURNS))
+    left = row.canary - row.success - row.failure
+    return min(size, left) if left > 0 else size
+
+
 def _next(row: BulkAction) -> list[str]:
-    size = PAGES[BulkKind(row.kind)]
+    size = _size(row)
     if "runs" in row.chosen:
         return [run_id for run_id in row.chosen["runs"] if run_id > row.after][:size]
     runs: RunQuerySet = RunFilter.of(row.chosen["filter"]).runs()
@@ -157,22 +208,22 @@ def _next(row: BulkAction) -> list[str]:
 
 
 def _done(row: BulkAction, ids: Sequence[str]) -> Iterator[Outcome]:
-    if row.kind == BulkKind.REPLAY:
-        return (_replayed(row, run_id) for run_id in ids)
-    return _canceled(row, ids)
+    if row.kind == BulkKind.CANCEL:
+        return _canceled(row, ids)
+    options, verb = BulkOptions.of(row.options), VERBS[BulkKind(row.kind)]
+    return (_one(row, verb, options, run_id) for run_id in ids)
 
 
-def _replayed(row: BulkAction, run_id: str) -> Outcome:
+def _one(row: BulkAction, verb: Verb, options: BulkOptions, run_id: str) -> Outcome:
     try:
-        made = once(run_id, row.pk, lambda: replay(run_id, actor=row.actor))
+        return Outcome(verb(row, options, run_id))
     except RunsError as error:
         return Outcome(None, f"{run_id}: {error}")
-    return Outcome(made.run_id)
 
 
 def _canceled(row: BulkAction, ids: Sequence[str]) -> Iterator[Outcome]:
     """Those that were never started together, the others one by one."""
-    reason = f"By the bulk action {row.pk}."
+    reason = reason_of(row)
     waiting = list(Run.objects.filter(pk__in=ids, awaited=False).values_list("pk", flat=True))
     cancel_unstarted(waiting, row.actor, reason)
     for run_id in ids:
@@ -196,12 +247,15 @@ def _note(row: BulkAction, ids: Sequence[str], outcomes: Iterable[Outcome]) -> N
     """
     touched = [one.run_id for one in outcomes if one.run_id is not None]
     problems = [one.problem for one in outcomes if one.problem]
+    rest = BulkOptions.of(row.options).pause_after(len(ids))
     mine = BulkAction.objects.filter(pk=row.pk)
     noted = mine.filter(after=row.after, claimed_until=row.claimed_until).update(
         success=F("success") + len(touched),
         failure=F("failure") + len(problems),
         after=ids[-1] if ids else row.after,
         problem=problems[-1][:1000] if problems else row.problem,
+        reasons=counted(row.reasons, problems),
+        not_before=timezone.now() + rest if rest else None,
         claimed_until=None,
     )
     if not noted:
@@ -209,9 +263,18 @@ def _note(row: BulkAction, ids: Sequence[str], outcomes: Iterable[Outcome]) -> N
     BulkRun.objects.bulk_create(
         (BulkRun(action_id=row.pk, run_id=run_id) for run_id in touched), ignore_conflicts=True
     )
-    if len(ids) < PAGES[BulkKind(row.kind)]:
+    if len(ids) < _size(row):
         mine.filter(status=BulkStatus.PENDING).update(
             status=BulkStatus.COMPLETED, completed_at=timezone.now()
         )
     if row.kind == BulkKind.CANCEL and touched:
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
+
+
+def counted(reasons: str, problems: Iterable[str]) -> str:
+    """The stored reasons with those of these problems, which begin with the run's id."""
+    known: Counter[str] = Counter(json.loads(reasons) if reasons else {})
+    for problem in problems:
+        reason = problem.partition(" ")[2][:300]
+        known[reason if reason in known or len(known) < MOST_REASONS else OTHER] += 1
+    return json.dumps(known) if known else ""

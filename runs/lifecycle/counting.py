@@ -19,11 +19,19 @@ BATCH = 1000
 #: Counts removed in one statement.
 OLD = 5000
 
-TAKE = """
-UPDATE runs_failure SET counted = {true} WHERE (run_id, attempt) IN (
-  SELECT run_id, attempt FROM runs_failure WHERE NOT counted ORDER BY at LIMIT %s {lock})
+#: By where rows lie: a join over keys may read the whole table.
+TAKE = {
+    "postgresql": """
+UPDATE runs_failure SET counted = true WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM runs_failure WHERE NOT counted ORDER BY at LIMIT %s FOR UPDATE SKIP LOCKED))
 RETURNING fingerprint, version, ended, at, run_id, attempt
-"""
+""",
+    "sqlite": """
+UPDATE runs_failure SET counted = 1 WHERE rowid IN (
+  SELECT rowid FROM runs_failure WHERE NOT counted ORDER BY at LIMIT %s)
+RETURNING fingerprint, version, ended, at, run_id, attempt
+""",
+}
 ADD = """
 INSERT INTO runs_errorcount (fingerprint, span, at, version, failures, ended) VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (fingerprint, span, at, version) DO UPDATE
@@ -72,12 +80,10 @@ def prune_counts() -> int:
 
 
 def _taken() -> list[Case]:
-    postgres = connection.vendor == "postgresql"
-    lock = "FOR UPDATE SKIP LOCKED" if postgres else ""
     with connection.cursor() as cursor:
-        cursor.execute(TAKE.format(true="true" if postgres else "1", lock=lock), [BATCH])
+        cursor.execute(TAKE[connection.vendor], [BATCH])
         rows = [Case(*row) for row in cursor.fetchall()]
-    if postgres:
+    if connection.vendor == "postgresql":
         return rows
     # SQLite's driver hands moments over as text, without a zone, and truths as numbers
     return [row._replace(ended=bool(row.ended), at=_moment(row.at)) for row in rows]

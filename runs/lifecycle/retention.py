@@ -26,6 +26,7 @@ from runs.models import (
     Journal,
     Lease,
     LogLine,
+    Pin,
     Run,
     RunTag,
     ScheduleTick,
@@ -151,6 +152,7 @@ def unneeded(now: datetime) -> RunQuerySet:
         ~Exists(Waiter.objects.filter(target=OuterRef("pk"))),
         ~Exists(FinalHooks.objects.filter(run_id=OuterRef("pk"))),
         ~Exists(Lease.objects.filter(run_id=OuterRef("pk"))),
+        ~Exists(Pin.objects.filter(run_id=OuterRef("pk"))),
         Q(idempotency_expires_at__isnull=True) | Q(idempotency_expires_at__lte=now),
     )
 

@@ -19,7 +19,7 @@ from runs.lifecycle import attempts, fleet, store, versions
 from runs.lifecycle.canceling import cancel_orphans
 from runs.lifecycle.transition import skip_locked
 from runs.machines import BOUNDLESS, Capacity, weights
-from runs.models import Lease, SessionState, WorkerSession
+from runs.models import Lease, Order, SessionState, WorkerSession
 
 STOPPED = "Its cluster stopped."
 
@@ -71,9 +71,18 @@ def open_session(
         started_at=now,
         heartbeat_at=now,
         expires_at=now,
+        **_told(before),
     )
     renew(session.pk)
     return session
+
+
+def _told(before: WorkerSession | None) -> dict[str, Any]:
+    """What a person told the cluster holds for its next session too."""
+    if before is None or before.ordered != Order.DRAIN:
+        return {}
+    by, at = before.ordered_by, before.ordered_at
+    return {"draining": True, "ordered": before.ordered, "ordered_by": by, "ordered_at": at}
 
 
 def renew(session_id: str, **facts: Any) -> bool:

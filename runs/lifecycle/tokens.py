@@ -22,7 +22,7 @@ from runs.states import TokenStatus
 #: Tokens timed out in one transaction.
 BATCH = 100
 SALT = "trackside.waitpoint"
-#: Whose completions are put on record; an address and a run are known by the token itself.
+#: Whose doings are put on record; an address and a run are known by the token itself.
 PEOPLE = ("user:", "key:", "cli:")
 
 
@@ -89,19 +89,12 @@ def complete(token_id: str, data: str | None, *, by: str) -> Waitpoint:
     token = find(token_id)
     if token.is_waiting and token.schema:
         payloads.check(token.schema, "null" if data is None else data)
-    with transaction.atomic():
-        ended = _end(token, TokenStatus.COMPLETED, data, by)
-        if ended.completed_by == by and by.startswith(PEOPLE):
-            audit.record(by, "waitpoint.complete", token_id)
-    return ended
+    return _end(token, TokenStatus.COMPLETED, data, by)
 
 
 def time_out(token_id: str, *, actor: str) -> Waitpoint:
     """End a token as if its time were over. Raises NotFound."""
-    with transaction.atomic():
-        token = _end(find(token_id), TokenStatus.TIMED_OUT, None, actor)
-        audit.record(actor, "waitpoint.time_out", token_id)
-    return token
+    return _end(find(token_id), TokenStatus.TIMED_OUT, None, actor)
 
 
 def time_out_due() -> int:
@@ -121,6 +114,9 @@ def _end(token: Waitpoint, status: TokenStatus, data: str | None, by: str) -> Wa
         status=status, output=data, completed_at=timezone.now(), completed_by=by
     )
     if ended:
+        if by.startswith(PEOPLE):
+            verb = "complete" if status == TokenStatus.COMPLETED else "time_out"
+            audit.record(by, f"waitpoint.{verb}", token.pk)
         store.current().wake(token.pk)
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
     token.refresh_from_db()

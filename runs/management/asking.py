@@ -40,8 +40,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def filtered(options: dict[str, Any], now: datetime) -> RunQuerySet:
-    """The runs `list` is asked for, newest first."""
+def filtered(options: dict[str, Any], now: datetime, *, cut: bool = True) -> RunQuerySet:
+    """The runs `list` is asked for, newest first; all of them with all they hold unless `cut`."""
     try:
         terms = grammar.parse(options["query"])
     except GrammarError as error:
@@ -60,7 +60,8 @@ def filtered(options: dict[str, Any], now: datetime) -> RunQuerySet:
         start=start,
         end=end,
     )
-    return chosen.runs().newest_first().light()[: options["limit"]]
+    found = chosen.runs()
+    return found.newest_first().light()[: options["limit"]] if cut else found
 
 
 def add_payload(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,6 @@
 """Runs as text and as JSON lines."""
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,41 +10,12 @@ from django.utils import timezone
 from runs.management.terminal import line, plain
 from runs.models import Attempt, LogLine, Run
 from runs.reads import attempts
+from runs.reads.exporting import as_json as as_json
 from runs.reads.gates import gates
 
 LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 #: Characters of a payload or output that are shown; `--json` has all of it.
 SHOWN = 2000
-FIELDS = [
-    "id",
-    "task_id",
-    "status",
-    "reason",
-    "queue",
-    "concurrency_key",
-    "priority",
-    "attempt_number",
-    "max_attempts",
-    "max_duration",
-    "ttl",
-    "machine",
-    "version",
-    "version_asked",
-    "is_test",
-    "source",
-    "actor",
-    "idempotency_key",
-    "parent_id",
-    "root_id",
-    "replayed_from_id",
-    "created_at",
-    "started_at",
-    "finished_at",
-    "delay_until",
-    "retry_at",
-]
-NOT_ASCII = re.compile(r"[^\x00-\x7e]")
-DOCUMENTS = ("payload", "output", "error", "metadata", "tags")
 
 
 def row(run: Run, now: datetime) -> str:
@@ -54,15 +24,6 @@ def row(run: Run, now: datetime) -> str:
     took = _span(run.duration.total_seconds()) if run.duration is not None else ""
     task, queue = line(run.task_id, 32), line(run.queue, 28)
     return f"{run.id}  {run.get_status_display():15}  {task:32}  {queue:28}  {age:>6} ago  {took}"
-
-
-def as_json(run: Run, *, heavy: bool) -> str:
-    """One JSON object on one line, in ASCII; documents only if `heavy`."""
-    values = {name: json.dumps(_plain(getattr(run, name))) for name in FIELDS}
-    for name in DOCUMENTS if heavy else ("tags",):
-        values[name] = _stored(getattr(run, name))
-    known = [f"{json.dumps(name)}: {text}" for name, text in values.items()]
-    return "{" + ", ".join(known) + "}"
 
 
 def details(run: Run) -> Iterator[str]:
@@ -113,16 +74,6 @@ def _shut(run: Run) -> str:
         gate for gate in gates(run, timezone.now()) if not gate.open and gate.sentence != run.reason
     ]
     return " ".join(f"{one.sentence} {_time(one.until)}".strip() for one in shut)
-
-
-def _stored(text: str | None) -> str:
-    """Stored JSON as it is, on one line, with escapes for all that is not ASCII."""
-    flat = (text or "null").replace("\n", " ").replace("\r", " ")
-    return NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], flat)
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _time(moment: datetime | None) -> str:

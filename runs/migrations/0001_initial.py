@@ -17,6 +17,33 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='AlertChannel',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100, unique=True)),
+                ('kind', models.CharField(choices=[('email', 'E-mail'), ('slack', 'Slack-compatible webhook'), ('webhook', 'Signed webhook')], max_length=8)),
+                ('secret', models.TextField()),
+                ('shown', models.CharField(max_length=300)),
+                ('active', models.BooleanField(default=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_by', models.CharField(blank=True, default='', max_length=200)),
+            ],
+            options={
+                'ordering': ['name'],
+            },
+        ),
+        migrations.CreateModel(
+            name='AlertMark',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('until', models.DateTimeField()),
+                ('error_event', models.BigIntegerField(default=0)),
+                ('tick', models.BigIntegerField(default=0)),
+                ('depth_at', models.DateTimeField(null=True)),
+                ('taken_until', models.DateTimeField(null=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name='AuditLog',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -99,6 +126,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Pin',
+            fields=[
+                ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(auto_now_add=True)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('reason', models.TextField(blank=True, default='')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Queue',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -137,6 +173,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='RetentionRule',
+            fields=[
+                ('status', models.CharField(max_length=16, primary_key=True, serialize=False)),
+                ('days', models.FloatField()),
+                ('changed_at', models.DateTimeField(auto_now=True)),
+                ('changed_by', models.CharField(blank=True, default='', max_length=200)),
+            ],
+        ),
+        migrations.CreateModel(
             name='RollupMark',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -169,6 +214,26 @@ class Migration(migrations.Migration):
                 ('text', models.TextField()),
                 ('at', models.DateTimeField()),
             ],
+        ),
+        migrations.CreateModel(
+            name='AlertRule',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100, unique=True)),
+                ('kind', models.CharField(choices=[('status', 'A run ended so'), ('new_error', 'An error was seen for the first time'), ('regressed', 'A resolved error came back'), ('backlog', 'More runs queued than'), ('oldest', 'The oldest run waits longer than (seconds)'), ('missed', "A schedule's fire was missed"), ('worker_gone', 'A cluster stopped answering')], max_length=12)),
+                ('statuses', models.TextField(default='[]')),
+                ('task_id', models.CharField(blank=True, default='', max_length=256)),
+                ('queue', models.CharField(blank=True, default='', max_length=128)),
+                ('threshold', models.FloatField(null=True)),
+                ('active', models.BooleanField(default=True)),
+                ('firing', models.TextField(default='{}')),
+                ('sent_at', models.DateTimeField(null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('channels', models.ManyToManyField(blank=True, related_name='rules', to='runs.alertchannel')),
+            ],
+            options={
+                'ordering': ['name'],
+            },
         ),
         migrations.CreateModel(
             name='ApiKey',
@@ -239,8 +304,8 @@ class Migration(migrations.Migration):
             name='BulkAction',
             fields=[
                 ('id', runs.models.fields.IdField(max_length=40, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('CANCEL', 'Cancel'), ('REPLAY', 'Replay')], max_length=8)),
-                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('COMPLETED', 'Completed'), ('ABORTED', 'Aborted')], default='PENDING', max_length=12)),
+                ('kind', models.CharField(choices=[('CANCEL', 'Cancel'), ('REPLAY', 'Replay'), ('TAG', 'Add tags'), ('PRIORITY', 'Set priority')], max_length=8)),
+                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('PAUSED', 'Paused'), ('COMPLETED', 'Completed'), ('ABORTED', 'Aborted')], default='PENDING', max_length=12)),
                 ('name', models.CharField(blank=True, default='', max_length=255)),
                 ('selection', models.TextField()),
                 ('until', runs.models.fields.IdField(max_length=30)),
@@ -249,6 +314,11 @@ class Migration(migrations.Migration):
                 ('success', models.IntegerField(default=0)),
                 ('failure', models.IntegerField(default=0)),
                 ('problem', models.TextField(blank=True, default='')),
+                ('reasons', models.TextField(blank=True, default='')),
+                ('options', models.TextField(blank=True, default='')),
+                ('reason', models.CharField(blank=True, default='', max_length=1000)),
+                ('canary', models.PositiveIntegerField(default=0)),
+                ('not_before', models.DateTimeField(null=True)),
                 ('claimed_until', models.DateTimeField(null=True)),
                 ('request_hash', models.CharField(max_length=64, null=True, unique=True)),
                 ('actor', models.CharField(blank=True, default='', max_length=200)),
@@ -268,6 +338,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['run_id'], name='bulk_by_run')],
+            },
+        ),
+        migrations.CreateModel(
+            name='CodeVersion',
+            fields=[
+                ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('first_at', models.DateTimeField()),
+                ('last_at', models.DateTimeField()),
+                ('tasks', models.TextField(default='{}')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['-first_at'], name='version_by_age')],
             },
         ),
         migrations.CreateModel(
@@ -711,6 +793,9 @@ class Migration(migrations.Migration):
                 ('tasks', models.TextField(blank=True, default='')),
                 ('lacking', models.TextField(blank=True, default='')),
                 ('draining', models.BooleanField(default=False)),
+                ('ordered', models.CharField(blank=True, db_default='', default='', max_length=8)),
+                ('ordered_by', models.CharField(blank=True, db_default='', default='', max_length=200)),
+                ('ordered_at', models.DateTimeField(null=True)),
                 ('capacity_cpu', models.FloatField(null=True)),
                 ('capacity_memory', models.FloatField(null=True)),
                 ('weights', models.TextField(db_default='{}', default='{}')),
@@ -726,6 +811,41 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-started_at'],
                 'indexes': [models.Index(fields=['state', 'expires_at'], name='session_by_expiry')],
+            },
+        ),
+        migrations.CreateModel(
+            name='AlertHit',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(max_length=200)),
+                ('at', models.DateTimeField()),
+                ('text', models.TextField()),
+                ('path', models.CharField(blank=True, default='', max_length=300)),
+                ('told', models.BooleanField(default=False)),
+                ('rule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='runs.alertrule')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('told', False)), fields=['rule', 'id'], name='alerthit_untold'), models.Index(fields=['at'], name='alerthit_by_age')],
+                'constraints': [models.UniqueConstraint(fields=('rule', 'key'), name='alerthit_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='AlertDelivery',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField()),
+                ('message', models.TextField()),
+                ('status', models.CharField(choices=[('pending', 'Pending'), ('sent', 'Sent'), ('failed', 'Failed')], default='pending', max_length=8)),
+                ('run_id', runs.models.fields.IdField(max_length=30, null=True)),
+                ('attempts', models.IntegerField(default=0)),
+                ('answer', models.CharField(blank=True, default='', max_length=500)),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='runs.alertchannel')),
+                ('rule', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='runs.alertrule')),
+            ],
+            options={
+                'ordering': ['-id'],
+                'indexes': [models.Index(fields=['channel', 'id'], name='delivery_by_channel'), models.Index(fields=['at'], name='delivery_by_age')],
             },
         ),
         migrations.CreateModel(

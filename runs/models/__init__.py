@@ -9,9 +9,20 @@ from runs.models.access import (
     RequestWindow,
     Role,
 )
+from runs.models.alert import (
+    AlertChannel,
+    AlertDelivery,
+    AlertHit,
+    AlertMark,
+    AlertRule,
+    ChannelKind,
+    DeliveryStatus,
+    RuleKind,
+)
 from runs.models.attempt import Attempt
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
+from runs.models.codeversion import CodeVersion
 from runs.models.debounced import Debounced
 from runs.models.envvar import EnvRevision, EnvVar
 from runs.models.errors import (
@@ -26,6 +37,7 @@ from runs.models.event import Event, EventKind, LogLine
 from runs.models.finalhooks import FinalHooks
 from runs.models.idempotency import Idempotency
 from runs.models.journal import Journal
+from runs.models.keeping import Pin, RetentionRule
 from runs.models.queue import Bucket, Queue, QueueKind
 from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step
 from runs.models.run import Run, RunTag, Source
@@ -44,12 +56,17 @@ from runs.models.task import Task
 from runs.models.template import PayloadTemplate
 from runs.models.view import SavedView, ViewDefault
 from runs.models.waitpoint import Waiter, Waitpoint
-from runs.models.worker import SessionState, WorkerSession
+from runs.models.worker import Order, SessionState, WorkerSession
 
 __all__ = [
     "GRANTS",
     "NEVER",
     "OF_TASKS",
+    "AlertChannel",
+    "AlertDelivery",
+    "AlertHit",
+    "AlertMark",
+    "AlertRule",
     "ApiKey",
     "Attempt",
     "AuditLog",
@@ -60,7 +77,10 @@ __all__ = [
     "BulkRun",
     "BulkStatus",
     "CatchUp",
+    "ChannelKind",
+    "CodeVersion",
     "Debounced",
+    "DeliveryStatus",
     "Depth",
     "EnvRevision",
     "EnvVar",
@@ -79,16 +99,20 @@ __all__ = [
     "Lane",
     "Lease",
     "LogLine",
+    "Order",
     "Overlap",
     "PayloadTemplate",
     "Payloads",
+    "Pin",
     "Queue",
     "QueueKind",
     "Ready",
     "RequestWindow",
+    "RetentionRule",
     "Role",
     "Rollup",
     "RollupMark",
+    "RuleKind",
     "Run",
     "RunTag",
     "SavedView",

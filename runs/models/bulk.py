@@ -12,6 +12,8 @@ class BulkKind(models.TextChoices):
 
     CANCEL = "CANCEL", "Cancel"
     REPLAY = "REPLAY", "Replay"
+    TAG = "TAG", "Add tags"
+    PRIORITY = "PRIORITY", "Set priority"
 
 
 class BulkStatus(models.TextChoices):
@@ -19,6 +21,8 @@ class BulkStatus(models.TextChoices):
 
     #: Some of its runs are still to come.
     PENDING = "PENDING", "Pending"
+    #: Stopped for now, by a person or because its first replays did not succeed.
+    PAUSED = "PAUSED", "Paused"
     COMPLETED = "COMPLETED", "Completed"
     #: Stopped by a person; what it did stays done.
     ABORTED = "ABORTED", "Aborted"
@@ -50,6 +54,16 @@ class BulkAction(models.Model):
     failure = models.IntegerField(default=0)
     #: Why the last one failed that did.
     problem = models.TextField(blank=True, default="")
+    #: JSON: `{reason: runs}` of those that failed.
+    reasons = models.TextField(blank=True, default="")
+    #: JSON of what is done differently from the plain verb; see `runs.lifecycle.bulkoptions`.
+    options = models.TextField(blank=True, default="")
+    #: What the person said it is for.
+    reason = models.CharField(max_length=1000, blank=True, default="")
+    #: So many replays have to succeed before it goes on; 0 where none has to any more.
+    canary = models.PositiveIntegerField(default=0)
+    #: Nothing is done before.
+    not_before = models.DateTimeField(null=True)
     #: A process works on it, and has it until then.
     claimed_until = models.DateTimeField(null=True)
     #: SHA-256 hex of what its sender marks the request with, also when sending it again.

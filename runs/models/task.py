@@ -1,7 +1,18 @@
+from typing import ClassVar, Self
+
 from django.db import models
 from django.db.models import Q
 
 from runs.webhooks import LONGEST_PATH
+
+#: How the ids of tasks of Trackside itself begin.
+OWN = "trackside."
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    def authored(self) -> Self:
+        """People's tasks, without those of Trackside itself."""
+        return self.exclude(id__startswith=OWN)
 
 
 class Task(models.Model):
@@ -43,6 +54,8 @@ class Task(models.Model):
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     registered_at = models.DateTimeField()
+
+    objects: ClassVar[TaskQuerySet] = TaskQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["id"]

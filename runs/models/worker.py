@@ -12,6 +12,14 @@ class SessionState(models.TextChoices):
     GONE = "GONE", "Stopped"
 
 
+class Order(models.TextChoices):
+    """What a person may tell a cluster."""
+
+    DRAIN = "drain", "Take nothing more"
+    RESUME = "resume", "Take runs again"
+    STOP = "stop", "Stop"
+
+
 class WorkerSession(models.Model):
     """One life of one cluster: its heartbeat, and the owner of its leases.
 
@@ -36,6 +44,10 @@ class WorkerSession(models.Model):
     #: Ids of the tasks that others have and it has not, each between two line feeds.
     lacking = models.TextField(blank=True, default="")
     draining = models.BooleanField(default=False)
+    #: "drain" or "stop" where a person told it so; empty where it drains by itself.
+    ordered = models.CharField(max_length=8, blank=True, default="", db_default="")
+    ordered_by = models.CharField(max_length=200, blank=True, default="", db_default="")
+    ordered_at = models.DateTimeField(null=True)
     #: vCPUs and gigabytes its runs may ask for together; None is without end.
     capacity_cpu = models.FloatField(null=True)
     capacity_memory = models.FloatField(null=True)
@@ -47,7 +59,7 @@ class WorkerSession(models.Model):
     weighing = models.BooleanField(default=False, db_default=False)
     #: Since when a heavy run that fits into it is passed over for want of room.
     held_since = models.DateTimeField(null=True)
-    #: JSON list of `{"slot", "pid", "state", "run_id", "since"}` as of the last heartbeat.
+    #: JSON list of `{"slot", "pid", "state", "run_id", "memory"}` as of the last heartbeat.
     workers = models.TextField(default="[]")
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField()

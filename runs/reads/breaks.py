@@ -1,14 +1,20 @@
 """When it broke: the last run that was good, the first that was not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import QuerySet
 
 from runs.models import ErrorGroup, Run
-from runs.states import RunStatus
+from runs.states import UNSUCCESSFUL, RunStatus
 
 #: Runs of a task that are looked through for one that succeeded.
 LOOKED_AT = 2000
+#: Tasks that are looked at, and the newest runs of each.
+TASKS, STREAK = 20, 200
+#: How runs end by themselves.
+ENDED = {*UNSUCCESSFUL, RunStatus.COMPLETED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,65 @@ def of(group: ErrorGroup) -> Break:
 
 def newest_success(runs: QuerySet[Run]) -> Run | None:
     """Among the newest LOOKED_AT of these runs of one task."""
-    return successes(runs).first()
+    found = successes(runs, 1)
+    return Run.objects.light().filter(pk=found[0]).first() if found else None
 
 
-def successes(runs: QuerySet[Run]) -> QuerySet[Run]:
-    """Those of the newest LOOKED_AT that succeeded, the newest first."""
-    newest = runs.order_by("-id").values("id")[:LOOKED_AT]
-    found = Run.objects.light().filter(pk__in=newest, status=RunStatus.COMPLETED)
-    return found.order_by("-id")
+def successes(runs: QuerySet[Run], wanted: int) -> list[str]:
+    """Ids of those of the newest LOOKED_AT that succeeded, the newest first, so many at most.
+
+    Picked here and not by the database, which for a rare status would walk through other indexes.
+    """
+    newest = runs.order_by("-id").values_list("id", "status")
+    found: list[str] = []
+    for most in (max(wanted * 2, 100), LOOKED_AT):
+        rows = list(newest[:most])
+        found = [run_id for run_id, status in rows if status == RunStatus.COMPLETED][:wanted]
+        if len(found) == wanted or len(rows) < most:
+            break
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A task whose newest runs all failed: since which, and what was the last good one before."""
+
+    task_id: str
+    first_bad: Run
+    #: None where none of the newest STREAK runs succeeded: it failed longer than is looked.
+    last_good: Run | None
+    failures: int
+    last_bad: Run
+
+    @property
+    def changed_version(self) -> bool:
+        return self.last_good is not None and self.last_good.version != self.first_bad.version
+
+
+def broken(since: datetime) -> list[Broken]:
+    """Of the tasks that failed last, those that only fail now; one bounded statement for each."""
+    found = (of_task(task_id) for task_id in _failing(since))
+    return [one for one in found if one is not None]
+
+
+def of_task(task_id: str) -> Broken | None:
+    """None where its newest run that ended by itself succeeded, or there is none."""
+    columns = ("id", "status", "version", "created_at", "finished_at")
+    newest = Run.objects.filter(task_id=task_id).only(*columns).order_by("-id")[:STREAK]
+    return _streak(task_id, [run for run in newest if run.status in ENDED])
+
+
+def _streak(task_id: str, runs: Sequence[Run]) -> Broken | None:
+    bad: list[Run] = []
+    for run in runs:
+        if run.status == RunStatus.COMPLETED:
+            return Broken(task_id, bad[-1], run, len(bad), bad[0]) if bad else None
+        bad.append(run)
+    return Broken(task_id, bad[-1], None, len(bad), bad[0]) if bad else None
+
+
+def _failing(since: datetime) -> list[str]:
+    """Tasks with runs that ended by an error since then, those that failed last first."""
+    groups = ErrorGroup.objects.filter(last_at__gte=since, ended__gt=0).order_by("-last_at")
+    tasks = groups.values_list("task_id", flat=True)[: TASKS * 5]
+    return list(dict.fromkeys(task for task in tasks if task))[:TASKS]

@@ -9,7 +9,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from runs.models import ErrorCount, ErrorGroup, Failure, GroupStatus, Run
-from runs.models.run import RunQuerySet
 from runs.reads.counts import Capped, capped
 from runs.slots import DAY, KEPT, LONG, SHORT, slot
 
@@ -163,10 +162,18 @@ def unresolved() -> Capped:
     return capped(ErrorGroup.objects.filter(status=GroupStatus.UNRESOLVED), OPEN_CAP)
 
 
-def runs_of(fingerprint: str) -> RunQuerySet:
-    """Runs with an attempt that failed so, in no order; they may have succeeded since."""
-    failures = Failure.objects.filter(fingerprint=fingerprint)
-    return Run.objects.filter(pk__in=failures.values("run_id"))
+def newest_runs(fingerprint: str, most: int) -> list[Run]:
+    """Runs with an attempt that failed so, the newest first; they may have succeeded since."""
+    failures = Failure.objects.filter(fingerprint=fingerprint).order_by("-run_id")
+    ids = list(dict.fromkeys(failures.values_list("run_id", flat=True)[: most * 5]))[:most]
+    return list(Run.objects.light().filter(pk__in=ids).order_by("-id"))
+
+
+def ended_runs(fingerprint: str, most: int) -> list[str]:
+    """Ids of runs that ended by it, the newest first; among its newest failures."""
+    failures = Failure.objects.filter(fingerprint=fingerprint).order_by("-run_id")
+    rows = failures.values_list("run_id", "ended")[: most * 10]
+    return [run_id for run_id, ended in rows if ended][:most]
 
 
 def seen(run_id: str) -> dict[int, ErrorGroup]:

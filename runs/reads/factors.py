@@ -77,7 +77,8 @@ class Factors:
 def of(group: ErrorGroup, payload: Payload = lambda run: run.payload) -> Factors:
     """Of one error: its runs against successes of the same task."""
     failing = _failing(group)
-    others = _read(breaks.successes(Run.objects.filter(task_id=group.task_id))[:SAMPLE])
+    good_ids = breaks.successes(Run.objects.filter(task_id=group.task_id), SAMPLE)
+    others = _read(Run.objects.light().filter(pk__in=good_ids))
     bad, good = _counted(failing, payload), _counted(others, payload)
     found = [
         Factor(*facet, count, good[facet], len(failing), len(others))

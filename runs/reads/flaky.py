@@ -1,90 +1,75 @@
-"""Tasks whose runs succeed only after a retry, by the failures of a window."""
+"""Tasks whose runs succeed only after a retry."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Sum
 
-from runs.models import ErrorGroup, Failure, Run
-from runs.reads.counts import Capped, capped
-from runs.reads.windows import floor_id
+from runs.models import ErrorCount, ErrorGroup, Facet, Run
+from runs.reads import rollups
+from runs.reads.errors import span_of
+from runs.reads.tally import Tally
+from runs.slots import slot
 from runs.states import RunStatus
 
-#: Failures that are looked at, those of the newest runs; tasks that are shown.
-LOOKED_AT, SHOWN = 5000, 50
-#: Successes of a task are counted up to here.
-CAP = 1000
+#: Tasks that are shown, errors of each, and errors that are asked about.
+SHOWN, ERRORS, LOOKED_AT = 50, 3, 1000
 
 
 @dataclass(slots=True)
 class Flaky:
-    """A task, with the runs of the window that failed first and then succeeded."""
+    """A task, with what its runs of the window came to."""
 
     task_id: str
-    recovered: int = 0
-    retries: int = 0
-    last: Run | None = None
-    #: Its errors that went away by themselves, and how many attempts each cost; the most frequent first.
+    #: Of its runs that completed, those that needed more than one try.
+    recovered: int
+    completed: int
+    #: Attempts that failed and were followed by another.
+    retried: int = 0
+    #: Its errors, and how many retries each cost; the most frequent first.
     errors: list[tuple[ErrorGroup, int]] = field(default_factory=list)
-    succeeded: Capped = field(default_factory=lambda: Capped(0, CAP))
+    #: One that recovered lately, if the newest failures of those errors did.
+    last: Run | None = None
 
     @property
-    def share(self) -> float | None:
-        """Of its successes, those that needed a retry; None where there are too many to count."""
-        if self.succeeded.value > CAP or not self.succeeded.value:
-            return None
-        return min(1.0, self.recovered / self.succeeded.value)
+    def share(self) -> float:
+        return min(1.0, self.recovered / self.completed) if self.completed else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Flaky tasks, those with most recovered runs first; whether older failures were left out."""
-
-    tasks: list[Flaky]
-    is_cut: bool
-
-
-def since(start: datetime) -> Found:
-    """Among runs made since then."""
-    rows = list(_retried(start)[: LOOKED_AT + 1])
-    by_run: dict[str, list[str]] = defaultdict(list)
-    for run_id, fingerprint in rows[:LOOKED_AT]:
-        by_run[run_id].append(fingerprint)
-    tasks: dict[str, Flaky] = {}
-    errors: dict[str, Counter[str]] = defaultdict(Counter)
-    for run in _recovered(by_run):
-        told = tasks.setdefault(run.task_id, Flaky(run.task_id, last=run))
-        told.recovered += 1
-        told.retries += len(by_run[run.pk])
-        errors[run.task_id].update(by_run[run.pk])
-    shown = sorted(tasks.values(), key=lambda one: (-one.recovered, one.task_id))[:SHOWN]
-    groups = ErrorGroup.objects.in_bulk({name for one in shown for name in errors[one.task_id]})
+def since(start: datetime, now: datetime) -> list[Flaky]:
+    """Those with most recovered runs first; a handful of statements, however many runs."""
+    found = rollups.each(Facet.TASK, start, now, rollups.tail(now))
+    tasks = [_task(name, tally) for name, tally in found.items() if tally.recovered]
+    shown = sorted(tasks, key=lambda one: (-one.recovered, one.task_id))[:SHOWN]
+    by_task = {one.task_id: one for one in shown}
+    for group, retried in _retried(list(by_task), start):
+        by_task[group.task_id].retried += retried
+        by_task[group.task_id].errors.append((group, retried))
+    last = _completed([group.last_run_id for one in shown for group, _ in one.errors])
     for one in shown:
-        one.succeeded = _succeeded(one.task_id, start)
-        most = errors[one.task_id].most_common(3)
-        one.errors = [(groups[name], count) for name, count in most if name in groups]
-    return Found(shown, len(rows) > LOOKED_AT)
+        one.errors = sorted(one.errors, key=lambda pair: -pair[1])[:ERRORS]
+        one.last = last.get(one.task_id)
+    return shown
 
 
-def _retried(start: datetime) -> QuerySet[Failure, tuple[str, str]]:
-    retried = Failure.objects.filter(run_id__gte=floor_id("run", start), ended=False)
-    return retried.order_by("-run_id", "-attempt").values_list("run_id", "fingerprint")
+def _task(name: str, tally: Tally) -> Flaky:
+    return Flaky(name, tally.recovered, tally.completed)
 
 
-def _recovered(ids: Iterable[str]) -> Iterable[Run]:
-    """The newest first."""
-    wanted = list(ids)
-    found: list[Run] = []
-    for at in range(0, len(wanted), 500):
-        runs = Run.objects.filter(pk__in=wanted[at : at + 500], status=RunStatus.COMPLETED)
-        found += runs.only("id", "task_id", "finished_at", "attempt_number").order_by("-id")
-    return found
-
-
-def _succeeded(task_id: str, start: datetime) -> Capped:
-    newest = Run.objects.filter(
-        task_id=task_id, status=RunStatus.COMPLETED, id__gte=floor_id("run", start)
+def _retried(tasks: Sequence[str], start: datetime) -> list[tuple[ErrorGroup, int]]:
+    """Errors of these tasks with the attempts they cost that were not the last."""
+    known = ErrorGroup.objects.filter(task_id__in=tasks, last_at__gte=start).order_by("-last_at")
+    groups = {group.pk: group for group in known[:LOOKED_AT]}
+    span = span_of(start)
+    counts = ErrorCount.objects.filter(
+        fingerprint__in=list(groups), span=span, at__gte=slot(start, span)
     )
-    return capped(newest, CAP)
+    sums = counts.order_by().values("fingerprint").annotate(n=Sum("failures") - Sum("ended"))
+    return [(groups[name], count) for name, count in sums.values_list("fingerprint", "n") if count]
+
+
+def _completed(ids: Sequence[str]) -> dict[str, Run]:
+    """The newest of these runs that succeeded, by task."""
+    runs = Run.objects.filter(pk__in=ids, status=RunStatus.COMPLETED).order_by("id")
+    return {run.task_id: run for run in runs.only("id", "task_id", "finished_at")}

@@ -23,6 +23,8 @@ class Slot:
     state: str
     run_id: str
     since: str
+    #: Bytes its process has for itself.
+    memory: int = 0
     #: Of the process that runs of async tasks share: how many it has room for, and which are there.
     seats: int = 0
     runs: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ def slots(session: WorkerSession) -> list[Slot]:
             state=str(entry.get("state", "")),
             run_id=entry.get("run_id") or "",
             since=entry.get("since") or "",
+            memory=entry.get("memory") or 0,
             seats=entry.get("seats", 0),
             runs=tuple(entry.get("runs", ())),
         )

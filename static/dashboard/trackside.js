@@ -50,7 +50,7 @@
   function reason() {
     if (live.off) return "Paused by you";
     if (document.hidden) return "Paused: hidden";
-    if (one("dialog[open], details.menu[open]")) return "Paused: menu open";
+    if (one("dialog[open], details.menu[open], .row-menu")) return "Paused: menu open";
     const count = picked().length;
     if (count) return `Paused: ${count} selected`;
     const selection = getSelection();
@@ -120,17 +120,31 @@
     const box = one(".pick input", oldPart), newBox = one(".pick input", newPart);
     if (box && newBox) newBox.checked = box.checked;
   }
-  document.addEventListener("htmx:oobBeforeSwap", (event) => keepOpen(event.detail.target, event.detail.fragment));
+  const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+  let held = null;
+  function hold(part) {
+    const focused = document.activeElement;
+    if (part?.id && part !== focused && part.contains(focused)) held = [part.id, all(FOCUSABLE, part).indexOf(focused)];
+  }
+  function regain() {
+    if (!held) return;
+    const [id, index] = held, part = document.getElementById(id), again = part && (all(FOCUSABLE, part)[index] || one("[data-open]", part));
+    held = null;
+    if (again && document.activeElement !== again) again.focus({ preventScroll: true });
+  }
+  document.addEventListener("htmx:oobBeforeSwap", (event) => { hold(event.detail.target); keepOpen(event.detail.target, event.detail.fragment); });
   let wereOpen = [];
   document.addEventListener("htmx:beforeSwap", (event) => {
+    hold(event.detail.target);
     if (event.detail.target) wereOpen = all("details[open][id]", event.detail.target).map((part) => part.id);
   });
   document.addEventListener("htmx:afterSwap", () => {
     for (const id of wereOpen) { const part = document.getElementById(id); if (part) part.open = true; }
     wereOpen = [];
+    regain();
     settle();
   });
-  document.addEventListener("htmx:oobAfterSwap", () => settle());
+  document.addEventListener("htmx:oobAfterSwap", () => { regain(); settle(); });
 
   function settle() {
     times();
@@ -336,7 +350,8 @@
   const here = () => one("[data-row].here");
   const hereBox = () => one(".pick input", here() || document.activeElement.closest("[data-row]") || document.createElement("i"));
   const doing = {
-    jump: () => one("#jump").focus(),
+    jump: () => window.trackside.jump(),
+    link: () => copy(location.href),
     live: toggleLive,
     next: () => mark(1),
     previous: () => mark(-1),
@@ -370,7 +385,8 @@
     }
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return doing.submit();
     if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); return doing.jump(); }
-    if (editing || event.ctrlKey || event.metaKey || event.altKey || !document.body.hasAttribute("data-keys")) return;
+    const keys = document.body.dataset.keys;
+    if (editing || event.ctrlKey || event.metaKey || !keys || event.altKey !== (keys === "alt")) return;
     const pressed = first ? `${first} ${event.key}` : event.key;
     const binding = bindings.find((entry) => entry.keys === pressed);
     first = "";
@@ -392,6 +408,7 @@
     if (event.target.id === "log") event.target.dataset.bottom = event.target.scrollHeight - event.target.scrollTop - event.target.clientHeight < 40 ? "yes" : "no";
   }, true);
 
+  window.trackside = { copy, say, about, jump: () => one("#jump")?.focus() };
   times();
   setInterval(times, 1000);
   setInterval(tick, 250);

@@ -1,6 +1,10 @@
+from urllib.parse import quote
+
 import pytest
+from django.contrib.admin import site
 from django.test import Client
 
+from runs.lifecycle import apikeys
 from runs.models import AuditLog, Queue, Run
 from tests.support.rows import make_queue, make_session, make_user, queued_run
 
@@ -91,3 +95,48 @@ def test_a_queue_cannot_be_deleted(boss):
     assert boss.post(f"/admin/runs/queue/{queue.pk}/delete/", {"post": "yes"}).status_code == 403
     assert Run.objects.count() == 0
     assert Queue.objects.filter(name="slow").exists()
+
+
+def admin_addresses():
+    """Every list, form and history of every model, for an object that is there or not."""
+    for model in site._registry:
+        start = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        one = model._default_manager.values_list("pk", flat=True).first() or "1"
+        yield from (start, f"{start}add/", *(f"{start}{quote(str(one), safe='')}/{what}/" for what in ("change", "delete", "history")))  # fmt: skip
+
+
+def test_no_way_leads_to_a_state_no_verb_allows(boss, client):
+    run = queued_run(payload='{"note": "plainspoken"}')
+    make_session()
+    client.force_login(make_user("staff", is_staff=True))
+    before = {model: model._default_manager.count() for model in (Run, Queue, AuditLog)}
+    for address in admin_addresses():
+        ours = address.startswith("/admin/runs/")
+        for person in (boss, client):
+            answer = person.get(address)
+            assert answer.status_code in (200, 302, 403, 404), address
+            assert b"plainspoken" not in answer.content
+        if ours and "/queue/" not in address:
+            for person in (boss, client):
+                answer = person.post(address, {"post": "yes", "status": "FAILED"})
+                assert answer.status_code in (200, 302, 403), address
+    assert {model: model._default_manager.count() for model in before} == before
+    assert Run.objects.get(pk=run.pk).status == run.status
+    assert "/admin/django_q/" not in boss.get("/admin/").content.decode()
+
+
+def test_a_new_queue_and_new_limits_are_on_record(boss):
+    boss.post("/admin/runs/queue/add/", {"name": "new", "kind": "custom", "concurrency_limit": "3"})
+    if Queue.objects.filter(name="new").exists():
+        assert AuditLog.objects.filter(action="queue.create", target="new").exists()
+    queue = make_queue("slow", concurrency_limit=5)
+    change(boss, queue, concurrency_limit="4")
+    assert AuditLog.objects.get(action="queue.limits").actor == "user:boss"
+
+
+def test_keys_are_shown_without_their_secrets(boss):
+    key, text = apikeys.create("ci", actor="cli:t")
+    page = boss.get(f"/admin/runs/apikey/{key.pk}/change/").content.decode()
+    assert "ci" in page
+    for secret in (text, key.secret, key.key_hash):
+        assert secret not in page

@@ -8,14 +8,11 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from runs.errors import InvalidOption
-from runs.lifecycle import ages, foresight
+from runs.lifecycle import ages, foresight, keeping
 from runs.lifecycle.foresight import Preview
-from runs.management import showing
 from runs.management.terminal import VerbCommand
+from runs.reads import exporting
 from runs.states import FINAL, RunStatus
-
-#: Runs read at once for an export: their documents may be large.
-CHUNK = 100
 
 
 class Command(VerbCommand):
@@ -60,9 +57,9 @@ for ever. Nothing is removed by this command: every cluster does, see docs/confi
 
     def do_export(self, options: dict[str, Any]) -> None:
         now, count = timezone.now(), 0
-        runs = foresight.that_go(ages.ends(_kept(options), now), now).order_by("pk")
-        for run in runs.iterator(chunk_size=CHUNK):
-            self.stdout.write(showing.as_json(run, heavy=True))
+        runs = foresight.that_go(ages.ends(_kept(options), now), now)
+        for text in exporting.lines(runs):
+            self.stdout.write(text, ending="")
             count += 1
         self.stderr.write(f"{count:,} runs exported.")
 
@@ -82,10 +79,10 @@ def _kept(options: dict[str, Any]) -> dict[str, float]:
     """The days to look with. One that is given replaces the settings' days for all statuses."""
     named, others = options["status"], options["days"]
     if named is None and others is None:
-        return ages.days()
+        return keeping.in_force()
     if others is None and len(named) != len({status for status, _ in named}):
         raise InvalidOption("status", "Each --status is given once.")
-    base = {} if others is not None else dict(ages.days())
+    base = {} if others is not None else keeping.in_force()
     return ages.days({**base, **dict(named or [])}, others)
 
 

@@ -12,6 +12,7 @@ from runs.lifecycle import Edit, keys
 from runs.management import asking, changing, showing
 from runs.management.terminal import VerbCommand, actor, plain
 from runs.models import LogLine, Run, Source
+from runs.reads import exporting
 from runs.states import UNSUCCESSFUL, RunStatus
 
 #: Seconds between two looks at a run that is followed.
@@ -35,6 +36,7 @@ class Command(VerbCommand):
   python manage.py runs purge --queue mail --older-than 1d --yes
   python manage.py runs forget-key charge order-7
   python manage.py runs list --json | jq -r .id
+  python manage.py runs export --status failed --since 30d > failed.jsonl
 
 exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended without success
 """
@@ -43,10 +45,12 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
         verbs = parser.add_subparsers(
             dest="verb",
             required=True,
-            metavar="list|show|trigger|cancel|replay|reschedule|tag|edit|purge|forget-key|unlock",
+            metavar="list|export|show|trigger|cancel|replay|reschedule|tag|edit|purge|forget-key|unlock",
         )
         listing = verbs.add_parser("list", help="newest runs first")
         asking.add_filters(listing)
+        export = verbs.add_parser("export", help="runs as JSON Lines, with all their documents")
+        asking.add_filters(export)
         show = verbs.add_parser("show", help="one run with its attempts, payload and output")
         show.add_argument("run", help="the run's id")
         trigger = verbs.add_parser("trigger", help="make a run and print its id")
@@ -80,6 +84,10 @@ exit codes: 0 done, 1 refused, 2 wrong arguments, 3 the followed run ended witho
         for run in asking.filtered(options, now):
             text = showing.as_json(run, heavy=False) if options["json"] else showing.row(run, now)
             self.stdout.write(text)
+
+    def do_export(self, options: dict[str, Any]) -> None:
+        for text in exporting.lines(asking.filtered(options, timezone.now(), cut=False)):
+            self.stdout.write(text, ending="")
 
     def do_show(self, options: dict[str, Any]) -> None:
         run = _run(options["run"])

@@ -25,6 +25,10 @@ ADDRESSES = [
     ("POST", "/api/v3/batches", JSON),
     ("POST", "/api/v3/batches/{batch}/items", LINES),
     ("POST", "/api/v1/bulk-actions", JSON),
+    ("POST", "/api/v1/runs/{run}/edit", JSON),
+    ("POST", "/api/v1/purges", JSON),
+    ("POST", "/api/v1/pauses", JSON),
+    ("POST", "/api/v1/api-keys", JSON),
 ]
 #: And with an id in its path; {} is where it stands.
 PATHS = [
@@ -34,6 +38,7 @@ PATHS = [
     ("PUT", "/api/v1/runs/{}/metadata"), ("POST", "/api/v1/idempotencyKeys/{}/reset"),
     ("GET", "/api/v2/batches/{}"), ("GET", "/api/v1/batches/{}/results"), ("POST", "/api/v3/batches/{}/items"),
     ("GET", "/api/v1/bulk-actions/{}"), ("POST", "/api/v1/bulk-actions/{}/abort"),
+    ("POST", "/api/v1/runs/{}/edit"), ("POST", "/api/v1/runs/{}/unlock"), ("POST", "/api/v1/api-keys/{}/revoke"),
     ("GET", "/api/v1/packets/{}"), ("PUT", "/api/packets/{}"), ("GET", "/api/packets/{}"),
 ]  # fmt: skip
 

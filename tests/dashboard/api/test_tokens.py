@@ -4,7 +4,7 @@ import pytest
 
 from runs import conf
 from runs.lifecycle import tokens
-from runs.models import Waitpoint
+from runs.models import AuditLog, Waitpoint
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/v1/waitpoints/tokens"
@@ -36,6 +36,8 @@ def test_completes_once_and_says_so_each_time(api):
     assert (found["status"], json.loads(found["output"])) == ("COMPLETED", {"a": 1})
     assert found["outputIsError"] is False
     assert Waitpoint.objects.get().completed_by == "key:tests"
+    (entry,) = AuditLog.objects.filter(action="waitpoint.complete")
+    assert (entry.actor, entry.target) == ("key:tests", token.pk)
 
 
 def test_a_time_out_is_an_error_as_output(api):

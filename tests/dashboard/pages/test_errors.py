@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from runs.lifecycle import errorgroups
 from runs.models import ErrorGroup
+from tests.support.factories import ended_run
 from tests.support.failing import error, failed_run, group_of, recovered_run
 
 pytestmark = pytest.mark.django_db
@@ -155,10 +156,25 @@ def test_the_runs_of_an_error(viewer, group):
 def test_flaky_tasks(viewer):
     run = recovered_run()
     group_of(run)
+    ended_run()
     text = shown(viewer, "/errors/flaky")
-    assert "send" in text
     assert run.pk in text
-    assert "100%" in text
+    assert "50%" in text
+    assert "×1" in text
+
+
+def test_broken_tasks(viewer):
+    good = ended_run()
+    first = failed_run(version="2")
+    last = failed_run(version="2")
+    recovered = ended_run(task_id="bill")
+    group_of(last)
+    text = shown(viewer, "/errors/flaky")
+    assert f"/runs/compare?a={good.pk}&amp;b={first.pk}" in text
+    assert last.pk in text
+    assert recovered.pk not in text
+    ended_run()
+    assert "No task is broken" in shown(viewer, "/errors/flaky")
 
 
 def test_no_task_is_flaky(viewer, group):

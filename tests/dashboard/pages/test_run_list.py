@@ -108,6 +108,7 @@ def test_pages_there_and_back(viewer):
     last = viewer.get("/runs", {"rows": 10, "cursor": older.context["slice"].older})
     assert ids(last) == made[20:]
     assert last.context["slice"].older == ""
+    assert [page.context["slice"].number for page in (first, older, last)] == [1, 2, 3]
     newer = viewer.get("/runs", {"rows": 10, "cursor": last.context["slice"].newer})
     assert ids(newer) == made[10:20]
     assert (
@@ -157,7 +158,8 @@ def test_live_rows_come_when_they_changed(viewer):
     assert viewer.get("/runs/live", query).status_code == 204
     lifecycle.cancel(run.id, actor="user:vera")
     changed = " ".join(viewer.get("/runs/live", query).content.decode().split())
-    assert f'<tr id="{run.id}" data-row hx-swap-oob="true"' in changed
+    assert f'<tr id="{run.id}" data-row data-task="hello"' in changed
+    assert 'hx-swap-oob="true" class="fresh">' in changed
     assert "data-live-row" not in changed
 
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from runs.lifecycle import fleet, sessions, store
 from runs.machines import Capacity
-from runs.models import SessionState, WorkerSession
+from runs.models import AuditLog, SessionState, WorkerSession
 from tests.support.rows import executing_run, make_session, queued_run
 
 pytestmark = pytest.mark.django_db
@@ -81,3 +81,40 @@ def test_shows_what_a_cluster_has_and_what_of_it_is_in_use(viewer):
     queued_run(machine="medium-1x")
     store.current().claim(by.pk, 1)
     assert "1 of 8 vCPU, 2 of 4 GB" in viewer.get("/workers").content.decode()
+
+
+def test_drains_resumes_and_stops_a_cluster(administrator):
+    session = make_session()
+    asked = {"session": session.pk, "reason": "new disk"}
+    page = administrator.post("/workers", asked | {"action": "drain"}, follow=True).text
+    assert "takes nothing more" in page
+    assert "Drained" in page
+    assert "Take runs again" in page
+    page = administrator.post("/workers", asked | {"action": "resume"}, follow=True).text
+    assert "takes runs again" in page
+    page = administrator.post("/workers", asked | {"action": "stop"}, follow=True).text
+    assert "stops once its runs have ended" in page
+    assert AuditLog.objects.filter(actor="user:ada", action="worker.stop").exists()
+    page = administrator.post("/workers", asked | {"action": "drain"}, follow=True).text
+    assert "stopping already" in page
+
+
+def test_only_administrators_tell_clusters(operator):
+    session = make_session()
+    assert operator.post("/workers", {"session": session.pk, "action": "stop"}).status_code == 403
+    assert "Stop this cluster" not in operator.get("/workers").text
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"action": "x"}, {"session": "worker_none", "action": "stop"}]
+)
+def test_orders_that_make_no_sense(administrator, fields):
+    made = {"session": make_session().pk} | fields
+    assert administrator.post("/workers", made).status_code in (303, 404)
+
+
+def test_shows_the_memory_of_workers(viewer):
+    make_session()
+    slots = [{"slot": 0, "pid": 1, "state": "FREE", "run_id": None, "memory": 52_000_000}]
+    WorkerSession.objects.update(workers=json.dumps(slots))
+    assert "52.0 MB" in viewer.get("/workers").text

@@ -4,9 +4,11 @@ import json
 import threading
 import time
 
+import httpx
+import pytest
 from django.db import connection
 
-from dashboard.realtime import sse
+from dashboard.realtime import hub, sse
 from runs import lifecycle
 from runs.lifecycle import streams
 from runs.models import StreamChunk
@@ -205,3 +207,25 @@ def test_the_python_client_writes_reads_and_sends(http, address):
         rest = list(client.streams.read(run.pk, "a/b", after=first, timeout=1))
         assert (first.number, first.value, rest) == (0, "x", [{"n": 1}, None])
         assert next(client.streams.messages(run.pk, "go")) == {"ok": True}
+
+
+def test_a_process_that_stops_cuts_off_and_does_not_say_that_this_was_all(http):
+    run = queued_run()
+    streams.append(run.pk, "tokens", ["1"])
+    seen = []
+
+    def stop():
+        for loop, here in hub._hubs.items():
+            if here.count:
+                loop.call_soon_threadsafe(here.stop)
+
+    def follow():
+        with http.stream("GET", path(run, "tokens")) as answer:
+            for line in answer.iter_lines():
+                seen.append(line)
+                if not line:
+                    stop()
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        follow()
+    assert seen[1:] == ["data: 1", ""]

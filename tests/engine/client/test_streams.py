@@ -65,8 +65,20 @@ def test_goes_on_behind_the_last_chunk_after_a_loss(server):
 def test_gives_up_where_nothing_comes_any_more(server):
     far = server(*(body(lost=True) for _ in range(9)))
     with pytest.raises(ConnectionFailed):
-        list(far.client().streams.read("run_1", "a"))
+        list(far.client().streams.read("run_1", "a", timeout=5))
     assert len(far.asked) == 5
+
+
+def test_waits_for_a_server_that_restarts(server, pauses):
+    away = [httpx.ConnectError("refused"), httpx.Response(503, json={"error": "starting"})]
+    far = server(body(event(0, "1"), lost=True), *away, body(event(1, "2")))
+    assert list(far.client().streams.read("run_1", "a")) == [1, 2]
+    assert pauses == [0.5, 1.0, 1.5]
+
+
+def test_a_server_that_was_never_there_is_an_error(server):
+    with pytest.raises(ConnectionFailed):
+        list(server(httpx.ConnectError("no")).client(max_attempts=2).streams.read("run_1", "a"))
 
 
 def test_begins_where_it_is_told_to(server):

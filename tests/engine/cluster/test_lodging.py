@@ -84,7 +84,8 @@ def work(world, here):
         run = factories.trigger("parent", payload, **options)
         here.become_free()
         while world.dispatched() or not world.empty():
-            if (word := world.get()) == "STOP":
+            if (word := world.get()) == "STOP" or not word["is_run"]:
+                world.left = word
                 break
             worker.execute(*word["args"])
         return Run.objects.get(pk=run.pk)
@@ -187,6 +188,21 @@ def test_a_body_is_left_for_the_word_to_end(work, world, token):
     run = work(lambda: world.put("STOP"))
     assert run.status == RunStatus.WAITING
     assert seen == ["in", "out"]
+
+
+def test_all_bodies_are_left_for_final_hooks(work, world, here, token):
+    """The slot stays promised to them, and the word in the inbox."""
+    task(id="child")(lambda payload: wait.for_token(token).unwrap())
+    seen = entered(lambda payload: tasks.trigger_and_wait("child", None).unwrap())
+
+    def owed():
+        here.board.assign(0, ("run_x", "token", 1))
+        world.put(package(0, "run_x", "token", is_run=False))
+
+    assert work(owed).status == RunStatus.WAITING
+    assert seen == ["in", "out"]
+    assert not world.left["is_run"]
+    assert (here.slot.state, here.slot.lease) == (State.ASSIGNED, ("run_x", "token"))
 
 
 def test_a_body_is_left_when_nothing_comes(work, world, token, here):

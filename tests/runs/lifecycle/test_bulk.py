@@ -1,5 +1,6 @@
 """Canceling or replaying many runs, some at a time, whoever dies in between."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.utils import timezone
 from runs import lifecycle
 from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import bulk
+from runs.lifecycle.bulkoptions import BulkOptions
 from runs.models import AuditLog, BulkAction, BulkKind, BulkRun, BulkStatus, Event, Run, Source
 from runs.reads.runfilter import RunFilter
 from runs.states import RunStatus
@@ -173,3 +175,141 @@ def test_what_is_old_goes_after_its_runs():
     assert lifecycle.prune_bulk_actions(done.completed_at) == 0
     assert lifecycle.prune_bulk_actions(soon) == 1
     assert not BulkRun.objects.exists()
+
+
+# -- with options -------------------------------------------------------------------------------------
+
+
+def options(**said):
+    return {"options": BulkOptions(**said)}
+
+
+def replays():
+    return list(Run.objects.exclude(replayed_from_id=None).order_by("id"))
+
+
+def test_a_patch_changes_every_payload_and_keeps_the_digits():
+    run = lifecycle.trigger("send", '{"a":1.50,"b":2,"c":{"d":1}}', source=Source.API).run_id
+    patch = '{"b":null,"c":{"e":1e2}}'
+    finished(begun(REPLAY, [run], **options(patch=patch)))
+    (replayed,) = replays()
+    assert json.loads(replayed.payload) == {"a": 1.5, "c": {"d": 1, "e": 100.0}}
+    assert "1.50" in replayed.payload
+    assert "1e2" in replayed.payload
+
+
+def test_what_a_patch_makes_invalid_is_not_replayed_and_counted_by_reason():
+    factories.task("strict", schema='{"type":"object","required":["a"]}')
+    runs = [lifecycle.trigger("strict", '{"a":1}', source=Source.API).run_id for _ in range(3)]
+    action = finished(begun(REPLAY, runs, **options(patch='{"a":null}')))
+    assert counts(action) == (3, 0, 3)
+    assert [*json.loads(action.reasons).values()] == [3]
+    assert not replays()
+
+
+def test_reasons_are_told_apart_up_to_a_number():
+    problems = [f"run_{n}: Reason {n}." for n in range(30)] + ["run_1: Reason 1."]
+    told = json.loads(bulk.counted('{"Reason 1.": 4}', problems))
+    assert told["Reason 1."] == 6
+    assert len(told) == bulk.MOST_REASONS + 1
+    assert sum(told.values()) == 35
+
+
+def test_replays_take_tags_and_a_version():
+    (run,) = made(1, tags=("old",))
+    finished(begun(REPLAY, [run], **options(tags=("new",), version="v7")))
+    (replayed,) = replays()
+    assert (replayed.tag_list, replayed.version) == (["new", "old"], "v7")
+
+
+def test_tags_are_added_to_runs_of_any_status():
+    runs = made(2)
+    lifecycle.cancel(runs[0], actor="a")
+    action = finished(begun(BulkKind.TAG, runs, **options(tags=("seen",))))
+    assert counts(action) == (2, 2, 0)
+    assert [run.tag_list for run in Run.objects.all()] == [["seen"], ["seen"]]
+
+
+def test_priorities_of_what_has_not_started_are_set():
+    runs = made(2)
+    lifecycle.cancel(runs[0], actor="a")
+    action = finished(begun(BulkKind.PRIORITY, runs, **options(priority=30.0)))
+    assert counts(action) == (2, 1, 1)
+    assert Run.objects.get(pk=runs[1]).priority == 30
+
+
+def test_nothing_is_done_before_its_time():
+    runs = made(2)
+    action = begun(CANCEL, runs, **options(wait=8))
+    assert lifecycle.go_on_in_bulk() == 0
+    lifecycle.abort_bulk(action.pk, actor="a")
+    BulkAction.objects.update(not_before=timezone.now())
+    finished(action)
+    assert (action.status, action.success) == (BulkStatus.ABORTED, 0)
+
+
+def test_a_paused_one_goes_on_when_it_is_resumed():
+    action = begun(CANCEL, made(2), reason="deploy")
+    lifecycle.pause_bulk(action.pk, actor="a")
+    assert lifecycle.go_on_in_bulk() == 0
+    assert lifecycle.pause_bulk(action.pk, actor="b").status == BulkStatus.PAUSED
+    lifecycle.resume_bulk(action.pk, actor="a")
+    finished(action)
+    assert (action.status, action.success) == (BulkStatus.COMPLETED, 2)
+    assert Run.objects.first().reason == f"By the bulk action {action.pk}. deploy"
+    verbs = AuditLog.objects.filter(target=action.pk).order_by("id")
+    assert [row.action for row in verbs] == ["bulk.cancel", "bulk.pause", "bulk.resume"]
+
+
+def test_a_rate_spreads_replays():
+    action = begun(REPLAY, made(5), **options(per_minute=40))
+    assert lifecycle.go_on_in_bulk() == 2
+    assert lifecycle.go_on_in_bulk() == 0
+    action.refresh_from_db()
+    left = (action.not_before - timezone.now()).total_seconds()
+    assert 2 < left <= 3
+    BulkAction.objects.update(not_before=timezone.now())
+    assert lifecycle.go_on_in_bulk() == 2
+
+
+def end(status):
+    for run in replays():
+        Run.objects.filter(pk=run.pk).update(status=status, finished_at=timezone.now())
+
+
+def test_the_others_wait_for_the_first_replays_to_succeed():
+    action = begun(REPLAY, made(5), **options(canary=2))
+    assert lifecycle.go_on_in_bulk() == 2
+    lifecycle.go_on_in_bulk()
+    assert lifecycle.go_on_in_bulk() == 0
+    assert len(replays()) == 2
+    end(RunStatus.COMPLETED)
+    BulkAction.objects.update(not_before=None)
+    finished(action)
+    assert (action.status, action.success) == (BulkStatus.COMPLETED, 5)
+
+
+def test_a_failed_first_replay_pauses_it_until_somebody_resumes():
+    action = begun(REPLAY, made(5), **options(canary=2))
+    lifecycle.go_on_in_bulk()
+    end(RunStatus.FAILED)
+    finished(action)
+    assert action.status == BulkStatus.PAUSED
+    assert "2 of its first 2 did not succeed" in action.problem
+    lifecycle.resume_bulk(action.pk, actor="a")
+    assert finished(action).success == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "named"),
+    [(REPLAY, {"patch": "{"}, "patch"), (REPLAY, {"patch": '{"a":1,"a":2}'}, "patch"),
+     (CANCEL, {"patch": "{}"}, "patch"), (CANCEL, {"canary": 1}, "patch"),
+     (REPLAY, {"canary": 1001}, "canary"), (REPLAY, {"per_minute": -1}, "per_minute"),
+     (BulkKind.TAG, {}, "tags"), (BulkKind.TAG, {"tags": ("x" * 200,)}, "tags"),
+     (BulkKind.PRIORITY, {}, "priority")],
+)  # fmt: skip
+def test_what_cannot_be_done_begins_nothing(kind, said, named):
+    with pytest.raises(InvalidOption) as error:
+        begun(kind, made(1), **options(**said))
+    assert error.value.option == named
+    assert not BulkAction.objects.exists()

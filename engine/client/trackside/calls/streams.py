@@ -3,11 +3,12 @@
 import json
 import uuid
 from collections.abc import AsyncIterable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 from trackside.calls.common import at, done
 from trackside.calls.tasks import NDJSON
-from trackside.errors import ConnectionFailed
+from trackside.errors import ConnectionFailed, ServerError, TracksideError
 from trackside.events import Events
 from trackside.models import Chunk, shaped
 from trackside.outgoing import Outgoing
@@ -16,8 +17,8 @@ from trackside.steps import Call, Item, Items, More, Pause, Request
 Target = Literal["self", "parent", "root"]
 #: Seconds a reader waits for a chunk, and for anything at all: the server sends a sign of life.
 QUIET, DEAD = 60.0, 45.0
-#: Times in a row a connection is lost without a chunk before that is an error, and the pause after each.
-LOSSES, BREATH = 5, 0.5
+#: Seconds after a loss, by which each pause is longer than the one before, and the longest.
+BREATH, LONGEST_BREATH = 0.5, 5.0
 
 
 def keys(run_id: str) -> Call[list[str]]:
@@ -42,7 +43,7 @@ def read(
 
     It begins with the chunk number `start`, behind the chunk `after`, or with `latest` with what comes
     from now on; and it ends where `timeout` seconds pass without one. A lost connection is made anew
-    behind the last chunk.
+    behind the last chunk, for as long.
     """
     path = at("/realtime/v1/streams/{}/{}", run_id, key)
     return _values(_followed(path, _place(after, start, latest), timeout))
@@ -118,23 +119,27 @@ def _place(after: str | Chunk | None, start: int, latest: bool) -> dict[str, str
 
 
 def _followed(path: str, place: dict[str, str], timeout: float) -> Items[Chunk]:
-    losses = 0
+    pause = waited = 0.0
     limit = {"timeout-seconds": str(max(1, round(timeout)))}
+    attempts: int | None = None
     while True:
         headers = {"accept": "text/event-stream", **limit, **place}
-        yield Request("GET", path, headers=headers, opens=True, timeout=DEAD)
-        events = Events()
+        asked = Request("GET", path, headers=headers, opens=True, timeout=DEAD)
         try:
+            yield replace(asked, max_attempts=attempts)
+            attempts, events = 1, Events()
             while (piece := (yield More())) is not None:
                 for chunk in _chunks(events.fed(piece)):
-                    place, losses = {"last-event-id": chunk.id}, 0
+                    place, pause, waited = {"last-event-id": chunk.id}, 0.0, 0.0
                     yield Item(chunk)
             return
-        except ConnectionFailed:
-            losses += 1
-            if losses == LOSSES:
+        except (ConnectionFailed, ServerError):
+            # a server that restarts is away for a while, and the stream goes on
+            pause = min(pause + BREATH, LONGEST_BREATH)
+            if attempts is None or waited + pause > timeout:
                 raise
-            yield Pause(BREATH * losses)
+            waited += pause
+            yield Pause(pause)
 
 
 def _values(found: Items[Chunk]) -> Items[Any]:
@@ -149,7 +154,7 @@ def _values(found: Items[Chunk]) -> Items[Any]:
         said = error = None
         try:
             said = yield (Item(step.value.value) if isinstance(step, Item) else step)
-        except ConnectionFailed as problem:
+        except TracksideError as problem:
             error = problem
 
 

@@ -1,0 +1,83 @@
+"""One line each, on every page, for what keeps runs from starting or pages from answering."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.cache import cache
+from django.urls import reverse
+from django.utils import timezone
+
+from dashboard.templatetags.trackside import who
+from runs.models import Queue, Run
+from runs.reads import sessions
+from runs.states import PENDING
+
+KEY, SLOW = "dashboard.banners", "dashboard.slow"
+#: Seconds the state of clusters and queues is remembered, and a slow list is told of.
+REMEMBERED, TOLD = 5, 60
+NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A sentence, what it is about, and where something can be done."""
+
+    tone: str
+    text: str
+    address: str
+    word: str
+    since: datetime | None = None
+
+
+def shown() -> list[Banner]:
+    """Of now, a few seconds old."""
+    found: list[Banner] | None = cache.get(KEY)
+    if found is None:
+        found = [*_clusters(), *_queues()]
+        cache.set(KEY, found, REMEMBERED)
+    slow = Banner(
+        "warn",
+        "The database is slow: a list of runs was stopped in the last minute.",
+        reverse("dashboard:runs") + "?period=1h",
+        "Shorter list",
+    )
+    return [*found, slow] if cache.get(SLOW) else found
+
+
+def forget() -> None:
+    """Somebody changed a queue and wants to see it."""
+    cache.delete(KEY)
+
+
+def was_slow() -> None:
+    """A list hit its limit of time."""
+    cache.set(SLOW, True, TOLD)
+
+
+def _clusters() -> list[Banner]:
+    """Silent while nothing waits for one."""
+    if sessions.alive(timezone.now()).exists():
+        return []
+    if not Run.objects.filter(status__in=PENDING).exists():
+        return []
+    text = "No cluster is connected: nothing starts. Start one with “python manage.py qcluster”."
+    return [Banner("bad", text, reverse("dashboard:workers"), "Workers")]
+
+
+def _queues() -> list[Banner]:
+    paused = list(Queue.objects.filter(paused=True).order_by("-paused_at")[:200])
+    if not paused:
+        return []
+    together = [one for one in paused if one.all_paused_at and one.all_paused_at == one.paused_at]
+    newest = together[0] if together else paused[0]
+    if together:
+        text = "All queues are paused"
+    elif len(paused) == 1:
+        text = f"Queue {newest.name} is paused"
+    else:
+        names = ", ".join(one.name for one in paused[:NAMED])
+        more = f" and {len(paused) - NAMED} more" if len(paused) > NAMED else ""
+        text = f"Queues {names}{more} are paused"
+    text += f" by {who(newest.paused_by)}" if newest.paused_by else ""
+    text += f": {newest.paused_reason}" if newest.paused_reason else ""
+    return [Banner("warn", text, reverse("dashboard:queues"), "Queues", newest.paused_at)]

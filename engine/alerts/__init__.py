@@ -1,0 +1,1 @@
+"""Sending alerts: by mail, and by HTTP to addresses that people typed."""

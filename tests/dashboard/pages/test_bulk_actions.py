@@ -1,0 +1,231 @@
+"""Bulk actions: begun with a look at what they would do, watched, stopped."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from runs import lifecycle
+from runs.models import AuditLog, BulkAction, BulkKind, BulkStatus, Run, Source
+from runs.states import RunStatus
+from tests.dashboard.pages.conftest import client_of
+from tests.support.rows import failed_run, make_task, make_user, queued_run
+
+pytestmark = pytest.mark.django_db
+
+
+def begin(client, where="", **fields):
+    fields = {"do": "begin", "token": "t", "action": "replay", "back": "task=hello"} | fields
+    return client.post(f"/bulk/new{where}", fields)
+
+
+def begun(kind=BulkKind.REPLAY, count=2, **more):
+    make_task()
+    runs = [lifecycle.trigger("hello", "{}", source=Source.API).run_id for _ in range(count)]
+    return lifecycle.begin_bulk(kind, runs, actor="user:ann", **more)
+
+
+def work():
+    while lifecycle.go_on_in_bulk():
+        continue
+
+
+# -- before -------------------------------------------------------------------------------------------
+
+
+def test_tells_what_it_would_do(operator):
+    make_task()
+    failed_run(), queued_run()
+    page = operator.get("/bulk/new?action=replay&task=hello").content.decode()
+    assert "Replay 2 runs" in page
+    assert "Makes a new run of each" in page
+    assert 'name="patch"' in page
+    assert 'name="priority"' not in page
+    assert (
+        'name="priority"' in operator.get("/bulk/new?action=priority&task=hello").content.decode()
+    )
+    assert not BulkAction.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [("", "needs a filter"), ("?q=dur:long", "cannot be read"), ("?task=none", "no such run"),
+     ("?" + "&".join(f"run=run_{n}" for n in range(501)), "501 runs; 500 at most")],
+)  # fmt: skip
+def test_says_why_there_is_nothing_to_begin(operator, where, said):
+    page = operator.get(f"/bulk/new{where}")
+    assert page.status_code in (200, 422)
+    assert said in page.content.decode()
+    assert "data-submit" not in page.content.decode()
+
+
+def test_begins_with_time_to_call_it_off(operator):
+    make_task()
+    old = failed_run()
+    response = begin(operator, reason="fixed", name="again", tags="retried", canary="1")
+    action = BulkAction.objects.get()
+    assert (response.status_code, response["Location"]) == (303, f"/bulk/{action.pk}")
+    assert (action.total, action.name, action.reason, action.canary) == (1, "again", "fixed", 1)
+    assert action.not_before > timezone.now() + timedelta(seconds=5)
+    assert lifecycle.go_on_in_bulk() == 0
+    BulkAction.objects.update(not_before=None)
+    work()
+    replayed = Run.objects.exclude(pk=old.pk).get()
+    assert replayed.tag_list == ["retried"]
+
+
+def test_pressing_twice_begins_one(operator):
+    make_task()
+    failed_run()
+    assert begin(operator)["Location"] == begin(operator)["Location"]
+    assert BulkAction.objects.count() == 1
+
+
+def test_runs_made_after_it_are_not_its(operator):
+    make_task()
+    failed_run()
+    begin(operator, action="cancel")
+    later = queued_run()
+    BulkAction.objects.update(not_before=None)
+    work()
+    assert Run.objects.get(pk=later.pk).status == RunStatus.QUEUED
+
+
+def test_picked_runs_go_alone(operator):
+    make_task()
+    one, other = queued_run(), queued_run()
+    page = operator.get(f"/bulk/new?action=cancel&run={one.id}&back=task%3Dhello")
+    assert "Cancel 1 run" in page.content.decode()
+    begin(operator, action="cancel", run=[one.id])
+    BulkAction.objects.update(not_before=None)
+    work()
+    assert Run.objects.get(pk=one.pk).status == RunStatus.CANCELED
+    assert Run.objects.get(pk=other.pk).status == RunStatus.QUEUED
+
+
+def test_the_number_is_typed_for_many(operator, monkeypatch):
+    monkeypatch.setattr("dashboard.pages.bulk_new.TYPED", 1)
+    make_task()
+    failed_run(), failed_run()
+    refused = begin(operator, typed="3")
+    assert refused.status_code == 422
+    assert "Nothing was begun: type 2." in refused.content.decode()
+    assert not BulkAction.objects.exists()
+    assert begin(operator, typed="2").status_code == 303
+
+
+def test_a_cancel_in_production_is_typed_and_a_replay_is_not(operator, settings):
+    settings.TRACKSIDE = {**settings.TRACKSIDE, "ENVIRONMENT": {"name": "Live", "kind": "prod"}}
+    make_task()
+    queued_run()
+    assert begin(operator, action="cancel").status_code == 422
+    assert begin(operator).status_code == 303
+
+
+def test_a_patch_is_tried_before(operator):
+    make_task(schema='{"type":"object","required":["a"]}')
+    failed_run(payload='{"a": 1.0, "b": 2}')
+    page = begin(operator, do="try", patch='{"b": null, "c": 3}').content.decode()
+    assert "All of them fit." in page
+    assert "&quot;c&quot;: 3" in page
+    page = begin(operator, do="try", patch='{"a": null}').content.decode()
+    assert "1 of 1 would not be replayed" in page
+    assert not BulkAction.objects.exists()
+
+
+def test_a_patch_shows_nothing_to_who_may_see_no_payload():
+    client = client_of(make_user("otto", "change_run"))
+    make_task(schema='{"required":["a"]}')
+    failed_run(payload='{"a": "secret-1", "b": 2}')
+    for patch in ('{"c": 3}', '{"a": null}'):
+        page = begin(client, do="try", patch=patch).content.decode()
+        assert "secret-1" not in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [({"patch": "{"}, "The patch is no JSON"), ({"canary": "-1"}, "greater than or equal"),
+     ({"per_minute": "x"}, "whole number"), ({"action": "tag"}, "State the tags"),
+     ({"action": "priority"}, "State the priority"), ({"tags": "x" * 300}, "128")],
+)  # fmt: skip
+def test_what_is_wrong_stands_at_its_field(operator, fields, said):
+    make_task()
+    failed_run()
+    response = begin(operator, **fields)
+    assert response.status_code == 422
+    assert said in response.content.decode()
+    assert not BulkAction.objects.exists()
+
+
+def test_needs_the_right_to_act(viewer):
+    make_task()
+    failed_run()
+    page = viewer.get("/bulk/new?task=hello").content.decode()
+    assert 'aria-disabled="true"' in page
+    assert begin(viewer).status_code == 403
+
+
+# -- while --------------------------------------------------------------------------------------------
+
+
+def test_lists_the_newest_first(viewer, few_reads, monkeypatch):
+    monkeypatch.setattr("dashboard.pages.bulk_actions.PAGE", 1)
+    assert b"No bulk action yet" in viewer.get("/bulk").content
+    first, second = begun(name="first"), begun(BulkKind.CANCEL, name="second")
+    with few_reads(6):
+        page = viewer.get("/bulk").content.decode()
+    assert "second" in page
+    assert ">first<" not in page
+    assert ">first<" in viewer.get(f"/bulk?before={second.pk}").content.decode()
+    assert b"No older one" in viewer.get(f"/bulk?before={first.pk}").content
+
+
+def test_shows_how_far_it_is_and_why_some_are_not_done(viewer):
+    make_task(schema='{"required":["a"]}')
+    runs = [failed_run(payload='{"a":1}').pk for _ in range(2)] + ["run_gone"]
+    options = lifecycle.bulk.BulkOptions(patch='{"a":null}')
+    action = lifecycle.begin_bulk(BulkKind.REPLAY, runs, actor="user:ann", options=options)
+    work()
+    page = viewer.get(f"/bulk/{action.pk}").content.decode()
+    assert "3 of 3 done" in page
+    assert "Completed" in page
+    assert "a&quot;:null" in page
+
+
+def test_is_undone_before_it_begins(operator):
+    action = begun(options=lifecycle.bulk.BulkOptions(wait=8))
+    assert b">Undo</button>" in operator.get(f"/bulk/{action.pk}").content
+    response = operator.post(f"/bulk/{action.pk}", {"do": "abort"}, follow=True)
+    assert "Called off: nothing was done." in response.content.decode()
+    action.refresh_from_db()
+    assert action.status == BulkStatus.ABORTED
+
+
+def test_is_paused_resumed_and_aborted(operator):
+    action = begun()
+    for verb, status in (("pause", "PAUSED"), ("resume", "PENDING"), ("abort", "ABORTED")):
+        assert operator.post(f"/bulk/{action.pk}", {"do": verb}).status_code == 303
+        action.refresh_from_db()
+        assert action.status == status
+    stale = operator.post(f"/bulk/{action.pk}", {"do": "pause"})
+    assert (stale.status_code, b"Nothing was changed" in stale.content) == (409, True)
+    assert operator.post(f"/bulk/{action.pk}", {"do": "burn"}).status_code == 422
+    actors = (
+        AuditLog.objects.filter(target=action.pk).order_by("id").values_list("actor", flat=True)
+    )
+    assert list(actors) == ["user:ann", "user:otto", "user:otto", "user:otto"]
+
+
+def test_an_unchanged_one_is_not_sent_again(viewer):
+    action = begun()
+    page = viewer.get(f"/bulk/{action.pk}")
+    tick = f"/bulk/{action.pk}?v={page.context['token']}"
+    assert viewer.get(tick, headers={"HX-Request": "true"}).status_code == 204
+    work()
+    assert viewer.get(tick, headers={"HX-Request": "true"}).status_code == 200
+
+
+def test_an_unknown_one_is_not_found(viewer):
+    assert viewer.get("/bulk/bulk_none").status_code == 404
+    action = begun()
+    assert viewer.get(f"/a/{action.pk}")["Location"] == f"/bulk/{action.pk}"
