@@ -38,7 +38,7 @@ POST = Budget((40, 120), (40, 120), 6, 1)
 #: Pages the plan gives no figures: as the overview, with two more queries.
 OTHER = Budget((60, 150), (80, 200), 8, 25)
 #: And those with charts and several lists; what they ask does not grow with what is in them.
-RICH = Budget((60, 150), (80, 200), 20, 25)
+RICH = Budget((60, 150), (80, 200), 22, 25)
 
 #: Of each request: the session and the person.
 ALWAYS = 2

@@ -7,18 +7,15 @@ from django.db import transaction
 
 from runs import histograms
 from runs.demo.cast import IDS, QUEUE_NAMES
-from runs.lifecycle.rollups import mark, roll_up
-from runs.models import Facet, Rollup, RollupMark, Step, WorkerSession
-from runs.models.rollup import NEVER_YET
+from runs.lifecycle.rollups import count_anew, roll_up
+from runs.models import CodeVersion, Facet, Rollup, Step, WorkerSession
 from runs.reads.rollups import tally_of
 from runs.reads.tally import COLUMNS, Tally
 
 
 def count(since: datetime) -> Iterator[int]:
     """Count what is now there since a moment, some at a time; a cluster may go on with it."""
-    known = mark()
-    until = min(known.until, since - timedelta(hours=2))
-    RollupMark.objects.filter(pk=known.pk).update(until=until, taken_until=NEVER_YET)
+    count_anew(since - timedelta(hours=2))
     while roll_up():
         yield 0
 
@@ -35,6 +32,7 @@ def take_out(cluster: str) -> Iterator[int]:
             yield 0
     Rollup.objects.filter(facet=Facet.QUEUE, name__in=QUEUE_NAMES).delete()
     Rollup.objects.filter(facet=Facet.VERSION, name__in=set(versions)).delete()
+    CodeVersion.objects.filter(pk__in=set(versions)).delete()
 
 
 def _sum(step: str, at: datetime) -> None:

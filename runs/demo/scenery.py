@@ -13,6 +13,7 @@ from runs.ids import new_id
 from runs.models import (
     AuditLog,
     Bucket,
+    CodeVersion,
     Queue,
     QueueKind,
     Schedule,
@@ -94,12 +95,21 @@ def _task(part: Part, world: World) -> None:
     )
 
 
+def _version(name: str, number: int, began: datetime, stopped: datetime) -> None:
+    """The first had a task less, and every other one another schema."""
+    had = dict.fromkeys(IDS if number else list(IDS)[:-1], "")
+    had[f"{PREFIX}fulfil-order"] = f"{number // 2:012x}"
+    seen = {"first_at": began, "last_at": stopped, "tasks": json.dumps(had, sort_keys=True)}
+    CodeVersion.objects.get_or_create(pk=name, defaults=seen)
+
+
 def _clusters(world: World) -> None:
     """Those that once ran each version; all of them have stopped, one without saying so."""
     for number, version in enumerate(world.versions):
         began = world.releases[number]
         later = world.releases[number + 1 :]
         stopped = later[0] if later else world.now - timedelta(seconds=30)
+        _version(version, number, began, stopped)
         for index, host in enumerate(HOSTS):
             is_lost = number % 4 == 2 and index == 1
             WorkerSession.objects.create(

@@ -120,17 +120,31 @@
     const box = one(".pick input", oldPart), newBox = one(".pick input", newPart);
     if (box && newBox) newBox.checked = box.checked;
   }
-  document.addEventListener("htmx:oobBeforeSwap", (event) => keepOpen(event.detail.target, event.detail.fragment));
+  const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+  let held = null;
+  function hold(part) {
+    const focused = document.activeElement;
+    if (part?.id && part !== focused && part.contains(focused)) held = [part.id, all(FOCUSABLE, part).indexOf(focused)];
+  }
+  function regain() {
+    if (!held) return;
+    const [id, index] = held, part = document.getElementById(id), again = part && (all(FOCUSABLE, part)[index] || one("[data-open]", part));
+    held = null;
+    if (again && document.activeElement !== again) again.focus({ preventScroll: true });
+  }
+  document.addEventListener("htmx:oobBeforeSwap", (event) => { hold(event.detail.target); keepOpen(event.detail.target, event.detail.fragment); });
   let wereOpen = [];
   document.addEventListener("htmx:beforeSwap", (event) => {
+    hold(event.detail.target);
     if (event.detail.target) wereOpen = all("details[open][id]", event.detail.target).map((part) => part.id);
   });
   document.addEventListener("htmx:afterSwap", () => {
     for (const id of wereOpen) { const part = document.getElementById(id); if (part) part.open = true; }
     wereOpen = [];
+    regain();
     settle();
   });
-  document.addEventListener("htmx:oobAfterSwap", () => settle());
+  document.addEventListener("htmx:oobAfterSwap", () => { regain(); settle(); });
 
   function settle() {
     times();

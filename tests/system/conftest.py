@@ -43,7 +43,7 @@ def person_without_scripts(page_without_scripts: Page, live_server) -> Page:
 def logged_in(page: Page, address: str) -> Page:
     """With the cookie of a session; how people log in is a test of its own."""
     client = Client()
-    client.force_login(make_user("olga", "change_run", "change_queue"))
+    client.force_login(make_user("olga", "change_run", "change_queue", "view_payload"))
     name = settings.SESSION_COOKIE_NAME
     page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": address}])
     return page

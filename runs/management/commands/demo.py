@@ -3,14 +3,12 @@
 import argparse
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
-from django.utils import timezone
 
-from runs import conf, lifecycle
+from runs import conf
 from runs.demo import clearing, scenery
 from runs.demo.cast import IDS
 from runs.demo.making import Demo, Wish
@@ -91,24 +89,16 @@ class Command(BaseCommand):
         begun = time.monotonic()
         made = self._count(Demo(wish).make(), wish.runs, "runs")
         clearing.settle()
-        self._count_ahead(wish.days)
         lasted = time.monotonic() - begun
         self.stdout.write(
             f"{made:,} runs over {wish.days:g} days in {lasted:,.1f} s."
             " “manage.py up” shows them; “manage.py demo --clear” removes them."
         )
 
-    def _count_ahead(self, days: float) -> None:
-        """What pages are drawn from. Clusters do it too, but none may be running."""
-        lifecycle.count_anew(timezone.now() - timedelta(days=days + 1))
-        while lifecycle.roll_up():
-            continue
-
     def _clear(self) -> None:
         total = Run.objects.filter(task_id__in=IDS).count()
         audit.record(actor(), "demo.clear", "shop", runs=total)
         gone = self._count(clearing.clear(), total, "runs removed")
-        lifecycle.count_anew(timezone.now() - timedelta(days=MOST_DAYS))
         self.stdout.write(f"{gone:,} runs removed. The audit log keeps what it has.")
 
     def _count(self, steps: Iterator[int], total: int, what: str) -> int:
