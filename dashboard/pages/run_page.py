@@ -38,6 +38,13 @@ def detail(request: HttpRequest, run_id: str) -> HttpResponse:
     return shell.render(request, "dashboard/run/page.html", context)
 
 
+def again(request: HttpRequest, run_id: str, tab: str, **typed: str) -> HttpResponse:
+    """The page with what was typed into a form that was refused."""
+    run = find(run_id, **newest.columns(with_spans=tab == "trace"), **attempts.columns())
+    context = _drawn(request, _context(request, run, tab)) | typed
+    return shell.render(request, "dashboard/run/page.html", context, status=422)
+
+
 @page()
 def live_parts(request: HttpRequest, run_id: str) -> HttpResponse:
     """What changed since the token `v`: header, reasons and the open tab."""
