@@ -21,7 +21,7 @@ from runs.models import Run
 from runs.reads import attempts, newest, trace
 
 #: Seconds between two looks: while it executes, and while it stands somewhere.
-FAST, SLOW = 1, 4
+FAST, SLOW = 1, 5
 LATE_TABS = ("logs", "trace")
 #: What grows without a write to the run's row, by tab.
 GROWING: dict[str, Callable[[Run, datetime], object]] = {
