@@ -95,7 +95,9 @@ def strip(ticks: list[ScheduleTick]) -> Spark:
         counts[OUTCOMES[tick.outcome].word] += tick.count
     told = ", ".join(f"{count} {word.lower()}" for word, count in counts.items() if count)
     gaps = [""] * (SLOTS - len(tones))
-    return sparks.outcomes([*gaps, *tones], f"Last fires: {told}." if told else "It has not fired yet.")
+    return sparks.outcomes(
+        [*gaps, *tones], f"Last fires: {told}." if told else "It has not fired yet."
+    )
 
 
 def counted(outcomes: dict[str, int]) -> list[tuple[Look, int]]:
