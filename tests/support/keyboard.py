@@ -46,6 +46,7 @@ def write(page: Page, wanted: Locator, text: str) -> None:
 
 
 def keys(page: Page, *wanted: str) -> None:
-    """Shortcuts, one after the other."""
+    """Shortcuts, one after the other, once the page knows them."""
+    page.wait_for_load_state()
     for key in wanted:
         page.keyboard.press(key)
