@@ -71,6 +71,9 @@ PAGES = (
     Page("wait tokens", "/wait-tokens", OTHER),
     Page("test", "/test/{task}", OTHER),
     Page("workers", "/workers", OTHER),
+    Page("logs", "/logs", RICH),
+    Page("logs with a word", "/logs?q=giving&period=7d", RICH),
+    Page("versions", "/versions", RICH),
     Page("replay, the form", "/runs/{run}/replay", RUN),
     Page("audit", "/settings/audit", OTHER),
 )
