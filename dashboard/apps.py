@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate, post_save
 
 
@@ -10,4 +10,6 @@ class DashboardConfig(AppConfig):
         from dashboard.people import onrecord, roles  # noqa: PLC0415  its models are there only now
 
         post_save.connect(onrecord.note, sender="admin.LogEntry", dispatch_uid="trackside-accounts")
-        post_migrate.connect(roles.create, sender=self, dispatch_uid="trackside-roles")
+        # an app without models hears of no migration
+        sender = apps.get_app_config("runs")
+        post_migrate.connect(roles.create, sender=sender, dispatch_uid="trackside-roles")

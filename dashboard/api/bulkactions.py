@@ -26,6 +26,7 @@ from runs import lifecycle
 from runs.errors import NotFound
 from runs.lifecycle import bulk
 from runs.models import BulkAction, BulkKind, BulkStatus
+from runs.reads import demands, grammar
 from runs.reads.runfilter import RunFilter
 
 #: Those the wire format has words for.
@@ -63,6 +64,8 @@ class Chosen(Body):
     from_: Moment | None = Field(None, alias="from")
     to: Moment | None = None
     period: Text = ""
+    #: In the language of the dashboard's search.
+    query: Text = ""
 
 
 class NewBulkAction(Body):
@@ -165,6 +168,8 @@ def _filter(asked: Chosen) -> RunFilter:
     for name in ("status", "machine"):
         queries.check_words(f"filter[{name}]", getattr(asked, name))
     start, end = _window(asked)
+    terms = queries.search(asked.query)
+    after, before = demands.window(terms, timezone.now())
     return RunFilter(
         status=tuple(asked.status),
         task=tuple(asked.task_identifier),
@@ -176,8 +181,9 @@ def _filter(asked: Chosen) -> RunFilter:
         bulk=(asked.bulk_action,) if asked.bulk_action else (),
         queue=tuple(f"task/{one.name}" if one.type == "task" else one.name for one in asked.queue),
         test=asked.is_test,
-        start=start,
-        end=end,
+        query=grammar.write(terms),
+        start=max(start, after) if after else start,
+        end=min(filter(None, (end, before)), default=None),
     )
 
 

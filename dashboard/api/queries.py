@@ -64,7 +64,7 @@ def values(query: QueryDict, known: Collection[str] = KNOWN) -> dict[str, str]:
 def runs(asked: dict[str, str]) -> RunQuerySet:
     """The runs that match, without payload and output."""
     now = timezone.now()
-    terms = _terms(asked)
+    terms = search(asked.get("filter[query]", ""))
     after, before = demands.window(terms, now)
     start, end = window(asked, None if after or before else now - WINDOW)
     start = max((one for one in (start, after) if one), default=None)
@@ -94,10 +94,10 @@ def check_words(name: str, values: Collection[str]) -> None:
             raise _bad(name, f"does not know “{value[:40]}”; one of {', '.join(words)}")
 
 
-def _terms(asked: dict[str, str]) -> tuple[grammar.Term, ...]:
-    """The search in the language of the dashboard's box."""
+def search(text: str) -> tuple[grammar.Term, ...]:
+    """The terms of a search in the language of the dashboard's box. Raises a 400."""
     try:
-        terms = grammar.parse(asked.get("filter[query]", ""))
+        terms = grammar.parse(text)
     except grammar.GrammarError as error:
         raise _bad("filter[query]", f"is no search at character {error.at + 1}: {error}") from None
     for term in terms:

@@ -118,6 +118,8 @@ def _entry(row: AuditLog) -> Entry:
 def _facts(row: AuditLog) -> Iterator[tuple[str, str]]:
     data = json.loads(_data(row)) if row.data else {}
     for name, value in data.items():
+        if value in (None, "", [], {}):
+            continue
         text = value if isinstance(value, str) else json.dumps(value)
         yield name, text if len(text) <= 300 else f"{text[:299]}…"
 

@@ -17,6 +17,7 @@ from runs.models import Batch, Run
 from runs.models.batch import BatchQuerySet, Problem
 from runs.reads import batches as reads
 from runs.reads.batches import Progress
+from runs.states import UNSUCCESSFUL
 
 PAGE = 50
 #: Runs shown on a batch's own page.
@@ -66,6 +67,7 @@ def detail(request: HttpRequest, batch_id: str) -> HttpResponse:
         "counts": _counts(row),
         "runs": runs,
         "query": RunQuery(batch=batch.pk).encode(),
+        "failed": RunQuery(status=tuple(sorted(UNSUCCESSFUL))).encode(),
         "refused": [_shown(problem) for problem in batch.problem_list],
         "hidden": max(_made(row) - len(runs), 0),
         "token": live.token(batch.run_count, row.progress),

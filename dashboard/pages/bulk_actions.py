@@ -152,7 +152,7 @@ def _show(request: HttpRequest, action: BulkAction, status: int = 200) -> HttpRe
         "row": row,
         "action": action,
         "options": options,
-        "patch": "" if sight.is_hidden() else options.patch,
+        "patch": sight.document(options.patch or "", "payload"),
         "scope": _scope(action),
         "reasons": _reasons(action),
         "made": f"{reverse('dashboard:runs')}?{urlencode({'q': f'bulk:{action.pk}', 'period': 'all'})}",

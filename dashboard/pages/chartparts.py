@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from django.utils.safestring import SafeString
+
 #: Rows of the table beside a chart.
 MOST_ROWS = 400
 Format = Callable[[float | None], str]
@@ -65,6 +67,17 @@ class Layer:
     dots: list[tuple[str, str]] = field(default_factory=list)
     #: What the legend says after the word.
     note: str = ""
+    #: Dots are squares.
+    is_square: bool = False
+
+    @property
+    def marks(self) -> SafeString:
+        """The dots as markup of numbers alone: there may be thousands, too many for a template's loop."""
+        if self.is_square:
+            text = "".join(f'<rect x="{x}%" y="{y}%" width="5" height="5"/>' for x, y in self.dots)
+        else:
+            text = "".join(f'<circle cx="{x}%" cy="{y}%" r="2"/>' for x, y in self.dots)
+        return SafeString(text)
 
 
 @dataclass(frozen=True, slots=True)

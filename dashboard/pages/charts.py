@@ -182,7 +182,7 @@ def dots(
     shown = points[:MOST_DOTS]
     low = log10(max(min((one.y for one in shown), default=1), 0.001))
     high = max(log10(max(max((one.y for one in shown), default=1), 0.001)), low + 1)
-    fine, bad = Layer(Series("Completed", "ok")), Layer(Series("Failed", "bad"))
+    fine, bad = Layer(Series("Completed", "ok")), Layer(Series("Failed", "bad"), is_square=True)
     for one in shown:
         y = 100 - (log10(max(one.y, 0.001)) - low) / (high - low) * 100
         (bad if one.is_bad else fine).dots.append((f"{one.x * 100:.1f}", f"{y:.1f}"))

@@ -19,11 +19,13 @@ class Slice:
     newer: str
     older: str
     is_first: bool
+    #: How many pages of this size lie between it and where somebody began, plus one.
+    number: int = 1
 
 
 def cut(runs: RunQuerySet, size: int, query: str, cursor: str) -> Slice:
     """The page of `runs` at `cursor`; without one, or with somebody else's, the first page."""
-    direction, place = _read(cursor, query)
+    direction, place, number = _read(cursor, query)
     backwards = direction == "newer"
     if place:
         runs = runs.filter(id__gt=place) if backwards else runs.filter(id__lt=place)
@@ -34,22 +36,23 @@ def cut(runs: RunQuerySet, size: int, query: str, cursor: str) -> Slice:
     has_newer, has_older = (more, True) if backwards else (bool(place), more)
     return Slice(
         runs=rows,
-        newer=_write("newer", rows[0].id, query) if rows and has_newer else "",
-        older=_write("older", rows[-1].id, query) if rows and has_older else "",
+        newer=_write("newer", rows[0].id, query, max(1, number - 1)) if rows and has_newer else "",
+        older=_write("older", rows[-1].id, query, number + 1) if rows and has_older else "",
         is_first=not has_newer,
+        number=number if has_newer else 1,
     )
 
 
-def _write(direction: str, place: str, query: str) -> str:
-    return signing.dumps([direction, place, _digest(query)], salt=SALT, compress=False)
+def _write(direction: str, place: str, query: str, number: int) -> str:
+    return signing.dumps([direction, place, _digest(query), number], salt=SALT, compress=False)
 
 
-def _read(cursor: str, query: str) -> tuple[str, str]:
+def _read(cursor: str, query: str) -> tuple[str, str, int]:
     try:
-        direction, place, digest = signing.loads(cursor, salt=SALT)
+        direction, place, digest, number = signing.loads(cursor, salt=SALT)
     except (signing.BadSignature, ValueError, TypeError):
-        return "", ""
-    return (direction, place) if digest == _digest(query) else ("", "")
+        return "", "", 1
+    return (direction, place, number) if digest == _digest(query) else ("", "", 1)
 
 
 def _digest(query: str) -> str:

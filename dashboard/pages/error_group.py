@@ -18,6 +18,7 @@ from runs.lifecycle.errorgroups import condition
 from runs.models import Attempt, ErrorEvent, ErrorGroup, Run
 from runs.reads import breaks, errors, factors
 from runs.reads.deadline import TooSlow, deadline
+from runs.states import UNSUCCESSFUL
 
 PATIENCE = 1.5
 RUNS, EVENTS = 10, 100
@@ -151,12 +152,18 @@ def _patiently(group: ErrorGroup) -> dict[str, Any]:
     except TooSlow as error:
         return {"too_slow": error, "runs": []}
     rows = [(run, presenters.look(run)) for run in runs]
-    replay = reverse("dashboard:bulk_replay") + "?" + urlencode([("run", one) for one in replayed])
     return found | {
         "runs": rows,
         "failed_count": len(replayed),
-        "replay": replay if replayed else "",
+        "replay": _replay_address(group) if replayed else "",
     }
+
+
+def _replay_address(group: ErrorGroup) -> str:
+    """Where all runs are replayed that ended by this error."""
+    asked = [("action", "replay"), ("error", group.pk), ("period", "90d")]
+    asked += [("status", str(status)) for status in sorted(UNSUCCESSFUL)]
+    return f"{reverse('dashboard:bulk_new')}?{urlencode(asked)}"
 
 
 def _runs_address(**asked: str) -> str:

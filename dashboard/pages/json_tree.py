@@ -33,8 +33,9 @@ def _members(part: Part, fragment: str, path: str) -> Iterator[str]:
         start = f'<li id="{escape(place)}" data-path="{escape(written)}">'
         if value.is_open and value.members:
             inner = "".join(_members(value, place, written))
-            head = f'<summary>{anchor}: <span class="jc">{_sized(value)}</span></summary>'
-            yield f"{start}<details>{head}<ul>{inner}</ul></details></li>"
+            head = f'{anchor}: <span class="jc">{_sized(value)}</span>'
+            sign = '<summary class="jv" aria-label="What is in it"></summary>'
+            yield f"{start}{head}<details>{sign}<ul>{inner}</ul></details></li>"
         else:
             yield f"{start}{anchor}: {_scalar(value)}</li>"
 

@@ -1,6 +1,6 @@
 """Logs: a search through the lines of all runs of a window, with the lines around a hit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -88,12 +88,15 @@ def _found(request: HttpRequest, asked: dict[str, str], axis: Axis) -> dict[str,
         before=int(asked["before"] or 0),
     )
     found = logsearch.search(query, PATIENCE)
-    hits = _hits(request, asked, found)
+    hits, older = _hits(request, asked, found), found.next_before
+    if len(hits) < len(found.lines):
+        # a number or a bar would tell what is masked
+        found = replace(found, matches=[(one.line.pk, one.line.at, one.line.level) for one in hits])
     return {
         "found": found,
         "hits": hits,
         "chart": _chart(axis, found, asked),
-        "older": _address(asked | {"before": str(found.next_before)}) if found.next_before else "",
+        "older": _address(asked | {"before": str(older)}) if older else "",
         "newest": _address(asked | {"before": ""}) if asked["before"] else "",
         "wider": _wider(asked),
         "cleared": _address({"period": asked["period"]}),

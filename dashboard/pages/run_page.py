@@ -21,7 +21,7 @@ from runs.models import Run
 from runs.reads import attempts, newest, trace
 
 #: Seconds between two looks: while it executes, and while it stands somewhere.
-FAST, SLOW = 1, 4
+FAST, SLOW = 1, 5
 LATE_TABS = ("logs", "trace")
 #: What grows without a write to the run's row, by tab.
 GROWING: dict[str, Callable[[Run, datetime], object]] = {
@@ -36,6 +36,13 @@ def detail(request: HttpRequest, run_id: str) -> HttpResponse:
     run = find(run_id, **newest.columns(with_spans=tab == "trace"), **attempts.columns())
     context = _drawn(request, _context(request, run, tab))
     return shell.render(request, "dashboard/run/page.html", context)
+
+
+def again(request: HttpRequest, run_id: str, tab: str, **typed: str) -> HttpResponse:
+    """The page with what was typed into a form that was refused."""
+    run = find(run_id, **newest.columns(with_spans=tab == "trace"), **attempts.columns())
+    context = _drawn(request, _context(request, run, tab)) | typed
+    return shell.render(request, "dashboard/run/page.html", context, status=422)
 
 
 @page()

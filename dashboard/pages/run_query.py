@@ -20,6 +20,8 @@ from runs.reads.runfilter import RunFilter
 
 SIZES = (10, 25, 50, 100)
 DEFAULT_SIZE = 25
+#: No id begins so.
+NOBODY = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +115,14 @@ class RunQuery:
         return grammar.write(self.more)
 
     def filter(self, now: datetime) -> RunFilter:
-        """The filter to ask the database with."""
+        """The filter to ask the database with; what could not be read matches nothing at all."""
         start, end = self.window(now)
         return RunFilter(
             status=self.status,
             task=self.task,
             queue=self.queue,
             tag=self.tag,
-            run=self.run,
+            run=(NOBODY,) if self.problem else self.run,
             test={"1": True, "0": False}.get(self.test),
             parent=self.parent,
             replayed_from=self.origin,

@@ -6,18 +6,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_POST
+from django.http import HttpRequest
 
 from dashboard import permissions, sight
 from dashboard.pages import documents
 from dashboard.pages.documents import Document
-from dashboard.pages.page import page, see_other
-from dashboard.pages.run_finding import find
-from runs import payloads
-from runs.errors import InvalidOption, InvalidPayload, PayloadTooLarge
-from runs.lifecycle import streams as sending
 from runs.models import Run, Stream
 from runs.reads import streams
 from runs.reads.streams import Chunk, Place
@@ -44,7 +37,6 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
         "stream": one,
         "live_query": urlencode({name: value for name, value in live.items() if value}),
         "can_send": not run.is_final,
-        "unsent": request.GET.get("message", ""),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
         **(_chunks(one, request) if one else {}),
     }
@@ -100,24 +92,6 @@ def _bounded(text: str) -> str:
 
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-
-
-@require_POST
-@page(act=permissions.OPERATE)
-def send(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Send a message to an input of an open run."""
-    run = find(run_id)
-    key = request.POST.get("key", "").replace("\x00", "").strip()
-    text = request.POST.get("message", "")
-    query = urlencode({"tab": "streams", "stream": key, "input": "1"})
-    try:
-        number = sending.send(run.pk, key, payloads.clean(text), by=permissions.actor(request.user))
-    except (InvalidPayload, InvalidOption, PayloadTooLarge, sending.StreamClosed) as error:
-        messages.error(request, f"Not sent: {error}")
-        query += "&" + urlencode({"message": text[:LONGEST]})
-    else:
-        messages.success(request, f"Sent as message {number} of “{key}”.")
-    return see_other("run", run.pk, query=query)
 
 
 def standing(run: Run, now: datetime) -> object:

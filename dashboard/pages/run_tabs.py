@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 
-from dashboard import presenters
+from dashboard import permissions, presenters
 from dashboard.pages import (
     run_attempts,
     run_context,
@@ -17,6 +18,7 @@ from dashboard.pages import (
     run_streams,
     run_trace,
 )
+from runs.lifecycle.annotating import OPEN
 from runs.models import Event, Pin, Run
 
 TABS = (
@@ -58,6 +60,8 @@ def _detail(run: Run, request: HttpRequest) -> dict[str, Any]:
     row = Run.objects.light().get(pk=run.pk)
     return {
         "facts": run_facts.facts(row),
+        "refusal": permissions.refusal(request.user, permissions.OPERATE),
+        "is_noted": run.finished_at is None or timezone.now() - run.finished_at < OPEN,
         "pin": Pin.objects.filter(pk=run.pk).first(),
         "is_final": run.is_final,
         "relatives": [

@@ -53,7 +53,7 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
         "within": within,
         "has_queue_time": has_queue_time(found, times),
         "carried": list(asked.pairs().items()),
-        "live_query": asked.query(),
+        "live_query": asked.query(span=""),
         "is_still": len(nodes) > LIVE,
         **links(asked),
         **trace_span.context(run, picked, found, times, asked, now),

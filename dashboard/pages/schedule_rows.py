@@ -1,15 +1,19 @@
 """How schedules and their fires look."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from django.utils import timezone
 
 from dashboard import presenters
+from dashboard.pages import sparks
+from dashboard.pages.sparks import Spark
 from dashboard.presenters import Look
 from runs.cron import Cron, zone
 from runs.errors import InvalidOption
 from runs.models import Run, Schedule, ScheduleTick, Task, TickOutcome
+from runs.reads import agenda
 from runs.reads import schedules as reads
 
 ON = Look("On", "tick", "ok", "It fires at its times.")
@@ -30,6 +34,11 @@ OUTCOMES: dict[str, Look] = {
 }
 
 
+#: Slots of a strip, and how a slot stands for a look.
+SLOTS = 30
+TONES = {"ok": "ok", "parked": "active", "idle": "idle", "warn": "warn", "bad": "bad"}
+
+
 @dataclass(frozen=True, slots=True)
 class Fire:
     """A fire that was, with the run it made."""
@@ -47,6 +56,8 @@ class Row:
     schedule: Schedule
     look: Look
     last: Fire | None
+    #: Its last fires, the oldest first.
+    strip: Spark
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +75,31 @@ def rows(found: list[Schedule]) -> list[Row]:
     ticks = reads.ticks_by_id(ids.values())
     made = {fire.tick.pk: fire for fire in fires(list(ticks.values()))}
     tasks = Task.objects.only("id", "active", "broken").in_bulk([row.task_id for row in found])
+    recent = agenda.last_ticks(list(ids), SLOTS)
     return [
-        Row(row, look(row, tasks.get(row.task_id)), made.get(ids[row.pk] or 0)) for row in found
+        Row(
+            row,
+            look(row, tasks.get(row.task_id)),
+            made.get(ids[row.pk] or 0),
+            strip(recent[row.pk]),
+        )
+        for row in found
     ]
+
+
+def strip(ticks: list[ScheduleTick]) -> Spark:
+    """A slot for each fire; missed ones in a row have one together."""
+    tones = [TONES[OUTCOMES[tick.outcome].tone] for tick in ticks]
+    counts = Counter(dict.fromkeys((look.word for look in OUTCOMES.values()), 0))
+    for tick in ticks:
+        counts[OUTCOMES[tick.outcome].word] += tick.count
+    told = ", ".join(f"{count} {word.lower()}" for word, count in counts.items() if count)
+    return sparks.outcomes(tones, f"Last fires: {told}." if told else "It has not fired yet.")
+
+
+def counted(outcomes: dict[str, int]) -> list[tuple[Look, int]]:
+    """Fires by what became of them, in one order."""
+    return [(look, outcomes[name]) for name, look in OUTCOMES.items() if outcomes.get(name)]
 
 
 def fires(ticks: list[ScheduleTick]) -> list[Fire]:

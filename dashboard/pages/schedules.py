@@ -1,5 +1,6 @@
 """Schedules: what fires when, what became of it, and the verbs that change it."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -15,11 +16,14 @@ from runs.errors import InvalidOption, InvalidPayload
 from runs.lifecycle import byhand, schedules, sheet
 from runs.lifecycle.requests import once
 from runs.models import AuditLog, Schedule, Task
+from runs.reads import agenda
 from runs.reads import schedules as reads
 
 HISTORY = 20
 SHOWN = 10
 MAX_REASON = 500
+#: How far back fires are counted.
+ACCOUNTED = timedelta(days=7)
 
 
 @page()
@@ -46,6 +50,8 @@ def _all(request: HttpRequest) -> dict[str, Any]:
         "has_more": has_more,
         "token": live.token(search, number, *facts),
         "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
+        "run_refusal": permissions.refusal(request.user, permissions.OPERATE),
+        "request_token": new_token(),
     }
 
 
@@ -122,12 +128,15 @@ def _reason(request: HttpRequest) -> str:
 def _show(request: HttpRequest, row: Schedule, status: int = 200) -> HttpResponse:
     task = Task.objects.filter(pk=row.task_id).first()
     open_runs = sheet.open_runs(row.pk)
+    account = agenda.account(row, timezone.now(), ACCOUNTED)
     context = {
         "schedule": row,
         "task": task,
         "look": schedule_rows.look(row, task),
         "policy": sheet.policy_of(row),
         "coming": schedule_rows.upcoming(row, SHOWN),
+        "account": account,
+        "accounted": schedule_rows.counted(account.outcomes) if account else [],
         "notes": _notes(row),
         "fires": schedule_rows.fires(reads.ticks(row)),
         "open_runs": open_runs,

@@ -77,21 +77,22 @@ def tree(nodes: Sequence[Node], lanes: Lanes, link: str, chosen: str) -> SafeStr
 
 
 def _nested(nodes: Sequence[Node], lanes: Lanes, link: str, chosen: str) -> Iterator[str]:
+    """What opens a part stands beside its row: nothing that is pressed is in something that is."""
     above = nodes[0].depth if nodes else 0
     depths = [min(node.depth - above, DEEPEST) for node in nodes]
     for index, node in enumerate(nodes):
         depth, following = depths[index], depths[index + 1] if index + 1 < len(nodes) else 0
-        row = _row(node, lanes, link, depth, is_chosen=node.id == chosen, opens=following > depth)
+        row = _row(node, lanes, link, depth, is_chosen=node.id == chosen)
         if following > depth:
-            yield f"<li><details open>{row}<ul>"
+            sign = f'<summary class="cv d{depth}" aria-label="Rows in it"></summary>'
+            yield f"<li>{row}<details open>{sign}<ul>"
             continue
         closing = "</ul></details></li>" * (depth - following)
         yield f"<li>{row}</li>{closing}\n"
 
 
-def _row(node: Node, lanes: Lanes, link: str, depth: int, *, is_chosen: bool, opens: bool) -> str:
+def _row(node: Node, lanes: Lanes, link: str, depth: int, *, is_chosen: bool) -> str:
     """Kinds and tones are our own words."""
-    tag, sign = ("summary", '<i class="cv"></i>') if opens else ("div", "")
     word, tone, glyph = standing(node)
     here = ' aria-current="true"' if is_chosen else ""
     name = f'<a id="S{node.id}" href="{link}{node.id}" data-open{here}>{_own_icon(node)}{escape(node.name[:NAME])}</a>'
@@ -99,10 +100,10 @@ def _row(node: Node, lanes: Lanes, link: str, depth: int, *, is_chosen: bool, op
     error = f" <em>{escape(node.error[:ERROR])}</em>" if node.error else ""
     kind = KINDS.get(node.kind, KINDS["user"])[0]
     spin = "spin" if glyph == "executing" and node.is_open else ""
-    signs = f'{sign}{icon(glyph, spin)}<span class="hidden-text">{kind}: </span>'
+    signs = f'{icon(glyph, spin)}<span class="hidden-text">{kind}: </span>'
     return (
-        f'<{tag} class="tr t-{tone} d{depth} k-{node.kind}" data-row><span class="nm">{signs}{name}'
-        f"{_opened(node)}{state}{error}</span>{lanes.drawn(node)}</{tag}>"
+        f'<div class="tr t-{tone} d{depth} k-{node.kind}" data-row><span class="nm">{signs}{name}'
+        f"{_opened(node)}{state}{error}</span>{lanes.drawn(node)}</div>"
     )
 
 

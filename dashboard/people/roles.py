@@ -63,5 +63,6 @@ def of(user: User) -> str:
 
 def assign(user: User, role: str) -> None:
     """Take every other of our roles away; other groups and own permissions stay."""
+    create()
     user.groups.remove(*Group.objects.filter(name__in=NAMES))
     user.groups.add(Group.objects.get(name=group_name(role)))

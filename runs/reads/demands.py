@@ -11,10 +11,10 @@ from django.db.models import DateTimeField, DurationField, Exists, F, OuterRef, 
 from django.db.models.expressions import CombinedExpression, Expression
 from django.db.models.functions import Coalesce, Greatest
 from django.db.models.lookups import (
-    Exact,
     GreaterThan,
     GreaterThanOrEqual,
     IContains,
+    In,
     IRegex,
     LessThan,
     LessThanOrEqual,
@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from runs.models import Attempt, BulkRun, Failure, Lease, Queue, RunTag, Task, WorkerSession
 from runs.reads import grammar, measures
-from runs.reads.documents import NumberAt, TextAt
+from runs.reads.documents import UNESCAPED, JsonAt, NumberAt, TextAt, spellings
 from runs.reads.grammar import Term
 from runs.reads.qualifiers import QUALIFIERS
 from runs.reads.windows import floor_id
@@ -156,7 +156,10 @@ def _error(term: Term, start: datetime | None) -> list[Q]:
     found = []
     for text in term.texts:
         places = [TextAt("error", (place,)) for place in ("name", "message")]
-        found += [Q(IContains(Coalesce(place, Value("")), text)) for place in places]
+        # the text of the whole document first: most are not worth a look into
+        likely = Q(error__icontains=text) if UNESCAPED.fullmatch(text) else Q(error__isnull=False)
+        there = (Q(IContains(Coalesce(place, Value("")), text)) for place in places)
+        found.append(likely & reduce(or_, there))
     return found
 
 
@@ -168,11 +171,12 @@ def _document(term: Term) -> Q:
             at: Expression = NumberAt(term.document, term.path)
             found.append(_compared(at, measures.compared(value.text, measures.number)))
             continue
-        place = Coalesce(TextAt(term.document, term.path), Value(""))
         if value.is_pattern:
+            place = Coalesce(TextAt(term.document, term.path), Value(""))
             found.append(Q(IRegex(place, _expression(value.text))))
         else:
-            found.append(Q(Exact(place, value.text)))
+            place = Coalesce(JsonAt(term.document, term.path, value.text), Value(""))
+            found.append(Q(In(place, spellings(value.text))))
     every = reduce(or_, found)
     return ~every if term.negated else every
 

@@ -17,6 +17,7 @@ from runs.reads.windows import floor_id
 MOST = 50_000
 #: Up to this length times are put together from minutes.
 BY_MINUTE = timedelta(hours=6)
+READ = ("name", "at", "durations", "waits")
 #: A time and what runs came to in it.
 Timed = tuple[datetime, Tally]
 
@@ -61,15 +62,15 @@ def _is_much(until: datetime) -> bool:
 def over_time(facet: Facet, name: str, start: datetime, step: Step, rest: Tail) -> list[Timed]:
     """Of one name, the oldest first; the last ones may be shorter than the step."""
     rows = _rows(facet, step, start).filter(name=name).order_by("at")
-    found = [(row.at, tally_of(row)) for row in rows]
+    found = [(at, one) for _, at, one in _read(rows)]
     return found + [(at, one) for _, at, one in rest.of(facet, name) if at >= start]
 
 
 def each_over_time(facet: Facet, start: datetime, step: Step, rest: Tail) -> dict[str, list[Timed]]:
     """Of all names."""
     found: dict[str, list[Timed]] = {}
-    for row in _rows(facet, step, start):
-        found.setdefault(row.name, []).append((row.at, tally_of(row)))
+    for name, at, one in _read(_rows(facet, step, start)):
+        found.setdefault(name, []).append((at, one))
     for name, at, one in rest.of(facet, None):
         if at >= start:
             found.setdefault(name, []).append((at, one))
@@ -80,8 +81,8 @@ def each(facet: Facet, start: datetime, now: datetime, rest: Tail) -> dict[str, 
     """All of a time together, by name. A start that is no full hour is exact for short times alone."""
     found: dict[str, Tally] = {}
     for step, first, last in stretches(start, now, rest.until):
-        for row in _rows(facet, step, first).filter(at__lt=last):
-            found.setdefault(row.name, Tally()).add(tally_of(row))
+        for name, _, one in _read(_rows(facet, step, first).filter(at__lt=last)):
+            found.setdefault(name, Tally()).add(one)
     for name, at, one in rest.of(facet, None):
         if at >= start:
             found.setdefault(name, Tally()).add(one)
@@ -125,6 +126,13 @@ def tally_of(row: Rollup) -> Tally:
 
 def _rows(facet: Facet, step: Step, start: datetime) -> QuerySet[Rollup]:
     return Rollup.objects.filter(step=step, facet=facet, at__gte=start)
+
+
+def _read(rows: QuerySet[Rollup]) -> Iterator[tuple[str, datetime, Tally]]:
+    """Plain values: there may be thousands."""
+    for name, at, durations, waits, *numbers in rows.values_list(*READ, *COLUMNS):
+        counts = {column: number for column, number in zip(COLUMNS, numbers, strict=True) if number}
+        yield name, at, Tally(counts, histograms.load(durations), histograms.load(waits))
 
 
 def _midnight(moment: datetime) -> datetime:

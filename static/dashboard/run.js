@@ -36,8 +36,8 @@
 
   // ---- the tree: one stop for the Tab key, arrows inside
   const tree = () => one(".tree");
-  const links = () => all(".tree [data-open]").filter((link) => link.offsetParent);
-  const branch = (link) => { const row = link.closest(".tr"); return row.nodeName === "SUMMARY" ? row.parentElement : null; };
+  const links = () => all(".tree [data-open]").filter((link) => link.checkVisibility());
+  const branch = (link) => one(":scope > details", link.closest("li"));
   function rove(to) {
     if (!tree()) return;
     const every = all(".tree [data-open]");
@@ -46,7 +46,7 @@
     for (const link of every) link.tabIndex = link === stop ? 0 : -1;
     if (to) { to.focus({ preventScroll: true }); to.closest(".tr").scrollIntoView({ block: "nearest" }); }
   }
-  const above = (link) => one(":scope > summary [data-open]", (branch(link) || link).parentElement.closest("details") || document.createElement("i"));
+  const above = (link) => one(":scope > .tr [data-open]", link.closest("ul").closest("li") || document.createElement("i"));
   const KEYS = {
     ArrowDown: (link) => { const every = links(); return every[every.indexOf(link) + 1]; },
     ArrowUp: (link) => { const every = links(); return every[every.indexOf(link) - 1]; },
@@ -90,16 +90,16 @@
     });
   }
   document.addEventListener("click", (event) => {
+    const part = event.altKey && event.target.closest(".tree .cv")?.parentElement;
+    if (!part) return;
+    event.preventDefault();
+    const open = !part.open;
+    for (const each of [part, ...all("details", part)]) each.open = open;
+  });
+  document.addEventListener("click", (event) => {
     const row = event.target.closest(".tree .tr");
     if (!row || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     if (event.target.closest(".go")) return;
-    if (event.target.closest(".cv")) {
-      if (!event.altKey) return;
-      event.preventDefault();
-      const open = !row.parentElement.open;
-      for (const part of [row.parentElement, ...all("details", row.parentElement)]) part.open = open;
-      return;
-    }
     const selection = getSelection();
     event.preventDefault();
     if (selection && !selection.isCollapsed && row.contains(selection.anchorNode)) return;
@@ -165,7 +165,7 @@
     const lane = event.pointerType === "mouse" && laneOf(event.target), mark = one("#chart > .brush");
     const box = lane && lane.getBoundingClientRect();
     if (box && event.clientX >= box.left && event.clientX <= box.right) draw(lane, place(lane, event), place(lane, event));
-    else if (mark && document.activeElement !== one("#chart .ruler .ln")) mark.hidden = true;
+    else if (mark && !document.activeElement.matches(".cursor")) mark.hidden = true;
   });
   document.addEventListener("pointerup", (event) => {
     if (!drag) return;
@@ -175,12 +175,12 @@
   });
   document.addEventListener("dblclick", (event) => { if (event.target.closest?.("#chart .ruler .ln, #chart .minimap")) one("[data-act=whole]")?.click(); });
   document.addEventListener("keydown", (event) => {
-    const lane = event.target.closest?.("#chart .ruler .ln"), step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!lane || !step) return;
+    const cursor = event.target.closest?.("#chart .cursor"), step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!cursor || !step) return;
     event.preventDefault();
     at = Math.max(0, Math.min(100, (at ?? 0) + step * (event.shiftKey ? 10 : 1)));
-    lane.setAttribute("aria-valuenow", at);
-    lane.setAttribute("aria-valuetext", draw(lane, at, at));
+    cursor.setAttribute("aria-valuenow", at);
+    cursor.setAttribute("aria-valuetext", draw(one("#chart .ruler .ln"), at, at));
   });
 
   // ---- the width of the names, remembered
@@ -195,9 +195,11 @@
     rove();
     const box = chart();
     if (!box) return;
-    const lane = one(".ruler .ln", box);
-    for (const [name, value] of Object.entries({ tabindex: 0, role: "slider", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0 })) lane.setAttribute(name, value);
     if (one(".splitter", box)) return;
+    const cursor = document.createElement("div");
+    cursor.className = "cursor";
+    for (const [name, value] of Object.entries({ tabindex: 0, role: "slider", "aria-label": "Moment on the ruler", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0 })) cursor.setAttribute(name, value);
+    box.append(cursor);
     const part = document.createElement("div");
     part.className = "splitter";
     for (const [name, value] of Object.entries({ tabindex: 0, role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the names", "aria-valuemin": 15, "aria-valuemax": 75, "aria-valuenow": 38 })) part.setAttribute(name, value);
@@ -219,6 +221,7 @@
     });
   }
   settle();
+  one(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
   // ---- JSON: what may be done with a value stands beside it
   let tools = null;
@@ -252,13 +255,15 @@
       link.textContent = "Runs with this value";
       tools.append(link);
     }
-    one(":scope > a, :scope > details > summary > a", part).after(tools);
+    one(":scope > a", part).after(tools);
   }
   for (const kind of ["mouseover", "focusin"]) document.addEventListener(kind, (event) => {
     const part = event.target.closest?.(".json-tree li");
     if (part) offer(part);
   });
   document.addEventListener("click", (event) => {
+    const size = event.target.closest(".json-tree .jc"), its = size && one(":scope > details", size.closest("li") || size);
+    if (its) its.open = !its.open;
     const open = event.target.closest("[data-open-all]"), shut = event.target.closest("[data-close-all]");
     if (open || shut) for (const part of all(".json-tree details:not(.jm)")) part.open = Boolean(open);
   });
@@ -271,6 +276,20 @@
   }
   addEventListener("hashchange", reveal);
   reveal();
+
+  // ---- facts are copied by a button that comes with the pointer or the focus
+  for (const kind of ["mouseover", "focusin"]) document.addEventListener(kind, (event) => {
+    const fact = event.target.closest?.(".copied dd"), text = fact?.textContent.trim();
+    if (!fact || !text || text === "–" || one(".act", fact)) return;
+    const made = document.createElement("button"), glyph = one("[data-copy-button] .icon");
+    made.type = "button";
+    made.className = "act";
+    made.title = "Copy";
+    made.setAttribute("aria-label", `Copy ${fact.previousElementSibling.textContent}`);
+    made.dataset.copyButton = one("time", fact)?.dateTime || text;
+    made.append(glyph.cloneNode(true));
+    fact.append(" ", made);
+  });
 
   // ---- the log: lines wrapped or not, followed only at its end
   const wrap = one("#wrap"), log = one("#log");

@@ -48,7 +48,11 @@
       if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); mark(event.key === "ArrowDown" ? 1 : -1); }
       else if (event.key === "Enter") { event.preventDefault(); event.stopPropagation(); go(event.ctrlKey || event.metaKey); }
     });
-    palette.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
+    palette.addEventListener("click", (event) => {
+      const place = event.target.closest("[role=option]");
+      if (place) { at = [...list.children].indexOf(place); go(event.ctrlKey || event.metaKey); }
+      else if (event.target === palette) palette.close();
+    });
     palette.addEventListener("keydown", (event) => event.stopPropagation());
     palette.addEventListener("close", () => opener?.focus());
   }
@@ -60,7 +64,7 @@
       options = (await answer.json()).places;
     } catch { options = []; }
     list.textContent = "";
-    options.forEach((option, index) => list.append(make("li", { role: "option", id: `place-${index}` }, make("a", { href: option.address, tabindex: "-1" }, option.what), make("span", { class: "dim" }, option.kind))));
+    options.forEach((option, index) => list.append(make("li", { role: "option", id: `place-${index}` }, make("b", {}, option.what), make("span", { class: "dim" }, option.kind))));
     at = -1;
     if (options.length && field.value.trim()) mark(1);
     else field.removeAttribute("aria-activedescendant");
@@ -103,7 +107,7 @@
     const button = make("button", { type: "button", class: "small" }, "Copy");
     button.addEventListener("click", () => copy(moment.toISOString(), button));
     card = make("div", { class: "clock", role: "dialog", "aria-label": "This time elsewhere" }, said, button);
-    document.body.append(card);
+    one("#main").append(card);
     const place = time.getBoundingClientRect();
     card.style.top = `${Math.min(scrollY + place.bottom + 4, scrollY + innerHeight - card.offsetHeight - 8)}px`;
     card.style.left = `${Math.max(8, Math.min(place.left, innerWidth - card.offsetWidth - 8))}px`;
@@ -131,7 +135,7 @@
       const text = row.dataset[name];
       if (text) menu.append(entry(word, () => { location.href = `${location.pathname}?${name}=${encodeURIComponent(text)}`; }));
     }
-    document.body.append(menu);
+    one("#main").append(menu);
     const place = button.getBoundingClientRect();
     menu.style.top = `${scrollY + Math.min(place.bottom, innerHeight - menu.offsetHeight - 8)}px`;
     menu.style.left = `${Math.max(8, place.right - menu.offsetWidth)}px`;
@@ -149,7 +153,12 @@
     if (button) return menu && owner === button ? hide() : show(button);
     if (menu && !menu.contains(event.target)) hide();
   });
-  addEventListener("keydown", (event) => { if (event.key === "Escape") { shut(); hide(); } });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !(card || menu)) return;
+    event.stopPropagation();
+    shut();
+    if (menu) { hide(); owner.focus(); }
+  }, true);
 
   // ---- the newest runs came: the reader goes on where the table begins
   document.addEventListener("htmx:afterSwap", (event) => {

@@ -339,7 +339,7 @@
   const bindings = JSON.parse(one("#bindings")?.textContent || "[]");
   let row = -1, first = "";
   function mark(step) {
-    const rows = all("[data-row]").filter((entry) => entry.offsetParent);
+    const rows = all("[data-row]").filter((entry) => entry.checkVisibility());
     if (!rows.length) return;
     rows[row]?.classList.remove("here");
     row = Math.max(0, Math.min(rows.length - 1, row + step));

@@ -125,6 +125,7 @@ def pages(planted):
         yield from (f"/runs/{run.pk}?tab={tab}" for tab in TABS)
         yield from (f"/runs/{run.pk}/raw/{name}" for name in ("output", "metadata", "error"))
     yield from (f"/runs/{planted.failed.pk}/live?tab={tab}" for tab in TABS)
+    yield from (f"/logs?q={word}" for word in ("card", "plain"))
     yield f"/runs/compare?a={planted.failed.pk}&b={planted.done.pk}&all=1"
     yield f"/test/hello?from={planted.failed.pk}"
     yield "/runs?col=payload.note&col=payload.user&col=output.user.password&col=metadata.list"
@@ -182,6 +183,14 @@ def test_a_search_is_no_way_to_guess_what_is_redacted(planted):
         for answer in (hit, missed):
             # above the tab stands what went wrong, whatever is searched for
             assert PLAIN not in answer.content.decode().split('id="tab-body"')[1]
+
+
+def test_the_search_of_all_logs_counts_nothing_that_is_masked(planted):
+    reader = client_of("view_run", "view_payload")
+    assert reader.get(f"/logs?q={PLAIN}").context["found"].matches
+    masked = reader.get(f"/logs?q={SECRET[:6]}")
+    assert not masked.context["found"].matches
+    assert not masked.context["hits"]
 
 
 @pytest.mark.parametrize(

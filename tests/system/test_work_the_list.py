@@ -117,3 +117,38 @@ def test_pause_a_queue_without_scripts(person_without_scripts):
     expect(page.get_by_text("Paused by olga")).to_be_visible()
     page.goto(f"/runs/{run.id}")
     expect(page.locator("#why")).to_contain_text("is paused by olga: new disk")
+
+
+def test_by_keyboard_through_palette_menu_and_view(person):
+    failed_run("charge")
+    wanted = failed_run("mail")
+    person.goto("/")
+    person.keyboard.press("Control+k")
+    person.get_by_role("combobox", name="Jump to").fill("mai")
+    expect(person.get_by_role("option", name="Runs of mail Task")).to_be_visible()
+    person.keyboard.press("Enter")
+    person.wait_for_url("**/runs?task=mail")
+    person.keyboard.press("v")
+    person.get_by_label("Name").fill("Mails")
+    person.keyboard.press("Enter")
+    expect(person.get_by_role("heading", name="Mails")).to_be_visible()
+    person.keyboard.press("j")
+    person.keyboard.press(".")
+    expect(person.get_by_role("menuitem", name="Open", exact=True)).to_be_focused()
+    expect(person.locator("#live-dot")).to_contain_text("Paused: menu open")
+    person.keyboard.press("Escape")
+    expect(person.get_by_role("button", name="More for run_")).to_be_focused()
+    person.locator("tbody time").first.click()
+    expect(person.get_by_role("dialog", name="This time elsewhere")).to_contain_text("UTC")
+    person.keyboard.press("Escape")
+    person.keyboard.press("o")
+    person.wait_for_url(f"**/runs/{wanted.id}")
+
+
+def test_new_runs_wait_behind_a_pill(person):
+    failed_run()
+    person.goto("/runs")
+    new = queued_run()
+    person.get_by_role("link", name="1 new run").click()
+    expect(person.locator(f"#{new.id}")).to_be_visible()
+    expect(person.locator("#results caption")).to_be_focused()

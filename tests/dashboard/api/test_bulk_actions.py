@@ -102,6 +102,9 @@ def test_pages_are_newest_first(api):
         ({"batch": "batch_x"}, 0),
         ({"bulkAction": "bulk_x"}, 0),
         ({"status": ["COMPLETED", "FAILED"]}, 0),
+        ({"query": "test:yes"}, 1),
+        ({"query": "-test:yes after:1h"}, 2),
+        ({"query": "before:1h"}, 0),
     ],
 )
 def test_filters_are_those_of_a_list(api, asked, count):

@@ -1,3 +1,5 @@
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,7 +9,8 @@ from dashboard.pages import batches as pages
 from dashboard.pages.bars import strip
 from runs.ids import new_id
 from runs.lifecycle import TriggerItem, TriggerOptions, batches, batchstream
-from runs.models import Batch, Source
+from runs.models import Batch, Run, Source
+from runs.states import RunStatus
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +80,17 @@ def test_a_batch_shows_its_runs_in_order_and_what_a_key_found(viewer):
     assert [run.pk for _, run, _, _ in page.context["runs"]] == [earlier, earlier]
     assert page.text.count("found</span>") == 2
     assert f"/runs?batch={made.batch_id}" in page.text
+
+
+def test_what_failed_is_replayed_from_the_batch(viewer):
+    made = make(3)
+    assert "Replay what failed" not in viewer.get(f"/batches/{made.batch_id}").text
+    Run.objects.filter(pk=made.runs[0].run_id).update(
+        status=RunStatus.FAILED, finished_at=timezone.now()
+    )
+    page = viewer.get(f"/batches/{made.batch_id}").text
+    (replay,) = re.findall(r'href="(/bulk/new[^"]+)"', page)
+    assert "Replay 1 run" in viewer.get(html.unescape(replay)).text
 
 
 def test_a_batch_without_runs_says_so(viewer):

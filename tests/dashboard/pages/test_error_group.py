@@ -1,3 +1,5 @@
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -43,7 +45,8 @@ def test_the_page_tells_all(viewer, group):
     assert f"/runs?error={group.pk}" in text
     assert "By version" in text
     assert "Seen for the first time" in text
-    assert f"/bulk/replay?run={group.last_run_id}" in text
+    (replay,) = re.findall(r'href="(/bulk/new[^"]+)"', text)
+    assert "Replay 1 run" in shown(viewer, html.unescape(replay))
 
 
 def test_every_window(viewer, group):

@@ -59,3 +59,16 @@ def test_finds_nothing_politely(viewer, text):
     response = viewer.get("/jump", {"q": text})
     assert response.status_code in (302, 404)
     assert b"<script>alert" not in response.content
+
+
+@pytest.mark.parametrize(
+    ("short", "whole"),
+    [
+        ("/b/batch_01X", "/batches/batch_01x"),
+        ("/w/waitpoint_01x", "/wait-tokens/waitpoint_01x"),
+        ("/s/sched_01x", "/schedules/sched_01x"),
+    ],
+)
+def test_short_links(viewer, client, short, whole):
+    assert viewer.get(short)["Location"] == whole
+    assert client.get(short)["Location"].startswith("/login/")

@@ -132,6 +132,10 @@ def test_settings_lead_to_what_one_may_see(admin, viewer):
     assert viewer.get("/settings").headers["location"] == "/settings/limits"
 
 
+def test_migrate_makes_the_roles(db):
+    assert set(roles.Group.objects.values_list("name", flat=True)) >= set(roles.NAMES)
+
+
 def test_what_an_installation_changed_in_a_role_stays(admin):
     group = roles.Group.objects.get(name="Trackside viewer")
     group.permissions.clear()

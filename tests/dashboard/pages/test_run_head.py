@@ -205,14 +205,45 @@ def test_a_message_is_sent_to_an_input(operator, viewer):
     assert "to approval" in answer
 
 
-@pytest.mark.parametrize("message", [{"key": "", "message": "1"}, {"key": "a", "message": "{"}, {}])
+@pytest.mark.parametrize(
+    "message", [{"key": "", "message": "1"}, {"key": "a", "message": "{<b>"}, {}]
+)
 def test_what_is_no_message_is_refused_and_kept(operator, message):
     run, _ = executing_run()
-    answer = operator.post(f"/runs/{run.pk}/input", message, follow=True).content.decode()
-    assert "Not sent" in answer
+    answer = operator.post(f"/runs/{run.pk}/input", message)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "Nothing was changed" in page
+    assert ("{&lt;b&gt;</textarea>" in page) is ("{<b>" in message.get("message", ""))
 
 
 def test_an_ended_run_takes_no_message(operator):
     run = completed_run()
-    answer = operator.post(f"/runs/{run.pk}/input", {"key": "a", "message": "1"}, follow=True)
+    answer = operator.post(f"/runs/{run.pk}/input", {"key": "a", "message": "1"})
     assert "has ended" in answer.content.decode()
+
+
+def test_tags_are_added(operator, viewer):
+    run = queued_run()
+    address = f"/runs/{run.pk}/tags"
+    assert viewer.post(address, {"tags": "a"}).status_code == 403
+    page = operator.post(address, {"tags": "vip, shop:7"}, follow=True).content.decode()
+    assert "Tagged with vip, shop:7." in page
+    assert Run.objects.get(pk=run.pk).tag_list == ["shop:7", "vip"]
+    assert AuditLog.objects.filter(action="run.tags").exists()
+    too_long = operator.post(address, {"tags": "x" * 200})
+    assert too_long.status_code == 422
+    assert f'value="{"x" * 200}"' in too_long.content.decode()
+
+
+def test_metadata_is_changed_by_one_value(operator, viewer):
+    run, _ = executing_run(metadata='{"step": 1, "keep": true}')
+    address = f"/runs/{run.pk}/metadata"
+    assert viewer.post(address, {"key": "step", "value": "2"}).status_code == 403
+    operator.post(address, {"key": "step", "value": '{"of": 3}'})
+    assert json.loads(Run.objects.get(pk=run.pk).metadata) == {"step": {"of": 3}, "keep": True}
+    operator.post(address, {"key": "keep", "remove": "1"})
+    assert json.loads(Run.objects.get(pk=run.pk).metadata) == {"step": {"of": 3}}
+    wrong = operator.post(address, {"key": "step", "value": "{no"})
+    assert wrong.status_code == 422
+    assert "{no</textarea>" in wrong.content.decode()

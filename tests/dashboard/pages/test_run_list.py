@@ -108,6 +108,7 @@ def test_pages_there_and_back(viewer):
     last = viewer.get("/runs", {"rows": 10, "cursor": older.context["slice"].older})
     assert ids(last) == made[20:]
     assert last.context["slice"].older == ""
+    assert [page.context["slice"].number for page in (first, older, last)] == [1, 2, 3]
     newer = viewer.get("/runs", {"rows": 10, "cursor": last.context["slice"].newer})
     assert ids(newer) == made[10:20]
     assert (

@@ -69,7 +69,7 @@ def test_a_page_that_lacks_the_end_takes_no_new_lines(viewer):
     assert 'data-send="since"' not in page
     assert "Next 500 lines" in page
     assert 'data-send="since"' in text(viewer, run, "&end=1")
-    assert 'id="log"' not in live(viewer, run, "")
+    assert 'id="log-lines"' not in live(viewer, run, "")
 
 
 def test_lines_of_one_attempt(viewer):

@@ -2,8 +2,11 @@ import json
 import re
 
 import pytest
+from django.http import QueryDict
+from django.utils import timezone
 from django.utils.html import escape
 
+from dashboard.pages.run_query import RunQuery
 from runs.models import Run
 from tests.dashboard.pages.conftest import client_of
 from tests.dashboard.pages.test_run_list import ids
@@ -54,6 +57,15 @@ def test_a_mistake_is_shown_where_it_is(viewer):
     assert ids(page) == []
     assert viewer.get("/runs/live", {"q": "taks:x", "newest": "run_0"}).status_code == 204
     assert viewer.get("/runs/counts", {"q": "taks:x"}).status_code == 204
+
+
+def test_what_cannot_be_read_matches_nothing(administrator):
+    run = queued_run()
+    query = RunQuery.parse(QueryDict("queue=task/hello&q=taks:x"))
+    assert not query.filter(timezone.now()).runs().exists()
+    form = {"query": "queue=task/hello&q=taks:x", "until": run.id}
+    assert administrator.post("/bulk/purge", form).status_code == 422
+    assert Run.objects.get(pk=run.pk).status == "QUEUED"
 
 
 def test_times_in_the_box_are_the_window(db, time_machine):
