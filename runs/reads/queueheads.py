@@ -1,29 +1,36 @@
 """The runs of a queue that are next, and those that execute."""
 
+from itertools import product
+
 from django.db import connection
 
 from runs.machines import PRESETS, heavy_lane
-from runs.models import Bucket, Lane, Lease, Queue, Run
+from runs.models import Bucket, Lane, Lease, Queue, Run, SessionState, WorkerSession
 
 SHOWN = 25
+#: Heads that are read in one statement (SQLite joins no more than 500), and versions looked for.
+PARTS, PINS = 400, 4
 NEXT = """
 SELECT * FROM (SELECT run_id, sort_key, {served} AS served FROM runs_ready
- WHERE bucket_id = %s AND lane = %s AND pin = '' AND not_before IS NULL ORDER BY sort_key, run_id LIMIT {most}) p{place}
+ WHERE bucket_id = %s AND lane = %s AND pin = %s AND not_before IS NULL ORDER BY sort_key, run_id LIMIT {most}) p{place}
 """
 
 
 def next_runs(queue: Queue) -> list[Run]:
     """The first SHOWN that wait, in the order they are taken as long as nothing else changes.
 
-    Keys take turns, the one that was served longest ago first; runs that are kept for one version
-    of the code stand elsewhere.
+    Keys take turns, the one that was served longest ago first; also of runs that are kept for a
+    version of the code that clusters run.
     """
-    buckets = list(Bucket.objects.filter(queue=queue).order_by("served", "pk")[:SHOWN])
     lanes = [Lane.ALONE, Lane.SHARED, *sorted({heavy_lane(name) for name in PRESETS})]
+    alive = WorkerSession.objects.filter(state=SessionState.ALIVE).exclude(version="")
+    pins = ["", *sorted(set(alive.values_list("version", flat=True)))][:PINS]
+    most = min(SHOWN, PARTS // (len(lanes) * len(pins)))
+    buckets = list(Bucket.objects.filter(queue=queue).order_by("served", "pk")[:most])
     if not buckets:
         return []
     turns: dict[int, list[str]] = {place: [] for place in range(len(buckets))}
-    for run_id, _, place in sorted(_heads([one.pk for one in buckets], lanes), key=_order):
+    for run_id, _, place in sorted(_heads([one.pk for one in buckets], lanes, pins), key=_order):
         turns[place].append(run_id)
     ids = _in_turns(list(turns.values()))[:SHOWN]
     runs = Run.objects.light().in_bulk(ids)
@@ -37,14 +44,14 @@ def running(queue: Queue) -> list[tuple[Run, Lease]]:
     return [(runs[lease.run_id], lease) for lease in leases if lease.run_id in runs]
 
 
-def _heads(buckets: list[int], lanes: list[int]) -> list[tuple[str, int, int]]:
-    """(run, sort key, place of its bucket): the heads of an index, one for each bucket and lane."""
+def _heads(buckets: list[int], lanes: list[int], pins: list[str]) -> list[tuple[str, int, int]]:
+    """(run, sort key, place of its bucket): the heads of an index, one for each bucket, lane and pin."""
     texts: list[str] = []
-    values: list[int] = []
+    values: list[int | str] = []
     for place, bucket in enumerate(buckets):
-        for lane in lanes:
+        for lane, pin in product(lanes, pins):
             texts.append(NEXT.format(served=place, most=SHOWN, place=len(texts)))
-            values += [bucket, int(lane)]
+            values += [bucket, int(lane), pin]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(texts), values)
         return list(cursor.fetchall())

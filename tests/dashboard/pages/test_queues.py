@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from runs import lifecycle
 from runs.lifecycle import store
-from runs.models import AuditLog, Depth, Queue
+from runs.models import AuditLog, Depth, Queue, Ready
 from tests.support.past import past_run
 from tests.support.rows import executing_run, make_queue, make_session, queued_run
 
@@ -240,3 +240,12 @@ def test_tells_what_was_changed(administrator):
     page = administrator.get("/queues/slow?tab=changes").text
     assert "Override: limit 5 → limit 20" in page
     assert "sale" in page
+
+
+def test_runs_that_are_kept_for_a_version_are_next_too(viewer):
+    make_queue("slow")
+    make_session()
+    kept = queued_run(queue="slow")
+    Ready.objects.filter(pk=kept.pk).update(pin="v1")
+    found = viewer.get("/queues/slow").context
+    assert [line.run.pk for line in found["waiting"]] == [kept.pk]
