@@ -75,6 +75,7 @@ PAGES = (
     Page("workers", "/workers", OTHER),
     Page("logs", "/logs", SEARCH),
     Page("logs with a word", "/logs?q=giving&period=7d", SEARCH),
+    Page("versions", "/deploys", RICH),
     Page("replay, the form", "/runs/{run}/replay", RUN),
     Page("audit", "/settings/audit", OTHER),
 )
