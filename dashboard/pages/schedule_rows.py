@@ -94,7 +94,10 @@ def strip(ticks: list[ScheduleTick]) -> Spark:
     for tick in ticks:
         counts[OUTCOMES[tick.outcome].word] += tick.count
     told = ", ".join(f"{count} {word.lower()}" for word, count in counts.items() if count)
-    return sparks.outcomes(tones, f"Last fires: {told}." if told else "It has not fired yet.")
+    gaps = [""] * (SLOTS - len(tones))
+    return sparks.outcomes(
+        [*gaps, *tones], f"Last fires: {told}." if told else "It has not fired yet."
+    )
 
 
 def counted(outcomes: dict[str, int]) -> list[tuple[Look, int]]:

@@ -10,7 +10,7 @@ DISTANCE = """
     one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true }));
   const from = all.findLastIndex((one) => one === document.activeElement ||
     one.compareDocumentPosition(document.activeElement) & Node.DOCUMENT_POSITION_FOLLOWING);
-  return (all.indexOf(wanted) - from + all.length) % all.length;
+  return (all.indexOf(wanted) - from - 1 + all.length) % all.length + 1;
 }
 """
 IS_FOCUSED = "(element) => element === document.activeElement"
@@ -21,6 +21,8 @@ MORE = 12
 def tab_to(page: Page, wanted: Locator) -> None:
     """Press Tab until it has the focus."""
     wanted.first.wait_for()
+    if wanted.first.evaluate(IS_FOCUSED):
+        return
     for _ in range(max(0, wanted.first.evaluate(DISTANCE) - MORE)):
         page.keyboard.press("Tab")
     for _ in range(2 * MORE):
