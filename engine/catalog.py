@@ -150,7 +150,7 @@ def vanished_ids(catalog: Catalog, known: dict[str, Task], wanted: Iterable[Task
     return sorted(
         row.pk
         for row in known.values()
-        if row.active and row.pk not in here and row.version not in others
+        if row.active and row.pk not in here and row.version not in others and not row.is_made_up
     )
 
 

@@ -38,7 +38,9 @@ POST = Budget((40, 120), (40, 120), 6, 1)
 #: Pages the plan gives no figures: as the overview, with two more queries.
 OTHER = Budget((60, 150), (80, 200), 8, 25)
 #: And those with charts and several lists; what they ask does not grow with what is in them.
-RICH = Budget((60, 150), (80, 200), 22, 25)
+RICH = Budget((60, 150), (80, 200), 24, 25)
+#: Finds its window among the lines by halving: many statements, each by a key.
+SEARCH = Budget((150, 400), (200, 600), 60, 25)
 
 #: Of each request: the session and the person.
 ALWAYS = 2
@@ -71,6 +73,9 @@ PAGES = (
     Page("wait tokens", "/wait-tokens", OTHER),
     Page("test", "/test/{task}", OTHER),
     Page("workers", "/workers", OTHER),
+    Page("logs", "/logs", SEARCH),
+    Page("logs with a word", "/logs?q=giving&period=7d", SEARCH),
+    Page("versions", "/deploys", RICH),
     Page("replay, the form", "/runs/{run}/replay", RUN),
     Page("audit", "/settings/audit", OTHER),
 )

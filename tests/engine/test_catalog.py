@@ -118,6 +118,14 @@ def test_a_task_that_vanished_is_inactive():
     assert Task.objects.get(pk="old").active
 
 
+def test_a_task_of_the_demo_does_not_vanish():
+    Task.objects.create(
+        id="shop/refund", config='{"made_by": "demo"}', queue="q", registered_at=timezone.now()
+    )
+    assert register(defined("kept")).vanished == ()
+    assert Task.objects.get(pk="shop/refund").active
+
+
 def test_a_task_that_a_living_cluster_may_have_stays_active():
     register(defined("old"), version="v1")
     session = alive_session("v1")

@@ -11,7 +11,21 @@ from django.urls import NoReverseMatch, URLPattern, reverse
 
 from dashboard.pages.urls import app_name, urlpatterns
 from runs.lifecycle import tokens
-from runs.models import ApiKey, Batch, EnvVar, ErrorGroup, Run, Schedule, Task, Waitpoint
+from runs.models import (
+    AlertChannel,
+    AlertRule,
+    ApiKey,
+    Batch,
+    BulkAction,
+    EnvVar,
+    ErrorGroup,
+    PayloadTemplate,
+    Run,
+    SavedView,
+    Schedule,
+    Task,
+    Waitpoint,
+)
 from runs.states import RunStatus, TokenStatus
 
 Value = Callable[[], Any]
@@ -36,6 +50,9 @@ VALUES: dict[str, Value] = {
     "token_id": lambda: _token().pk,
     "signature": lambda: tokens.signature(_token().pk),
     "fingerprint": lambda: ErrorGroup.objects.order_by("pk")[0].pk,
+    "action_id": lambda: BulkAction.objects.all()[0].pk,
+    "side": lambda: "next",
+    "what": lambda: "rule",
     "number": lambda: ApiKey.objects.all()[0].pk,
 }
 #: Where that would not do: by the URL's name.
@@ -43,6 +60,12 @@ SPECIAL: dict[str, dict[str, Value]] = {
     "cancel": {"run_id": lambda: _run(S.WAITING)},
     "edit": {"run_id": lambda: _run(S.DELAYED)},
     "raw": {"name": lambda: "payload"},
+    "member": {"number": lambda: User.objects.all()[0].pk},
+    "view": {"number": lambda: SavedView.objects.all()[0].pk},
+    "template_delete": {"number": lambda: PayloadTemplate.objects.all()[0].pk},
+    "alert_channel": {"number": lambda: AlertChannel.objects.all()[0].pk},
+    "alert_rule": {"number": lambda: AlertRule.objects.all()[0].pk},
+    "alert_delete": {"number": lambda: AlertRule.objects.all()[0].pk},
     "variable_edit": {"name": lambda: EnvVar.objects.all()[0].name},
     "variable_delete": {"name": lambda: EnvVar.objects.all()[0].name},
 }
@@ -50,7 +73,7 @@ SPECIAL: dict[str, dict[str, Value]] = {
 MORE = {
     "runs": ["?status=FAILED&q=nothing", "?period=1h&task=nowhere", "?columns=payload.order_id"],
 }
-RUNS = (S.COMPLETED, S.EXECUTING, S.WAITING, S.QUEUED, S.DELAYED, S.CANCELED, S.CRASHED, S.EXPIRED)
+RUNS = (S.EXECUTING, S.WAITING, S.DELAYED, S.CRASHED)
 TABS = re.compile(r'<nav class="tabs".*?</nav>', re.S)
 LINK = re.compile(r'href="([^"]+)"')
 
