@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from dashboard import permissions
@@ -34,7 +34,7 @@ COLUMNS = ("at", "actor", "action", "target", "reason", "data")
 #: Where a noun's targets are; "run" is the page of a run.
 PAGES = {
     "run": "run", "queue": "queue", "schedule": "schedule", "waitpoint": "waitpoint",
-    "key": "run", "error": "error",
+    "key": "run", "error": "error", "bulk": "bulk_action", "batch": "batch", "template": "test_task",
 }  # fmt: skip
 
 
@@ -109,10 +109,19 @@ def _of(noun: str) -> list[tuple[str, str]]:
 
 def _entry(row: AuditLog) -> Entry:
     noun = row.action.partition(".")[0]
-    name = PAGES.get(noun) if row.target else None
-    address = reverse(f"dashboard:{name}", args=[row.target]) if name else ""
     target = short_id(row.target) if ID.match(row.target) else row.target
-    return Entry(row, VERBS.get(row.action, row.action), address, target, list(_facts(row)))
+    words = VERBS.get(row.action, row.action)
+    return Entry(row, words, _address(noun, row.target), target, list(_facts(row)))
+
+
+def _address(noun: str, target: str) -> str:
+    """Where the target is, if it is something that has a page."""
+    if noun not in PAGES or not target:
+        return ""
+    try:
+        return reverse(f"dashboard:{PAGES[noun]}", args=[target])
+    except NoReverseMatch:
+        return ""
 
 
 def _facts(row: AuditLog) -> Iterator[tuple[str, str]]:

@@ -145,7 +145,7 @@ def _many(request: HttpRequest, sent: Sent, actor: str) -> HttpResponse | None:
     with transaction.atomic():
         made = batches.trigger(items, new_id("batch"), key=key, source=Source.TEST, actor=actor)
         if not made.is_cached:
-            audit.record(actor, "run.test", made.batch_id, task=task.id, runs=len(made.runs))
+            audit.record(actor, "batch.test", made.batch_id, task=task.id, runs=len(made.runs))
     count = len(made.runs)
     messages.success(
         request,

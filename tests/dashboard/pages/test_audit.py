@@ -55,6 +55,12 @@ def test_pages_by_key(administrator, monkeypatch, few_reads):
     assert not older.context["older"]
 
 
+def test_a_target_without_a_page_is_only_told(administrator):
+    for target in ("", "a/b/c?d", "x" * 300, "\n"):
+        AuditLog.objects.create(actor="user:ada", action="schedule.update", target=target)
+    assert administrator.get("/settings/audit").status_code == 200
+
+
 def test_the_file_is_no_program(administrator, monkeypatch):
     monkeypatch.setattr("runs.reads.auditing.STEP", 2)
     for reason in ("=cmd|'/c calc'!A0", "+1", "-1", "@SUM(A1)", 'say "x", y'):
