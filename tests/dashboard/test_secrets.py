@@ -32,7 +32,7 @@ from runs.states import EntryStatus
 from tests.support import rows
 from tests.support.failing import group_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 #: Words in ordinary places, and words the settings redact: by the member's name, and by a pattern.
 PLAIN, SECRET, CARD = "plainspoken", "hunter2hunter2", "4111111111111111"

@@ -6,6 +6,7 @@ from django.db import Error, connection
 
 from engine import trial
 from runs.lifecycle import envvars
+from runs.models.task import OWN
 
 
 class Command(BaseCommand):
@@ -19,7 +20,8 @@ class Command(BaseCommand):
         if found.refusal:
             raise CommandError(found.refusal)
         for task_id, path in () if options["check"] else found.tasks:
-            self.stdout.write(f"{task_id}  {path}")
+            if not task_id.startswith(OWN):
+                self.stdout.write(f"{task_id}  {path}")
         for path, error in found.broken:
             reason = error.strip().rpartition("\n")[2]
             self.stderr.write(f"Warning: {path} does not import and its tasks wait: {reason}")

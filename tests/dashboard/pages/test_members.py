@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 
 from dashboard.people import members, roles
@@ -133,6 +134,8 @@ def test_settings_lead_to_what_one_may_see(admin, viewer):
 
 
 def test_migrate_makes_the_roles(db):
+    roles.Group.objects.all().delete()
+    call_command("migrate", verbosity=0)
     assert set(roles.Group.objects.values_list("name", flat=True)) >= set(roles.NAMES)
 
 

@@ -51,7 +51,7 @@ def test_refuses_keys_that_would_not_work(key):
 
 
 def test_refuses_a_role_there_is_not():
-    with pytest.raises(InvalidOption, match="viewer, operator, admin"):
+    with pytest.raises(InvalidOption, match="trigger, viewer, operator, variables, admin"):
         apikeys.create("backend", actor="x", role="root")
 
 
