@@ -1,6 +1,6 @@
 """Stacked bars as SVG paths: no script, no inline style, no library."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dashboard.presenters import LOOKS, STATUS_ORDER
 from runs.reads.tally import Tally
@@ -38,13 +38,19 @@ def strip(counts: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
 
     What has not begun is the empty rest.
     """
-    whole = sum(counts.values()) or 1
     begun = [status for status in STATUS_ORDER if status in FINAL]
     begun += [status for status in STATUS_ORDER if status in UNDER_WAY]
+    return shares(
+        [(LOOKS[status].tone, counts.get(status, 0)) for status in begun], sum(counts.values())
+    )
+
+
+def shares(parts: Iterable[tuple[str, int]], whole: int) -> tuple[tuple[str, str], ...]:
+    """(tone, path) of each part of a whole that is not empty, side by side in a hundred."""
     at, paths = 0.0, []
-    for status in begun:
-        if count := counts.get(status, 0):
+    for tone, count in parts:
+        if count:
             width = count / whole * 100
-            paths.append((LOOKS[status].tone, f"M{at:.3g} 0h{width:.3g}v6h-{width:.3g}z"))
+            paths.append((tone, f"M{at:.3g} 0h{width:.3g}v6h-{width:.3g}z"))
             at += width
     return tuple(paths)

@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, sight
-from dashboard.pages import live, shell
+from dashboard.pages import bars, live, shell
 from dashboard.pages.page import page, see_other
 from dashboard.presenters import Look
 from runs import lifecycle
@@ -57,13 +57,8 @@ class Row:
     @property
     def strip(self) -> tuple[tuple[str, str], ...]:
         """(tone, path) of what is done, in a hundred."""
-        whole, at, paths = max(self.action.total, self.done) or 1, 0.0, []
-        for tone, count in (("ok", self.action.success), ("bad", self.action.failure)):
-            if count:
-                width = count / whole * 100
-                paths.append((tone, f"M{at:.3g} 0h{width:.3g}v6h-{width:.3g}z"))
-                at += width
-        return tuple(paths)
+        parts = (("ok", self.action.success), ("bad", self.action.failure))
+        return bars.shares(parts, max(self.action.total, self.done))
 
     @property
     def took(self) -> timedelta:

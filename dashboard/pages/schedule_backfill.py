@@ -8,11 +8,10 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
-from dashboard.pages import schedule_rows, shell
+from dashboard.pages import reading, schedule_rows, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.schedules import find
 from runs.cron import zone
@@ -51,13 +50,11 @@ class BackfillForm(forms.Form):
         return self._moment("until")
 
     def _moment(self, name: str) -> datetime:
-        try:
-            found = parse_datetime(self.cleaned_data[name].strip())
-        except ValueError:
-            found = None
+        with timezone.override(self.here):
+            found = reading.moment(self.cleaned_data[name])
         if found is None:
             raise forms.ValidationError("State a date and a time, like 2026-01-31T14:00.")
-        return timezone.make_aware(found, self.here) if timezone.is_naive(found) else found
+        return found
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

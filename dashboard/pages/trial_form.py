@@ -3,9 +3,8 @@
 from typing import Any
 
 from django import forms
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
+from dashboard.pages import reading
 from dashboard.pages.trigger_form import ExactTextarea, TriggerForm
 from runs import cron as crons
 from runs.errors import InvalidOption
@@ -52,14 +51,11 @@ class TrialForm(TriggerForm):
         if found["delay"] is not None:
             self.add_error("at", "There is a delay under Options too. State one of them.")
             return
-        try:
-            moment = parse_datetime(found["at"].strip())
-        except ValueError:
-            moment = None
+        moment = reading.moment(found["at"])
         if moment is None:
             self.add_error("at", "State a date and a time, like 2026-01-31T14:00.")
             return
-        found["delay"] = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+        found["delay"] = moment
 
     def _check_cron(self, text: str) -> None:
         try:
