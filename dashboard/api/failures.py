@@ -198,15 +198,7 @@ def _paged(groups: QuerySet[ErrorGroup], asked: pagination.Page, search: str) ->
         groups = groups.filter(_beyond(edge, newer=bool(asked.before)))
     order = ("last_at", "fingerprint") if asked.before else ("-last_at", "-fingerprint")
     found = list(groups.order_by(*order)[: asked.size + 1])
-    more, shown = len(found) > asked.size, found[: asked.size]
-    if asked.before:
-        shown.reverse()
-    has_next, has_previous = (True, more) if asked.before else (more, bool(asked.after))
-    edges = {}
-    if shown and has_next:
-        edges["next"] = PREFIX + shown[-1].pk
-    if shown and has_previous:
-        edges["previous"] = PREFIX + shown[0].pk
+    shown, edges = pagination.cut(found, asked, lambda group: PREFIX + group.pk)
     return {"data": list(map(_told, veiled.groups(shown, search))), "pagination": edges}
 
 

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from dashboard.api import objects
 from dashboard.api.errors import ApiError
 
+T = TypeVar("T")
 DEFAULT, LARGEST = 25, 100
 RUN_ID = re.compile(r"run_[0-9a-z]{1,26}", re.ASCII)
 
@@ -42,6 +43,15 @@ def paged(runs: Any, asked: Page, show: Callable[[Any], Any] = objects.listed) -
     else:
         older = runs.filter(id__lt=asked.after) if asked.after else runs
         found = list(older.newest_first()[: asked.size + 1])
+    shown, edges = cut(found, asked, lambda run: str(run.id))
+    return {"data": [show(run) for run in shown], "pagination": edges}
+
+
+def cut(found: list[T], asked: Page, cursor: Callable[[T], str]) -> tuple[list[T], dict[str, str]]:
+    """The rows of a page and the cursors to its neighbours, of one row more than the page holds.
+
+    They come as they were read: from the page's edge away, backwards for the page before a cursor.
+    """
     more, shown = len(found) > asked.size, found[: asked.size]
     if asked.before:
         shown.reverse()
@@ -49,7 +59,7 @@ def paged(runs: Any, asked: Page, show: Callable[[Any], Any] = objects.listed) -
     has_next, has_previous = (True, more) if asked.before else (more, bool(asked.after))
     edges = {}
     if shown and has_next:
-        edges["next"] = shown[-1].id
+        edges["next"] = cursor(shown[-1])
     if shown and has_previous:
-        edges["previous"] = shown[0].id
-    return {"data": [show(run) for run in shown], "pagination": edges}
+        edges["previous"] = cursor(shown[0])
+    return shown, edges
