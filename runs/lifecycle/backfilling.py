@@ -16,6 +16,8 @@ from runs.models import Overlap, Schedule, ScheduleTick, Source, TickOutcome
 
 #: Runs of one backfill.
 MOST = 1000
+#: Year before which clocks cannot be asked in every zone.
+EARLIEST = 1970
 #: Fires that made their run already, or will.
 MADE = (TickOutcome.FIRED, TickOutcome.HELD, TickOutcome.BY_HAND)
 
@@ -37,6 +39,8 @@ def plan(row: Schedule, start: datetime, until: datetime) -> Plan:
 
     Raises InvalidOption for a stretch that is none, or has not passed.
     """
+    if start.year < EARLIEST:
+        raise InvalidOption("start", f"The beginning is before {EARLIEST}.")
     if until < start:
         raise InvalidOption("until", "The end comes before the beginning.")
     if until > timezone.now():

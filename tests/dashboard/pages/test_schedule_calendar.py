@@ -136,6 +136,7 @@ def test_times_are_those_of_the_schedules_zone(operator):
     ("sent", "said"),
     [(fields("10:00", "09:00"), "before the beginning"), (fields("10:00", "13:00"), "have passed"),
      (fields("10:00", "soon"), "State a date and a time"), (fields("25:00", "26:00"), "State a date"),
+     (fields("08:00", "09:00") | {"start": "0001-01-01T00:00"}, "before 1970"),
      (fields("08:00", "09:00", per_minute="0"), "greater than or equal")],
 )  # fmt: skip
 def test_says_what_is_no_stretch_of_time(operator, sent, said):
