@@ -7,8 +7,8 @@ does the same while it executes. Where a queue has a limit, one run of each of s
 keys is taken: each holds a slot of its own. Only runs that were never claimed before are executed
 before their start is recorded; that goes for the first run a worker is given as well, so an idle
 cluster enters a body a commit earlier. Only a whole cluster that is killed at once takes the board
-with it: bodies it entered in its last milliseconds are executed again as if they had not begun, and
-are recorded first then.
+with it: bodies it entered and had not recorded (those of its last milliseconds, of the last second on
+an overloaded machine) are executed again as if they had not begun, and are recorded first then.
 """
 
 import time
