@@ -19,6 +19,7 @@ from engine.cluster.board import OUTPUT, TOGETHER, Board, Slot, State
 from engine.cluster.locks import Locks
 from runs import conf
 from runs.lifecycle import attempts, store
+from runs.models import Lease
 
 MILLISECOND = 1_000_000
 #: How long all bodies of one group are expected to take.
@@ -133,9 +134,14 @@ def take_away(slot: Slot, locks: Locks, index: int) -> list[tuple[str, str]]:
 
 
 def release(opened: store.Store, leases: Sequence[tuple[str, str]], reason: str) -> None:
-    """Hand runs back that were taken and not started."""
+    """Hand runs back that were taken and not entered; where their start is on record it does not count."""
+    if not leases:
+        return
+    known = Lease.objects.filter(run_id__in=[run_id for run_id, _ in leases])
+    begun = set(known.filter(started_at__isnull=False).values_list("run_id", "token"))
     for run_id, token in leases:
-        opened.finish(attempts.release(run_id, token, reason, started=False))
+        started = (run_id, token) in begun
+        opened.finish(attempts.release(run_id, token, reason, started=started))
 
 
 class Relief:
