@@ -138,6 +138,8 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 SECURE_SSL_REDIRECT = HTTPS
+# Who asks for these asks the process itself, not the proxy in front of it.
+SECURE_REDIRECT_EXEMPT = [r"^(?:.*/)?(?:health/(?:live|ready)|api/v1/metrics)$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
