@@ -29,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "BATCH_SEAL_SECONDS": 1800.0,
     # requests of one API key, and of all its public tokens, as "1500/10s"; "off" for no limit
     "API_RATE_LIMIT": "10000/10s",
+    # seconds after which somebody who asked for no page must log in again; 0 for never
+    "SESSION_IDLE_SECONDS": 28_800.0,
     # directories with task files, beside every app's tasks.py
     "TASK_DIRS": ["tasks"],
     # patterns of files in them that hold no tasks, as in "scripts/*"
