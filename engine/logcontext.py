@@ -10,6 +10,7 @@ from engine.sdk.context import current
 def facts() -> dict[str, Any]:
     """Run, task, attempt and trace of the body that logs, and which worker it is in."""
     ctx = current()
+    found: dict[str, Any]
     if ctx is None:
         place = opentelemetry.current()
         found = {"trace_id": place.trace_id} if place else {}

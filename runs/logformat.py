@@ -64,10 +64,6 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, in ASCII."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        Aloud.json = self
-
     def format(self, record: logging.LogRecord) -> str:
         found = {
             "time": moment(record.created),
@@ -88,17 +84,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(found)
 
 
-class Aloud:
-    """How a line of text that is no record is written where the log is JSON; empty elsewhere."""
-
-    json: JsonFormatter | None = None
-
-    @classmethod
-    def line(cls, text: str, level: str = "INFO", logger: str = "trackside") -> str:
-        if cls.json is None:
-            return ""
-        record = logging.makeLogRecord({"msg": text, "levelname": level, "name": logger})
-        return cls.json.format(record)
+def json_line(text: str, level: str = "INFO", logger: str = "trackside") -> str:
+    """A line of text that is no record, where the log is JSON; empty elsewhere."""
+    found = (handler.formatter for handler in logging.getLogger().handlers)
+    formatter = next((one for one in found if isinstance(one, JsonFormatter)), None)
+    if formatter is None:
+        return ""
+    return formatter.format(
+        logging.makeLogRecord({"msg": text, "levelname": level, "name": logger})
+    )
 
 
 def context() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from engine import logcontext
 from engine.execution.aloud import aloud
 from engine.sdk.context import executing
 from runs import logformat
-from runs.logformat import Aloud, JsonFormatter, TextFormatter
+from runs.logformat import JsonFormatter, TextFormatter
 from tests.engine.support import make_context
 
 KEY = "tr_prod_" + "a1B2" * 10
@@ -18,7 +18,6 @@ KEY = "tr_prod_" + "a1B2" * 10
 
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch):
-    monkeypatch.setattr(Aloud, "json", Aloud.json)
     monkeypatch.setattr(logformat, "sources", [])
     logformat.request.set(None)
 
@@ -116,11 +115,13 @@ def test_which_request_it_is():
 
 
 def test_lines_of_runs_on_the_console_are_json_too(monkeypatch, capfd):
-    JsonFormatter()
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
     monkeypatch.setattr("sys.__stdout__", sys.stdout)
     aloud(logging.ERROR, "shop", "no stock")
     line = json.loads(capfd.readouterr().out)
     assert (line["level"], line["logger"], line["message"]) == ("ERROR", "shop", "no stock")
-    monkeypatch.setattr(Aloud, "json", None)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     aloud(logging.ERROR, "shop", "no stock")
     assert capfd.readouterr().out == "- ERROR shop: no stock\n"
