@@ -103,6 +103,9 @@ def _done(request: HttpRequest, user: User, act: str, by: User) -> str:
         role = form.cleaned_data["role"]
         members.set_role(user, role, by=by)
         return f"{name} is {roles.WORDS[role][0]} now."
+    if act == "end":
+        ended = members.end_sessions(user, by=by)
+        return f"{name} is logged out everywhere: {ended} session{'' if ended == 1 else 's'} ended."
     if act not in ("activate", "deactivate"):
         raise InvalidOption("act", "Nothing was changed: there is no such button.")
     members.set_active(user, act == "activate", by=by)

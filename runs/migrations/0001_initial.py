@@ -188,6 +188,8 @@ class Migration(migrations.Migration):
                 ('until', models.DateTimeField(default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc))),
                 ('taken_until', models.DateTimeField(default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc))),
                 ('sampled_at', models.DateTimeField(default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc))),
+                ('totaled_until', models.DateTimeField(default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc))),
+                ('missed_fires', models.BigIntegerField(db_default=0, default=0)),
             ],
         ),
         migrations.CreateModel(
@@ -522,6 +524,7 @@ class Migration(migrations.Migration):
                 ('system_failure', models.IntegerField(default=0)),
                 ('expired', models.IntegerField(default=0)),
                 ('canceled', models.IntegerField(default=0)),
+                ('attempts', models.BigIntegerField(db_default=0, default=0)),
                 ('durations', models.TextField(default='')),
                 ('waits', models.TextField(default='')),
             ],
@@ -739,6 +742,29 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['id'],
                 'indexes': [models.Index(condition=models.Q(('webhook_path', ''), _negated=True), fields=['webhook_path'], name='task_by_webhook'), models.Index(condition=models.Q(('paused_at__isnull', False)), fields=['id'], name='task_paused')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Total',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('facet', models.CharField(choices=[('all', 'All runs'), ('task', 'Task'), ('queue', 'Queue'), ('version', 'Version')], max_length=8)),
+                ('name', models.CharField(blank=True, default='', max_length=256)),
+                ('triggered', models.BigIntegerField(default=0)),
+                ('completed', models.BigIntegerField(default=0)),
+                ('recovered', models.BigIntegerField(default=0)),
+                ('failed', models.BigIntegerField(default=0)),
+                ('crashed', models.BigIntegerField(default=0)),
+                ('timed_out', models.BigIntegerField(default=0)),
+                ('system_failure', models.BigIntegerField(default=0)),
+                ('expired', models.BigIntegerField(default=0)),
+                ('canceled', models.BigIntegerField(default=0)),
+                ('attempts', models.BigIntegerField(default=0)),
+                ('durations', models.TextField(default='')),
+                ('waits', models.TextField(default='')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('facet', 'name'), name='total_once')],
             },
         ),
         migrations.CreateModel(

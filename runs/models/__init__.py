@@ -40,7 +40,7 @@ from runs.models.idempotency import Idempotency
 from runs.models.journal import Journal
 from runs.models.keeping import Pin, RetentionRule
 from runs.models.queue import Bucket, Queue, QueueKind
-from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step
+from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step, Total
 from runs.models.run import Run, RunTag, Source
 from runs.models.schedule import (
     CatchUp,
@@ -132,6 +132,7 @@ __all__ = [
     "StreamChunk",
     "Task",
     "TickOutcome",
+    "Total",
     "ViewDefault",
     "Waiter",
     "Waitpoint",
