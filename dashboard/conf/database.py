@@ -11,6 +11,8 @@ from psycopg.errors import ProgrammingError
 
 #: Django's backend with a fair queue of writers across processes.
 SQLITE_ENGINE = "runs.sqlite"
+#: Django's backend with a pool that asks the server nothing before a request.
+POSTGRES_ENGINE = "runs.postgresql"
 #: One port, or one for each of several hosts.
 _PORTS = re.compile(r"[0-9,]*")
 FORMS = "sqlite:///path/to/file or postgres://user:password@host:5432/name"
@@ -61,7 +63,7 @@ def postgres(url: str, process: str) -> dict[str, Any]:
     entry: dict[str, Any] = {key: given.pop(name, "") for key, name in names.items()}
     options = _KEEPALIVE | {"options": _session(process)} | given
     options["prepare_threshold"] = PREPARE
-    entry |= {"ENGINE": "django.db.backends.postgresql", "PORT": options.pop("port", "")}
+    entry |= {"ENGINE": POSTGRES_ENGINE, "PORT": options.pop("port", "")}
     entry |= {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 0 if process == "web" else None}
     if process == "web":
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
