@@ -8,7 +8,7 @@ from django.db import connection
 
 from dashboard.launch import preflight
 from dashboard.launch.preflight import StartError
-from engine import wait
+from engine import wait, wakeup
 from runs.states import RunStatus
 from tests.support import invariants
 from tests.support.bouncer import bouncer
@@ -80,17 +80,18 @@ def nothing_stays(url):
             assert cursor.fetchone() in [("on", None), ("on", "")]
 
 
-def test_without_a_direct_address_clusters_poll(pooled):
-    site, _ = pooled
-    site.cluster(TRACKSIDE_POLL_SECONDS="0.2")
-    site.completed(site.trigger("work"))
-    assert "trackside.W001" in (site.home / "log").read_text()
-    invariants.check(site)
-
-
-def test_settings_that_do_not_say_so_are_refused(pooled):
+def test_what_would_need_a_session_is_refused_or_done_without(pooled):
     site, url = pooled
-    through = site.url.partition("?")[0]
+    listener = wakeup.Listener()
+    assert (listener.connection, listener.messages(), listener.is_alive()) == (None, [], True)
+    listener.close()
+    instances_take_turns_to_migrate()
+    those_that_do_not_say_so_are_refused(site.url.partition("?")[0])
+    with pointed_at(url):
+        assert preflight.database()
+
+
+def those_that_do_not_say_so_are_refused(through):
     with (
         pointed_at(through),
         pytest.raises(StartError, match=r"unsupported startup.*add \?pool_mode="),
@@ -98,11 +99,9 @@ def test_settings_that_do_not_say_so_are_refused(pooled):
         preflight.database()
     with pointed_at(f"{through}?options="), pytest.raises(StartError, match=r"^A pooler lends"):
         preflight.database()
-    with pointed_at(url):
-        assert preflight.database()
 
 
-def test_instances_take_turns_to_migrate_there_too(pooled):
+def instances_take_turns_to_migrate():
     with preflight._turn(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [preflight._MIGRATION_LOCK])
         assert cursor.fetchone() == (False,)
