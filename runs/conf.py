@@ -76,6 +76,8 @@ DEFAULTS: dict[str, Any] = {
     "SWEEP_SECONDS": 5.0,
     # an idle dispatcher looks for work this often even if nobody woke it
     "POLL_SECONDS": 1.0,
+    # where clusters LISTEN if the database is behind a pooler of transactions: its own URL
+    "LISTEN_URL": "",
     # runs one worker process executes before it is replaced
     "RECYCLE_RUNS": 10_000,
     # slot inheritance: runs and milliseconds before other buckets get their turn

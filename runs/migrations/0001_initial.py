@@ -218,26 +218,6 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='AlertRule',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('kind', models.CharField(choices=[('status', 'A run ended so'), ('new_error', 'An error was seen for the first time'), ('regressed', 'A resolved error came back'), ('backlog', 'More runs queued than'), ('oldest', 'The oldest run waits longer than (seconds)'), ('missed', "A schedule's fire was missed"), ('worker_gone', 'A cluster stopped answering')], max_length=12)),
-                ('statuses', models.TextField(default='[]')),
-                ('task_id', models.CharField(blank=True, default='', max_length=256)),
-                ('queue', models.CharField(blank=True, default='', max_length=128)),
-                ('threshold', models.FloatField(null=True)),
-                ('active', models.BooleanField(default=True)),
-                ('firing', models.TextField(default='{}')),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('channels', models.ManyToManyField(blank=True, related_name='rules', to='runs.alertchannel')),
-            ],
-            options={
-                'ordering': ['name'],
-            },
-        ),
-        migrations.CreateModel(
             name='ApiKey',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -300,35 +280,6 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['created_at', 'id'], name='batch_by_time'), models.Index(condition=models.Q(('run_id__isnull', False)), fields=['run_id'], name='batch_by_run')],
                 'constraints': [models.UniqueConstraint(fields=('key_hash',), name='batch_one_per_key')],
-            },
-        ),
-        migrations.CreateModel(
-            name='BulkAction',
-            fields=[
-                ('id', runs.models.fields.IdField(max_length=40, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('CANCEL', 'Cancel'), ('REPLAY', 'Replay'), ('TAG', 'Add tags'), ('PRIORITY', 'Set priority')], max_length=8)),
-                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('PAUSED', 'Paused'), ('COMPLETED', 'Completed'), ('ABORTED', 'Aborted')], default='PENDING', max_length=12)),
-                ('name', models.CharField(blank=True, default='', max_length=255)),
-                ('selection', models.TextField()),
-                ('until', runs.models.fields.IdField(max_length=30)),
-                ('after', runs.models.fields.IdField(blank=True, default='', max_length=30)),
-                ('total', models.IntegerField()),
-                ('success', models.IntegerField(default=0)),
-                ('failure', models.IntegerField(default=0)),
-                ('problem', models.TextField(blank=True, default='')),
-                ('reasons', models.TextField(blank=True, default='')),
-                ('options', models.TextField(blank=True, default='')),
-                ('reason', models.CharField(blank=True, default='', max_length=1000)),
-                ('canary', models.PositiveIntegerField(default=0)),
-                ('not_before', models.DateTimeField(null=True)),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('request_hash', models.CharField(max_length=64, null=True, unique=True)),
-                ('actor', models.CharField(blank=True, default='', max_length=200)),
-                ('created_at', models.DateTimeField()),
-                ('completed_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'indexes': [models.Index(condition=models.Q(('completed_at__isnull', True)), fields=['id'], name='bulk_pending')],
             },
         ),
         migrations.CreateModel(
@@ -527,6 +478,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PendingCancel',
+            fields=[
+                ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),
+                ('due_at', models.DateTimeField()),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('reason', models.CharField(blank=True, default='', max_length=1000)),
+                ('held', models.BooleanField(default=False)),
+                ('ready_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['due_at'], name='cancel_due')],
+            },
+        ),
+        migrations.CreateModel(
             name='Ready',
             fields=[
                 ('run_id', runs.models.fields.IdField(max_length=30, primary_key=True, serialize=False)),
@@ -633,6 +598,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RunNote',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('run_id', runs.models.fields.IdField(max_length=30)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('text', models.TextField()),
+                ('at', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ['id'],
+                'indexes': [models.Index(fields=['run_id', 'id'], name='note_by_run')],
+            },
+        ),
+        migrations.CreateModel(
             name='RunTag',
             fields=[
                 ('pk', models.CompositePrimaryKey('tag', 'run_id', blank=True, editable=False, primary_key=True, serialize=False)),
@@ -657,6 +636,28 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(condition=models.Q(('is_shared', True)), fields=['name'], name='view_shared')],
                 'constraints': [models.UniqueConstraint(fields=('owner', 'name'), name='view_one_of_name')],
+            },
+        ),
+        migrations.CreateModel(
+            name='AlertRule',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=100, unique=True)),
+                ('kind', models.CharField(choices=[('status', 'A run ended so'), ('new_error', 'An error was seen for the first time'), ('regressed', 'A resolved error came back'), ('failed_so', 'An error happened again'), ('in_view', 'Runs came into a saved view'), ('backlog', 'More runs queued than'), ('oldest', 'The oldest run waits longer than (seconds)'), ('missed', "A schedule's fire was missed"), ('worker_gone', 'A cluster stopped answering')], max_length=12)),
+                ('statuses', models.TextField(default='[]')),
+                ('task_id', models.CharField(blank=True, default='', max_length=256)),
+                ('queue', models.CharField(blank=True, default='', max_length=128)),
+                ('threshold', models.FloatField(null=True)),
+                ('fingerprint', models.CharField(blank=True, default='', max_length=16)),
+                ('active', models.BooleanField(default=True)),
+                ('firing', models.TextField(default='{}')),
+                ('sent_at', models.DateTimeField(null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('channels', models.ManyToManyField(blank=True, related_name='rules', to='runs.alertchannel')),
+                ('view', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='runs.savedview')),
+            ],
+            options={
+                'ordering': ['name'],
             },
         ),
         migrations.CreateModel(
@@ -732,12 +733,15 @@ class Migration(migrations.Migration):
                 ('broken', models.BooleanField(default=False)),
                 ('error', models.TextField(blank=True, default='')),
                 ('active', models.BooleanField(default=True)),
+                ('paused_at', models.DateTimeField(null=True)),
+                ('paused_by', models.CharField(blank=True, db_default='', default='', max_length=200)),
+                ('paused_reason', models.TextField(blank=True, db_default='', default='')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('registered_at', models.DateTimeField()),
             ],
             options={
                 'ordering': ['id'],
-                'indexes': [models.Index(condition=models.Q(('webhook_path', ''), _negated=True), fields=['webhook_path'], name='task_by_webhook')],
+                'indexes': [models.Index(condition=models.Q(('webhook_path', ''), _negated=True), fields=['webhook_path'], name='task_by_webhook'), models.Index(condition=models.Q(('paused_at__isnull', False)), fields=['id'], name='task_paused')],
             },
         ),
         migrations.CreateModel(
@@ -872,6 +876,36 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-id'],
                 'indexes': [models.Index(fields=['channel', 'id'], name='delivery_by_channel'), models.Index(fields=['at'], name='delivery_by_age')],
+            },
+        ),
+        migrations.CreateModel(
+            name='BulkAction',
+            fields=[
+                ('id', runs.models.fields.IdField(max_length=40, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('CANCEL', 'Cancel'), ('REPLAY', 'Replay'), ('TAG', 'Add tags'), ('PRIORITY', 'Set priority')], max_length=8)),
+                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('PAUSED', 'Paused'), ('COMPLETED', 'Completed'), ('ABORTED', 'Aborted')], default='PENDING', max_length=12)),
+                ('name', models.CharField(blank=True, default='', max_length=255)),
+                ('selection', models.TextField()),
+                ('until', runs.models.fields.IdField(max_length=30)),
+                ('after', runs.models.fields.IdField(blank=True, default='', max_length=30)),
+                ('total', models.IntegerField()),
+                ('success', models.IntegerField(default=0)),
+                ('failure', models.IntegerField(default=0)),
+                ('problem', models.TextField(blank=True, default='')),
+                ('reasons', models.TextField(blank=True, default='')),
+                ('options', models.TextField(blank=True, default='')),
+                ('reason', models.CharField(blank=True, default='', max_length=1000)),
+                ('canary', models.PositiveIntegerField(default=0)),
+                ('not_before', models.DateTimeField(null=True)),
+                ('claimed_until', models.DateTimeField(null=True)),
+                ('request_hash', models.CharField(max_length=64, null=True, unique=True)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('created_at', models.DateTimeField()),
+                ('completed_at', models.DateTimeField(null=True)),
+                ('notify', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='runs.alertchannel')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('completed_at__isnull', True)), fields=['id'], name='bulk_pending')],
             },
         ),
         migrations.CreateModel(

@@ -20,6 +20,7 @@ from runs.models.alert import (
     RuleKind,
 )
 from runs.models.attempt import Attempt
+from runs.models.attention import PendingCancel, RunNote
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.codeversion import CodeVersion
@@ -103,6 +104,7 @@ __all__ = [
     "Overlap",
     "PayloadTemplate",
     "Payloads",
+    "PendingCancel",
     "Pin",
     "Queue",
     "QueueKind",
@@ -114,6 +116,7 @@ __all__ = [
     "RollupMark",
     "RuleKind",
     "Run",
+    "RunNote",
     "RunTag",
     "SavedView",
     "Schedule",
