@@ -649,6 +649,7 @@ class Migration(migrations.Migration):
                 ('queue', models.CharField(blank=True, default='', max_length=128)),
                 ('threshold', models.FloatField(null=True)),
                 ('fingerprint', models.CharField(blank=True, default='', max_length=16)),
+                ('selection', models.TextField(blank=True, default='')),
                 ('active', models.BooleanField(default=True)),
                 ('firing', models.TextField(default='{}')),
                 ('sent_at', models.DateTimeField(null=True)),
