@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connection, connections
 
+from engine import wakeup
 from engine.cluster import guests, orders, together, variables
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.capacity import capacity
@@ -172,7 +173,11 @@ class Bookkeeper:
         if not changed and not any(slot.is_busy for slot in self.board.taken):
             return
         self.beaten_at = time.monotonic()
-        facts = {"workers": self.workers(), "slots": len(self.board.taken)}
+        facts = {
+            "workers": self.workers(),
+            "slots": len(self.board.taken),
+            "is_deaf": connection.vendor == "postgresql" and not wakeup.can_listen(),
+        }
         if not sessions.renew(self.board.session_id, **facts):
             self.board.head.fenced = self.board.head.fenced or 1
 
