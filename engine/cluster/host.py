@@ -195,6 +195,8 @@ class Host:
         if task is not None and not task.body.is_async:
             await self.clerk.does(partial(self.clerk.relocate, work))
             self.seats[number].clear(State.FREE)
+        elif self.clerk.is_stale(number):
+            await self.clerk.does(partial(self.clerk.give_back, number, work))
         elif not await self.lounge.has(number, work):
             self.enter(number, work)
 

@@ -53,6 +53,27 @@ def test_free_seats_are_filled(clerk, board):
     assert statuses(works) == [RunStatus.EXECUTING] * 2
 
 
+def test_a_run_that_the_process_had_no_time_for_is_handed_back(clerk, board):
+    """As after a stop of the whole machine: by now another may have executed it."""
+    trigger("nap")
+    [(number, work)] = clerk.take([0])
+    assert not clerk.is_stale(number)
+    board.seats[number].since -= 60 * 1_000_000_000
+    assert clerk.is_stale(number)
+    clerk.give_back(number, work)
+    run = Run.objects.get(pk=work.run_id)
+    assert (run.status, run.uncounted_attempts) == (RunStatus.QUEUED, 1)
+    assert board.seats[number].state == State.FREE
+
+
+def test_a_run_that_goes_on_is_not_stale(clerk, board):
+    trigger("nap")
+    [(number, _)] = clerk.take([0])
+    board.seats[number].state = State.RUNNING
+    board.seats[number].since -= 60 * 1_000_000_000
+    assert not clerk.is_stale(number)
+
+
 def test_nothing_is_claimed_where_nothing_is_there(clerk, monkeypatch):
     trigger("plain")
     monkeypatch.setattr(clerk.here.hot, "claim_started", pytest.fail)
