@@ -40,7 +40,17 @@ def declared() -> dict[str, list[str]]:
 
 def of(runs: Iterable[Run], most: int = LINE) -> dict[str, list[Fact]]:
     """The facts of these runs by their ids; asks for documents of those alone whose tasks declare some."""
-    wanted = {run.id: declared().get(run.task_id, [])[:most] for run in runs}
+    return _read_of({run.id: declared().get(run.task_id, [])[:most] for run in runs})
+
+
+def of_one(run: Run) -> list[Fact]:
+    """All facts of a run that was asked for with its task's `task_config`."""
+    config = getattr(run, "task_config", None) or ""
+    names = json.loads(config).get("key_facts", []) if '"key_facts"' in config else []
+    return _read_of({run.pk: names}).get(run.pk, [])
+
+
+def _read_of(wanted: dict[str, list[str]]) -> dict[str, list[Fact]]:
     wanted = {run_id: names for run_id, names in wanted.items() if names}
     if not wanted or sight.is_hidden():
         return {}

@@ -15,7 +15,6 @@ from dashboard.pages.addresses import compared, if_there
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_finding import find
 from dashboard.pages.run_query import RunQuery
-from runs import keyfacts
 from runs.models import Run
 from runs.reads.deadline import TooSlow, deadline
 
@@ -39,7 +38,7 @@ def context(request: HttpRequest, run: Run, now: datetime) -> dict[str, Any]:
         "task_url": if_there("task", run.task_id) or _list(task=run.task_id),
         "refusal": refusal,
         "in_list": in_list(request),
-        "key_facts": key_facts.of([run], keyfacts.MOST).get(run.pk, []),
+        "key_facts": key_facts.of_one(run),
     }
 
 
