@@ -44,6 +44,8 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "dashboard.monitoring.requestids.request_ids",
+    "dashboard.monitoring.probes.probes",
     "django.middleware.security.SecurityMiddleware",
     "dashboard.api.shortcut.shortcut",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -157,14 +159,21 @@ USE_TZ = True
 # One language: with several, Django asks for the reader's own at every number on a page.
 USE_I18N = False
 
-TERMINAL = environment.log_level()
+TERMINAL, LOG_FORMAT = environment.log_level(), environment.log_format()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "text": {
+            "()": "runs.logformat.TextFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "runs.logformat.JsonFormatter"},
+    },
     # of the handler too: workers lower the root's level to hear what runs log
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "level": TERMINAL}
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "level": TERMINAL}
     },
     "root": {"handlers": ["console"], "level": TERMINAL},
 }

@@ -82,12 +82,17 @@ def rows(
         start,
         queues,
         usual({run.task_id for run in found}, now) if shown else {},
-        by_parent(run.id for run in found) if shown else {},
+        _children(found) if shown else {},
     )
     made = [_row(run, now, shared) for run in found]
     for run, row in zip(found, made, strict=True):
         row["cells"] = run_cells.cells(dict(row), shown, columns.values(run, shown))
     return made
+
+
+def _children(runs: list[Run]) -> dict[str, Counter[str]]:
+    """Of those that may have any."""
+    return by_parent(run.id for run in runs if getattr(run, "has_children", True))
 
 
 def token(run: Run) -> str:

@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connection, connections
 
+from engine import wakeup
 from engine.cluster import guests, orders, together, trust, variables
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.capacity import capacity
@@ -176,7 +177,11 @@ class Bookkeeper:
             return
         self.beaten_at = time.monotonic()
         asked_at = time.monotonic_ns()
-        facts = {"workers": self.workers(), "slots": len(self.board.taken)}
+        facts = {
+            "workers": self.workers(),
+            "slots": len(self.board.taken),
+            "is_deaf": connection.vendor == "postgresql" and not wakeup.can_listen(),
+        }
         if sessions.renew(self.board.session_id, **facts):
             trust.renew(self.board.head, asked_at)
         else:
