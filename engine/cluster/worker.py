@@ -76,12 +76,13 @@ def set_out(here: Place, name: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     interrupts.install()
     capture.let_pass()
-    load_variables(here)
+    records.repeated(here, lambda: load_variables(here))
     try:
-        reload.take_up(here, discovery.discover(here.board.left_out, here.slot.announce))
+        found = discovery.discover(here.board.left_out, here.slot.announce)
     except ConflictingTasks as error:
         log.error("%s", error)
         os._exit(MISCONFIGURED)
+    records.repeated(here, lambda: reload.take_up(here, found))
     here.lane = guests.lane_beside(here.board)
     records.insisting(here, lambda opened: opened.warm_up())
     here.clean, here.variables = Snapshot(here.files), copy_context()
