@@ -834,6 +834,8 @@ class Migration(migrations.Migration):
                 ('weighing', models.BooleanField(db_default=False, default=False)),
                 ('held_since', models.DateTimeField(null=True)),
                 ('workers', models.TextField(default='[]')),
+                ('clock_ahead', models.FloatField(null=True)),
+                ('is_deaf', models.BooleanField(db_default=False, default=False)),
                 ('started_at', models.DateTimeField()),
                 ('heartbeat_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
