@@ -19,8 +19,12 @@ ONCE = pytest.mark.once
     ("how", "status", "says"),
     [
         ("segfault", RunStatus.CRASHED, "TASK_PROCESS_SIGSEGV"),
-        pytest.param("exit", RunStatus.CRASHED, "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE", marks=ONCE),
-        pytest.param("exit-3", RunStatus.CRASHED, "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE", marks=ONCE),
+        pytest.param(
+            "exit", RunStatus.CRASHED, "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE", marks=ONCE
+        ),
+        pytest.param(
+            "exit-3", RunStatus.CRASHED, "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE", marks=ONCE
+        ),
         pytest.param("abort", RunStatus.CRASHED, "SIGABRT", marks=ONCE),
         ("terminated", RunStatus.SYSTEM_FAILURE, "TASK_PROCESS_SIGTERM"),
         pytest.param("system-exit", RunStatus.CRASHED, "SystemExit", marks=ONCE),
