@@ -13,7 +13,7 @@ from django import db
 from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, deaths, guests, host, reload, variables
+from engine.cluster import bookkeeper, deaths, guests, host, reload, trust, variables
 from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
@@ -139,6 +139,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         if changed := self.board.left_out.forgive():
             self.replace_workers(", ".join(changed))
         self.replace_outdated()
+        trust.stop_unsure(self.board)
         self.enforce()
         sweep_children(self.known())
         wait([p.sentinel for p in [*self.pool, self.monitor, self.pusher]], self.pause())

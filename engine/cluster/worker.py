@@ -19,7 +19,7 @@ from engine.cluster import guests, lastwords, lodging, records, reload, staying,
 from engine.cluster import place as places
 from engine.cluster.board import Board, State
 from engine.cluster.channels import Channel, TaskQueue
-from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
+from engine.cluster.endings import Leaving, assignment_of, ending_of, measure
 from engine.cluster.keeping import Lodge, RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.place import Place
@@ -283,7 +283,7 @@ def attempt(
     here.lines.begin(work.run_id, work.attempt)
     if work.max_duration:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
-    here.slot.memory = memory_of(work.machine)
+    measure(here.slot, work)
     here.slot.entered = here.began = time.monotonic_ns()
     keeper = RunKeeper(work, here.slot, here.began, lambda call: records.insisting(here, call))
     here.keeper, keeper.lodge = keeper, lodge
