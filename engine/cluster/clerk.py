@@ -225,10 +225,11 @@ class Clerk:
         if not self.insist(lambda opened: opened.finish(ending, store.Next.NONE, pid)).won:
             records.tell_lost(ending.run_id)
 
-    def relocate(self, work: store.Assignment) -> None:
+    def relocate(self, number: int, work: store.Assignment) -> None:
         """Hand back a run that is none for an event loop."""
         self.insist(lambda _: Run.objects.filter(pk=work.run_id).update(lane=Lane.ALONE))
         self.finish(attempts.release(work.run_id, work.token, NOT_ASYNC))
+        self.seats[number].clear(State.FREE)
         signals.runs_ready.send(sender=Run)
 
 

@@ -219,7 +219,7 @@ def test_a_wait_that_is_over_already_goes_on(clerk):
 def test_a_run_that_is_none_for_a_loop_goes_to_a_process_of_its_own(clerk):
     run = trigger("nap")
     ((_, work),) = clerk.take([0])
-    clerk.relocate(work)
+    clerk.relocate(0, work)
     assert Run.objects.get(pk=run.pk).uncounted_attempts == 1
     assert Ready.objects.get(pk=run.pk).lane == Lane.ALONE
     assert clerk.take([0]) == []
