@@ -61,7 +61,7 @@ def names(monkeypatch):
         monkeypatch.setattr(
             socket,
             "getaddrinfo",
-            lambda host, port, **_: [(0, 0, 0, "", (ip, port)) for ip in next(asked)],  # fmt: skip
+            lambda host, port, **_: [(0, 0, 0, "", (ip, port)) for ip in next(asked)],
         )
 
     return answer

@@ -149,9 +149,8 @@ class Reader(HTMLParser):
         given = {name.lower(): value or "" for name, value in attrs}
         bad = [name for name in given if name.startswith(("on", "hx-on")) or name == "style"]
         bad += [name for name in self.PLACES if self._runs(given.get(name, ""))]
-        if tag in ("iframe", "object", "embed", "base", "style") or (
-            tag == "script" and "src" not in given
-        ):
+        is_code = tag == "script" and "src" not in given and given.get("type") != "application/json"
+        if is_code or tag in ("iframe", "object", "embed", "base", "style"):
             bad.append("tag")
         if "http-equiv" in given:
             bad.append("http-equiv")
