@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from dashboard.asgihandler import Handler
 from dashboard.bodylimit import limit_bodies
+from dashboard.monitoring.probes import living
 from dashboard.realtime import realtime
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
@@ -23,4 +24,4 @@ try:
     django.setup(set_prefix=False)
 except ImproperlyConfigured as error:
     raise SystemExit(str(error)) from None  # a sentence, and no traceback
-application = realtime(limit_bodies(cast(Any, Handler())))
+application = living(realtime(limit_bodies(cast(Any, Handler()))))

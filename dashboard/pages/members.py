@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods
 
-from dashboard import permissions
+from dashboard import permissions, undo
 from dashboard.pages import settings
 from dashboard.pages.page import page, see_other
 from dashboard.people import members, roles
@@ -86,7 +86,11 @@ def detail(request: HttpRequest, number: int) -> HttpResponse:
         said = _done(request, user, act, by)
     except InvalidOption as error:
         return _one(request, members.find(number), problem=str(error), status=409)
-    messages.success(request, said)
+    if act in ("activate", "deactivate"):
+        other = "deactivate" if act == "activate" else "activate"
+        undo.said(request, said, undo.to("member", user.pk), act=other)
+    else:
+        messages.success(request, said)
     return see_other("members")
 
 

@@ -57,6 +57,7 @@ class RunRow(TypedDict):
     runs_since: datetime | None
     trouble: str
     can_cancel: bool
+    is_pending: bool
     tries: int
     max_tries: int
     tags: list[str]
@@ -81,12 +82,17 @@ def rows(
         start,
         queues,
         usual({run.task_id for run in found}, now) if shown else {},
-        by_parent(run.id for run in found) if shown else {},
+        _children(found) if shown else {},
     )
     made = [_row(run, now, shared) for run in found]
     for run, row in zip(found, made, strict=True):
         row["cells"] = run_cells.cells(dict(row), shown, columns.values(run, shown))
     return made
+
+
+def _children(runs: list[Run]) -> dict[str, Counter[str]]:
+    """Of those that may have any."""
+    return by_parent(run.id for run in runs if getattr(run, "has_children", True))
 
 
 def token(run: Run) -> str:
@@ -113,6 +119,7 @@ def _row(run: Run, now: datetime, shared: _Shared) -> RunRow:
         runs_since=run.started_at if run.holds_slot else None,
         trouble=_trouble(run),
         can_cancel=presenters.can_cancel(run),
+        is_pending=run.is_pending,
         tries=presenters.tries(run),
         max_tries=run.max_attempts,
         tags=tags[:TAGS],

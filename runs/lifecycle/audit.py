@@ -13,6 +13,8 @@ _origin: ContextVar[str] = ContextVar("origin", default="")
 #: the run itself: it says who triggered it.
 VERBS = {
     "run.cancel": "Canceled a run",
+    "run.cancel_soon": "Asked for a cancel that can be undone",
+    "run.cancel_withdrawn": "Undid a cancel",
     "run.replay": "Replayed a run",
     "run.test": "Triggered a run by hand",
     "run.edit": "Edited a run",
@@ -23,6 +25,7 @@ VERBS = {
     "run.tags": "Added tags",
     "run.reveal": "Revealed redacted values",
     "run.export": "Exported runs",
+    "run.note": "Noted on a run",
     "run.pin": "Pinned a run",
     "run.unpin": "Unpinned a run",
     "batch.test": "Triggered a batch by hand",
@@ -54,6 +57,8 @@ VERBS = {
     "queue.override": "Overrode limits",
     "queue.reset": "Removed an override",
     "queue.limits": "Changed limits",
+    "task.pause": "Paused a task",
+    "task.resume": "Resumed a task",
     "schedule.create": "Created a schedule",
     "schedule.update": "Changed a schedule",
     "schedule.activate": "Switched a schedule on",
