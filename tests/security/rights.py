@@ -8,9 +8,11 @@ login anybody anybody
 logout - anybody
 own-password nobody nobody
 invitation anybody anybody
+health:live anybody -
+health:ready anybody -
 first-login anybody anybody
 dashboard:overview viewer =
-dashboard:task viewer =
+dashboard:task viewer admin
 dashboard:metrics viewer =
 dashboard:logs viewer =
 dashboard:deploys viewer =
@@ -29,6 +31,7 @@ dashboard:run_send - operator
 dashboard:run_tag - operator
 dashboard:run_note - operator
 dashboard:run_span viewer =
+dashboard:run_write - operator
 dashboard:replay viewer operator
 dashboard:cancel viewer operator
 dashboard:reveal operator admin
@@ -41,8 +44,6 @@ dashboard:raw_report operator =
 dashboard:raw operator =
 dashboard:bulk_actions viewer =
 dashboard:bulk_new viewer operator
-dashboard:bulk_cancel viewer operator
-dashboard:bulk_replay viewer operator
 dashboard:purge viewer admin
 dashboard:bulk_action viewer operator
 dashboard:short_bulk viewer =
@@ -94,6 +95,7 @@ dashboard:alert_delete admin admin
 dashboard:retention admin admin
 dashboard:retention_export admin =
 dashboard:limits viewer =
+dashboard:health viewer =
 dashboard:audit admin =
 dashboard:audit_csv admin =
 dashboard:keys admin admin
@@ -186,6 +188,7 @@ api:claims POST tvoa
 api:public_tokens POST tvoa
 api:webhook POST *
 api:openapi GET *
+api:metrics GET voa
 realtime:tagged GET voap
 realtime:run GET voap
 realtime:batch GET voap

@@ -22,10 +22,12 @@ ALLOWED = {
     "dashboard/conf/storage.py": "a package of ours, by its name",
     "dashboard/launch/assets.py": "a name in the settings",
     "dashboard/launch/web.py": "a name in the settings",
+    "dashboard/monitoring/exposition.py": "a package of ours, by its name",
     "dashboard/people/sessions.py": "a name in the settings",
     "dashboard/realtime/__init__.py": "a name in the settings",
     "dashboard/realtime/application.py": "a module of ours, by its name",
     "engine/apps.py": "a module of ours, by its name",
+    "engine/checks.py": "a module of ours, by its name",
     "engine/cluster/bookkeeper.py": "a socket pair, from the process that started this one",
     "engine/cluster/channels.py": "a socket pair, from the process that started this one",
     "engine/cluster/exporting.py": "a package of ours, by its name",
@@ -47,6 +49,7 @@ SWITCHED_OFF = {
     ("runs/demo/copying.py", "S608"),
     ("runs/demo/writing.py", "S608"),
     ("runs/lifecycle/apikeys.py", "S608"),
+    ("runs/logformat.py", "S112"),
     ("runs/reads/samples.py", "S608"),
     ("runs/reads/shapes.py", "S608"),
 }
@@ -59,7 +62,13 @@ def sources():
                 yield str(path.relative_to(ROOT)), path.read_text()
 
 
+#: Reading every file as a tree takes seconds; few have such a word at all.
+WORDS = re.compile(r"\b(" + "|".join({name.rpartition(".")[2] for name in PROGRAMS}) + r")\(")
+
+
 def programs(text):
+    if not WORDS.search(text):
+        return set()
     return {
         name
         for node in ast.walk(ast.parse(text))

@@ -1,6 +1,7 @@
 """Every address there is, asked by everybody there is; what was answered, and what was written."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -48,6 +49,7 @@ HARMLESS = (
     "SET",
     "SHOW",
 )
+WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b")
 #: Endpoints that look at what they are sent before they know what it needs.
 BODIES: dict[str, Any] = {
     "api:batch_create": {"runCount": 1, "taskIdentifiers": ["shop/refund"]},
@@ -171,7 +173,9 @@ def noting() -> Iterator[list[str]]:
     wrote: list[str] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if not sql.lstrip().upper().startswith(HARMLESS):
+        text = sql.lstrip().upper()
+        reads = text.startswith(HARMLESS) or (text.startswith("WITH") and not WRITES.search(text))
+        if not reads:
             wrote.append(sql[:120])
         return execute(sql, params, many, context)
 
