@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from dashboard.asgihandler import Handler
 from dashboard.bodylimit import limit_bodies
+from dashboard.monitoring import traces
 from dashboard.monitoring.probes import living
 from dashboard.realtime import realtime
 
@@ -24,4 +25,5 @@ try:
     django.setup(set_prefix=False)
 except ImproperlyConfigured as error:
     raise SystemExit(str(error)) from None  # a sentence, and no traceback
+traces.begin()
 application = living(realtime(limit_bodies(cast(Any, Handler()))))

@@ -31,7 +31,8 @@ def clusters() -> Iterator[Point]:
         todo = "Start one: python manage.py qcluster."
         yield Point("clusters", name, BAD if waits else WARN, text, todo, "workers", is_loud=False)
         return
-    text = f"{len(taking)} take runs, {sum(one.slots for one in taking)} at once."
+    verb = "take" if len(taking) > 1 else "takes"
+    text = f"{len(taking)} {verb} runs, {sum(one.slots for one in taking)} at once."
     if not silent:
         yield Point("clusters", name, OK, text, page="workers")
         return
