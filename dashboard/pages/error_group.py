@@ -75,6 +75,7 @@ def show(
         "words": PERIODS[query.period][0],
         "events": list(ErrorEvent.objects.filter(fingerprint=group.pk).order_by("-id")[:EVENTS]),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
+        "alert_refusal": permissions.refusal(request.user, permissions.ADMINISTER),
         "all_runs": _runs_address(error=group.pk),
         **_activity(group, query, now),
         **_newest(group),

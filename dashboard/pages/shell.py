@@ -40,7 +40,7 @@ NAVIGATION = (
 WITHIN = {
     "settings": {
         "alert_channel", "alert_channel_new", "alert_delete", "alert_rule", "alert_rule_new", "alerts",
-        "audit", "key_revoke", "keys", "limits", "member", "members", "retention",
+        "audit", "health", "key_revoke", "keys", "limits", "member", "members", "retention",
     },
 }  # fmt: skip
 
