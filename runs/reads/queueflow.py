@@ -122,5 +122,5 @@ def _flow(timed: list[Timed], depths: list[Depth], now: datetime) -> Flow:
     takes = running / ended * 60 if running and ended else mean(hour.durations)
     ends = max((at for at, _ in timed), default=None)
     last = whole([(at, one) for at, one in timed if at == ends])
-    known = ends and (ends, last.triggered, last.ended)
+    known = None if ends is None else (ends, last.triggered, last.ended)
     return Flow(newest.triggered / RECENT, ended, running, takes, hour.wait(0.95), known)

@@ -46,7 +46,7 @@ def slowest(runs: RunQuerySet) -> list[Run]:
     """Of the newest LOOKED_AT of these runs that ended."""
     newest = runs.filter(finished_at__isnull=False, started_at__isnull=False).order_by("-id")
     # picked here: the database would read so many whole rows
-    rows = newest.values_list("pk", "started_at", "finished_at")[:LOOKED_AT]
+    rows: Any = newest.values_list("pk", "started_at", "finished_at")[:LOOKED_AT]
     most = heapq.nlargest(SLOWEST, rows, key=lambda row: row[2] - row[1])
     found = Run.objects.light().in_bulk([row[0] for row in most])
     return [found[row[0]] for row in most if row[0] in found]
