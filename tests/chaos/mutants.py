@@ -5,7 +5,7 @@ processes of its clusters (`apply`). Where two processes have to meet inside of 
 drawn out.
 """
 
-import random
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -132,15 +132,18 @@ def unlocked_reaper() -> None:
 
 
 def deaf_dispatcher() -> None:
-    """Looks when it is told to, and only then; and some words are lost."""
+    """Looks when it is told to, and only then; and the link it is told by is dead, which nobody says."""
     from engine import wakeup  # noqa: PLC0415
     from engine.cluster.dispatcher import DispatchBroker  # noqa: PLC0415
 
+    silent, other = socket.socketpair()
     DispatchBroker.pause = lambda *_, **__: 3600.0  # type: ignore[method-assign]
-    telling = wakeup.hint
-    wakeup.hint = lambda message: telling(message) if random.random() < 0.8 else None
+    wakeup.Listener.fileno = lambda _: silent.fileno()  # type: ignore[method-assign]
+    SILENT.append(other)
 
 
+#: The other ends of such links, kept open.
+SILENT: list[socket.socket] = []
 PYTHON: dict[str, Callable[[], None]] = {
     "frozen clock": frozen_clock,
     "no guard against avalanches": hasty_reaper,

@@ -32,6 +32,7 @@ class Proxy:
                 [sys.executable, "-m", "tests.chaos.proxy", str(descriptor), host, str(port)],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # connections that end with it complain
                 text=True,
                 pass_fds=[descriptor],
                 start_new_session=True,
