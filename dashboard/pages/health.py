@@ -27,7 +27,13 @@ def index(request: HttpRequest) -> HttpResponse:
         for name, those in found.items()
     ]
     counts = [(WORDS[tone], sum(point.tone == tone for point in points)) for tone in (BAD, WARN)]
-    context = {"groups": groups, "counts": counts, "count": len(points), "now": timezone.now()}
+    context = {
+        "groups": groups,
+        "counts": counts,
+        "is_well": not any(number for _, number in counts),
+        "count": len(points),
+        "now": timezone.now(),
+    }
     return settings.render(request, "health", "dashboard/health/index.html", context)
 
 

@@ -24,7 +24,7 @@ def test_says_what_where_and_what_to_do(viewer, monkeypatch):
     assert page.text.index("Commits") < page.text.index("Dead rows") < page.text.index("Clocks")
     assert "2 bad" in page.text
     assert "1 look" in page.text
-    assert 'href="/workers"' in page.text
+    assert '<a href="/workers">Workers</a>' in page.text
     assert 'href="/settings/health" aria-current="page"' in page.text
 
 
