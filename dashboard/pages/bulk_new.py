@@ -12,19 +12,20 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
 from dashboard.pages import bulk_preview, shell
-from dashboard.pages.bulk import MOST, is_production
 from dashboard.pages.bulk_preview import Preview
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_query import RunQuery
 from dashboard.pages.trigger_form import ExactTextarea, new_token, tag_list
-from runs import lifecycle
+from runs import conf, lifecycle
 from runs.errors import InvalidOption
 from runs.lifecycle.bulkoptions import FASTEST, MOST_FIRST, BulkOptions
-from runs.models import BulkKind, Run
+from runs.models import AlertChannel, BulkKind, Run
 from runs.models.run import RunQuerySet
 from runs.reads.deadline import TooSlow
 from runs.reads.runfilter import RunFilter
 
+#: Runs picked one by one; a page of the list holds a hundred.
+MOST = 500
 #: Seconds in which it can be called off.
 UNDO = 8.0
 #: Above so many the number is typed.
@@ -70,6 +71,11 @@ class BulkForm(forms.Form):
         max_value=FASTEST,
         help_text="As fast as it goes if empty.",
     )
+    notify = forms.ChoiceField(
+        label="Tell at the end",
+        required=False,
+        help_text="An alert channel hears what became of it.",
+    )
     name = forms.CharField(required=False, max_length=255, widget=forms.TextInput(attrs=TEXT))
     reason = forms.CharField(
         required=False,
@@ -89,8 +95,13 @@ class BulkForm(forms.Form):
     def __init__(self, kind: BulkKind, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
-        for name in set(self.fields) - {*self.OF[kind], "name", "reason"}:
+        for name in set(self.fields) - {*self.OF[kind], "name", "notify", "reason"}:
             del self.fields[name]
+        channels = AlertChannel.objects.filter(active=True).values_list("pk", "name")
+        told = [("", "Nobody"), *((str(pk), name) for pk, name in channels)]
+        self.fields["notify"].choices = told  # type: ignore[attr-defined]
+        if len(told) == 1:
+            del self.fields["notify"]
 
     def options(self) -> BulkOptions:
         """Raises InvalidOption."""
@@ -134,6 +145,7 @@ class Scope:
 
     def __init__(self, data: QueryDict) -> None:
         self.ids = [one for one in dict.fromkeys(data.getlist("run")) if "\x00" not in one]
+        self.is_picked = "picked" in data
         given = data.get("back") if self.ids or "back" in data else None
         self.query = RunQuery.parse(QueryDict(given) if given is not None else data)
         #: Nobody means what is made after somebody looked.
@@ -145,6 +157,13 @@ class Scope:
             return f"These are {len(self.ids)} runs; {MOST} at most are picked one by one. Use filters."
         if self.ids:
             return ""
+        return self._problem_of_search()
+
+    def _problem_of_search(self) -> str:
+        if self.is_picked:
+            return (
+                "No run is selected. Tick some on the list first, or choose “All that match” there."
+            )
         if self.query.problem:
             return f"The search cannot be read: {self.query.problem}"
         if not self.query.is_narrowed:
@@ -169,6 +188,10 @@ def _options(form: BulkForm) -> BulkOptions | None:
         return None
 
 
+def is_production() -> bool:
+    return bool(conf.get("ENVIRONMENT")["kind"] == "prod")
+
+
 def is_guarded(kind: BulkKind, count: int) -> bool:
     """Whether the number is typed before it begins."""
     return count > TYPED or (is_production() and bulk_preview.is_risky(kind))
@@ -191,6 +214,7 @@ def _begun(
         request_key=f"page:{request.POST.get('token', '')[:64]}",
         options=options,
         reason=said["reason"].replace("\x00", ""),
+        notify=AlertChannel.objects.filter(pk=said.get("notify") or 0).first(),
     )
     messages.success(
         request,

@@ -4,17 +4,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import QuerySet
 
 from runs import histograms
-from runs.models import Depth, Facet, Rollup, RollupMark, Step
+from runs.models import Depth, Facet, Rollup, RollupMark, Step, Total
 from runs.models.rollup import NEVER_YET
 from runs.reads.tally import COLUMNS, LENGTHS, Tallies, Tally, tally
 from runs.reads.windows import floor_id
 
 #: Runs that are counted while somebody waits; with more, a page says how far it is counted.
 MOST = 50_000
+#: Seconds what was counted is good for.
+REMEMBERED = 3
 #: Up to this length times are put together from minutes.
 BY_MINUTE = timedelta(hours=6)
 READ = ("name", "at", "durations", "waits")
@@ -40,6 +43,16 @@ def tail(now: datetime) -> Tail:
     """To be asked once for a page."""
     until = RollupMark.objects.order_by("pk").values_list("until", flat=True).first() or NEVER_YET
     end = _ceiling(now)
+    # by the mark: counts that were made before it moved would be in the rollups as well
+    key = f"runs.tail.{until.timestamp():.0f}.{end.timestamp():.0f}"
+    known: Tail | None = cache.get(key)
+    if known is None:
+        known = _counted(until, end)
+        cache.set(key, known, REMEMBERED)
+    return known
+
+
+def _counted(until: datetime, end: datetime) -> Tail:
     if _is_much(until):
         return Tail(until, {}, is_behind=True)
     return Tail(until, tally(until, end, Step.MINUTE) if until < end else {})
@@ -119,7 +132,7 @@ def depths(queue: str, start: datetime) -> list[Depth]:
     return list(Depth.objects.filter(queue=queue, at__gte=start).order_by("at"))
 
 
-def tally_of(row: Rollup) -> Tally:
+def tally_of(row: Rollup | Total) -> Tally:
     counts = {column: number for column in COLUMNS if (number := getattr(row, column))}
     return Tally(counts, histograms.load(row.durations), histograms.load(row.waits))
 
