@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --upgrade
 
-.PHONY: help up test test-sqlite test-postgresql bench lint format lock clean
+.PHONY: help up test test-sqlite test-postgresql bench lint format lock audit bill clean
 
 help: ## Say what the targets do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -76,6 +76,12 @@ lock: $(VENV)/dev.stamp ## Renew the lock files
 	@$(LOCK) --output-file requirements.lock
 	$(LOCK) --extra otel --constraint requirements.lock --output-file requirements-otel.lock
 	$(LOCK) --extra dev --extra otel --extra s3 --constraint requirements-otel.lock --output-file requirements-dev.lock
+
+audit: $(VENV)/dev.stamp ## Ask the advisory service about everything in the lock files
+	@$(BIN)/python -m tests.support.advisories
+
+bill: $(VENV)/dev.stamp ## Print a bill of materials (CycloneDX) of what a deployment runs
+	@$(BIN)/python -m tests.support.advisories --bill
 
 clean: ## Remove .venv and caches; the data in var/ stays
 	rm -rf $(VENV) $(CLIENT)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist

@@ -8,6 +8,7 @@ import django
 
 from dashboard.asgihandler import Handler
 from dashboard.bodylimit import limit_bodies
+from dashboard.monitoring.probes import living
 from dashboard.realtime import realtime
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
@@ -19,4 +20,4 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 
 
 django.setup(set_prefix=False)
-application = realtime(limit_bodies(cast(Any, Handler())))
+application = living(realtime(limit_bodies(cast(Any, Handler()))))

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
+from time import perf_counter
 from typing import Any, TypeGuard
 
 from django.core import signals
@@ -18,6 +19,8 @@ from django.db import close_old_connections
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
+
+from dashboard.monitoring import served
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -43,11 +46,13 @@ class Handler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
+        began = perf_counter()
         with closing(body):
             loop, context = asyncio.get_running_loop(), copy_context()
             response = await loop.run_in_executor(
                 self._threads, context.run, self._answered, scope, body
             )
+        served.note(response.status_code, perf_counter() - began)
         if isinstance(response, HttpResponse):
             await self._send(response, send)
         elif _is_stream(response):

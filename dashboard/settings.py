@@ -44,6 +44,8 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "dashboard.monitoring.requestids.request_ids",
+    "dashboard.monitoring.probes.probes",
     "django.middleware.security.SecurityMiddleware",
     "dashboard.api.shortcut.shortcut",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -52,6 +54,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dashboard.accounts.visits.visits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -100,6 +103,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 CSRF_FAILURE_VIEW = "dashboard.pages.refusals.csrf_failure"
 LOGIN_URL = "login"
@@ -138,6 +142,8 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 SECURE_SSL_REDIRECT = HTTPS
+# Who asks for these asks the process itself, not the proxy in front of it.
+SECURE_REDIRECT_EXEMPT = [r"^(?:.*/)?(?:health/(?:live|ready)|api/v1/metrics)$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -153,14 +159,21 @@ USE_TZ = True
 # One language: with several, Django asks for the reader's own at every number on a page.
 USE_I18N = False
 
-TERMINAL = environment.log_level()
+TERMINAL, LOG_FORMAT = environment.log_level(), environment.log_format()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "text": {
+            "()": "runs.logformat.TextFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "runs.logformat.JsonFormatter"},
+    },
     # of the handler too: workers lower the root's level to hear what runs log
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "level": TERMINAL}
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "level": TERMINAL}
     },
     "root": {"handlers": ["console"], "level": TERMINAL},
 }

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("dashboard.monitoring.urls")),
     path("", include("dashboard.accounts.urls")),
     path("", include("dashboard.api.urls")),
     path("", include("dashboard.realtime.urls")),

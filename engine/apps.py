@@ -5,7 +5,7 @@ from importlib import import_module
 from django.apps import AppConfig
 
 from engine import runtime
-from runs import signals
+from runs import logformat, signals
 
 
 class EngineConfig(AppConfig):
@@ -17,6 +17,9 @@ class EngineConfig(AppConfig):
     def ready(self) -> None:
         runtime.install(import_module("engine.launching").StoredRuns())
         import_module("engine.checks")
+        facts = import_module("engine.logcontext").facts
+        if facts not in logformat.sources:
+            logformat.sources.append(facts)
         wakeup = import_module("engine.wakeup")
         signals.runs_ready.connect(wakeup.on_runs_ready, dispatch_uid="trackside")
         signals.cancel_requested.connect(wakeup.on_cancel_requested, dispatch_uid="trackside")

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's word
+from django.db import connection
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from engine.sdk.defaults import SETTINGS, Stated, effective
 from engine.sdk.logs import least_level
@@ -13,6 +16,7 @@ from engine.sdk.unknown import refuse_unknown
 from runs import conf, redaction
 from runs.errors import InvalidOption
 from runs.lifecycle import ages, allowances
+from runs.pooling import is_pooled
 
 #: What `manage.py check --tag` calls them.
 TAG = "trackside"
@@ -60,6 +64,24 @@ def redaction_is_right(**_: Any) -> list[CheckMessage]:
     """A pattern that is none would mask nothing."""
     problem = redaction.problem(conf.get("REDACT"))
     return [Error(problem, id="trackside.E004")] if problem else []
+
+
+@register(TAG)
+def clusters_can_be_woken(**_: Any) -> list[CheckMessage]:
+    """Behind a pooler of transactions they need a connection of their own for that."""
+    url = conf.get("LISTEN_URL")
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError:
+        said = "TRACKSIDE_LISTEN_URL cannot be read; write postgres://user:password@host:5432/name."
+        return [Error(said, id="trackside.E005")]
+    if url or not is_pooled(connection):
+        return []
+    said = (
+        "Behind a pooler of transactions nobody can wake a cluster: it looks for work every "
+        "POLL_SECONDS. Name the database's own address in TRACKSIDE_LISTEN_URL."
+    )
+    return [Warning(said, id="trackside.W001")]
 
 
 def problems() -> Iterator[str]:

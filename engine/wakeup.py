@@ -9,6 +9,7 @@ beside the database file.
 import logging
 import os
 import queue
+import select
 import socket
 import tempfile
 import threading
@@ -23,6 +24,9 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from runs import conf
+from runs.pooling import is_pooled
+
 log = logging.getLogger("trackside")
 
 CHANNEL = "trackside"
@@ -31,6 +35,18 @@ CANCEL = "cancel:"
 VARIABLES = "variables"
 #: Seconds within which hints are merged into one.
 QUIET = 0.025
+#: Seconds a link may take to answer before another is opened.
+PATIENCE = 5.0
+#: Of a connection for notifications: a peer that is gone is noticed as soon by the kernel too.
+NOTICE: dict[str, Any] = {
+    # nothing here is worth it, and behind a pooler of transactions it would be elsewhere
+    "prepare_threshold": None,
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def on_runs_ready(**_: Any) -> None:
@@ -78,8 +94,13 @@ class Notifier:
                 self.notify(messages)
             except psycopg.Error as error:
                 log.warning("Could not notify the clusters, they will poll: %s", error)
-                self.connection = None
+                self.hang_up()
             time.sleep(QUIET)
+
+    def hang_up(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
 
     def notify(self, messages: Iterable[str]) -> None:
         if self.connection is None or self.connection.closed:
@@ -101,12 +122,22 @@ def notifier() -> Notifier:
         return _notifier
 
 
-def connect() -> psycopg.Connection[Any]:
-    """A plain autocommit connection to Django's default database, outside any pool."""
+def connect(address: str = "") -> psycopg.Connection[Any]:
+    """A plain autocommit connection to Django's default database, outside any pool.
+
+    Or to `address`, a URL of the same database.
+    """
+    if address:
+        return psycopg.connect(address, autocommit=True, **NOTICE)
     params = connection.get_connection_params()
     names = ("dbname", "user", "password", "host", "port", "options", "service", "sslmode")
     kept = {name: params[name] for name in names if params.get(name)}
-    return psycopg.connect(**kept, autocommit=True, connect_timeout=5)
+    return psycopg.connect(**kept, autocommit=True, **NOTICE)
+
+
+def can_listen() -> bool:
+    """Whether there is a connection that stays: not behind a pooler of transactions."""
+    return bool(conf.get("LISTEN_URL")) or not is_pooled(connection)
 
 
 def ears() -> str:
@@ -144,11 +175,13 @@ class Listener:
     def __init__(self) -> None:
         self.connection: psycopg.Connection[Any] | None = None
         self.socket: socket.socket | None = None
-        if connection.vendor == "postgresql":
-            self.connection = connect()
+        if connection.vendor != "postgresql":
+            self.socket = bound_socket()
+        elif can_listen():
+            self.connection = connect(conf.get("LISTEN_URL"))
             self.connection.execute(f"LISTEN {CHANNEL}")
         else:
-            self.socket = bound_socket()
+            self.socket = deaf_socket()
 
     def fileno(self) -> int:
         source = self.connection or self.socket
@@ -178,8 +211,8 @@ class Listener:
         """Ask the link itself; a black-holed one raises nothing on its own."""
         if self.connection is None:
             return True
-        self.connection.execute("SELECT 1")
-        return not self.connection.closed
+        answered(self.connection, PATIENCE)
+        return True
 
     def close(self) -> None:
         if self.connection is not None:
@@ -188,6 +221,31 @@ class Listener:
             with suppress(OSError):
                 os.unlink(self.socket.getsockname())
             self.socket.close()
+
+
+def answered(link: psycopg.Connection[Any], seconds: float) -> None:
+    """Ask something small. Raises psycopg.OperationalError without an answer in time.
+
+    A proxy in between may acknowledge every byte of a link that leads nowhere: no time-out of the
+    kernel ends the wait for it.
+    """
+    link.pgconn.send_query(b"SELECT 1")
+    link.pgconn.flush()
+    until = time.monotonic() + seconds
+    while link.pgconn.is_busy():
+        left = until - time.monotonic()
+        if left <= 0 or not select.select([link], [], [], left)[0]:
+            raise psycopg.OperationalError("The connection for notifications does not answer.")
+        link.pgconn.consume_input()
+    while link.pgconn.get_result():
+        pass
+
+
+def deaf_socket() -> socket.socket:
+    """Where nothing arrives: whoever has no better ear polls."""
+    ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ear.setblocking(False)
+    return ear
 
 
 def bound_socket() -> socket.socket:

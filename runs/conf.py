@@ -29,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "BATCH_SEAL_SECONDS": 1800.0,
     # requests of one API key, and of all its public tokens, as "1500/10s"; "off" for no limit
     "API_RATE_LIMIT": "10000/10s",
+    # seconds after which somebody who asked for no page must log in again; 0 for never
+    "SESSION_IDLE_SECONDS": 28_800.0,
     # directories with task files, beside every app's tasks.py
     "TASK_DIRS": ["tasks"],
     # patterns of files in them that hold no tasks, as in "scripts/*"
@@ -74,6 +76,8 @@ DEFAULTS: dict[str, Any] = {
     "SWEEP_SECONDS": 5.0,
     # an idle dispatcher looks for work this often even if nobody woke it
     "POLL_SECONDS": 1.0,
+    # where clusters LISTEN if the database is behind a pooler of transactions: its own URL
+    "LISTEN_URL": "",
     # runs one worker process executes before it is replaced
     "RECYCLE_RUNS": 10_000,
     # slot inheritance: runs and milliseconds before other buckets get their turn
@@ -103,6 +107,10 @@ DEFAULTS: dict[str, Any] = {
     "TICK_RETENTION_DAYS": 30.0,
     # what Metrics shows by the hour and the day
     "ROLLUP_RETENTION_DAYS": 730.0,
+    # tasks, and queues, that have numbers of their own at /api/v1/metrics; the later ones share theirs
+    "METRICS_NAMES": 200,
+    # a bearer token that reads /api/v1/metrics and nothing else; empty: API keys alone do
+    "METRICS_TOKEN": "",
     # log lines kept of one attempt; the rest is counted
     "LOG_LINES_PER_ATTEMPT": 10_000,
     # bytes of one chunk of a stream, of one stream, and of all streams of a run

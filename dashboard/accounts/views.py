@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from dashboard.accounts import first
+from dashboard.accounts.login import note_login
 from dashboard.people.tokens import invitation_tokens
 
 
@@ -26,6 +27,7 @@ def first_login(request: HttpRequest, pk: int, token: str) -> HttpResponse:
     if not first.spend(user):
         return _form(request, valid=False, status=410)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    note_login(user)
     return redirect(resolve_url(settings.LOGIN_REDIRECT_URL))
 
 
@@ -43,6 +45,7 @@ def invitation(request: HttpRequest, pk: int, token: str) -> HttpResponse:
         return _invited(request, form, 422 if request.method == "POST" else 200)
     form.save()
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    note_login(user)
     return redirect(resolve_url(settings.LOGIN_REDIRECT_URL))
 
 

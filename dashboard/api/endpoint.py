@@ -14,6 +14,7 @@ from dashboard.api.auth import Caller
 from dashboard.api.errors import ApiError
 from dashboard.openapi.operations import Answers, Media, Shape, operation, operations
 from dashboard.sight import Sight
+from runs.lifecycle import audit
 from runs.models import Role
 
 Handler = Callable[..., dict[str, Any] | HttpResponseBase]
@@ -63,6 +64,7 @@ def endpoint(  # noqa: PLR0913  # one for each thing an endpoint says of itself
             if request.method == "OPTIONS" and public is not None:
                 return _preflight(request, method)
             request.answer_headers = {}
+            origin = audit.came_from(request.META.get("REMOTE_ADDR") or "")
             try:
                 _check_method(method, request)
                 if keyed:
@@ -74,6 +76,8 @@ def endpoint(  # noqa: PLR0913  # one for each thing an endpoint says of itself
                 sight.lasting(answer, seen)
             except Exception as error:  # the one place that turns errors into answers
                 answer = errors.response(error)
+            finally:
+                audit.forget_origin(origin)
             for name, value in request.answer_headers.items():
                 answer[name] = value
             if public is not None:

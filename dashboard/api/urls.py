@@ -13,6 +13,7 @@ from dashboard.api import (
     envvars,
     failures,
     grants,
+    metrics,
     packetlinks,
     queues,
     results,
@@ -119,6 +120,7 @@ urlpatterns = [
     path("api/v1/auth/jwt/claims", grants.claims, name="claims"),
     path("api/v1/auth/public-tokens", grants.create, name="public_tokens"),
     path("webhooks/<task_id:path>", webhooks.receive, name="webhook"),
+    path("api/v1/metrics", metrics.metrics, name="metrics"),
     path("api/v1/openapi.json", openapi, name="openapi"),
     re_path(r"^api/v\d+(?P<rest>/(?s:.*))$", unknown),
 ]

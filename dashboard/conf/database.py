@@ -11,6 +11,8 @@ from psycopg.errors import ProgrammingError
 
 #: Django's backend with a fair queue of writers across processes.
 SQLITE_ENGINE = "runs.sqlite"
+#: Django's backend with a pool that asks the server nothing before a request.
+POSTGRES_ENGINE = "runs.postgresql"
 #: One port, or one for each of several hosts.
 _PORTS = re.compile(r"[0-9,]*")
 FORMS = "sqlite:///path/to/file or postgres://user:password@host:5432/name"
@@ -31,6 +33,9 @@ _WEB_LIMITS = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
 }
+#: The parameter that says how a pooler in between lends its connections; the second keeps nothing.
+_POOL_MODE = re.compile(r"([?&])pool_mode=([^&#]*)(&?)")
+MODES = ("session", "transaction")
 #: Every statement here is short; compiling it costs more than running it.
 _EVERYWHERE = {"jit": "off"}
 
@@ -52,15 +57,22 @@ def sqlite(path: Path) -> dict[str, Any]:
 
 def postgres(url: str, process: str) -> dict[str, Any]:
     """A PostgreSQL server, read from the URL as libpq reads it; its parameters win over ours."""
+    url, mode = _pool_mode(url)
     given = _conninfo(url)
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host"}
     entry: dict[str, Any] = {key: given.pop(name, "") for key, name in names.items()}
     options = _KEEPALIVE | {"options": _session(process)} | given
     options["prepare_threshold"] = PREPARE
-    entry |= {"ENGINE": "django.db.backends.postgresql", "PORT": options.pop("port", "")}
+    entry |= {"ENGINE": POSTGRES_ENGINE, "PORT": options.pop("port", "")}
     entry |= {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 0 if process == "web" else None}
     if process == "web":
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
+    # Django's name for it, which everything here that needs a session asks for
+    entry["DISABLE_SERVER_SIDE_CURSORS"] = mode == "transaction"
+    if mode == "transaction":
+        options["prepare_threshold"] = None
+        if "options" not in given:  # of a session, and PgBouncer refuses a connection that asks
+            del options["options"]
     return entry | {"OPTIONS": options}
 
 
@@ -72,6 +84,20 @@ def _path(url: str) -> Path:
             "or sqlite:////absolute/path.sqlite3: several processes share the database."
         )
     return Path(name).absolute()
+
+
+def _pool_mode(url: str) -> tuple[str, str]:
+    """The URL without our own parameter, and what that says."""
+    found = _POOL_MODE.search(url)
+    if found is None:
+        return url, ""
+    before, mode, after = found.groups()
+    if mode not in MODES:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL has a pool_mode other than {' and '.join(MODES)}."
+        )
+    rest = before if after else ""
+    return url[: found.start()] + rest + url[found.end() :], mode
 
 
 def _conninfo(url: str) -> dict[str, Any]:

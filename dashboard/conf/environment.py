@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 KINDS = ("dev", "staging", "prod")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+FORMATS = ("text", "json")
 _YES_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -63,6 +64,16 @@ def log_level() -> str:
     if value not in LEVELS:
         raise ImproperlyConfigured(
             f"LOG_LEVEL must be one of {', '.join(LEVELS)}, but it is “{value}”."
+        )
+    return value
+
+
+def log_format() -> str:
+    """How those lines look."""
+    value = text("LOG_FORMAT", "text").lower()
+    if value not in FORMATS:
+        raise ImproperlyConfigured(
+            f"LOG_FORMAT must be one of {', '.join(FORMATS)}, but it is “{value}”."
         )
     return value
 

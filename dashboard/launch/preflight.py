@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.core.management import call_command
-from django.db import Error, NotSupportedError, connection
+from django.db import Error, NotSupportedError, connection, connections
 
 from dashboard.launch.processes import django, python_path
-from runs import migrated
+from runs import migrated, pooling
 from runs.errors import InvalidOption
 from runs.lifecycle import apikeys
 
@@ -42,6 +42,7 @@ def database() -> str:
     try:
         connection.ensure_connection()
         refuse(migrated.newer())
+        refuse(pooling.problem())
     except NotSupportedError as error:
         raise StartError(f"This database is too old: {_first_line(error)}") from error
     except Error as error:
@@ -96,9 +97,9 @@ def _database_problem(error: Error) -> str:
     if connection.vendor == "sqlite":
         name = connection.settings_dict["NAME"]
         return f"Cannot open the database file {name}: {_first_line(error)}."
-    return (
-        f"Cannot reach the database: {_first_line(error)}. Is it running, and DATABASE_URL right?"
-    )
+    found = _first_line(error)
+    asked = pooling.hint(found) or " Is it running, and DATABASE_URL right?"
+    return f"Cannot reach the database: {found}.{asked}"
 
 
 def _first_line(error: Exception) -> str:
@@ -134,9 +135,13 @@ def _turn() -> Iterator[None]:
     if connection.vendor != "postgresql":
         yield
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_MIGRATION_LOCK])
+    # of a transaction beside: what a session holds is anybody's behind a pooler of transactions
+    beside = connections.create_connection("default")
+    beside.set_autocommit(False)
+    try:
+        with beside.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_MIGRATION_LOCK])
+        yield
+        beside.rollback()
+    finally:
+        beside.close()

@@ -1,6 +1,5 @@
 """Puts the document together."""
 
-from importlib.metadata import PackageNotFoundError, version
 from inspect import cleandoc
 from typing import Any
 
@@ -9,6 +8,7 @@ from dashboard.openapi.operations import Media, Operation
 from dashboard.openapi.parameters import in_path, in_query
 from dashboard.openapi.routes import Route
 from dashboard.openapi.schemas import Schemas
+from runs.release import release
 
 OPENAPI = "3.1.0"
 ABOUT = """\
@@ -50,7 +50,7 @@ def document(found: list[Route], prefix: str = "/") -> dict[str, Any]:
     return schemas.resolved(
         {
             "openapi": OPENAPI,
-            "info": {"title": "Trackside", "version": _version(), "description": ABOUT},
+            "info": {"title": "Trackside", "version": release() or "0", "description": ABOUT},
             "servers": [{"url": prefix.rstrip("/") or "/"}],
             "tags": [{"name": name} for name in dict.fromkeys(route.tag for route in found)],
             "paths": paths,
@@ -141,10 +141,3 @@ def _answer(status: str, shape: Any, schemas: Schemas) -> dict[str, Any]:
         "description": described if described and is_class else "Done.",
         "content": {"application/json": {"schema": schemas.reference(shape, "serialization")}},
     }
-
-
-def _version() -> str:
-    try:
-        return version("trackside")
-    except PackageNotFoundError:  # a checkout that is not installed
-        return "0"

@@ -30,7 +30,7 @@ NOUNS = sorted({verb.partition(".")[0] for verb in VERBS})
 ID = re.compile("(run|waitpoint|sched|bulk|batch)_[0-9a-z]{20}")
 #: Beginnings of cells that a spreadsheet would run.
 FORMULAE = ("=", "+", "-", "@", "\t", "\r")
-COLUMNS = ("at", "actor", "action", "target", "reason", "data")
+COLUMNS = ("at", "actor", "action", "target", "reason", "data", "ip")
 #: Where a noun's targets are; "run" is the page of a run.
 PAGES = {
     "run": "run", "queue": "queue", "schedule": "schedule", "waitpoint": "waitpoint",
@@ -148,7 +148,15 @@ def _lines(asked: AuditFilter) -> Iterator[str]:
     writer: Any = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for row in asked.all():
-        cells = (row.at.isoformat(), row.actor, row.action, row.target, row.reason, _data(row))
+        cells = (
+            row.at.isoformat(),
+            row.actor,
+            row.action,
+            row.target,
+            row.reason,
+            _data(row),
+            row.ip or "",
+        )
         yield writer.writerow([_harmless(cell) for cell in cells])
 
 

@@ -12,12 +12,11 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
 from dashboard.pages import bulk_preview, shell
-from dashboard.pages.bulk import MOST, is_production
 from dashboard.pages.bulk_preview import Preview
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_query import RunQuery
 from dashboard.pages.trigger_form import ExactTextarea, new_token, tag_list
-from runs import lifecycle
+from runs import conf, lifecycle
 from runs.errors import InvalidOption
 from runs.lifecycle.bulkoptions import FASTEST, MOST_FIRST, BulkOptions
 from runs.models import BulkKind, Run
@@ -25,6 +24,8 @@ from runs.models.run import RunQuerySet
 from runs.reads.deadline import TooSlow
 from runs.reads.runfilter import RunFilter
 
+#: Runs picked one by one; a page of the list holds a hundred.
+MOST = 500
 #: Seconds in which it can be called off.
 UNDO = 8.0
 #: Above so many the number is typed.
@@ -134,6 +135,7 @@ class Scope:
 
     def __init__(self, data: QueryDict) -> None:
         self.ids = [one for one in dict.fromkeys(data.getlist("run")) if "\x00" not in one]
+        self.is_picked = "picked" in data
         given = data.get("back") if self.ids or "back" in data else None
         self.query = RunQuery.parse(QueryDict(given) if given is not None else data)
         #: Nobody means what is made after somebody looked.
@@ -145,6 +147,13 @@ class Scope:
             return f"These are {len(self.ids)} runs; {MOST} at most are picked one by one. Use filters."
         if self.ids:
             return ""
+        return self._problem_of_search()
+
+    def _problem_of_search(self) -> str:
+        if self.is_picked:
+            return (
+                "No run is selected. Tick some on the list first, or choose “All that match” there."
+            )
         if self.query.problem:
             return f"The search cannot be read: {self.query.problem}"
         if not self.query.is_narrowed:
@@ -167,6 +176,10 @@ def _options(form: BulkForm) -> BulkOptions | None:
     except InvalidOption as error:
         form.refuse(error)
         return None
+
+
+def is_production() -> bool:
+    return bool(conf.get("ENVIRONMENT")["kind"] == "prod")
 
 
 def is_guarded(kind: BulkKind, count: int) -> bool:

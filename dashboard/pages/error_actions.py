@@ -10,7 +10,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from dashboard import permissions
+from dashboard import permissions, undo
+from dashboard.pages import error_undo
 from dashboard.pages.page import see_other
 from runs.errors import InvalidOption
 from runs.lifecycle import errorgroups
@@ -151,12 +152,16 @@ def act(request: HttpRequest, group: ErrorGroup) -> HttpResponse | Refused:
         messages.error(request, "Nothing was changed: there is no such button.")
         return Refused(400)
     form_class, change, said = ACTIONS[action]
+    back = error_undo.back(action, group)
     form = form_class(request.POST, auto_id=f"{action}_%s")
     if refusal := _refusal(request, group, form, change):
         status, sentence = refusal
         messages.error(request, f"Nothing was changed. {sentence}")
         return Refused(status, form, action)
-    messages.success(request, said)
+    if back is None:
+        messages.success(request, said)
+    else:
+        undo.said(request, said, undo.to("error", group.pk), **back)
     return see_other("error", group.pk, query=request.GET.urlencode())
 
 

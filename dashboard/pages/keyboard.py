@@ -34,6 +34,7 @@ SHORTCUTS = (
     Shortcut("g w", "Workers", "go:workers"),
     Shortcut("g v", "Environment variables", "go:variables"),
     Shortcut("g a", "API keys", "go:keys"),
+    Shortcut("z", "Undo what was done last, where the page offers it", "act:undo"),
     Shortcut("L", "Pause or resume live updates", "do:live"),
     Shortcut("Escape", "Leave a field, close a menu, drop the selection", "do:escape"),
     Shortcut("j", "Next row", "do:next", "Lists"),

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_http_methods
 
-from dashboard import permissions
+from dashboard import permissions, undo
 from dashboard.pages import settings
 from dashboard.pages.page import page, see_other
 from dashboard.people import members, roles
@@ -86,7 +86,11 @@ def detail(request: HttpRequest, number: int) -> HttpResponse:
         said = _done(request, user, act, by)
     except InvalidOption as error:
         return _one(request, members.find(number), problem=str(error), status=409)
-    messages.success(request, said)
+    if act in ("activate", "deactivate"):
+        other = "deactivate" if act == "activate" else "activate"
+        undo.said(request, said, undo.to("member", user.pk), act=other)
+    else:
+        messages.success(request, said)
     return see_other("members")
 
 
@@ -99,6 +103,9 @@ def _done(request: HttpRequest, user: User, act: str, by: User) -> str:
         role = form.cleaned_data["role"]
         members.set_role(user, role, by=by)
         return f"{name} is {roles.WORDS[role][0]} now."
+    if act == "end":
+        ended = members.end_sessions(user, by=by)
+        return f"{name} is logged out everywhere: {ended} session{'' if ended == 1 else 's'} ended."
     if act not in ("activate", "deactivate"):
         raise InvalidOption("act", "Nothing was changed: there is no such button.")
     members.set_active(user, act == "activate", by=by)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
 from dashboard.pages import shell
-from dashboard.pages.bulk import is_production
+from dashboard.pages.bulk_new import is_production
 from dashboard.pages.cancel import MAX_REASON
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_query import RunQuery

@@ -12,8 +12,8 @@ from django.template.defaultfilters import pluralize
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from dashboard import permissions
-from dashboard.pages import live, queue_detail, queue_rows, shell
+from dashboard import permissions, undo
+from dashboard.pages import banners, live, queue_detail, queue_rows, queue_undo, shell
 from dashboard.pages.page import page, see_other
 from runs import lifecycle
 from runs.errors import InvalidOption
@@ -79,9 +79,8 @@ def _all_at_once(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"Resumed {count} queue{pluralize(count)}.")
     elif request.POST.get("action") == "pause" and form.is_valid():
         count = lifecycle.pause_all(actor=actor, reason=form.cleaned_data["reason"])
-        messages.success(
-            request, f"Paused {count} queue{pluralize(count)}. Runs that execute go on."
-        )
+        said = f"Paused {count} queue{pluralize(count)}. Runs that execute go on."
+        undo.said(request, said, undo.to("queues"), action="resume")
     else:
         messages.error(request, "Nothing was changed: say pause or resume, and a shorter reason.")
     return see_other("queues")
@@ -152,13 +151,19 @@ def _overridden(queue: Queue) -> dict[str, Any]:
 
 
 def _done(request: HttpRequest, queue: Queue, verb: Verb, form: forms.Form) -> bool:
+    back = queue_undo.back(request.POST.get("action", ""), queue)
     try:
         verb.call(queue.name, permissions.actor(request.user), form.cleaned_data)
     except InvalidOption as error:
         form.add_error(error.option if error.option in form.fields else None, str(error))
         messages.error(request, str(error))
         return False
-    messages.success(request, verb.said.format(queue.name))
+    banners.forget()
+    said = verb.said.format(queue.name)
+    if back is None:
+        messages.success(request, said)
+    else:
+        undo.said(request, said, undo.to("queue", queue.name), **back)
     return True
 
 

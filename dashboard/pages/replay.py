@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from dashboard import permissions, presenters
+from dashboard import permissions, presenters, undo
 from dashboard.pages import choices, documents, shell
 from dashboard.pages.originals import Original
 from dashboard.pages.page import page, see_other
@@ -60,7 +60,12 @@ def _replay(
 
 def _sent(request: HttpRequest, run: Run, made: Triggered) -> HttpResponse:
     short = presenters.short_id(run.id)
-    messages.success(request, other_than_usual(made) or f"Replayed {short} as this run.")
+    if unusual := other_than_usual(made):
+        messages.success(request, unusual)
+    else:
+        fields: dict[str, Any] = {"do": "now", "reason": "The replay was undone."}
+        said = f"Replayed {short} as this run."
+        undo.said(request, said, undo.to("cancel", made.run_id), **fields)
     return see_other("run", made.run_id)
 
 

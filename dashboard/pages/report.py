@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import permissions, presenters
-from dashboard.pages import documents, raw, run_attempts, run_logs, why
+from dashboard.pages import documents, raw, run_attempts, run_logs, run_tabs, why
 from dashboard.pages.page import page
 from dashboard.pages.run_attempts import AttemptCard
 from dashboard.pages.run_finding import find
@@ -43,6 +43,7 @@ def lines(run: Run, request: HttpRequest, now: datetime) -> Iterator[str]:
         yield from attempt(card)
     if not cards:
         yield "None was started.\n"
+    yield from written(run)
     yield from stored(run)
     yield from log(run)
     environment = conf.get("ENVIRONMENT")["name"]
@@ -68,6 +69,13 @@ def header(run: Run, now: datetime) -> Iterator[str]:
     )
     for name, value in facts:
         yield f"* **{name}**: {plain(value)}"
+
+
+def written(run: Run) -> Iterator[str]:
+    for number, (note, text) in enumerate(run_tabs.told_notes(run)):
+        if not number:
+            yield "\n## Notes\n"
+        yield f"* {moment(note.at)}, {plain(note.actor.partition(':')[2] or note.actor)}: {plain(text)}"
 
 
 def reasons(run: Run, now: datetime) -> Iterator[str]:

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard import permissions, sight
+from dashboard import permissions, sight, undo
 from dashboard.pages import settings
 from dashboard.pages.page import page, see_other
 from dashboard.presenters import LOOKS
@@ -90,11 +90,12 @@ def pin(request: HttpRequest, run_id: str) -> HttpResponse:
     actor = permissions.actor(request.user)
     if request.POST.get("act") == "unpin":
         keeping.unpin(run_id, actor=actor)
-        messages.success(request, "Unpinned: it goes when its time comes.")
+        undo.said(request, "Unpinned: it goes when its time comes.", undo.to("pin", run_id))
     else:
         reason = request.POST.get("reason", "").replace("\x00", "").strip()[:500]
         keeping.pin(run_id, actor=actor, reason=reason)
-        messages.success(request, "Pinned: it stays however old it becomes.")
+        said = "Pinned: it stays however old it becomes."
+        undo.said(request, said, undo.to("pin", run_id), act="unpin")
     return see_other("run", run_id, query="tab=detail")
 
 

@@ -43,6 +43,7 @@ def index(request: HttpRequest) -> HttpResponse:
     if "rows" not in request.GET:
         query = replace(query, size=int(cookies.chosen(request, "rows")))
     context = run_search.results(query, request.GET.get("cursor", ""), now)
+    context["may_act"] = permissions.may(request.user, permissions.OPERATE)
     status = 400 if query.problem else 200
     if not whole:
         return render(request, "dashboard/runs/_results.html", context, status=status)
@@ -72,6 +73,7 @@ def live_rows(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
     context: dict[str, Any] = {"rows": run_rows.rows(changed, now, query.shown), "newer": newer}
     context |= {"encoded": query.encode(), "oob": True}
+    context["may_act"] = permissions.may(request.user, permissions.OPERATE)
     return render(request, "dashboard/runs/_live.html", context)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -17,11 +18,13 @@ from dashboard.pages.page import page, see_other
 from dashboard.pages.run_finding import find
 from dashboard.pages.why import Standing
 from runs import lifecycle
-from runs.models import Run
+from runs.models import PendingCancel, Run, RunNote
 from runs.reads import attempts, newest, trace
 
 #: Seconds between two looks: while it executes, and while it stands somewhere.
 FAST, SLOW = 1, 5
+#: Housekeeping was to cancel it before: no cluster is there.
+LATE = timedelta(seconds=3)
 LATE_TABS = ("logs", "trace")
 #: What grows without a write to the run's row, by tab.
 GROWING: dict[str, Callable[[Run, datetime], object]] = {
@@ -33,15 +36,13 @@ GROWING: dict[str, Callable[[Run, datetime], object]] = {
 @page()
 def detail(request: HttpRequest, run_id: str) -> HttpResponse:
     tab = run_tabs.find(request.GET.get("tab", ""))
-    run = find(run_id, **newest.columns(with_spans=tab == "trace"), **attempts.columns())
-    context = _drawn(request, _context(request, run, tab))
+    context = _drawn(request, _context(request, _find(run_id, tab), tab))
     return shell.render(request, "dashboard/run/page.html", context)
 
 
 def again(request: HttpRequest, run_id: str, tab: str, **typed: str) -> HttpResponse:
     """The page with what was typed into a form that was refused."""
-    run = find(run_id, **newest.columns(with_spans=tab == "trace"), **attempts.columns())
-    context = _drawn(request, _context(request, run, tab)) | typed
+    context = _drawn(request, _context(request, _find(run_id, tab), tab)) | typed
     return shell.render(request, "dashboard/run/page.html", context, status=422)
 
 
@@ -49,8 +50,7 @@ def again(request: HttpRequest, run_id: str, tab: str, **typed: str) -> HttpResp
 def live_parts(request: HttpRequest, run_id: str) -> HttpResponse:
     """What changed since the token `v`: header, reasons and the open tab."""
     tab = run_tabs.find(request.GET.get("tab", ""))
-    run = find(run_id, **newest.columns(with_spans=tab == "trace"), **attempts.columns())
-    context = _context(request, run, tab)
+    context = _context(request, _find(run_id, tab), tab)
     if context["token"] == request.GET.get("v"):
         return HttpResponse(status=204)
     shown = _drawn(request, context) | {"oob": True}
@@ -73,12 +73,28 @@ def short_link(request: HttpRequest, run_id: str) -> HttpResponse:
     return redirect("dashboard:run", run_id=run_id)
 
 
+def _find(run_id: str, tab: str) -> Any:
+    """The run with what its page shows beside; a cancel whose time has come is done, not awaited."""
+    asked = PendingCancel.objects.filter(pk=OuterRef("pk")).values("due_at")
+    more = newest.columns(with_spans=tab == "trace") | attempts.columns()
+    written = RunNote.objects.filter(run_id=OuterRef("pk")).order_by().values("run_id")
+    more |= {
+        "cancel_due": Subquery(asked),
+        "notes_count": Subquery(written.annotate(count=Count("id")).values("count")),
+    }
+    run: Any = find(run_id, **more)
+    if run.cancel_due and run.cancel_due < timezone.now() - LATE and lifecycle.cancel_now(run.pk):
+        run = find(run_id, **more)
+    return run
+
+
 def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
     """What every look needs, to say whether something has changed."""
     now = timezone.now()
     stands = why.standing(run, now)
     grown = GROWING[tab](run, now) if tab in GROWING else None
     live_now = is_live(run, tab, now)
+    is_fast = presenters.is_moving(run) or run.is_final or getattr(run, "cancel_due", None)
     return {
         "run": run,
         "look": presenters.look(run),
@@ -86,7 +102,7 @@ def _context(request: HttpRequest, run: Run, tab: str) -> dict[str, Any]:
         "tab": tab,
         "tabs": run_tabs.TABS,
         "stands": stands,
-        "every": FAST if presenters.is_moving(run) or run.is_final else SLOW,
+        "every": FAST if is_fast else SLOW,
         "token": _token(run, stands, live_now, grown),
         "is_live": live_now,
     }

@@ -57,6 +57,7 @@ class RunRow(TypedDict):
     runs_since: datetime | None
     trouble: str
     can_cancel: bool
+    is_pending: bool
     tries: int
     max_tries: int
     tags: list[str]
@@ -113,6 +114,7 @@ def _row(run: Run, now: datetime, shared: _Shared) -> RunRow:
         runs_since=run.started_at if run.holds_slot else None,
         trouble=_trouble(run),
         can_cancel=presenters.can_cancel(run),
+        is_pending=run.is_pending,
         tries=presenters.tries(run),
         max_tries=run.max_attempts,
         tags=tags[:TAGS],

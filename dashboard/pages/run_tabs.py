@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from dashboard import permissions, presenters
+from dashboard import permissions, presenters, sight
 from dashboard.pages import (
     run_attempts,
     run_context,
@@ -19,7 +19,7 @@ from dashboard.pages import (
     run_trace,
 )
 from runs.lifecycle.annotating import OPEN
-from runs.models import Event, Pin, Run
+from runs.models import Event, Pin, Run, RunNote
 
 TABS = (
     ("trace", "Trace"),
@@ -62,6 +62,7 @@ def _detail(run: Run, request: HttpRequest) -> dict[str, Any]:
         "facts": run_facts.facts(row),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
         "is_noted": run.finished_at is None or timezone.now() - run.finished_at < OPEN,
+        "notes": told_notes(run),
         "pin": Pin.objects.filter(pk=run.pk).first(),
         "is_final": run.is_final,
         "relatives": [
@@ -69,6 +70,13 @@ def _detail(run: Run, request: HttpRequest) -> dict[str, Any]:
             ("Replays", _related(replayed_from_id=run.id), f"origin={run.id}&period=all"),
         ],
     }
+
+
+def told_notes(run: Run) -> list[tuple[RunNote, str]]:
+    """What people wrote, the oldest first, with what is redacted masked."""
+    if not getattr(run, "notes_count", True):
+        return []
+    return [(note, sight.text(note.text)) for note in RunNote.objects.filter(run_id=run.id)]
 
 
 def _related(**link: str) -> list[tuple[Run, presenters.Look]]:

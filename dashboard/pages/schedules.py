@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard import permissions
+from dashboard import permissions, undo
 from dashboard.pages import live, schedule_rows, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.trigger_form import new_token
@@ -65,13 +65,13 @@ def detail(request: HttpRequest, schedule_id: str) -> HttpResponse:
     if verb is None or row.is_declared:
         return _show(request, row, status=422)
     verb[0](row.pk, actor=permissions.actor(request.user), reason=_reason(request))
-    messages.success(request, verb[1])
+    undo.said(request, verb[1], undo.to("schedule", row.pk), action=verb[2])
     return see_other("schedule", row.pk)
 
 
 _VERBS = {
-    "activate": (schedules.activate, "Switched on. It fires from now on."),
-    "deactivate": (schedules.deactivate, "Switched off. Runs it has made stay."),
+    "activate": (schedules.activate, "Switched on. It fires from now on.", "deactivate"),
+    "deactivate": (schedules.deactivate, "Switched off. Runs it has made stay.", "activate"),
 }
 
 

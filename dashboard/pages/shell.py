@@ -88,7 +88,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "operate_refusal": permissions.refusal(user, permissions.OPERATE),
         "admin_url": _if_there("admin:index") if user.is_staff else "",
         "logout_url": _if_there("logout"),
-        "password_url": _if_there("admin:password_change") if user.is_staff else "",
+        "password_url": _if_there("own-password") if _has_password(user) else "",
         "path": request.get_full_path(),
     }
 
@@ -130,6 +130,10 @@ def _views(request: HttpRequest, user: permissions.Person) -> list[tuple[str, st
     return [
         (view.address, view.name, view.id == here) for view in (*system, *mine[: run_views.SHOWN])
     ]
+
+
+def _has_password(user: permissions.Person) -> bool:
+    return user.is_authenticated and user.has_usable_password()
 
 
 def _if_there(name: str) -> str:

@@ -5,9 +5,18 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
-from dashboard.pages import live, metric_charts, schedule_rows, schema_help, shell, timeaxis
+from dashboard.pages import (
+    live,
+    metric_charts,
+    schedule_rows,
+    schema_help,
+    shell,
+    task_pause,
+    timeaxis,
+)
 from dashboard.pages.page import page
 from dashboard.pages.task_facts import Line, facts, lines
 from dashboard.pages.timeaxis import Axis, runs_href
@@ -31,11 +40,14 @@ TABS = {
 }
 
 
-@page()
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(act=permissions.ADMINISTER)
 def detail(request: HttpRequest, task_id: str) -> HttpResponse:
     task = Task.objects.filter(id=task_id.replace("\x00", "")).first()
     if task is None:
         raise Http404(f"No worker has registered a task called “{task_id}”.")
+    if request.method == "POST":
+        return task_pause.act(request, task)
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else "runs"
     context = _context(request, task, tab)
@@ -56,6 +68,7 @@ def _context(request: HttpRequest, task: Task, tab: str) -> dict[str, Any]:
         "words": axis.words,
         "windows": timeaxis.windows(request, axis.period, list(timeaxis.PERIODS)),
         "list_href": runs_href(task=task.id),
+        "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
         "may_test": permissions.may(request.user, permissions.OPERATE),
     }
     try:
@@ -63,7 +76,7 @@ def _context(request: HttpRequest, task: Task, tab: str) -> dict[str, Any]:
             context |= _TABS[tab](task, axis)
     except TooSlow:
         context["is_late"] = True
-    facts_shown = (task.registered_at, task.active, task.broken, tab, axis.start)
+    facts_shown = (task.registered_at, task.paused_at, task.active, task.broken, tab, axis.start)
     context["token"] = live.token(*facts_shown, context.get("state"))
     return context
 

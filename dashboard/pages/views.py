@@ -1,15 +1,18 @@
 """Saving views of the runs list, and the page on which they are kept."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dashboard import permissions
+from dashboard import permissions, undo
 from dashboard.pages import run_views, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_query import RunQuery
 from runs import lifecycle
 from runs.errors import InvalidOption
+from runs.models import SavedView
 
 
 @require_POST
@@ -47,12 +50,21 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
     if request.method != "POST":
         return see_other("views")
     owner, verb = permissions.actor(request.user), request.POST.get("do", "")
+    gone = SavedView.objects.filter(pk=number).first() if verb == "delete" else None
     try:
         said = _did(request, verb, number, owner)
     except InvalidOption as error:
         return _show(request, str(error), number)
     run_views.forget(owner)
-    messages.success(request, said)
+    if gone is not None and gone.owner == owner:
+        fields: dict[str, Any] = {
+            "name": gone.name,
+            "query": gone.query,
+            "shared": "1" if gone.is_shared else None,
+        }
+        undo.said(request, said, undo.to("view_save"), **fields)
+    else:
+        messages.success(request, said)
     return see_other("views")
 
 

@@ -24,6 +24,7 @@ RUNGS = {
     "version": "Version",
     "workers": "Workers",
     "machine": "Machine",
+    "task": "Task",
     "queues": "All queues",
     "queue": "Queue",
     "limit": "Queue limit",
@@ -74,6 +75,7 @@ def context(run: Run, stands: Standing, now: datetime) -> dict[str, Any]:
             stands.gates
             or stands.wait
             or run.is_canceling
+            or getattr(run, "cancel_due", None)
             or run.reason
             or failure
             or _limit(run, now)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from dashboard import permissions
+from dashboard import permissions, undo
 from dashboard.pages import live, shell
 from dashboard.pages.page import page, see_other
 from runs import conf
@@ -26,6 +26,10 @@ SAID = {
     Order.RESUME: "{} takes runs again.",
     Order.STOP: "{} stops once its runs have ended, or handed back after {:g} s.",
 }
+
+
+#: What takes an order back; a cluster that was stopped is gone.
+OPPOSITE = {"drain": "resume", "resume": "drain"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,11 @@ def _order(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(error))
         return see_other("workers")
     name = f"{session.cluster} on {session.host}"
-    messages.success(request, SAID[Order(what)].format(name, float(conf.get("DRAIN_SECONDS"))))
+    said = SAID[Order(what)].format(name, float(conf.get("DRAIN_SECONDS")))
+    if other := OPPOSITE.get(what):
+        undo.said(request, said, undo.to("workers"), action=other, session=session.pk)
+    else:
+        messages.success(request, said)
     return see_other("workers")
 
 

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from dashboard import permissions
-from dashboard.people import roles
+from dashboard.people import roles, sessions
 from dashboard.people.tokens import invitation_tokens
 from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import audit
@@ -79,6 +79,14 @@ def set_active(user: User, active: bool, *, by: User) -> None:
     with _changing(user, by, "member.activate" if active else "member.deactivate"):
         user.is_active = active
         user.save(update_fields=["is_active"])
+        # or they would go on when the account is switched on again
+        sessions.end_all(user)
+
+
+def end_sessions(user: User, *, by: User) -> int:
+    """Log the account out everywhere; how many sessions that were."""
+    with _changing(user, by, "member.sessions"):
+        return sessions.end_all(user)
 
 
 @contextmanager

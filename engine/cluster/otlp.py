@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import threading
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from opentelemetry.context import Context
@@ -26,6 +25,7 @@ from opentelemetry.trace.span import TraceState
 
 from engine.sdk.spanrecords import CANCELED, ERROR, Record
 from runs import tracing
+from runs.release import release
 
 log = logging.getLogger("trackside")
 
@@ -92,13 +92,6 @@ def resource() -> Resource:
         "OTEL_RESOURCE_ATTRIBUTES", ""
     )
     return Resource.create({} if named else {"service.name": "trackside"})
-
-
-def release() -> str:
-    try:
-        return version("trackside")
-    except PackageNotFoundError:
-        return ""
 
 
 def parent_of(record: Record) -> Context:

@@ -10,11 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from engine.sdk.context import current
+from engine.execution.aloud import aloud
 from runs import conf
 
 MAX_MESSAGE = 16_384
@@ -76,15 +76,6 @@ class Lines:
             self._sink.write(level, storable(logger[:MAX_LOGGER_NAME]), text, at)
         except Exception:  # the body may have closed the sink's socket; its result still counts
             self._dropped += 1
-
-
-def aloud(level: int, logger: str, text: str) -> None:
-    """Write a line to the output of the cluster as well."""
-    ctx, output = current(), sys.__stdout__
-    whose = f"{ctx.run.id} ({ctx.task.id})" if ctx else "-"
-    with suppress(OSError, ValueError, AttributeError):  # nobody may be there to read it
-        output.write(f"{whose} {logging.getLevelName(level)} {logger}: {text}\n")  # type: ignore[union-attr]
-        output.flush()  # type: ignore[union-attr]
 
 
 def streams(lines: Lines, stdout: TextIO, stderr: TextIO) -> tuple["LineStream", "LineStream"]:

@@ -27,6 +27,7 @@ class Housekeeping:
         self.duties: list[tuple[float, Callable[[], object]]] = [
             (sweep, Reaper().sweep),
             (min(sweep, 1.0), lifecycle.expire_due),
+            (min(sweep, 1.0), lifecycle.cancel_due),
             (min(sweep, 1.0), lifecycle.time_out_due),
             (min(sweep, 2.0), go_on_in_bulk),
             (min(sweep, 1.0), count_failures),

@@ -41,10 +41,12 @@ from runs.lifecycle.retention import (
     prune_ticks,
 )
 from runs.lifecycle.rollups import count_anew, prune_rollups, roll_up
+from runs.lifecycle.taskpauses import pause_task, resume_task
 from runs.lifecycle.tokens import time_out_due
 from runs.lifecycle.triggering import trigger, trigger_many
 from runs.lifecycle.unlocking import unlock
 from runs.lifecycle.views import begin_with, change_view, delete_view, save_view
+from runs.lifecycle.withdrawing import cancel_due, cancel_now, cancel_soon, withdraw_cancel
 
 __all__ = [
     "KEEP",
@@ -60,7 +62,10 @@ __all__ = [
     "begin_bulk",
     "begin_with",
     "cancel",
+    "cancel_due",
+    "cancel_now",
     "cancel_orphans",
+    "cancel_soon",
     "change_view",
     "count_anew",
     "delete_view",
@@ -78,6 +83,7 @@ __all__ = [
     "pause",
     "pause_all",
     "pause_bulk",
+    "pause_task",
     "promote_due",
     "prune_batches",
     "prune_buckets",
@@ -96,6 +102,7 @@ __all__ = [
     "resume",
     "resume_all",
     "resume_bulk",
+    "resume_task",
     "roll_up",
     "sample_depths",
     "save_view",
@@ -108,4 +115,5 @@ __all__ = [
     "unpark",
     "unpark_forgotten",
     "update_metadata",
+    "withdraw_cancel",
 ]

@@ -6,9 +6,12 @@ from django.db import connection, transaction
 
 from runs import conf
 from runs.errors import InvalidOption
+from runs.models import RequestWindow
 from runs.rates import RateLimit, as_rate
 
 NAME, OFF = "API_RATE_LIMIT", "off"
+#: How callers that are no API keys begin: those who log in.
+LOGIN = "login:"
 
 #: A clock that is ahead by one window is believed, one that is further ahead is not: its count goes.
 TAKE = """
@@ -45,3 +48,9 @@ def take(caller: str, window: int, count: int) -> int:
         cursor.execute(TAKE, [caller, window, count])
         (used,) = cursor.fetchone()
     return int(used) - count
+
+
+def forget(prefix: str, window: int) -> None:
+    """Take rows of callers away whose newest window is over, and was not the one before."""
+    old = RequestWindow.objects.filter(caller__startswith=prefix, number__lt=window - 1)
+    old.delete()

@@ -1,14 +1,20 @@
 """Who did what."""
 
 import json
+from contextvars import ContextVar, Token
+from ipaddress import ip_address
 from typing import Any
 
 from runs.models import AuditLog
+
+_origin: ContextVar[str] = ContextVar("origin", default="")
 
 #: Every verb that is put on record, in the words of the audit log. What makes runs is on record with
 #: the run itself: it says who triggered it.
 VERBS = {
     "run.cancel": "Canceled a run",
+    "run.cancel_soon": "Asked for a cancel that can be undone",
+    "run.cancel_withdrawn": "Undid a cancel",
     "run.replay": "Replayed a run",
     "run.test": "Triggered a run by hand",
     "run.edit": "Edited a run",
@@ -19,6 +25,7 @@ VERBS = {
     "run.tags": "Added tags",
     "run.reveal": "Revealed redacted values",
     "run.export": "Exported runs",
+    "run.note": "Noted on a run",
     "run.pin": "Pinned a run",
     "run.unpin": "Unpinned a run",
     "batch.test": "Triggered a batch by hand",
@@ -50,6 +57,8 @@ VERBS = {
     "queue.override": "Overrode limits",
     "queue.reset": "Removed an override",
     "queue.limits": "Changed limits",
+    "task.pause": "Paused a task",
+    "task.resume": "Resumed a task",
     "schedule.create": "Created a schedule",
     "schedule.update": "Changed a schedule",
     "schedule.activate": "Switched a schedule on",
@@ -68,12 +77,18 @@ VERBS = {
     "apikey.create": "Made an API key",
     "apikey.revoke": "Revoked an API key",
     "apikey.replace": "Replaced the preset API key",
+    "account.login": "Logged in",
+    "account.logout": "Logged out",
+    "account.failed": "Gave a wrong password",
+    "account.slowed": "Tried too many passwords",
+    "account.password": "Changed the own password",
     "account.add": "Added an account in Django's admin",
     "account.change": "Changed an account in Django's admin",
     "account.delete": "Deleted an account in Django's admin",
     "member.invite": "Invited a member",
     "member.role": "Changed a role",
     "member.link": "Made a login link",
+    "member.sessions": "Ended all sessions",
     "member.activate": "Switched an account on",
     "member.deactivate": "Switched an account off",
     "alert.channel": "Changed an alert channel",
@@ -86,6 +101,15 @@ VERBS = {
 }
 
 
+def came_from(address: str) -> Token[str]:
+    """Name the network address of whoever acts from here on, in this thread or task."""
+    return _origin.set(address)
+
+
+def forget_origin(token: Token[str]) -> None:
+    _origin.reset(token)
+
+
 def record(actor: str, action: str, target: str, *, reason: str = "", **data: Any) -> None:
     """Append one row, in the transaction of what it tells about."""
     AuditLog.objects.create(
@@ -94,4 +118,13 @@ def record(actor: str, action: str, target: str, *, reason: str = "", **data: An
         target=target[:300],
         reason=reason,
         data=json.dumps(data, default=str) if data else "",
+        ip=_address(_origin.get()),
     )
+
+
+def _address(text: str) -> str | None:
+    """None for what is no address: a socket's name, a test's."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None

@@ -15,6 +15,7 @@ from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from runs import conf
+from runs.lifecycle import fleet
 from runs.lifecycle.fleet import Fleet
 from runs.lifecycle.store import Assignment, Claim
 from runs.lifecycle.transition import note, skip_locked
@@ -48,7 +49,8 @@ def callable_by(version: str) -> QuerySet[FinalHooks]:
     rows, elsewhere = FinalHooks.objects.all(), Q()
     for other in Fleet.now().sessions if version else ():
         if other.version != version:
-            elsewhere |= Q(version=other.version) & ~Q(task_id__in=other.lacking.split("\n"))
+            lacking = set(other.lacking.split("\n")) - fleet.paused()
+            elsewhere |= Q(version=other.version) & ~Q(task_id__in=lacking)
     return (
         rows.exclude(Exists(Run.objects.filter(elsewhere, pk=OuterRef("pk"))))
         if elsewhere

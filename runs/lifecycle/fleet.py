@@ -1,5 +1,6 @@
 """The living clusters: which version of the task code each runs, and which tasks it has (DEC-31)."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from runs.models import SessionState, WorkerSession
+from runs.models import SessionState, Task, WorkerSession
+
+#: What runs of a paused task are pinned to begins so; no version does.
+PAUSED = "paused "
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +94,36 @@ def register(session_id: str, version: str, task_ids: Iterable[str]) -> None:
 
 
 def compare() -> int:
-    """Note with each session which tasks of the others it has not. Returns how many have changed.
+    """Note with each session which tasks of the others it has not, and those that are paused, which
+    nobody is to take. Returns how many have changed.
 
     Those that stop count too: what only they have nobody else should try.
     """
     sessions = list(living().exclude(tasks="").defer("workers").order_by("pk"))
     tasks = {one.pk: frozenset(json.loads(one.tasks)) for one in sessions}
     everything = frozenset[str]().union(*tasks.values())
-    changed = 0
+    halted, changed = paused(), 0
     for one in sessions:
-        missing = sorted(everything - tasks[one.pk])
-        lacking = "\n" + "\n".join(missing) + "\n" if missing else ""
+        lacking = listed((everything - tasks[one.pk]) | halted)
         if lacking != one.lacking:
             changed += living().filter(pk=one.pk).update(lacking=lacking)
     return changed
+
+
+def listed(task_ids: Iterable[str]) -> str:
+    """Tasks as a session's `lacking` has them."""
+    ids = sorted(task_ids)
+    return "\n" + "\n".join(ids) + "\n" if ids else ""
+
+
+def paused() -> frozenset[str]:
+    """The tasks whose runs a person has wait."""
+    return frozenset(Task.objects.filter(paused_at__isnull=False).values_list("pk", flat=True))
+
+
+def pause_pin(task_id: str) -> str:
+    """What keeps the runs of a paused task: a version nobody runs."""
+    return PAUSED + hashlib.sha256(task_id.encode()).hexdigest()[:40]
 
 
 def newer_than(version: str) -> frozenset[str]:

@@ -26,8 +26,10 @@ from runs.models import (
     Journal,
     Lease,
     LogLine,
+    PendingCancel,
     Pin,
     Run,
+    RunNote,
     RunTag,
     ScheduleTick,
     Span,
@@ -188,7 +190,7 @@ def _remove_lines(ids: Collection[str]) -> None:
 
 def _remove_rows(ids: list[str]) -> None:
     hanging: tuple[Any, ...] = (Attempt, BulkRun, Event, Failure, Idempotency, Journal)
-    hanging += (LogLine, RunTag, Span, StreamChunk, Stream)
+    hanging += (LogLine, PendingCancel, RunNote, RunTag, Span, StreamChunk, Stream)
     for model in hanging:
         rows = model.objects.filter(run_id__in=ids)
         rows._raw_delete(rows.db)

@@ -14,6 +14,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from runs import conf, histograms
+from runs.lifecycle import totals
 from runs.models import Facet, Rollup, RollupMark, Run, Step
 from runs.models.rollup import NEVER_YET
 from runs.reads.rollups import tally_of
@@ -60,9 +61,14 @@ def roll_up() -> int:
     again = [(*stretch, tally(*stretch, Step.MINUTE)) for stretch in late]
     with transaction.atomic():
         mine = RollupMark.objects.filter(pk=known.pk, until=known.until, taken_until=turn)
-        if not mine.update(until=end, taken_until=now):
+        totaled = max(known.totaled_until, end)
+        if not mine.update(until=end, taken_until=now, totaled_until=totaled):
             return 0
         _write(start, end, step, found)
+        grown = [_grown(*stretch) for stretch in again]
+        totals.add(
+            {key: one for key, one in found.items() if key[2] >= known.totaled_until}, *grown
+        )
         for first, last, counted in again:
             _write(first, last, Step.MINUTE, counted)
         hours = _hours(start, end) if step == Step.MINUTE else []
@@ -146,6 +152,15 @@ def _differs(start: datetime, end: datetime) -> bool:
     made = counted.pop("triggered") or 0
     ended = sum(count or 0 for count in counted.values())
     return ended_between(start, end) > ended or made_between(start, end) > made
+
+
+def _grown(start: datetime, end: datetime, counted: Tallies) -> Tallies:
+    """What is there now beyond the rows of these minutes."""
+    rows = Rollup.objects.filter(
+        step=Step.MINUTE, facet__in=Facet.values, at__gte=start, at__lt=end
+    )
+    before = {(row.facet, row.name, row.at): tally_of(row) for row in rows}
+    return {key: one.beyond(before.get(key, Tally())) for key, one in counted.items()}
 
 
 def _write(start: datetime, end: datetime, step: Step, found: Tallies) -> None:

@@ -62,7 +62,7 @@ def open_session(
         version=version,
         version_at=before.version_at if before else fleet.since(version, now),
         tasks=before.tasks if before else "",
-        lacking=before.lacking if before else "",
+        lacking=before.lacking if before else fleet.listed(fleet.paused()),
         capacity_cpu=capacity.cpu,
         capacity_memory=capacity.memory,
         weights=json.dumps(weights()),

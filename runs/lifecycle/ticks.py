@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from runs.cron import Cron
+from runs.lifecycle import totals
 from runs.models import Schedule, ScheduleTick, TickOutcome, WorkerSession
 
 #: Fires a run's payload announces.
@@ -42,6 +43,7 @@ def miss(row: Schedule, until: datetime, reason: str = "") -> None:
 
 def missed(row: Schedule, at: datetime, until: datetime, count: int, reason: str) -> None:
     """Store that fires were missed; goes on with the row of those right before, if it says the same."""
+    totals.count_missed(count)
     before = ScheduleTick.objects.filter(schedule=row).order_by("-at").first()
     if before is not None and (before.outcome, before.reason) == (TickOutcome.MISSED, reason):
         before.until, before.count = max(until, before.until), before.count + count

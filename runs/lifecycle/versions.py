@@ -15,6 +15,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from runs import conf, signals
+from runs.lifecycle import fleet as clusters
 from runs.lifecycle.fleet import Fleet
 from runs.lifecycle.transition import skip_locked
 from runs.models import Event, EventKind, Ready, Run
@@ -50,12 +51,18 @@ def settle(run_ids: Sequence[str]) -> None:
     if fleet.is_uniform:
         runs = runs.exclude(version__in=("", fleet.sessions[0].version))
     ways: dict[Way, list[Run]] = defaultdict(list)
+    halted = frozenset[str]() if fleet.is_uniform else clusters.paused()
     for run in runs:
-        ways[way(run, fleet)].append(run)
+        ways[_halt(run) if run.task_id in halted else way(run, fleet)].append(run)
     for found, those in ways.items():
         _send(found, those, fleet)
     if any(found.pin for found in ways):
         transaction.on_commit(_announce)
+
+
+def _halt(run: Run) -> Way:
+    """Nowhere until its task goes on."""
+    return Way(pin=clusters.pause_pin(run.task_id))
 
 
 def _send(found: Way, runs: Sequence[Run], fleet: Fleet) -> None:
@@ -140,6 +147,7 @@ def _release_some() -> int:
     if not pinned().exists():
         return 0
     running = {one.version for one in Fleet.now().sessions}
+    running |= {clusters.pause_pin(task_id) for task_id in clusters.paused()}
     stuck = pinned().exclude(pin__in=running)
     if not stuck.exists():
         return 0
@@ -150,7 +158,7 @@ def _release_some() -> int:
 
 
 def pinned() -> QuerySet[Ready]:
-    """Runs that are kept for one version; all of them are claimable."""
+    """Runs that are kept for one version, or whose task is paused; all of them are claimable."""
     return Ready.objects.filter(PINNED)
 
 

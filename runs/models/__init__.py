@@ -20,6 +20,7 @@ from runs.models.alert import (
     RuleKind,
 )
 from runs.models.attempt import Attempt
+from runs.models.attention import PendingCancel, RunNote
 from runs.models.batch import Batch
 from runs.models.bulk import BulkAction, BulkKind, BulkRun, BulkStatus
 from runs.models.codeversion import CodeVersion
@@ -39,7 +40,7 @@ from runs.models.idempotency import Idempotency
 from runs.models.journal import Journal
 from runs.models.keeping import Pin, RetentionRule
 from runs.models.queue import Bucket, Queue, QueueKind
-from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step
+from runs.models.rollup import Depth, Facet, Rollup, RollupMark, Step, Total
 from runs.models.run import Run, RunTag, Source
 from runs.models.schedule import (
     CatchUp,
@@ -103,6 +104,7 @@ __all__ = [
     "Overlap",
     "PayloadTemplate",
     "Payloads",
+    "PendingCancel",
     "Pin",
     "Queue",
     "QueueKind",
@@ -114,6 +116,7 @@ __all__ = [
     "RollupMark",
     "RuleKind",
     "Run",
+    "RunNote",
     "RunTag",
     "SavedView",
     "Schedule",
@@ -129,6 +132,7 @@ __all__ = [
     "StreamChunk",
     "Task",
     "TickOutcome",
+    "Total",
     "ViewDefault",
     "Waiter",
     "Waitpoint",

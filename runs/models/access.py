@@ -96,7 +96,7 @@ class ApiKey(models.Model):
 class RequestWindow(models.Model):
     """How many requests of one caller web processes have taken in its newest window (`allowances`)."""
 
-    #: "key:<number>", or "public:<number>" for all public tokens of a key.
+    #: "key:<number>", or "public:<number>" for all public tokens of a key; "login:<hash>" for tries to log in.
     caller = models.CharField(max_length=32, primary_key=True)
     number = models.BigIntegerField()
     used = models.BigIntegerField()

@@ -21,6 +21,10 @@ class RuleKind(models.TextChoices):
     STATUS = "status", "A run ended so"
     NEW_ERROR = "new_error", "An error was seen for the first time"
     REGRESSED = "regressed", "A resolved error came back"
+    #: Of one group, each of them; or too many within an hour.
+    FAILED_SO = "failed_so", "An error happened again"
+    #: Runs that come into a saved view, or too many in it.
+    IN_VIEW = "in_view", "Runs came into a saved view"
     BACKLOG = "backlog", "More runs queued than"
     OLDEST = "oldest", "The oldest run waits longer than (seconds)"
     MISSED = "missed", "A schedule's fire was missed"
@@ -63,9 +67,12 @@ class AlertRule(models.Model):
     task_id = models.CharField(max_length=256, blank=True, default="")
     queue = models.CharField(max_length=128, blank=True, default="")
     threshold = models.FloatField(null=True)
+    #: Of rules about one error, or one saved view.
+    fingerprint = models.CharField(max_length=16, blank=True, default="")
+    view = models.ForeignKey("runs.SavedView", models.CASCADE, null=True, related_name="rules")
     channels = models.ManyToManyField(AlertChannel, related_name="rules", blank=True)
     active = models.BooleanField(default=True)
-    #: JSON: what is too full now, and since when.
+    #: JSON: what is too full now, and since when; of a view, what was in it when it was looked at.
     firing = models.TextField(default="{}")
     #: When its last alert went out: the next ones within a minute go together.
     sent_at = models.DateTimeField(null=True)

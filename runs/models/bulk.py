@@ -68,6 +68,8 @@ class BulkAction(models.Model):
     claimed_until = models.DateTimeField(null=True)
     #: SHA-256 hex of what its sender marks the request with, also when sending it again.
     request_hash = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001
+    #: Who hears of its end.
+    notify = models.ForeignKey("runs.AlertChannel", models.SET_NULL, null=True, related_name="+")
     actor = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)

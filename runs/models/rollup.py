@@ -49,6 +49,8 @@ class Rollup(models.Model):
     system_failure = models.IntegerField(default=0)
     expired = models.IntegerField(default=0)
     canceled = models.IntegerField(default=0)
+    #: Attempts that the runs which ended took together.
+    attempts = models.BigIntegerField(default=0, db_default=0)
     durations = models.TextField(default="")
     waits = models.TextField(default="")
 
@@ -70,9 +72,41 @@ class RollupMark(models.Model):
     taken_until = models.DateTimeField(default=NEVER_YET)
     #: The minute of the newest `Depth` rows.
     sampled_at = models.DateTimeField(default=NEVER_YET)
+    #: Every run that ended before is in a `Total`; it only rises, also where minutes are counted anew.
+    totaled_until = models.DateTimeField(default=NEVER_YET)
+    #: Fires of schedules that nobody made, ever.
+    missed_fires = models.BigIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return f"until {self.until:%Y-%m-%d %H:%M}"
+
+
+class Total(models.Model):
+    """What the runs of one task or queue ever came to, those that are gone included: it only rises.
+
+    Of each facet the first `METRICS_NAMES` names have a row; all later ones share that of the name "".
+    """
+
+    facet = models.CharField(max_length=8, choices=Facet.choices)
+    name = models.CharField(max_length=256, blank=True, default="")
+    triggered = models.BigIntegerField(default=0)
+    completed = models.BigIntegerField(default=0)
+    recovered = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    crashed = models.BigIntegerField(default=0)
+    timed_out = models.BigIntegerField(default=0)
+    system_failure = models.BigIntegerField(default=0)
+    expired = models.BigIntegerField(default=0)
+    canceled = models.BigIntegerField(default=0)
+    attempts = models.BigIntegerField(default=0)
+    durations = models.TextField(default="")
+    waits = models.TextField(default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["facet", "name"], name="total_once")]
+
+    def __str__(self) -> str:
+        return f"{self.facet} {self.name}"
 
 
 class Depth(models.Model):

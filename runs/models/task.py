@@ -52,6 +52,10 @@ class Task(models.Model):
     error = models.TextField(blank=True, default="")
     #: False once a newer registration of the same cluster no longer has it.
     active = models.BooleanField(default=True)
+    #: Since when a person has its runs wait, whatever their queue; empty while they start.
+    paused_at = models.DateTimeField(null=True)
+    paused_by = models.CharField(max_length=200, blank=True, default="", db_default="")
+    paused_reason = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     registered_at = models.DateTimeField()
 
@@ -63,7 +67,8 @@ class Task(models.Model):
             # a delivery looks for its task
             models.Index(
                 fields=["webhook_path"], name="task_by_webhook", condition=~Q(webhook_path="")
-            )
+            ),
+            models.Index(fields=["id"], name="task_paused", condition=Q(paused_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

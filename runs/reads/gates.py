@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery, Value
 
 from runs.machines import HEAVY
 from runs.models import Bucket, Lease, Queue, Ready, Run, Task, Waiter, WorkerSession
@@ -47,14 +48,29 @@ def gates(run: Run, now: datetime) -> list[Gate]:
     """The gates in front of a run that has not started; none for one that runs, waits or ended."""
     if run.is_final or run.status in LEASED or run.status == RunStatus.WAITING:
         return []
-    queue = Queue.objects.filter(name=run.queue).first()
+    queue = _standing(run)
     bucket = _bucket(queue, run) if queue else None
     living_now = list(living())
     held = _held(queue, bucket)
     sessions = [one for one in living_now if one.expires_at > now]
     found = [*_times(run, now), *_overlap(run), *_version(run, living_now)]
     found += [*_workers(sessions, held), *_machine(run, sessions)]
-    return found + ([*_queue(queue), *_limits(run, queue, bucket, held, now)] if queue else [])
+    return found + (
+        [*_task(run, queue), *_queue(queue), *_limits(run, queue, bucket, held, now)]
+        if queue
+        else []
+    )
+
+
+def _standing(run: Run) -> Any:
+    """Its queue, and with it what is said of its task: one read."""
+    paused = Task.objects.filter(pk=OuterRef("_task"), paused_at__isnull=False)
+    found = Queue.objects.filter(name=run.queue).annotate(_task=Value(run.task_id))
+    return found.annotate(
+        task_paused_at=Subquery(paused.values("paused_at")[:1]),
+        task_paused_by=Subquery(paused.values("paused_by")[:1]),
+        task_paused_reason=Subquery(paused.values("paused_reason")[:1]),
+    ).first()
 
 
 def _bucket(queue: Queue, run: Run) -> Bucket | None:
@@ -174,6 +190,13 @@ def _size(room: capacity.Room) -> tuple[float, float]:
 
 def _bounded(number: float | None) -> float:
     return INFINITE if number is None else number
+
+
+def _task(run: Run, queue: Any) -> Iterator[Gate]:
+    if queue.task_paused_at is not None:
+        who = f" by {queue.task_paused_by.removeprefix('user:')}" if queue.task_paused_by else ""
+        why = f": {queue.task_paused_reason}" if queue.task_paused_reason else ""
+        yield Gate("task", False, f"Task {run.task_id} is paused{who}{why}")
 
 
 def _queue(queue: Queue) -> Iterator[Gate]:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from runs import histograms
-from runs.models import Depth, Facet, Rollup, RollupMark, Step
+from runs.models import Depth, Facet, Rollup, RollupMark, Step, Total
 from runs.models.rollup import NEVER_YET
 from runs.reads.tally import COLUMNS, LENGTHS, Tallies, Tally, tally
 from runs.reads.windows import floor_id
@@ -119,7 +119,7 @@ def depths(queue: str, start: datetime) -> list[Depth]:
     return list(Depth.objects.filter(queue=queue, at__gte=start).order_by("at"))
 
 
-def tally_of(row: Rollup) -> Tally:
+def tally_of(row: Rollup | Total) -> Tally:
     counts = {column: number for column in COLUMNS if (number := getattr(row, column))}
     return Tally(counts, histograms.load(row.durations), histograms.load(row.waits))
 

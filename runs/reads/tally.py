@@ -1,9 +1,9 @@
 """Counting what runs came to, from the runs themselves: for rollups, and for what none has yet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
 
@@ -13,6 +13,7 @@ from runs.models import Facet, Step
 from runs.reads.windows import floor_id
 from runs.states import RunStatus
 
+K = TypeVar("K")
 SECOND = timedelta(seconds=1)
 LENGTHS = {
     Step.MINUTE: timedelta(minutes=1),
@@ -30,7 +31,7 @@ ENDINGS = {
     RunStatus.CANCELED: "canceled",
 }
 BAD = ("failed", "crashed", "timed_out", "system_failure", "expired")
-COLUMNS = ("triggered", *ENDINGS.values(), "recovered")
+COLUMNS = ("triggered", *ENDINGS.values(), "recovered", "attempts")
 
 
 @dataclass(slots=True)
@@ -52,6 +53,14 @@ class Tally:
             self.count(column, number)
         histograms.add(self.durations, other.durations)
         histograms.add(self.waits, other.waits)
+
+    def beyond(self, other: "Tally") -> "Tally":
+        """What it has more than another one."""
+        return Tally(
+            _more(self.counts, other.counts),
+            _more(self.durations, other.durations),
+            _more(self.waits, other.waits),
+        )
 
     @property
     def triggered(self) -> int:
@@ -102,6 +111,10 @@ class Tally:
         return tuple(sorted(self.counts.items()))
 
 
+def _more(mine: Mapping[K, int], theirs: Mapping[K, int]) -> dict[K, int]:
+    return {key: more for key, count in mine.items() if (more := count - theirs.get(key, 0)) > 0}
+
+
 #: Of one facet, name and time.
 Key = tuple[str, str, datetime]
 Tallies = dict[Key, Tally]
@@ -121,10 +134,18 @@ def tally(start: datetime, end: datetime, step: Step) -> Tallies:
     return found
 
 
-def _put(
-    one: Tally, status: str, recovered: bool, took: int | None, waited: int | None, count: int
+def _put(  # a row of ENDED
+    one: Tally,
+    status: str,
+    recovered: bool,
+    took: int | None,
+    waited: int | None,
+    count: int,
+    attempts: int,
 ) -> None:
     one.count(ENDINGS[RunStatus(status)], count)
+    if attempts:
+        one.count("attempts", int(attempts))
     if recovered:
         one.count("recovered", count)
     if took is not None:
@@ -163,8 +184,8 @@ DIALECTS = {
     ),
 }
 ENDED = """
-SELECT number, task_id, queue, version, status, recovered, {took}, {waited}, count(*)
-  FROM (SELECT {number} AS number, task_id, queue, version, status,
+SELECT number, task_id, queue, version, status, recovered, {took}, {waited}, count(*), sum(attempts)
+  FROM (SELECT {number} AS number, task_id, queue, version, status, attempt_number AS attempts,
                status = 'COMPLETED' AND attempt_number - uncounted_attempts > 1 AS recovered,
                {duration} AS took, {wait} AS waited
           FROM runs_run WHERE finished_at >= %s AND finished_at < %s) AS ended

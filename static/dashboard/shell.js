@@ -128,7 +128,7 @@
     const row = button.closest("[data-row]"), open = one("[data-open]", row), id = one("[data-copy]", row)?.dataset.copy;
     const entry = (word, act) => { const item = make("button", { type: "button", role: "menuitem", tabindex: "-1" }, word); item.addEventListener("click", () => { hide(); act(); }); return item; };
     menu = make("div", { class: "floating row-menu", role: "menu", "aria-label": "Row" }, entry("Open", () => open.click()), entry("Open in a new tab", () => window.open(open.href, "_blank")));
-    for (const link of all("[data-row-act][href]", row)) menu.append(entry(link.title, () => link.click()));
+    for (const link of all("[data-row-act]:not([data-row-menu])", row)) menu.append(entry(link.title, () => link.click()));
     if (id) menu.append(entry("Copy id", () => copy(id)));
     menu.append(entry("Copy link", () => copy(open.href)));
     for (const [word, name] of [["Runs of this task", "task"], ["Runs of this queue", "queue"]]) {
@@ -159,6 +159,9 @@
     shut();
     if (menu) { hide(); owner.focus(); }
   }, true);
+
+  // ---- what can be undone for some seconds only
+  setInterval(() => { for (const offer of all("[data-until]")) if (Date.parse(offer.dataset.until) < Date.now()) offer.remove(); }, 500);
 
   // ---- the newest runs came: the reader goes on where the table begins
   document.addEventListener("htmx:afterSwap", (event) => {

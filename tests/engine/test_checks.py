@@ -88,3 +88,16 @@ def test_a_storage_that_is_not_there_is_told(settings):
     assert "'bucket'" in checks.packets_have_a_storage()[0].msg
     settings.STORAGES = {**settings.STORAGES, "bucket": settings.STORAGES["default"]}
     assert checks.packets_have_a_storage() == []
+
+
+def test_warns_where_nobody_can_wake_a_cluster(settings, monkeypatch):
+    monkeypatch.setattr(checks, "is_pooled", lambda _: True)
+    assert [found.id for found in checks.clusters_can_be_woken()] == ["trackside.W001"]
+    settings.TRACKSIDE = {"LISTEN_URL": "postgres://u@direct/n"}
+    assert checks.clusters_can_be_woken() == []
+    settings.TRACKSIDE = {"LISTEN_URL": "postgres://u@direct:port:5/n?x"}
+    assert [found.id for found in checks.clusters_can_be_woken()] == ["trackside.E005"]
+
+
+def test_a_direct_connection_needs_no_other_address():
+    assert checks.clusters_can_be_woken() == []

@@ -1,7 +1,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from runs.models import Run
+from runs.models import BulkAction, Run
 from tests.support.rows import failed_run, queued_run
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -58,9 +58,15 @@ def test_cancel_without_scripts(person_without_scripts):
     page = person_without_scripts
     run = queued_run()
     page.goto("/runs?status=QUEUED")
-    page.get_by_role("link", name="Cancel run_").click()
+    page.get_by_role("button", name="Cancel run_").click()
+    expect(page.get_by_text("is canceled in 8 s.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("its cancel was undone")).to_be_visible()
+    assert Run.objects.get(pk=run.pk).status == "QUEUED"
+    page.goto(f"/runs/{run.id}/cancel")
     page.get_by_label("Reason").fill("not needed")
     page.get_by_role("button", name="Cancel the run").click()
+    page.get_by_role("button", name="Cancel now").click()
     expect(page.locator("#run-head .status")).to_have_text("Canceled")
     expect(page.locator("#why")).to_contain_text("not needed")
     assert Run.objects.get(pk=run.pk).status == "CANCELED"
@@ -75,9 +81,8 @@ def test_selects_a_range_by_keyboard_and_cancels_it(person):
     expect(person.locator("#live-dot")).to_contain_text("Paused: 3 selected")
     person.keyboard.press("c")
     person.get_by_role("button", name="Cancel 3 runs").click()
-    expect(person.get_by_text("Of 3 runs: 3 canceled.")).to_be_visible()
-    left = Run.objects.filter(status="QUEUED").order_by("-id").values_list("id", flat=True)
-    assert list(left) == [runs[0].id, runs[4].id]
+    expect(person.get_by_text("Cancel 3 runs: it begins in 8 s.")).to_be_visible()
+    assert BulkAction.objects.get().chosen == {"runs": sorted(run.id for run in runs[1:4])}
 
 
 def test_selects_by_mouse_and_drops_the_selection(person):
@@ -104,8 +109,8 @@ def test_replays_a_selection_without_scripts(person_without_scripts):
     page.get_by_role("checkbox", name="Select run_").check()
     page.get_by_role("button", name="Replay selected").click()
     page.get_by_role("button", name="Replay 1 run").click()
-    expect(page.get_by_text("Replayed 1 of 1 run")).to_be_visible()
-    assert Run.objects.filter(replayed_from_id=run.id).count() == 1
+    expect(page.get_by_text("Replay 1 run: it begins in 8 s.")).to_be_visible()
+    assert BulkAction.objects.get().chosen == {"runs": [run.id]}
 
 
 def test_pause_a_queue_without_scripts(person_without_scripts):

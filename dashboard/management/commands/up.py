@@ -14,6 +14,7 @@ from dashboard.launch import assets, preflight
 from dashboard.launch.plan import Plan, task_dirs, watches
 from dashboard.launch.supervisor import Supervisor
 from runs import conf
+from runs.logformat import json_line
 
 HELP = """\
 Start Trackside: migrate the database, then run the web server and one cluster until Ctrl-C.
@@ -79,7 +80,7 @@ class Command(BaseCommand):
         self._tell(f"{what:<9} {text}")
 
     def _tell(self, line: str) -> None:
-        self.stdout.write(line)
+        self.stdout.write(json_line(line) or line)
         self.stdout.flush()
 
 

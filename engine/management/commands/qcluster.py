@@ -11,7 +11,7 @@ from django.db import Error
 from engine import discovery, versions
 from engine.checks import TAG
 from engine.cluster import cluster
-from runs import migrated
+from runs import migrated, pooling
 
 #: Workers of one cluster.
 MOST = 1024
@@ -63,9 +63,8 @@ def some(text: str) -> int:
 def database_problem() -> str:
     """What keeps a cluster from working on this database; empty if nothing does."""
     try:
-        return migrated.problem()
+        return migrated.problem() or pooling.problem()
     except Error as error:
         line = str(error).strip().partition("\n")[0]
-        return (
-            f"Cannot reach the database: {line.rstrip('.')}. Is it running, and its address right?"
-        )
+        asked = pooling.hint(line) or " Is it running, and its address right?"
+        return f"Cannot reach the database: {line.rstrip('.')}.{asked}"

@@ -23,9 +23,11 @@ from runs.lifecycle.store.base import (
     Waits,
 )
 from runs.lifecycle.store.endings import Ending
+from runs.lifecycle.store.pooled import PooledStore
 from runs.lifecycle.store.postgresql import PostgresStore
 from runs.lifecycle.store.sqlite_waits import WaitingSqliteStore
 from runs.models import Lane
+from runs.pooling import is_pooled
 
 #: What a dedicated store raises beside Django's own database errors.
 DRIVER_ERRORS = psycopg.Error
@@ -65,7 +67,8 @@ def dedicated(lane: Lane | None = None) -> Store:
 
     It claims and takes runs of every lane, or of one.
     """
-    made = STORES[default_connection.vendor].separate()
+    kind = PooledStore if is_pooled(default_connection) else STORES[default_connection.vendor]
+    made = kind.separate()
     if lane is not None:
         made.keep_to(lane)
     return made

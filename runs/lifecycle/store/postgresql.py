@@ -24,6 +24,7 @@ from runs.lifecycle.store.base import (
     Waits,
 )
 from runs.lifecycle.store.endings import Ending
+from runs.lifecycle.store.frequent import raw_cursor
 from runs.lifecycle.store.postgresql_waits import SECOND, PostgresWaits, document, seconds_since
 from runs.lifecycle.store.prepared import Parameter, Prepared
 from runs.models import Lane, Run
@@ -41,7 +42,7 @@ SELECT EXISTS (
                    WHERE r.not_before IS NULL AND r.resumed AND r.lane = ANY (%s) AND r.pin IN ('', %s)
                    LIMIT 1000))
 """
-#: See `trackside_insert`; the bucket of a run that is made alone mostly exists.
+#: See `trackside_insert`; the bucket of a run that is made alone mostly exists. Its tags are one array.
 INSERT_ONE = """
 WITH place AS (
   SELECT id FROM runs_bucket WHERE queue_id = $1 AND key_hash = $2 FOR KEY SHARE),
@@ -50,7 +51,9 @@ made AS (
   RETURNING id, status, actor, reason, created_at, sort_key, delay_until, lane),
 told AS (
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
-  SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made)
+  SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made),
+tagged AS (
+  INSERT INTO runs_runtag (tag, run_id) SELECT tag, made.id FROM made, unnest($3::text[]) AS tag)
 INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
 SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, place
 """
@@ -99,12 +102,10 @@ class PostgresStore(PostgresWaits):
         buckets: Sequence[Bucket],
         tags: Sequence[dict[str, Any]],
     ) -> None:
-        if (
-            len(runs) == len(buckets) == 1
-            and not tags
-            and self.insert_one(common | runs[0], buckets[0])
-        ):
-            return
+        if len(runs) == len(buckets) == 1:
+            named = [one["tag"] for one in tags]
+            if self.insert_one(common | runs[0], buckets[0], named):
+                return
         places = [bucket._asdict() for bucket in buckets]
         texts = [document(part) if part else None for part in (common, runs, places, tags)]
         seen = self.connection.execute_wrappers or self.connection.queries_logged
@@ -120,23 +121,14 @@ class PostgresStore(PostgresWaits):
         with self.connection.wrap_database_errors:
             psycopg.RawCursor(self.connection.connection).execute(INSERT_LONG, texts)
 
-    def insert_one(self, run: dict[str, Any], bucket: Bucket) -> bool:
-        """The commonest case as one prepared statement; False when it is none or has no bucket yet.
-
-        Only where the connection says that it keeps prepared statements (`prepare_threshold`, which
-        Django turns off for the sake of poolers), and nobody wants to see or count what is executed.
-        """
-        self.connection.ensure_connection()
-        raw: psycopg.Connection[Any] = self.connection.connection
-        seen = self.connection.execute_wrappers or self.connection.queries_logged
-        if raw.prepare_threshold is None or seen:
+    def insert_one(self, run: dict[str, Any], bucket: Bucket, tags: Sequence[str]) -> bool:
+        """The commonest case as one prepared statement; False when it is none or has no bucket yet."""
+        cursor = raw_cursor(self.connection)
+        if cursor is None:
             return False
-        self.connection.validate_no_broken_transaction()
         given = {name: value for name, value in run.items() if value is not None}
         with self.connection.wrap_database_errors:
-            # numbered places: named by %s, a statement this long is taken apart at each execution
-            cursor = psycopg.RawCursor(raw)
-            cursor.execute(insert_one(tuple(given)), [*bucket.place, *given.values()])
+            cursor.execute(insert_one(tuple(given)), [*bucket.place, list(tags), *given.values()])
             return cursor.rowcount == 1
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
@@ -254,11 +246,11 @@ def turned(rows: Sequence[Sequence[Any]]) -> Turn:
 
 @lru_cache(256)
 def insert_one(columns: Sequence[str]) -> bytes:
-    """The statement that inserts one claimable run with these columns, after its bucket's place."""
+    """The statement that inserts one claimable run with these columns, after its bucket's place and its tags."""
     types = {field.column: field.db_type(connections["default"]) for field in Run._meta.fields}
     # a cast to a length would cut off what is longer instead of refusing it
     kinds = [str(types[name]).partition("(")[0] for name in columns]
-    values = [f"${number}::{kind}" for number, kind in enumerate(kinds, start=3)]
+    values = [f"${number}::{kind}" for number, kind in enumerate(kinds, start=4)]
     return INSERT_ONE.format(", ".join(columns), ", ".join(values)).encode()
 
 

@@ -11,6 +11,7 @@ from psycopg.errors import error_from_result
 Scalar = str | int | float | bool | None
 Parameter = Scalar | Sequence[Scalar]
 Loader = Callable[[bytes], Any]
+Loaders = Sequence[tuple[int, Loader]]
 DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
 
@@ -57,31 +58,44 @@ class Prepared:
     def __init__(self, raw: psycopg.Connection[Any], statements: Mapping[str, str]) -> None:
         raw.execute("SET datestyle = 'ISO'")
         self._link = raw.pgconn
-        self._loaders: dict[str, list[Loader]] = {}
+        self._loaders: dict[str, Loaders] = {}
         for name, sql in statements.items():
-            self._checked(self._link.prepare(name.encode(), sql.encode()))
+            checked(self._link.prepare(name.encode(), sql.encode()))
 
     def rows(self, name: str, *parameters: Parameter) -> list[list[Any]]:
         """The answer's rows. Raises psycopg.Error."""
         texts: list[Any] = [as_text(value) for value in parameters]
-        result = self._checked(self._link.exec_prepared(name.encode(), texts))
-        loaders = list(enumerate(self._loaders_of(name, result)))
-        return [
-            [
-                None if (value := result.get_value(row, column)) is None else load(value)
-                for column, load in loaders
-            ]
-            for row in range(result.ntuples)
-        ]
+        result = checked(self._link.exec_prepared(name.encode(), texts))
+        return values(result, self._loaders_of(name, result))
 
-    def _loaders_of(self, name: str, result: pq.abc.PGresult) -> list[Loader]:
+    def _loaders_of(self, name: str, result: pq.abc.PGresult) -> Loaders:
         found = self._loaders.get(name)
         if found is None:
-            found = [LOADERS.get(result.ftype(column), text) for column in range(result.nfields)]
-            self._loaders[name] = found
+            found = self._loaders[name] = loaders_of(result)
         return found
 
-    def _checked(self, result: pq.abc.PGresult) -> pq.abc.PGresult:
-        if result.status not in DONE:
-            raise error_from_result(result)
-        return result
+
+def read(result: pq.abc.PGresult) -> list[list[Any]]:
+    """The rows of any statement's answer. Raises psycopg.Error."""
+    return values(checked(result), loaders_of(result))
+
+
+def checked(result: pq.abc.PGresult) -> pq.abc.PGresult:
+    if result.status not in DONE:
+        raise error_from_result(result)
+    return result
+
+
+def loaders_of(result: pq.abc.PGresult) -> Loaders:
+    """The number of each column, and how it is read."""
+    return [(column, LOADERS.get(result.ftype(column), text)) for column in range(result.nfields)]
+
+
+def values(result: pq.abc.PGresult, loaders: Loaders) -> list[list[Any]]:
+    return [
+        [
+            None if (value := result.get_value(row, column)) is None else load(value)
+            for column, load in loaders
+        ]
+        for row in range(result.ntuples)
+    ]

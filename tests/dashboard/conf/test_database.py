@@ -38,9 +38,31 @@ def test_parameters_of_the_url_win():
     assert entry["OPTIONS"]["connect_timeout"] == "60"
 
 
+@pytest.mark.parametrize("process", ["web", "cluster"])
+def test_behind_a_pooler_of_transactions_nothing_rests_on_a_session(process):
+    url = (
+        "postgres://me:p+%40@pool:6432/runs?sslmode=require&pool_mode=transaction&connect_timeout=9"
+    )
+    entry = database.from_url(url, process=process)
+    assert entry["DISABLE_SERVER_SIDE_CURSORS"] is True
+    assert entry["OPTIONS"]["prepare_threshold"] is None
+    assert "options" not in entry["OPTIONS"]
+    assert (entry["PASSWORD"], entry["NAME"]) == ("p+@", "runs")
+    assert (entry["OPTIONS"]["sslmode"], entry["OPTIONS"]["connect_timeout"]) == ("require", "9")
+
+
+def test_a_pooler_of_sessions_changes_nothing():
+    assert database.from_url("postgres://h/n?pool_mode=session") == database.from_url(
+        "postgres://h/n"
+    )
+    given = database.from_url("postgres://h/n?options=-cjit%3Don&pool_mode=transaction")
+    assert given["OPTIONS"]["options"] == "-cjit=on"
+
+
 @pytest.mark.parametrize(
     "url",
     [
+        "postgres://h/n?pool_mode=statement",
         "mysql://h/n",
         "postgres://h",
         "postgres://h:p:q/n",

@@ -67,7 +67,7 @@ def test_the_file_is_no_program(administrator, monkeypatch):
         audit.record("user:otto", "run.edit", "t", reason=reason, api_key="s3cret")
     answer = administrator.get("/settings/audit.csv?period=all")
     head, *rows = csv.reader(io.StringIO(answer.getvalue().decode()))
-    assert head == ["at", "actor", "action", "target", "reason", "data"]
+    assert head == ["at", "actor", "action", "target", "reason", "data", "ip"]
     assert [row[4][:2] for row in rows] == ["sa", "'@", "'-", "'+", "'="]
     assert "s3cret" not in str(rows)
     assert "attachment" in answer.headers["content-disposition"]

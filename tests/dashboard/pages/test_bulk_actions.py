@@ -103,6 +103,29 @@ def test_picked_runs_go_alone(operator):
     assert Run.objects.get(pk=other.pk).status == RunStatus.QUEUED
 
 
+def test_the_list_offers_its_rows_without_scripts(viewer):
+    run = queued_run()
+    page = " ".join(viewer.get("/runs?period=24h").content.decode().split())
+    assert f'<input type="checkbox" form="picked" name="run" value="{run.id}"' in page
+    assert '<form id="picked" class="picked" action="/bulk/new">' in page
+    assert page.count('<input type="hidden" name="back" value="period=24h">') == 2
+
+
+def test_nothing_picked_is_nothing_meant(operator):
+    queued_run()
+    page = operator.get("/bulk/new?picked=1&action=cancel&back=task%3Dhello")
+    assert page.status_code == 422
+    assert "No run is selected" in page.text
+
+
+def test_hostile_words_are_inert(operator):
+    run = queued_run("<script>alert(1)</script>")
+    query = {"run": [run.id, "\x00", "<script>"], "back": '"><script>&cursor=x'}
+    page = operator.get("/bulk/new?action=cancel", query).content
+    assert b"<script>alert" not in page
+    assert b'"><script>' not in page
+
+
 def test_the_number_is_typed_for_many(operator, monkeypatch):
     monkeypatch.setattr("dashboard.pages.bulk_new.TYPED", 1)
     make_task()

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.django_db
 
 def test_cancels_a_queued_run(operator):
     run = queued_run()
-    response = operator.post(f"/runs/{run.id}/cancel", {"reason": "wrong customer"})
+    response = operator.post(f"/runs/{run.id}/cancel", {"reason": "wrong customer", "do": "now"})
     assert (response.status_code, response["Location"]) == (303, f"/runs/{run.id}")
     run = Run.objects.get(pk=run.pk)
     assert (run.status, run.reason) == ("CANCELED", "wrong customer")
@@ -17,13 +17,13 @@ def test_cancels_a_queued_run(operator):
 
 def test_asks_an_executing_run_to_stop(operator):
     run, _ = executing_run()
-    page = operator.post(f"/runs/{run.id}/cancel", follow=True).content.decode()
+    page = operator.post(f"/runs/{run.id}/cancel", {"do": "now"}, follow=True).content.decode()
     assert "Asked the run to stop" in page
     assert "Canceling" in page
 
 
 def test_tells_what_will_happen_first(operator):
-    assert b"canceled at once" in operator.get(f"/runs/{queued_run().id}/cancel").content
+    assert b"does not start any more" in operator.get(f"/runs/{queued_run().id}/cancel").content
     page = operator.get(f"/runs/{executing_run()[0].id}/cancel").content
     assert b"keeps its slot" in page
 
@@ -38,7 +38,7 @@ def test_a_run_that_ended_meanwhile_is_a_conflict(operator):
 
 def test_twice_is_a_conflict_too(operator):
     run, _ = executing_run()
-    operator.post(f"/runs/{run.id}/cancel")
+    operator.post(f"/runs/{run.id}/cancel", {"do": "now"})
     assert operator.post(f"/runs/{run.id}/cancel").status_code == 409
 
 
@@ -51,7 +51,9 @@ def test_a_viewer_may_not(viewer):
 
 def test_hostile_reasons_are_inert(operator):
     run = queued_run()
-    operator.post(f"/runs/{run.id}/cancel", {"reason": "\x00<script>alert(1)</script>"})
+    operator.post(
+        f"/runs/{run.id}/cancel", {"reason": "\x00<script>alert(1)</script>", "do": "now"}
+    )
     assert b"<script>alert" not in operator.get(f"/runs/{run.id}").content
 
 

@@ -43,7 +43,7 @@ def test_somebody_is_invited_chooses_a_password_and_is_in(admin):
     vera = User.objects.get(username="vera")
     assert vera.has_perms(["runs.change_run", "runs.view_payload"])
     assert not vera.has_perm("runs.change_queue")
-    assert actions() == [("member.invite", "vera")]
+    assert actions() == [("member.invite", "vera"), ("account.login", "")]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,19 @@
+import re
+
 import pytest
 
 from runs import lifecycle
 from runs.errors import InvalidOption, NotFound
 from runs.models import AuditLog, SavedView
 from tests.dashboard.pages.conftest import client_of
-from tests.dashboard.pages.test_bulk import said
 from tests.dashboard.pages.test_run_list import ids
 from tests.support.rows import failed_run, make_user, queued_run
 
 pytestmark = pytest.mark.django_db
+
+
+def said(response):
+    return re.findall(r'role="(?:status|alert)">([^<]+)</p>', response.content.decode())
 
 
 def save(client, name="Mine", query="task=mail&q=dur:>5s", **others):

@@ -25,6 +25,17 @@ def test_a_clock_far_ahead_spoils_nothing():
     assert [allowances.take("key:1", 7, 10) for _ in range(2)] == [0, 10]
 
 
+def test_what_was_counted_can_be_given_back_and_forgotten():
+    allowances.take("login:a", 7, 3)
+    assert allowances.take("login:a", 7, -3) == 3
+    assert RequestWindow.objects.get(caller="login:a").used == 0
+    allowances.take("login:b", 9, 1)
+    allowances.take("key:1", 7, 1)
+    allowances.forget("login:", 9)
+    left = RequestWindow.objects.order_by("caller").values_list("caller", flat=True)
+    assert list(left) == ["key:1", "login:b"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_counted_twice_or_lost():
     taken = together([lambda: allowances.take("key:1", 7, 10)] * 6)

@@ -365,11 +365,17 @@ class TestTheWayOfOne:
         event = Event.objects.filter(run_id=run.pk).values("kind", "status", "actor", "data").get()
         ready = Ready.objects.filter(run_id=run.pk).values("bucket_id", "sort_key").get()
         assert ready["sort_key"] == run.sort_key
-        return taken[-1], rest, event, ready["bucket_id"]
+        tags = sorted(RunTag.objects.filter(run_id=run.pk).values_list("tag", flat=True))
+        return taken[-1], rest, event, ready["bucket_id"], tags
 
     @pytest.mark.parametrize(
         "options",
-        [{}, {"concurrency_key": "a'b"}, {"delay": 60.0, "metadata": "{}", "priority": 3.0}],
+        [
+            {},
+            {"concurrency_key": "a'b"},
+            {"delay": 60.0, "metadata": "{}", "priority": 3.0},
+            {"tags": ("b", 'a,"{}\\')},
+        ],
     )
     def test_the_rows_are_the_same(self, options, monkeypatch):
         connection.ensure_connection()

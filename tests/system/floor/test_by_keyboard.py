@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from runs.lifecycle import tokens
-from runs.models import Queue, Run, Schedule
+from runs.models import BulkAction, Queue, Run, Schedule
 from tests.support.keyboard import keys, press, write
 from tests.support.rows import failed_run, make_task, queued_run
 
@@ -39,8 +39,11 @@ def test_cancel_a_run(person: Page):
     run = queued_run()
     person.goto(f"/runs/{run.id}")
     keys(person, "c")
-    person.wait_for_url("**/cancel*")
-    press(person, person.get_by_role("button", name="Cancel the run"))
+    expect(person.locator("#why")).to_contain_text("The run is canceled")
+    keys(person, "z")
+    expect(person.get_by_text("its cancel was undone")).to_be_visible()
+    keys(person, "c")
+    press(person, person.get_by_role("button", name="Cancel now"))
     expect(person.locator("#run-head")).to_contain_text("Canceled")
 
 
@@ -63,7 +66,7 @@ def test_replay_many(person: Page):
     person.wait_for_url("**/bulk/**")
     press(person, person.get_by_role("button", name="Replay 3 runs"))
     expect(person.locator("main")).to_contain_text("3")
-    assert Run.objects.filter(source="replay").count() == 3
+    assert BulkAction.objects.get().total == 3
 
 
 def test_pause_a_queue_and_limit_it(person: Page):

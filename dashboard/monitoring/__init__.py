@@ -1,0 +1,1 @@
+"""What machines ask: numbers for Prometheus, and whether this process lives and is ready."""

@@ -1,0 +1,1 @@
+"""PostgreSQL with a pool that costs no round trip: `ENGINE = "runs.postgresql"`."""
