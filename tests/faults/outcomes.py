@@ -126,6 +126,7 @@ def settle(it: Scene) -> None:
     past = timezone.now() + PAST
     WorkerSession.objects.filter(pk__in=[it.by.pk, it.other.pk]).update(expires_at=past)
     Waitpoint.objects.filter(status="WAITING").update(timeout_at=past)
+    lifecycle.cancel_due()
     lifecycle.fire_due()
     lifecycle.unpark(["late"], "1")
     while sessions.reap():
@@ -204,6 +205,7 @@ TABLES = [
     "journal",
     "runtag",
     "debounced",
+    "pendingcancel",
     "run",
     "workersession",
 ]

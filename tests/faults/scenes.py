@@ -225,6 +225,20 @@ def waiting_for_child(it: Scene) -> None:
 
 
 @scene
+def leaving_soon(it: Scene) -> None:
+    """Somebody has canceled it, and did not take it back in time; it waits for its child."""
+    waiting_for_child(it)
+    lifecycle.cancel_soon(it.it.run_id, actor=WHO, seconds=-1)
+
+
+@scene
+def on_hold(it: Scene) -> None:
+    """The same, of one that has not begun."""
+    queued(it)
+    lifecycle.cancel_soon(it.it.run_id, actor=WHO, seconds=-1)
+
+
+@scene
 def keyed(it: Scene) -> None:
     """It has a key, and another is about to ask for the same."""
     run_id = new(it, "it", idempotency_key="k", max_attempts=1)
@@ -273,7 +287,7 @@ AT_WORK = ("executing", "canceling", "meeting")
 ASLEEP = ("waiting_for_token", "waiting_for_time", "waiting_for_child")
 
 
-@verb("queued", "lapsed", "dequeued", "executing", "retrying", "waiting_for_token")
+@verb("queued", "lapsed", "dequeued", "executing", "retrying", "waiting_for_token", "on_hold")
 def claim(it: Scene) -> Any:
     return [it.named(one.run_id) for one in store.current().claim(it.other.pk, 1)]
 
@@ -283,9 +297,24 @@ def claim_started(it: Scene) -> Any:
     return [it.named(one.run_id) for one in store.current().claim_started(it.other.pk, 1, 7)]
 
 
-@verb(*EARLY, "dequeued", *AT_WORK, "retrying", *ASLEEP, "ended")
+@verb(*EARLY, "dequeued", *AT_WORK, "retrying", *ASLEEP, "ended", "on_hold", "leaving_soon")
 def cancel(it: Scene) -> Any:
     lifecycle.cancel(it.it.run_id, actor=WHO)
+
+
+@verb("queued", "executing", "waiting_for_child")
+def cancel_soon(it: Scene) -> Any:
+    return bool(lifecycle.cancel_soon(it.it.run_id, actor=WHO, seconds=-1))
+
+
+@verb("on_hold", "leaving_soon")
+def cancel_due(it: Scene) -> Any:
+    return lifecycle.cancel_due()
+
+
+@verb("on_hold", "leaving_soon")
+def withdraw(it: Scene) -> Any:
+    return lifecycle.withdraw_cancel(it.it.run_id, actor=WHO)
 
 
 @verb("waiting_for_child", "meeting")
@@ -458,7 +487,7 @@ def skip(it: Scene) -> Any:
     waiting.skip(it.it.run_id, actor=WHO)
 
 
-@verb("waiting_for_child", "meeting")
+@verb("waiting_for_child", "meeting", "leaving_soon")
 def child_completes(it: Scene) -> Any:
     return ends(it, it.child, attempts.complete(*it.child.lease, "1"))
 

@@ -11,9 +11,11 @@ from runs.lifecycle import store, tokens
 from runs.lifecycle.store import Done, Next
 from runs.models import Waitpoint
 from tests.faults import known, outcomes, points
-from tests.faults.scenes import PAST, WHO, new, took
+from tests.faults.scenes import PAST, WHO, complete, new, time_out, took
+from tests.faults.scenes import cancel as stop
 from tests.support import factories
 from tests.support.factories import S
+from tests.support.threads import together as together_now
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +110,17 @@ def test_two_runs_that_begin_to_wait_for_two_tokens_crosswise(scenes, hands):
             number,
         )
         assert [one.run.status for one in runs] == ["QUEUED", "QUEUED"]
+
+
+def test_a_cancel_an_end_and_a_time_out_at_once(stage):
+    """Of three, one ends the run; the others hear that it was not they."""
+    for _ in range(3):
+        it = stage.set("executing")
+        together_now([partial(act, it) for act in (stop, complete, time_out)])
+        assert it.it.run.status in {S.COMPLETED, S.TIMED_OUT, S.CANCELED}
+        outcomes.settle(it)
+        outcomes.check(it)
+        outcomes.emptied()
 
 
 def end_together(those):

@@ -27,9 +27,10 @@ NEVER_WAIT = {
     "fire",
     "prune",
     "mend",
+    "cancel_due",
 }
 #: Two or more transactions: the other verb may come between them, which has outcomes of its own.
-IN_STEPS = {"hand_back", "reap", "child_is_lost", "cancel"}
+IN_STEPS = {"hand_back", "reap", "child_is_lost", "cancel", "cancel_due"}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -17,7 +17,7 @@ from tests.faults.scenes import SCENES, VERBS
 
 ROOT = Path(__file__).parents[2]
 #: Several transactions: what was committed before the fault stays, and the rest is done again.
-IN_STEPS = {"hand_back", "reap", "child_is_lost", "cancel", "turn"}
+IN_STEPS = {"hand_back", "reap", "child_is_lost", "cancel", "cancel_due", "purge", "turn"}
 
 
 def keeping_house() -> None:
@@ -117,6 +117,8 @@ ADMINISTRATION = {
     "overlapping",
     "streams",
     "batches",
+    "notes",
+    "taskpauses",
 }
 
 
@@ -136,7 +138,7 @@ def tried() -> set[str]:
     """Modules whose verbs are in some scene."""
     return {
         "annotating", "batchstream", "canceling", "editing", "firing", "keys", "mending", "moving", "purging",
-        "queues", "replaying", "retention", "schedules", "sessions", "tokens", "triggering", "waiting",
+        "queues", "replaying", "retention", "schedules", "sessions", "tokens", "triggering", "waiting", "withdrawing",
     }  # fmt: skip
 
 
