@@ -15,17 +15,28 @@ def _nobody_is_woken(monkeypatch):
     monkeypatch.setattr(wakeup, "hint", lambda message: None)
 
 
-@pytest.fixture
-def stage(transactional_db) -> Iterator[Stage]:
-    definitions.forget()
-    with points.laid():
-        made = Stage()
-        yield made
+@pytest.fixture(scope="module")
+def laid(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """The points, for all tests of a module."""
+    with django_db_blocker.unblock(), points.laid(), django_db_blocker.block():
+        yield
 
 
-@pytest.fixture
-def hands(stage) -> Iterator[tuple[points.Hand, points.Hand]]:
-    both = points.Hand(), points.Hand()
+@pytest.fixture(scope="module")
+def both_hands(laid, django_db_blocker) -> Iterator[tuple[points.Hand, points.Hand]]:
+    with django_db_blocker.unblock():
+        both = points.Hand(), points.Hand()
     yield both
     for hand in both:
         hand.close()
+
+
+@pytest.fixture
+def stage(laid, transactional_db) -> Stage:
+    definitions.forget()
+    return Stage()
+
+
+@pytest.fixture
+def hands(both_hands, stage) -> tuple[points.Hand, points.Hand]:
+    return both_hands

@@ -41,6 +41,7 @@ def seen(it: Scene) -> str:
     kinds: dict[str, list[str]] = defaultdict(list)
     for run_id, kind in Event.objects.order_by("id").values_list("run_id", "kind"):
         kinds[names.get(run_id, "gone")].append(kind)
+    runs.sort(key=lambda run: names[run.pk] if names[run.pk].startswith("new") else "")
     found = [f"{names[run.pk]} {told(run, kinds[names[run.pk]])}" for run in runs]
     soon = timezone.now() + FAR
     listed = {

@@ -32,7 +32,8 @@ def test_a_verb_alone_writes_what_is_known(stage, hands, scene):
         known.check(f"points {connection.vendor} {scene} {name}", " ".join(hands[0].seen))
         found = outcomes.seen(it)
         known.check(f"{scene}: {name}", f"{answer!r} {found}")
-        outcomes.judge(it, found)
+        if known.ALL:  # else known to settle
+            outcomes.judge(it, found)
         outcomes.emptied()
 
 
@@ -40,11 +41,12 @@ def test_a_verb_alone_writes_what_is_known(stage, hands, scene):
 def test_two_verbs_in_a_row(stage, scene):
     for first, second in product(VERBS[scene], repeat=2):
         pair = f"{scene}: {first}, {second}"
-        if known.is_known(pair) or not known.part(pair, 4):
+        if known.is_known(pair) or not known.part(pair, 12):
             continue
         it = stage.set(scene)
         answers = VERBS[scene][first](it), VERBS[scene][second](it)
         found = outcomes.seen(it)
         known.check(pair, f"{answers!r} {found}")
-        outcomes.judge(it, found)
+        if known.ALL:  # else known to settle
+            outcomes.judge(it, found)
         outcomes.emptied()

@@ -50,14 +50,15 @@ def test_two_verbs_at_the_same_time(stage, hands, scene):
     wrong = []
     for first, second in product(VERBS[scene], repeat=2):
         name = f"{scene} {first} {second}"
-        if not known.part(name, 4) or (known.WRITES and not IN_STEPS & {first, second}):
+        if not known.part(name, 12) or (known.WRITES and not IN_STEPS & {first, second}):
             continue
         for number in known.one_of(name, len(known.points(scene, first))):
             it = stage.set(scene)
             found = interleaved(it, hands, scene, (first, second), number)
             if not is_legal(scene, first, second, *found):
                 wrong.append(f"{name} at {number}: {found}")
-            outcomes.judge(it, found[1])
+            if known.ALL:  # else known to settle
+                outcomes.judge(it, found[1])
             outcomes.emptied()
     assert not wrong, "\n".join(wrong)
 
