@@ -9,6 +9,7 @@ MEASUREMENTS = (
     "durable",
     "latency",
     "backlog",
+    "scale",
     "waiting",
     "trigger",
     "http",
@@ -16,6 +17,7 @@ MEASUREMENTS = (
     "pages",
     "realtime",
     "idle",
+    "churn",
 )
 
 

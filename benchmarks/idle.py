@@ -1,15 +1,20 @@
-"""`python -m benchmarks.idle`: what the whole thing costs while nothing happens."""
+"""`python -m benchmarks.idle`: what the whole thing costs while nothing happens, in time and memory."""
 
 import sys
 import time
+from pathlib import Path
+
+import psutil
 
 from benchmarks.support.postgres import Server, postgres
 from benchmarks.support.processes import cpu_seconds, family
 from benchmarks.support.project import Project, on_postgres, on_sqlite
 from benchmarks.support.report import Figure, Report, parser, progress, publish
 
-PERCENT = 2
+PERCENT, WORKER_MIB = 2, 25
 SETTLE_SECONDS = 10
+#: What a worker process calls itself.
+WORKER = "ts-worker"
 
 
 def measure(project: Project, server: Server | None, seconds: float, settle: float) -> Report:
@@ -26,11 +31,29 @@ def measure(project: Project, server: Server | None, seconds: float, settle: flo
         shares = {
             name: 100 * (cpu_seconds(pid) - before[name]) / elapsed for name, pid in pids.items()
         }
+        workers = [private(child.pid) for child in family(everything.pid) if named(child, WORKER)]
     together = shares["up"] + shares.get("database", 0.0)
     shares["up"] -= shares["web"] + shares["cluster"]
     figures = [Figure("together", together, "% of a core", at_most=PERCENT)]
     figures += [Figure(f"  {name}", share, "% of a core") for name, share in shares.items()]
+    if not workers:
+        raise SystemExit("There is no worker whose memory could be read.")
+    figures.append(Figure("a worker's own memory", max(workers), "MiB", at_most=WORKER_MIB))
     return Report(f"Idle, {'PostgreSQL' if server else 'SQLite'}, {elapsed:.0f} s", figures)
+
+
+def named(process: psutil.Process, name: str) -> bool:
+    try:
+        return process.name() == name
+    except psutil.NoSuchProcess:
+        return False
+
+
+def private(pid: int) -> float:
+    """MiB that only this process has: the rest it shares with the cluster that forked it."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    sizes = [int(line.split()[1]) for line in lines if line.startswith("Private_")]
+    return sum(sizes) / 1024
 
 
 def _parts(pid: int) -> dict[str, int]:

@@ -6,7 +6,7 @@ from benchmarks.support.postgres import postgres
 from benchmarks.support.project import Project, on_postgres, on_sqlite
 from benchmarks.support.report import Figure, Report, parser, percentile, progress, publish
 
-P50_MS, P99_MS = 10, 40
+P50_MS, P99_MS = 5, 40
 
 
 def measure(project: Project, database: str, count: int, pause: float) -> Report:

@@ -6,7 +6,7 @@ from benchmarks.support.postgres import Server, postgres
 from benchmarks.support.project import on_postgres
 from benchmarks.support.report import Figure, Report, median, parser, progress, publish, spread
 
-SINGLE, BULK = 1_000, 10_000
+SINGLE, BULK = 1_000, 30_000
 NAMES = ("single", "threads", "bulk", "floor single", "floor bulk")
 
 

@@ -8,6 +8,7 @@ import django
 
 from dashboard.asgihandler import Handler
 from dashboard.bodylimit import limit_bodies
+from dashboard.monitoring import traces
 from dashboard.monitoring.probes import living
 from dashboard.realtime import realtime
 
@@ -20,4 +21,5 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 
 
 django.setup(set_prefix=False)
+traces.begin()
 application = living(realtime(limit_bodies(cast(Any, Handler()))))

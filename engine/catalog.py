@@ -100,7 +100,8 @@ def healthy_row(task: Definition[Any, Any], version: str) -> Task:
         file_path=task.source.file,
         schema=task.schema.json_schema(),
         config=json.dumps(
-            {"retry": retry.to_json()} | scheduling(task) | key_path(task), sort_keys=True
+            {"retry": retry.to_json()} | scheduling(task) | key_path(task) | facts_of(task),
+            sort_keys=True,
         ),
         queue=task.queue.name,
         max_attempts=retry.max_attempts,
@@ -124,6 +125,11 @@ def key_path(task: Definition[Any, Any]) -> dict[str, Any]:
     if key is None:
         return {}
     return {"concurrency_key": key} if isinstance(key, str) else {"computed_key": True}
+
+
+def facts_of(task: Definition[Any, Any]) -> dict[str, Any]:
+    """What pages show of its runs at first sight."""
+    return {"key_facts": list(task.key_facts)} if task.key_facts else {}
 
 
 def broken_row(task_id: str, file: BrokenFile, version: str, before: Task | None) -> Task:

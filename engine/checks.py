@@ -1,10 +1,17 @@
 """What Django checks before a command runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's word
+from django.core.checks import (
+    CheckMessage,
+    Error,
+    Tags,
+    Warning,  # noqa: A004  Django's word
+    register,
+)
 from django.db import connection
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -82,6 +89,16 @@ def clusters_can_be_woken(**_: Any) -> list[CheckMessage]:
         "POLL_SECONDS. Name the database's own address in TRACKSIDE_LISTEN_URL."
     )
     return [Warning(said, id="trackside.W001")]
+
+
+@register(Tags.database)
+def database_is_well(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What the Health page says of the database, where `check --database default` asks for it."""
+    if "default" not in (databases or ()):
+        return []
+    # what looks is not for every process to have
+    found: list[CheckMessage] = import_module("runs.health.checking").messages()
+    return found
 
 
 def problems() -> Iterator[str]:

@@ -8,8 +8,9 @@ millisecond (lists page by id), and the packages at hand do not promise that.
 import os
 import threading
 import time
-from collections.abc import Iterator
-from itertools import islice
+from array import array
+from functools import lru_cache
+from itertools import accumulate
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
@@ -17,35 +18,50 @@ RANDOM_BITS = 80
 LENGTH = 26
 #: Milliseconds the clock may step back without ids losing their order.
 TOLERANCE = 1000
+#: Bits that differ among ids made at once.
+LOW_BITS = 50
 
 
 def new_id(prefix: str) -> str:
     """One new id, greater than every id this process made before in the same millisecond."""
-    return next(new_ids(prefix))
+    return f"{prefix}_{encode(next_values(1)[0])}"
 
 
-def new_ids(prefix: str, count: int | None = None) -> Iterator[str]:
-    """`count` new ids in rising order (endless without a count)."""
-    return islice((f"{prefix}_{encode(next_value())}" for _ in iter(int, 1)), count)
+def new_ids(prefix: str, count: int) -> list[str]:
+    """So many new ids in rising order."""
+    return [f"{prefix}_{encode(value)}" for value in next_values(count)] if count else []
 
 
 def encode(value: int) -> str:
     """128 bits as 26 base-32 characters, most significant first."""
-    return "".join(PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10))
+    low = value & ((1 << LOW_BITS) - 1)
+    return (
+        f"{_high(value >> LOW_BITS)}{PAIRS[low >> 40]}{PAIRS[low >> 30 & 1023]}"
+        f"{PAIRS[low >> 20 & 1023]}{PAIRS[low >> 10 & 1023]}{PAIRS[low & 1023]}"
+    )
 
 
-def next_value() -> int:
-    """Time and randomness; inside one millisecond the previous value plus a random step.
+@lru_cache(8)
+def _high(value: int) -> str:
+    """The first characters; mostly those of the id before."""
+    return "".join(PAIRS[value >> shift & 1023] for shift in range(70, -1, -10))
+
+
+def next_values(count: int) -> list[int]:
+    """Time and randomness; inside one millisecond the previous value plus a random step each.
 
     A clock set back by more than `TOLERANCE` starts over: ids from the future would stay on top.
     """
     global _last
     now = time.time_ns() // 1_000_000
     fresh = now << RANDOM_BITS | int.from_bytes(os.urandom(10))
+    steps = array("I", os.urandom(4 * count))
     with _lock:
-        step = _last + 1 + int.from_bytes(os.urandom(4))
-        _last = step if 0 <= (_last >> RANDOM_BITS) - now <= TOLERANCE else fresh
-        return _last
+        step = _last + 1 + steps[0]
+        first = step if 0 <= (_last >> RANDOM_BITS) - now <= TOLERANCE else fresh
+        values = list(accumulate(steps[1:], lambda last, step: last + 1 + step, initial=first))
+        _last = values[-1]
+        return values
 
 
 _lock = threading.Lock()

@@ -65,7 +65,11 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line, in ASCII."""
 
     def format(self, record: logging.LogRecord) -> str:
-        found = {
+        return json.dumps(self.told(record))
+
+    def told(self, record: logging.LogRecord) -> dict[str, Any]:
+        """What a line has."""
+        found: dict[str, Any] = {
             "time": moment(record.created),
             "level": record.levelname,
             "logger": record.name,
@@ -81,18 +85,23 @@ class JsonFormatter(logging.Formatter):
             found["error"] = masked(self.formatException(record.exc_info)[-LONGEST_ERROR:])
         elif record.stack_info:
             found["stack"] = masked(record.stack_info[-LONGEST_ERROR:])
-        return json.dumps(found)
+        return found
 
 
-def json_line(text: str, level: str = "INFO", logger: str = "trackside") -> str:
-    """A line of text that is no record, where the log is JSON; empty elsewhere."""
+def json_line(
+    text: str, level: str = "INFO", logger: str = "trackside", *, as_is: bool = False
+) -> str:
+    """A line of text that is no record, where the log is JSON; empty elsewhere.
+
+    `as_is` for what is meant to be read: the link of the first login.
+    """
     found = (handler.formatter for handler in logging.getLogger().handlers)
     formatter = next((one for one in found if isinstance(one, JsonFormatter)), None)
     if formatter is None:
         return ""
-    return formatter.format(
-        logging.makeLogRecord({"msg": text, "levelname": level, "name": logger})
-    )
+    record = logging.makeLogRecord({"msg": text, "levelname": level, "name": logger})
+    told = formatter.told(record)
+    return json.dumps(told | {"message": text} if as_is else told)
 
 
 def context() -> dict[str, Any]:

@@ -21,12 +21,13 @@ def register(names: list[str]) -> None:
     Queue.objects.get_or_create(name=KEYED, defaults={"concurrency_limit": 1})
     for name in names:
         queue = KEYED if name == "bench-keyed" else OPEN
-        Task.objects.get_or_create(id=name, defaults={"queue": queue, "registered_at": now})
+        facts = {"queue": queue, "registered_at": now, "is_async": "async" in name}
+        Task.objects.get_or_create(id=name, defaults=facts)
 
 
-def noops(count: int) -> int:
+def noops(count: int, task: str = "bench-noop") -> int:
     """Queue `count` runs that do nothing."""
-    return _trigger(TriggerItem(task_id="bench-noop") for _ in range(count))
+    return _trigger(TriggerItem(task_id=task) for _ in range(count))
 
 
 def backlog(pairs: int, keys: int) -> int:

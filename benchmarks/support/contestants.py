@@ -1,5 +1,7 @@
 """Everyone who runs no-op jobs in the throughput measurement, ourselves included."""
 
+import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,7 +73,7 @@ class Ours:
 
     name: str = "trackside"
     label: str = "Trackside"
-    database: str = "trackside"
+    task: str = "bench-noop"
     remaining: str = "SELECT count(*) FROM runs_run WHERE finished_at IS NULL"
     span: str = """
         SELECT extract(epoch FROM min(r.executed_at)), extract(epoch FROM max(r.finished_at)),
@@ -81,10 +83,14 @@ class Ours:
           FROM runs_run r"""
     projects: list[Project] = field(default_factory=list, compare=False)
 
+    @property
+    def database(self) -> str:
+        return self.name.replace("-", "_")
+
     @contextmanager
     def loaded(self, server: Server, count: int) -> Iterator[None]:
         with on_postgres(server, self.database) as project:
-            project.inside("seeding.noops", count=count)
+            project.inside("seeding.noops", count=count, task=self.task)
             self.projects[:] = [project]
             yield
 
@@ -92,6 +98,18 @@ class Ours:
     def working(self, server: Server) -> Iterator[list[Process]]:
         with self.projects[0].starting_cluster() as process:
             yield [process]
+
+
+@dataclass(frozen=True)
+class Floor(Ours):
+    """A loop of psycopg that sends the statements of our workers and does nothing else."""
+
+    @contextmanager
+    def working(self, server: Server) -> Iterator[list[Process]]:
+        arguments = json.dumps({"workers": WORKERS})
+        command = [sys.executable, "-m", "benchmarks.inside", "floor.loop", arguments]
+        with running(command, environment=self.projects[0].environment) as started:
+            yield started
 
 
 DBOS = Peer(
@@ -128,6 +146,8 @@ DJANGO_Q_PREFETCH = Peer(
     settings={"BENCH_BULK": "20", "BENCH_QUEUE_LIMIT": "50"},
 )
 TRACKSIDE = Ours()
+TRACKSIDE_ASYNC = Ours("trackside-async", "Trackside, async def", "bench-async-noop")
+FLOOR = Floor("floor", "the same statements in a loop of psycopg")
 
 
 def rate(contestant: "Peer | Ours", server: Server, count: int) -> float:

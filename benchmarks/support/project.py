@@ -126,5 +126,5 @@ def _prepared(project: Project) -> Project:
 
 def task_names() -> Sequence[str]:
     """Ids of the tasks in benchmarks/tasks, as a cluster will register them."""
-    names = ("noop", "keyed", "stamp", "steps", "waits", "children")
+    names = ("noop", "async-noop", "keyed", "stamp", "steps", "waits", "children")
     return [f"bench-{name}" for name in names]

@@ -18,6 +18,11 @@ def noop() -> None:
     """Nothing: what is left is the price of running."""
 
 
+@task(id="bench-async-noop", queue=OPEN)
+async def async_noop() -> None:
+    """The same in a process that many share."""
+
+
 @task(id="bench-keyed", queue=KEYED)
 def keyed() -> None:
     """Nothing, one at a time for each key."""

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from dashboard.api import access, answers, bodies, grants, packets, schemas, shapes
 from dashboard.api.endpoint import ApiRequest, endpoint
 from dashboard.api.errors import ApiError
-from runs import lifecycle, tracing
+from runs import lifecycle, telemetry, tracing
 from runs.lifecycle import TriggerOptions, onetime, requests
 from runs.models import Role, Source
 
@@ -48,8 +48,12 @@ def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
 
 
 def traced(options: TriggerOptions, request: HttpRequest) -> TriggerOptions:
-    """The options with the caller's place in its trace; headers that cannot be read are left out."""
-    caller = tracing.parsed(request.headers.get("traceparent"), request.headers.get("tracestate"))
+    """The options with the caller's place in its trace; headers that cannot be read are left out.
+
+    Where this process traces requests, that is the request's, which is below the caller's.
+    """
+    headers = request.headers.get("traceparent"), request.headers.get("tracestate")
+    caller = telemetry.current() or tracing.parsed(*headers)
     if caller is None:
         return options
     return replace(options, traceparent=caller.header, tracestate=caller.state or None)

@@ -84,4 +84,5 @@ def living(app: Any) -> Any:
 def _private(answer: JsonResponse) -> JsonResponse:
     answer["cache-control"] = "no-store"
     answer["x-content-type-options"] = "nosniff"
+    answer["content-length"] = str(len(answer.content))
     return answer

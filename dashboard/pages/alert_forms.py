@@ -1,13 +1,26 @@
 """The forms of alert channels and rules."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 
+from dashboard.pages import view_rules
 from dashboard.presenters import LOOKS
 from runs.lifecycle.alerts import Watched
-from runs.models import AlertChannel, AlertRule, ChannelKind, RuleKind
+from runs.models import AlertChannel, AlertRule, ChannelKind, RuleKind, SavedView
 from runs.states import FINAL
+
+TASKS = ("status", "new_error", "regressed", "missed")
+#: Fields that count for some kinds only.
+OF = {
+    "statuses": ("status",),
+    "task": TASKS,
+    "queue": ("backlog", "oldest"),
+    "threshold": ("backlog", "oldest", "failed_so", "in_view"),
+    "fingerprint": ("failed_so",),
+    "view": ("in_view",),
+}
 
 
 class ChannelForm(forms.Form):
@@ -63,21 +76,50 @@ class RuleForm(forms.Form):
     threshold = forms.FloatField(
         required=False,
         min_value=0,
-        help_text="Runs, or seconds. Queues are looked at once a minute.",
+        help_text="Runs, or seconds. Of an error: failures within an hour; of a view: runs in it. There, empty tells each one.",
+    )
+    fingerprint = forms.CharField(
+        label="Error",
+        required=False,
+        max_length=30,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="Its number, from its page: for “An error happened again”.",
+    )
+    view = forms.ChoiceField(
+        label="Saved view",
+        required=False,
+        help_text="Its runs of the last day, or of its own shorter range, are looked at once a minute.",
     )
     channels = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
     active = forms.BooleanField(label="Watches", required=False, initial=True)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, owner: str = "", row: AlertRule | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        views = view_rules.choices(owner, row.view_id if row else None)
+        self.fields["view"].choices = views  # type: ignore[attr-defined]
         rows = AlertChannel.objects.values_list("pk", "name")
         self.fields["channels"].choices = [(str(pk), name) for pk, name in rows]  # type: ignore[attr-defined]
 
     @property
+    def lines(self) -> list[tuple[forms.BoundField, str]]:
+        """The fields, each with the kinds it is for; empty is all."""
+        return [(field, " ".join(OF.get(field.name, ()))) for field in self]
+
+    @property
     def watched(self) -> Watched:
         data = self.cleaned_data
+        view = SavedView.objects.filter(pk=data["view"]).first() if data["view"] else None
         return Watched(
-            data["kind"], data["statuses"], data["task"], data["queue"], data["threshold"]
+            data["kind"],
+            data["statuses"],
+            data["task"],
+            data["queue"],
+            data["threshold"],
+            fingerprint=data["fingerprint"].strip(),
+            view=view.pk if view else None,
+            selection=view_rules.selection(view) if view else None,
         )
 
 
@@ -93,6 +135,16 @@ def of_rule(row: AlertRule) -> dict[str, Any]:
         "task": row.task_id,
         "queue": row.queue,
         "threshold": row.threshold,
+        "fingerprint": row.fingerprint,
+        "view": str(row.view_id or ""),
         "channels": [str(pk) for pk in row.channels.values_list("pk", flat=True)],
         "active": row.active,
     }
+
+
+def asked(given: Mapping[str, str]) -> dict[str, Any]:
+    """What a new rule's form starts from: a link from an error, a view or a task says what about."""
+    names = ("name", "kind", "task", "queue", "threshold", "fingerprint", "view")
+    found: dict[str, Any] = {one: given[one][:300] for one in names if given.get(one)}
+    channels = list(AlertChannel.objects.values_list("pk", flat=True)[:2])
+    return found | ({"channels": [str(channels[0])]} if len(channels) == 1 else {})

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard import permissions
 from dashboard.pages import choices, live, settings
-from dashboard.pages.alert_forms import ChannelForm, RuleForm, of_channel, of_rule
+from dashboard.pages.alert_forms import ChannelForm, RuleForm, asked, of_channel, of_rule
 from dashboard.pages.page import page, see_other
 from dashboard.presenters import LOOKS, Look
 from runs.errors import InvalidOption
@@ -44,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
     last = AlertDelivery.objects.filter(channel=OuterRef("pk")).order_by("-id")
     channels = AlertChannel.objects.annotate(last_status=Subquery(last.values("status")[:1]))
     channels = channels.annotate(last_at=Subquery(last.values("at")[:1]))
-    rules = AlertRule.objects.prefetch_related("channels")
+    rules = AlertRule.objects.select_related("view").prefetch_related("channels")
     context = {
         "channels": [(row, _state(row), DELIVERIES.get(row.last_status)) for row in channels],
         "rules": [(row, _state(row), said(row)) for row in rules],
@@ -78,7 +78,9 @@ def channel(request: HttpRequest, number: int = 0) -> HttpResponse:
 @page(permissions.ADMINISTER)
 def rule(request: HttpRequest, number: int = 0) -> HttpResponse:
     row = alerts.rule(number) if number else None
-    form = RuleForm(request.POST or None, initial=of_rule(row) if row else None)
+    initial = of_rule(row) if row else asked(request.GET)
+    owner = permissions.actor(request.user)
+    form = RuleForm(request.POST or None, initial=initial, owner=owner, row=row)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -143,8 +145,25 @@ def said(row: AlertRule) -> str:
         if row.kind == RuleKind.BACKLOG:
             return f"More than {row.threshold:,.0f} runs queued in {where}"
         return f"The oldest run of {where} waits longer than {row.threshold:,.0f} s"
+    if row.kind in alerts.BOUNDED:
+        return _bounded(row)
     about = f" of {row.task_id}" if row.task_id else ""
     return f"{row.get_kind_display()}{about}"  # type: ignore[no-any-return, unused-ignore]
+
+
+def _bounded(row: AlertRule) -> str:
+    """One that tells each, or when there are too many."""
+    if row.kind == RuleKind.FAILED_SO:
+        each, many = f"Error error_{row.fingerprint} happened again", "times within an hour"
+    else:
+        name = f"the view “{row.view}”" if row.view else "its search"
+        each, many = f"Runs came into {name}", f"runs in {name}"
+    return (
+        each
+        if row.threshold is None
+        else f"More than {row.threshold:,.0f} {many}"
+        + (f": error_{row.fingerprint}" if row.fingerprint else "")
+    )
 
 
 def _state(row: AlertChannel | AlertRule) -> Look:

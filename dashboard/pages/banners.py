@@ -8,14 +8,18 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.templatetags.trackside import who
+from runs.health import all as health
+from runs.health.points import BAD, Point, at_least
 from runs.models import Queue, Run
 from runs.reads import sessions
 from runs.states import PENDING
 
-KEY, SLOW = "dashboard.banners", "dashboard.slow"
+KEY, SLOW, ILL = "dashboard.banners", "dashboard.slow", "dashboard.ill"
 #: Seconds the state of clusters and queues is remembered, and a slow list is told of.
 REMEMBERED, TOLD = 5, 60
 NAMED = 3
+#: Seconds what the Health page looks at is remembered here.
+LOOKED = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ def shown() -> list[Banner]:
     """Of now, a few seconds old."""
     found: list[Banner] | None = cache.get(KEY)
     if found is None:
-        found = [*_clusters(), *_queues()]
+        found = [*_health(), *_clusters(), *_queues()]
         cache.set(KEY, found, REMEMBERED)
     slow = Banner(
         "warn",
@@ -52,6 +56,16 @@ def forget() -> None:
 def was_slow() -> None:
     """A list hit its limit of time."""
     cache.set(SLOW, True, TOLD)
+
+
+def _health() -> list[Banner]:
+    """What the Health page calls bad, unless another line says it."""
+    ill: list[Point] | None = cache.get(ILL)
+    if ill is None:
+        ill = [point for point in at_least(BAD, health.points()) if point.is_loud]
+        cache.set(ILL, ill, LOOKED)
+    address = reverse("dashboard:health")
+    return [Banner("bad", f"{point.name}: {point.text}", address, "Health") for point in ill]
 
 
 def _clusters() -> list[Banner]:

@@ -19,7 +19,7 @@ from dashboard.pages.trigger_form import ExactTextarea, new_token, tag_list
 from runs import conf, lifecycle
 from runs.errors import InvalidOption
 from runs.lifecycle.bulkoptions import FASTEST, MOST_FIRST, BulkOptions
-from runs.models import BulkKind, Run
+from runs.models import AlertChannel, BulkKind, Run
 from runs.models.run import RunQuerySet
 from runs.reads.deadline import TooSlow
 from runs.reads.runfilter import RunFilter
@@ -71,6 +71,11 @@ class BulkForm(forms.Form):
         max_value=FASTEST,
         help_text="As fast as it goes if empty.",
     )
+    notify = forms.ChoiceField(
+        label="Tell at the end",
+        required=False,
+        help_text="An alert channel hears what became of it.",
+    )
     name = forms.CharField(required=False, max_length=255, widget=forms.TextInput(attrs=TEXT))
     reason = forms.CharField(
         required=False,
@@ -90,8 +95,13 @@ class BulkForm(forms.Form):
     def __init__(self, kind: BulkKind, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
-        for name in set(self.fields) - {*self.OF[kind], "name", "reason"}:
+        for name in set(self.fields) - {*self.OF[kind], "name", "notify", "reason"}:
             del self.fields[name]
+        channels = AlertChannel.objects.filter(active=True).values_list("pk", "name")
+        told = [("", "Nobody"), *((str(pk), name) for pk, name in channels)]
+        self.fields["notify"].choices = told  # type: ignore[attr-defined]
+        if len(told) == 1:
+            del self.fields["notify"]
 
     def options(self) -> BulkOptions:
         """Raises InvalidOption."""
@@ -204,6 +214,7 @@ def _begun(
         request_key=f"page:{request.POST.get('token', '')[:64]}",
         options=options,
         reason=said["reason"].replace("\x00", ""),
+        notify=AlertChannel.objects.filter(pk=said.get("notify") or 0).first(),
     )
     messages.success(
         request,

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -24,8 +25,10 @@ PATIENCE = 1.5
 RUNS, EVENTS = 10, 100
 #: Versions with a colour of their own, the newest; all others are one.
 TONES = ("bad", "warn", "parked", "active")
-#: Runs a page of replays holds.
-MOST_REPLAYED = 100
+#: Runs a page of replays holds, and failures that are looked through for them.
+MOST_REPLAYED, LOOKED_AT = 100, 1000
+#: Of the address and the page: where shared factors stand.
+SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class VersionRow:
 def detail(request: HttpRequest, fingerprint: str) -> HttpResponse:
     group = find(fingerprint)
     if request.method != "POST":
-        return show(request, group)
+        is_part = request.headers.get("HX-Target") == SHARED
+        return _shared(request, group) if is_part else show(request, group)
     answer = error_actions.act(request, group)
     if isinstance(answer, error_actions.Refused):
         return show(request, find(fingerprint), answer)
@@ -71,10 +75,11 @@ def show(
         "words": PERIODS[query.period][0],
         "events": list(ErrorEvent.objects.filter(fingerprint=group.pk).order_by("-id")[:EVENTS]),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
+        "alert_refusal": permissions.refusal(request.user, permissions.ADMINISTER),
         "all_runs": _runs_address(error=group.pk),
         **_activity(group, query, now),
         **_newest(group),
-        **_patiently(group),
+        **_patiently(request, group),
         **error_actions.forms_of(group, refused),
     }
     status = refused.status if refused else 200
@@ -142,21 +147,37 @@ def _newest(group: ErrorGroup) -> dict[str, Any]:
     return {"failure": tracebacks.read(error), "place": "newest"}
 
 
-def _patiently(group: ErrorGroup) -> dict[str, Any]:
+def _patiently(request: HttpRequest, group: ErrorGroup) -> dict[str, Any]:
     """Runs, when it broke, and shared factors; what takes too long is left out."""
+    found: dict[str, Any] = {"runs": []}
     try:
         with deadline(PATIENCE):
-            runs = errors.newest_runs(group.pk, RUNS)
-            replayed = errors.ended_runs(group.pk, MOST_REPLAYED)
-            found = {"break": breaks.of(group), "factors": factors.of(group, veiled.payload)}
+            failing = errors.newest_failures(group.pk, LOOKED_AT)
+            broke = breaks.around(group)
+            known = Run.objects.light().in_bulk({*list(failing)[:RUNS], *filter(None, broke)})
+            if SHARED in request.GET:
+                found["factors"] = factors.of(group, veiled.payload)
     except TooSlow as error:
-        return {"too_slow": error, "runs": []}
-    rows = [(run, presenters.look(run)) for run in runs]
+        return found | {"too_slow": error}
+    runs = [known[run_id] for run_id in list(failing)[:RUNS] if run_id in known]
+    ended = [run_id for run_id, by_it in failing.items() if by_it][:MOST_REPLAYED]
     return found | {
-        "runs": rows,
-        "failed_count": len(replayed),
-        "replay": _replay_address(group) if replayed else "",
+        "break": breaks.of(broke, known),
+        "runs": [(run, presenters.look(run)) for run in runs],
+        "failed_count": len(ended),
+        "replay": _replay_address(group) if ended else "",
     }
+
+
+def _shared(request: HttpRequest, group: ErrorGroup) -> HttpResponse:
+    """What a page asks for once it is shown: looking into hundreds of runs takes its time."""
+    context: dict[str, Any] = {"group": group}
+    try:
+        with deadline(PATIENCE):
+            context["factors"] = factors.of(group, veiled.payload)
+    except TooSlow as error:
+        context["too_slow"] = error
+    return render(request, "dashboard/errors/_factors.html", context)
 
 
 def _replay_address(group: ErrorGroup) -> str:

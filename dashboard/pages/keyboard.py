@@ -1,8 +1,11 @@
 """The keyboard, in one table: the script binds from it and the help sheet shows it."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from django.urls import reverse
+from django.utils.html import json_script
+from django.utils.safestring import SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,12 @@ SHORTCUTS = (
 def bindings() -> list[dict[str, str]]:
     """The table for the script, with addresses in place of names."""
     return [_binding(shortcut) for shortcut in SHORTCUTS]
+
+
+@cache
+def script(prefix: str) -> SafeString:
+    """The table as it stands in a page; `prefix` is where addresses begin."""
+    return json_script(bindings(), "bindings")
 
 
 def _binding(shortcut: Shortcut) -> dict[str, str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -63,7 +64,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     asked = _asked(request)
     context: dict[str, Any] = asked | {"now": now, "sorts": SORTS.items(), "kinds": KINDS.items()}
     tasks = _tasks(asked["search"])
-    kinds = _kinds(tasks)
+    kinds = {task.id: _kind(task) for task in tasks}
     shown = [task for task in tasks if asked["kind"] in ("", kinds[task.id])]
     try:
         with deadline(PATIENCE):
@@ -87,9 +88,9 @@ def _context(request: HttpRequest) -> dict[str, Any]:
 
 def _tasks(search: str) -> list[Task]:
     """Those of the code first; others are shown where they still have runs."""
-    return list(
-        Task.objects.authored().filter(id__icontains=search).order_by("-active", "id")[:TASKS]
-    )
+    schedules = Schedule.objects.filter(task_id=OuterRef("pk"), active=True)
+    found = Task.objects.authored().filter(id__icontains=search)
+    return list(found.annotate(scheduled=Exists(schedules)).order_by("-active", "id")[:TASKS])
 
 
 def _asked(request: HttpRequest) -> dict[str, str]:
@@ -101,17 +102,10 @@ def _asked(request: HttpRequest) -> dict[str, str]:
     }
 
 
-def _kinds(tasks: list[Task]) -> dict[str, str]:
-    """By the id of the task."""
-    scheduled = set(Schedule.objects.filter(active=True).values_list("task_id", flat=True)[:5000])
-    return {
-        task.id: "webhook"
-        if task.webhook_path
-        else "scheduled"
-        if task.id in scheduled
-        else "called"
-        for task in tasks
-    }
+def _kind(task: Any) -> str:
+    if task.webhook_path:
+        return "webhook"
+    return "scheduled" if task.scheduled else "called"
 
 
 def _rows(

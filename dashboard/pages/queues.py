@@ -207,7 +207,7 @@ def _show(
 ) -> HttpResponse:
     given = {name: request.GET[name] for name in ("limit", "total") if request.GET.get(name)}
     context = queue_detail.context(request, queue)
-    context["what_if"] = queue_detail.what_if(queue, given, context["flow"], context["load"])
+    context["what_if"] = queue_detail.what_if(queue, given, context)
     if request.headers.get("HX-Target") == "what-if":
         return render(request, "dashboard/queues/_what_if.html", context)
     if given and not form.is_bound:

@@ -56,6 +56,10 @@ def _task(row: Row) -> Drawn:
         parts.append(format_html(' <span class="dim version">{}</span>', row["version"][:12]))
     if row["children"]:
         parts.append(_children(row))
+    if row["facts"]:
+        html = '<span class="fact"><span class="dim">{}</span> {}</span>'
+        drawn = format_html_join(" ", html, ((one.label, one.value) for one in row["facts"]))
+        parts.append(format_html('<span class="sub">{}</span>', drawn))
     if row["trouble"]:
         parts.append(format_html('<span class="sub trouble">{}</span>', row["trouble"][:200]))
     return mark_safe("".join(parts))  # noqa: S308

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import permissions, presenters
+from dashboard.pages import key_facts
 from dashboard.pages.addresses import compared, if_there
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_finding import find
@@ -37,6 +38,7 @@ def context(request: HttpRequest, run: Run, now: datetime) -> dict[str, Any]:
         "task_url": if_there("task", run.task_id) or _list(task=run.task_id),
         "refusal": refusal,
         "in_list": in_list(request),
+        "key_facts": key_facts.of_one(run),
     }
 
 

@@ -18,6 +18,7 @@ from dashboard.pages import (
     run_rows,
     run_search,
     run_strip,
+    run_ticks,
     run_views,
     shell,
 )
@@ -26,12 +27,8 @@ from dashboard.pages.periods import PERIODS
 from dashboard.pages.run_query import SIZES, RunQuery
 from dashboard.presenters import LOOKS
 from runs.lifecycle.checks import MACHINES
-from runs.models import Run
-from runs.reads.deadline import TooSlow, deadline
+from runs.reads.deadline import TooSlow
 from runs.reads.qualifiers import EXAMPLES
-
-PATIENCE = 2.0
-NEW_CAP = 100
 
 
 @page()
@@ -63,12 +60,9 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     query, now = RunQuery.parse(request.GET), timezone.now()
     if query.problem:
         return HttpResponse(status=204)
-    known = live.known(request)
-    wanted = Run.objects.filter(id__in=list(known)).order_by("-id")
-    runs = columns.read(wanted, run_rows.COLUMNS, query.shown)
-    changed = [run for run in runs if run_rows.token(run) != known[run.id]]
     newest = request.GET.get("newest", "").replace("\x00", "")
-    newer = _newer(query, newest, request.GET.get("pill", ""))
+    told = request.GET.get("pill", "")
+    changed, newer = run_ticks.look(query, live.known(request), newest, told, now)
     if not changed and newer is None:
         return HttpResponse(status=204)
     context: dict[str, Any] = {"rows": run_rows.rows(changed, now, query.shown), "newer": newer}
@@ -96,19 +90,6 @@ def counts(request: HttpRequest) -> HttpResponse:
         "strip": cookies.strip(request),
     }
     return render(request, "dashboard/runs/_counts.html", context)
-
-
-def _newer(query: RunQuery, newest: str, shown: str) -> int | None:
-    """Matching runs above `newest`, NEW_CAP at most; None when that is what the page shows."""
-    if not newest:
-        return None
-    try:
-        with deadline(PATIENCE):
-            runs = query.filter(timezone.now()).runs().filter(id__gt=newest)
-            count = len(runs.order_by("-id").values_list("id")[:NEW_CAP])
-    except TooSlow:
-        return None
-    return None if str(count) == (shown or "0") else count
 
 
 def _choices(request: HttpRequest, query: RunQuery) -> dict[str, Any]:

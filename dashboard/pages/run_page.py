@@ -18,7 +18,7 @@ from dashboard.pages.page import page, see_other
 from dashboard.pages.run_finding import find
 from dashboard.pages.why import Standing
 from runs import lifecycle
-from runs.models import PendingCancel, Run, RunNote
+from runs.models import PendingCancel, Run, RunNote, Task
 from runs.reads import attempts, newest, trace
 
 #: Seconds between two looks: while it executes, and while it stands somewhere.
@@ -80,6 +80,7 @@ def _find(run_id: str, tab: str) -> Any:
     written = RunNote.objects.filter(run_id=OuterRef("pk")).order_by().values("run_id")
     more |= {
         "cancel_due": Subquery(asked),
+        "task_config": Subquery(Task.objects.filter(pk=OuterRef("task_id")).values("config")),
         "notes_count": Subquery(written.annotate(count=Count("id")).values("count")),
     }
     run: Any = find(run_id, **more)

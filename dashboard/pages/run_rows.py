@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from dashboard import presenters
-from dashboard.pages import columns, live, run_cells, tracebacks
+from dashboard.pages import columns, key_facts, live, run_cells, tracebacks
 from dashboard.pages.columns import Column
+from dashboard.pages.key_facts import Fact
 from runs.models import Run
 from runs.reads.children import by_parent
 from runs.reads.usual import usual
@@ -32,6 +33,7 @@ class _Shared(NamedTuple):
     queues: dict[str, str]
     usual: dict[str, float]
     children: dict[str, Counter[str]]
+    facts: dict[str, list[Fact]]
 
 
 class RunRow(TypedDict):
@@ -66,6 +68,7 @@ class RunRow(TypedDict):
     #: What 95 of 100 runs of its task take at most, in seconds; 0 is unknown.
     usual: float
     children: Counter[str]
+    facts: list[Fact]
     list_address: str
     #: Between the box and the buttons.
     cells: SafeString
@@ -82,12 +85,18 @@ def rows(
         start,
         queues,
         usual({run.task_id for run in found}, now) if shown else {},
-        by_parent(run.id for run in found) if shown else {},
+        _children(found) if shown else {},
+        key_facts.of(found) if shown else {},
     )
     made = [_row(run, now, shared) for run in found]
     for run, row in zip(found, made, strict=True):
         row["cells"] = run_cells.cells(dict(row), shown, columns.values(run, shown))
     return made
+
+
+def _children(runs: list[Run]) -> dict[str, Counter[str]]:
+    """Of those that may have any."""
+    return by_parent(run.id for run in runs if getattr(run, "has_children", True))
 
 
 def token(run: Run) -> str:
@@ -122,6 +131,7 @@ def _row(run: Run, now: datetime, shared: _Shared) -> RunRow:
         version=run.version,
         usual=shared.usual.get(run.task_id, 0),
         children=shared.children.get(run.id, Counter()),
+        facts=shared.facts.get(run.id, []),
         list_address=shared.start,
         cells=SafeString(),
     )

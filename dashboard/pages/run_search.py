@@ -13,7 +13,6 @@ from dashboard.pages.run_query import Chip, RunQuery
 from runs.models import Run, Task
 from runs.reads.counts import Capped, capped
 from runs.reads.deadline import TooSlow, deadline
-from runs.reads.runfilter import OPENED
 from runs.reads.windows import floor_id
 from runs.states import FINAL
 
@@ -29,9 +28,9 @@ class Contract:
     start: datetime | None
     end: datetime
     zone: str
+    #: Documents of so many are looked into, back to `reach` where there are more.
+    opened: str
     seconds: float = 0
-    #: Documents were looked into back to here, where there are more runs than are opened.
-    opened: int = OPENED
     reach: datetime | None = None
 
 
@@ -53,7 +52,10 @@ def results(query: RunQuery, cursor: str, now: datetime) -> dict[str, Any]:
     began = perf_counter()
     asked = query.filter(now)
     contract = Contract(
-        asked.start, asked.end or now, zones.label(timezone.get_current_timezone(), now)
+        asked.start,
+        asked.end or now,
+        zones.label(timezone.get_current_timezone(), now),
+        f"{asked.opened:,} runs" + (" that have an error" if asked.opens_errors else ""),
     )
     try:
         with deadline(PATIENCE):

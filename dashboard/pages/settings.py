@@ -17,6 +17,7 @@ SECTIONS = (
     ("alerts", "Alerts", permissions.ADMINISTER),
     ("retention", "Retention", permissions.ADMINISTER),
     ("limits", "Limits", permissions.VIEW),
+    ("health", "Health", permissions.VIEW),
     ("audit", "Audit", permissions.ADMINISTER),
 )
 

@@ -1,12 +1,15 @@
 """The frame around every page: navigation, environment, zone, colours, keyboard."""
 
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
-from django.urls import NoReverseMatch, reverse
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from dashboard import permissions
 from dashboard.pages import banners, cookies, keyboard, open_errors, run_views, zones
@@ -37,7 +40,7 @@ NAVIGATION = (
 WITHIN = {
     "settings": {
         "alert_channel", "alert_channel_new", "alert_delete", "alert_rule", "alert_rule_new", "alerts",
-        "audit", "key_revoke", "keys", "limits", "member", "members", "retention",
+        "audit", "health", "key_revoke", "keys", "limits", "member", "members", "retention",
     },
 }  # fmt: skip
 
@@ -76,35 +79,61 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "keys": tastes["keys"] if tastes["keys"] != "off" else "",
         "tastes": tastes,
         "banners": banners.shown() if permissions.may(user, permissions.VIEW) else [],
-        "bindings": keyboard.bindings(),
+        "bindings": keyboard.script(get_script_prefix()),
         "zone": zones.label(zone, timezone.now()),
         "zone_name": getattr(zone, "key", "UTC"),
         "zone_of_link": bool(zones.find(request.GET.get("tz", ""))),
         "environment": conf.get("ENVIRONMENT"),
         "navigation": _navigation(request, user),
-        "counts": _counts(user),
-        "views": _views(request, user),
         "may_operate": permissions.may(user, permissions.OPERATE),
         "operate_refusal": permissions.refusal(user, permissions.OPERATE),
-        "admin_url": _if_there("admin:index") if user.is_staff else "",
         "logout_url": _if_there("logout"),
         "password_url": _if_there("own-password") if _has_password(user) else "",
         "path": request.get_full_path(),
     }
 
 
-def _navigation(
-    request: HttpRequest, user: permissions.Person
-) -> list[tuple[str, str, str, bool] | None]:
-    """(address, word, glyph, whether this is the page) for both menus, the wide and the small."""
-    here = request.resolver_match.url_name if request.resolver_match else ""
-    here = next((entry for entry, names in WITHIN.items() if here in names), here)
+def _navigation(request: HttpRequest, user: permissions.Person) -> SafeString:
+    """Of both menus, the wide and the small."""
+    match = request.resolver_match
+    return _nav(
+        match.url_name or "" if match else "",
+        tuple(entry[0] for entry in NAVIGATION if entry and _is_for(user, entry[3])),
+        _open_errors(user),
+        tuple(_views(request, user)),
+        _if_there("admin:index") if user.is_staff else "",
+        get_script_prefix(),
+    )
+
+
+# A page shows it twice, and most pages show the same.
+@lru_cache(maxsize=200)
+def _nav(
+    page: str,
+    names: tuple[str, ...],
+    errors: str,
+    views: tuple[tuple[str, str, bool], ...],
+    admin_url: str,
+    prefix: str,
+) -> SafeString:
+    here = next((entry for entry, within in WITHIN.items() if page in within), page)
     shown = [
         None if entry is None else (reverse(f"dashboard:{entry[0]}"), *entry[1:3], entry[0] == here)
         for entry in NAVIGATION
-        if entry is None or entry[3] == permissions.VIEW or permissions.may(user, entry[3])
+        if entry is None or entry[0] in names
     ]
-    return shown[: -1 if shown[-1] is None else None]  # no gap before nothing
+    context = {
+        "entries": shown[: -1 if shown[-1] is None else None],  # no gap before nothing
+        "page": page,
+        "errors": errors,
+        "views": views,
+        "admin_url": admin_url,
+    }
+    return render_to_string("dashboard/partials/_nav.html", context)
+
+
+def _is_for(user: permissions.Person, role: str) -> bool:
+    return role == permissions.VIEW or permissions.may(user, role)
 
 
 def pages(user: permissions.Person) -> list[tuple[str, str]]:
@@ -112,13 +141,13 @@ def pages(user: permissions.Person) -> list[tuple[str, str]]:
     return [
         (entry[1], reverse(f"dashboard:{entry[0]}"))
         for entry in NAVIGATION
-        if entry and (entry[3] == permissions.VIEW or permissions.may(user, entry[3]))
+        if entry and _is_for(user, entry[3])
     ]
 
 
-def _counts(user: permissions.Person) -> dict[str, str]:
-    """What stands beside entries of the navigation, by their glyphs."""
-    return {"errors": open_errors.count()} if permissions.may(user, permissions.VIEW) else {}
+def _open_errors(user: permissions.Person) -> str:
+    """What stands beside Errors."""
+    return open_errors.count() if permissions.may(user, permissions.VIEW) else ""
 
 
 def _views(request: HttpRequest, user: permissions.Person) -> list[tuple[str, str, bool]]:

@@ -50,6 +50,7 @@ def _facts(task: Task) -> Iterator[tuple[str, str]]:
         "beside others in one event loop" if task.is_async else "in a process of its own",
     )
     yield "Overlap", str(_config(task).get("overlap") or "")
+    yield "Key facts", ", ".join(_config(task).get("key_facts") or ())
     yield "Webhook", task.webhook_path
     yield "File", task.file_path
     yield "Version", task.version

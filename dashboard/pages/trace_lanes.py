@@ -140,7 +140,8 @@ class Lanes:
         if is_wide and node.kind not in ("wait", "queue") and not node.is_open:
             return f'<text class="i" x="{percent(right)}" dx="-7" y="18">{text}</text>'
         if is_wide:
-            return f'<text class="e" x="{percent(right)}" dx="-6" y="18">{text}</text>'
+            y = 10 if node.kind == "queue" or node.begun_at is None else 18  # beside a thin line
+            return f'<text class="e" x="{percent(right)}" dx="-6" y="{y}">{text}</text>'
         return f'<text class="e" x="{percent(left)}" dx="-6" y="18">{text}</text>'
 
 

@@ -7,11 +7,12 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard import permissions, undo
-from dashboard.pages import run_views, shell
+from dashboard.pages import run_views, shell, view_rules
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_query import RunQuery
 from runs import lifecycle
 from runs.errors import InvalidOption
+from runs.lifecycle import alerts
 from runs.models import SavedView
 
 
@@ -31,6 +32,7 @@ def save(request: HttpRequest) -> HttpResponse:
     except InvalidOption as error:
         messages.error(request, str(error))
         return see_other("runs", query=query.encode())
+    alerts.follow_view(row.pk, view_rules.selection(row))
     if request.POST.get("default"):
         lifecycle.begin_with(row.pk, actor=owner)
     run_views.forget(owner)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from engine import Context, queue, retry, task
-from engine.alerts import sending
 from runs.lifecycle import alerts
 from runs.models import AlertDelivery, DeliveryStatus
 
@@ -22,6 +21,9 @@ def alert(payload: Any, ctx: Context) -> str:
 
 
 def deliver(payload: Any, ctx: Context) -> str:
+    # 20 MB in each worker, which most never need
+    from engine.alerts import sending  # noqa: PLC0415
+
     found = AlertDelivery.objects.select_related("channel", "rule").filter(pk=payload["delivery"])
     delivery = found.first()
     if delivery is None or delivery.status == DeliveryStatus.SENT:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from engine.cluster.locks import Locks
 from engine.cluster.slots import (
+    LIMITED,
     OUTPUT,
     TOGETHER,
     VERSION,
@@ -62,6 +63,10 @@ class Head(ctypes.Structure):
         ("drained", ctypes.c_int64),
         #: The revision of the environment variables that new runs get.
         ("variables", ctypes.c_int64),
+        #: Until when nobody can have declared the session lost; see `trust`.
+        ("sure_until", ctypes.c_int64),
+        #: Queues that have a limit.
+        ("limited", ctypes.c_uint8 * LIMITED),
         ("session", ctypes.c_char * 48),
         #: Of the code that new runs are taken for.
         ("version", ctypes.c_char * VERSION),

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connection, connections
 
-from engine.cluster import guests, orders, together, variables
+from engine import wakeup
+from engine.cluster import guests, orders, together, trust, variables
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.capacity import capacity
 from engine.cluster.channels import Channel
@@ -54,6 +55,7 @@ def keep_books(board: Board, deaths: Channel, lines: Channel, parent: int) -> No
 
 def open_session(board: Board) -> None:
     """Register the cluster of this board; its claims and leases are the new session's from now on."""
+    asked_at = time.monotonic_ns()
     session = sessions.open_session(
         board.name,
         slots=len(board),
@@ -63,6 +65,7 @@ def open_session(board: Board) -> None:
         capacity=capacity(len(board), shared=bool(board.seats)),
     )
     board.session_id = session.pk
+    trust.renew(board.head, asked_at)
 
 
 class Bookkeeper:
@@ -86,6 +89,7 @@ class Bookkeeper:
             [0.0, sweep, self.sweep],
             [0.0, CANCELS, self.look_for_held],
             [0.0, sweep, self.look_for_variables],
+            [0.0, sweep, self.look_for_limits],
             [0.0, ORDERS, self.look_for_orders],
         ]
         self.beaten_at = 0.0
@@ -172,8 +176,15 @@ class Bookkeeper:
         if not changed and not any(slot.is_busy for slot in self.board.taken):
             return
         self.beaten_at = time.monotonic()
-        facts = {"workers": self.workers(), "slots": len(self.board.taken)}
-        if not sessions.renew(self.board.session_id, **facts):
+        asked_at = time.monotonic_ns()
+        facts = {
+            "workers": self.workers(),
+            "slots": len(self.board.taken),
+            "is_deaf": connection.vendor == "postgresql" and not wakeup.can_listen(),
+        }
+        if sessions.renew(self.board.session_id, **facts):
+            trust.renew(self.board.head, asked_at)
+        else:
             self.board.head.fenced = self.board.head.fenced or 1
 
     def begin_again(self) -> None:
@@ -237,6 +248,9 @@ class Bookkeeper:
 
     def look_for_variables(self) -> None:
         variables.look(self.board)
+
+    def look_for_limits(self) -> None:
+        trust.note_limits(self.board.head)
 
     def look_for_orders(self) -> None:
         orders.obey(self.board)

@@ -1,10 +1,13 @@
 """What the end of a worker process means for the runs it had."""
 
+import pickle
 import signal
+from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from engine.cluster.board import Ask, Seat, State
+from engine.cluster.channels import Channel
 from runs.lifecycle import attempts, store
 from runs.models import Run
 from runs.states import RunStatus
@@ -48,6 +51,28 @@ class Death:
         """Run id and token of all of them."""
         done = {(one.run_id, one.token) for one in self.done}
         return {(self.run_id, self.token), *done, *self.left}
+
+
+#: Deaths of which a bookkeeper that is killed may not have written down all.
+LAST = 100
+
+
+class Deaths(Channel):
+    """What the sentinel tells the bookkeeper, who may be killed before it has written it down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: deque[bytes] = deque(maxlen=LAST)
+
+    def tell(self, death: Death) -> None:
+        self.told.append(pickle.dumps(death))
+        self.send(self.told[-1], patience=1.0)
+
+    def tell_again(self) -> None:
+        """For a new bookkeeper. Only once: one of these may be what ended the last."""
+        for message in self.told:
+            self.send(message, patience=1.0)
+        self.told.clear()
 
 
 #: It was on its way to a worker that had got the word to leave.

@@ -3,6 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
+from engine.cluster.slots import Seat
+from engine.cluster.trust import number_of
 from engine.execution import outcomes
 from engine.execution.assignment import Assignment
 from engine.sdk.machines import PRESETS
@@ -16,6 +18,11 @@ class Leaving(NamedTuple):
     run_id: str
     token: str
     pause: Pause
+
+
+def measure(seat: Seat, work: store.Assignment) -> None:
+    """Note what the sentinel holds a run to."""
+    seat.memory, seat.queue = memory_of(work.machine), number_of(work.queue)
 
 
 def memory_of(machine: str) -> int:

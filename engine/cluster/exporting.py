@@ -6,25 +6,21 @@ queue, so that a collector that is slow or away costs spans and nothing else.
 
 import json
 import logging
-import os
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from engine.sdk.spanrecords import CANCELED, ERROR, OK, Record, said
 from runs import tracing
 from runs.models import Attempt, Event, EventKind, Run, Span
 from runs.states import AttemptStatus
+from runs.telemetry import is_wanted, why_not
 
 log = logging.getLogger("trackside")
 
-SENDER = "opentelemetry.exporter.otlp.proto.http"
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 #: Spans that wait for the next flush; of more the oldest go.
 MOST = 10_000
 #: What a collector is told of a span whose process died.
@@ -34,29 +30,6 @@ ENDINGS = {
     AttemptStatus.CANCELED: CANCELED,
     AttemptStatus.RELEASED: CANCELED,
 }
-
-
-def is_wanted() -> bool:
-    """Whether the environment asks for an export of traces."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return False
-    names = os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
-    asked = {name.strip() for name in names.split(",")} if names else {"otlp"}
-    return "otlp" in asked and bool(names or any(os.environ.get(name) for name in ENDPOINTS))
-
-
-def why_not() -> str:
-    """Why spans cannot be exported though somebody asked for it; empty when they can."""
-    try:
-        there = find_spec(SENDER) is not None and find_spec("opentelemetry.sdk") is not None
-    except ModuleNotFoundError:
-        there = False
-    if not there:
-        return "OpenTelemetry is not installed: pip install “trackside[otel]”."
-    protocol = next((os.environ[name] for name in PROTOCOLS if os.environ.get(name)), "")
-    if protocol not in ("", "http/protobuf"):
-        return f"The protocol is {protocol}; Trackside speaks http/protobuf."
-    return ""
 
 
 @cache

@@ -26,7 +26,7 @@ from engine.cluster import place as places
 from engine.cluster.board import Ask, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.clerk import Clerk, Ended, Journal, Taken
-from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
+from engine.cluster.endings import Leaving, assignment_of, ending_of, measure
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import Patient
 from engine.cluster.lounge import MOST, Lounge
@@ -213,7 +213,8 @@ class Host:
     def time(self, number: int, work: store.Assignment, limit: int | None) -> None:
         """Its body is entered, and may execute for so many nanoseconds."""
         seat = self.seats[number]
-        seat.memory, seat.entered = memory_of(work.machine), time.monotonic_ns()
+        measure(seat, work)
+        seat.entered = time.monotonic_ns()
         if limit is not None:
             seat.deadline = seat.entered + max(limit, 1)
             self.loop.call_later(limit / SECOND, self.watch_time, number, work.token)

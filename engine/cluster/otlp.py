@@ -2,13 +2,11 @@
 
 import json
 import logging
-import os
 import threading
 from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -26,6 +24,7 @@ from opentelemetry.trace.span import TraceState
 from engine.sdk.spanrecords import CANCELED, ERROR, Record
 from runs import tracing
 from runs.release import release
+from runs.telemetry import resource
 
 log = logging.getLogger("trackside")
 
@@ -84,14 +83,6 @@ class Otlp:
         last.join(LAST)
         if last.is_alive():
             log.warning("The collector did not answer in time; the last spans were not exported.")
-
-
-def resource() -> Resource:
-    """Who sends: what the environment says, else Trackside."""
-    named = os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in os.environ.get(
-        "OTEL_RESOURCE_ATTRIBUTES", ""
-    )
-    return Resource.create({} if named else {"service.name": "trackside"})
 
 
 def parent_of(record: Record) -> Context:

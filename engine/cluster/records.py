@@ -119,10 +119,15 @@ def brought_up(here: Place) -> None:
 
 def insisting(here: Place, call: Callable[[store.Store], R]) -> R:
     """Call until the database answers. Safe: every write is fenced by its token."""
+    return repeated(here, lambda: call(here.hot or here.connect()))
+
+
+def repeated(here: Place, call: Callable[[], R]) -> R:
+    """The same on Django's connection, or on any."""
     pause = 0.05
     while True:
         try:
-            return call(here.hot or here.connect())
+            return call()
         except MISTAKES:
             raise
         except (DatabaseError, InterfaceError, store.DRIVER_ERRORS) as error:

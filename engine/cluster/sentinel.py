@@ -2,7 +2,6 @@
 
 import logging
 import os
-import pickle
 import signal
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from django import db
 from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from engine.cluster import bookkeeper, deaths, guests, host, reload, variables
+from engine.cluster import bookkeeper, deaths, guests, host, reload, trust, variables
 from engine.cluster import worker as workers
 from engine.cluster.board import Ask, Board, Slot, State, Stop
 from engine.cluster.channels import Channel, Inboxes, NoResults, TaskQueue
@@ -64,7 +63,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         self.pool_size = len(self.board)
         self.inboxes = [TaskQueue() for _ in self.board.slots]
         self.broker.host = self.inboxes[-1]
-        self.deaths, self.lines = Channel(), Channel()
+        self.deaths, self.lines = deaths.Deaths(), Channel()
         self.task_queue, self.result_queue = Inboxes(self.inboxes), NoResults()
         self.event_out = StopFlag(self.board)
         self.broker.parent = os.getpid()
@@ -140,6 +139,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         if changed := self.board.left_out.forgive():
             self.replace_workers(", ".join(changed))
         self.replace_outdated()
+        trust.stop_unsure(self.board)
         self.enforce()
         sweep_children(self.known())
         wait([p.sentinel for p in [*self.pool, self.monitor, self.pusher]], self.pause())
@@ -186,7 +186,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         for death in found:
             if death.run_id:
                 log.warning("Run %s lost its worker process %s.", death.run_id, slot.pid)
-            self.deaths.send(pickle.dumps(death), patience=1.0)
+            self.deaths.tell(death)
 
     def respawn(self) -> None:
         for index in self.vacant():
@@ -198,6 +198,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         log.error("The %s ended unexpectedly and is started again.", name)
         if process is self.monitor:
             self.monitor = self.spawn_monitor()
+            self.deaths.tell_again()
         else:
             self.end_unserved()
             self.pusher = self.spawn_pusher()

@@ -12,6 +12,8 @@ from runs.lifecycle.store import Done
 TOGETHER = 16
 #: Bytes of a version: 64 characters.
 VERSION = 256
+#: Bytes of the set of queues that have a limit.
+LIMITED = 512
 #: Bytes of a return value that wait to be recorded with others.
 OUTPUT = 1024
 
@@ -100,6 +102,8 @@ class Seat(ctypes.Structure):
         ("asked_run", ctypes.c_char * 32),
         #: What the sentinel killed it for.
         ("killed", ctypes.c_int64),
+        #: Stands for the queue of its run: see `trust`.
+        ("queue", ctypes.c_int64),
         #: Of the code its process has imported.
         ("version", ctypes.c_char * VERSION),
     ]
@@ -119,6 +123,7 @@ class Seat(ctypes.Structure):
         asked_at: int
         asked_run: bytes
         killed: int
+        queue: int
         version: bytes
 
     @property
@@ -165,7 +170,7 @@ class Seat(ctypes.Structure):
         """Put a run on the slot. The state goes last: whoever sees it sees the rest."""
         self.run, self.token, self.attempt = run_id.encode(), token.encode(), attempt
         self.since, self.deadline, self.memory = time.monotonic_ns(), 0, 0
-        self.entered, self.begun_run = 0, self.run if begun else b""
+        self.entered, self.queue, self.begun_run = 0, 0, self.run if begun else b""
         self.state = state
 
     def clear(self, state: State) -> None:

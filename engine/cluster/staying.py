@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from django.utils import timezone
 
 from engine.cluster.board import State
-from engine.cluster.endings import assignment_of, memory_of
+from engine.cluster.endings import assignment_of, measure, memory_of
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.place import Place
 from engine.cluster.processes import has_children, resident
@@ -114,7 +114,7 @@ class Stay:
     def go_on(self, work: store.Assignment) -> None:
         """Its run is on the slot again."""
         here, slot = self.here, self.here.slot
-        slot.memory = memory_of(work.machine)
+        measure(slot, work)
         slot.entered = here.began = time.monotonic_ns()
         slot.deadline = here.began + self.time_left if self.time_left else 0
         here.keeper = self.keeper

@@ -7,8 +7,8 @@ does the same while it executes. Where a queue has a limit, one run of each of s
 keys is taken: each holds a slot of its own. Only runs that were never claimed before are executed
 before their start is recorded; that goes for the first run a worker is given as well, so an idle
 cluster enters a body a commit earlier. Only a whole cluster that is killed at once takes the board
-with it: bodies it entered in its last milliseconds are executed again as if they had not begun, and
-are recorded first then.
+with it: bodies it entered and had not recorded (those of its last milliseconds, of the last second on
+an overloaded machine) are executed again as if they had not begun, and are recorded first then.
 """
 
 import time
@@ -19,6 +19,7 @@ from engine.cluster.board import OUTPUT, TOGETHER, Board, Slot, State
 from engine.cluster.locks import Locks
 from runs import conf
 from runs.lifecycle import attempts, store
+from runs.models import Lease
 
 MILLISECOND = 1_000_000
 #: How long all bodies of one group are expected to take.
@@ -133,9 +134,14 @@ def take_away(slot: Slot, locks: Locks, index: int) -> list[tuple[str, str]]:
 
 
 def release(opened: store.Store, leases: Sequence[tuple[str, str]], reason: str) -> None:
-    """Hand runs back that were taken and not started."""
+    """Hand runs back that were taken and not entered; where their start is on record it does not count."""
+    if not leases:
+        return
+    known = Lease.objects.filter(run_id__in=[run_id for run_id, _ in leases])
+    begun = set(known.filter(started_at__isnull=False).values_list("run_id", "token"))
     for run_id, token in leases:
-        opened.finish(attempts.release(run_id, token, reason, started=False))
+        started = (run_id, token) in begun
+        opened.finish(attempts.release(run_id, token, reason, started=started))
 
 
 class Relief:

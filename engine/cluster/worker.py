@@ -19,7 +19,7 @@ from engine.cluster import guests, lastwords, lodging, records, reload, staying,
 from engine.cluster import place as places
 from engine.cluster.board import Board, State
 from engine.cluster.channels import Channel, TaskQueue
-from engine.cluster.endings import Leaving, assignment_of, ending_of, memory_of
+from engine.cluster.endings import Leaving, assignment_of, ending_of, measure
 from engine.cluster.keeping import Lodge, RunKeeper
 from engine.cluster.lines import LineSender
 from engine.cluster.place import Place
@@ -76,12 +76,13 @@ def set_out(here: Place, name: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     interrupts.install()
     capture.let_pass()
-    load_variables(here)
+    records.repeated(here, lambda: load_variables(here))
     try:
-        reload.take_up(here, discovery.discover(here.board.left_out, here.slot.announce))
+        found = discovery.discover(here.board.left_out, here.slot.announce)
     except ConflictingTasks as error:
         log.error("%s", error)
         os._exit(MISCONFIGURED)
+    records.repeated(here, lambda: reload.take_up(here, found))
     here.lane = guests.lane_beside(here.board)
     records.insisting(here, lambda opened: opened.warm_up())
     here.clean, here.variables = Snapshot(here.files), copy_context()
@@ -282,7 +283,7 @@ def attempt(
     here.lines.begin(work.run_id, work.attempt)
     if work.max_duration:
         here.slot.deadline = time.monotonic_ns() + int(work.max_duration * SECOND)
-    here.slot.memory = memory_of(work.machine)
+    measure(here.slot, work)
     here.slot.entered = here.began = time.monotonic_ns()
     keeper = RunKeeper(work, here.slot, here.began, lambda call: records.insisting(here, call))
     here.keeper, keeper.lodge = keeper, lodge

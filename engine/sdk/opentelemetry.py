@@ -6,18 +6,12 @@ Only what somebody imported before is looked at: whoever does not use it pays no
 import sys
 from typing import Any
 
-from runs.tracing import TraceContext, checked_state
+from runs.telemetry import API, CONTEXTS
+from runs.telemetry import current as current
+from runs.telemetry import is_in_use as is_in_use
+from runs.tracing import TraceContext
 
-API, CONTEXTS, STATES = (
-    "opentelemetry.trace",
-    "opentelemetry.context",
-    "opentelemetry.trace.span",
-)
-
-
-def is_in_use() -> bool:
-    """Whether this process has imported OpenTelemetry's API."""
-    return API in sys.modules and CONTEXTS in sys.modules
+STATES = "opentelemetry.trace.span"
 
 
 def enter(place: TraceContext) -> Any:
@@ -36,18 +30,3 @@ def enter(place: TraceContext) -> Any:
 def leave(token: Any) -> None:
     if token is not None:
         sys.modules[CONTEXTS].detach(token)
-
-
-def current() -> TraceContext | None:
-    """Where OpenTelemetry's current span is; None where it is not in use or there is none."""
-    if not is_in_use():
-        return None
-    found = sys.modules[API].get_current_span().get_span_context()
-    if not found.is_valid:
-        return None
-    return TraceContext(
-        f"{found.trace_id:032x}",
-        f"{found.span_id:016x}",
-        int(found.trace_flags) & 1,
-        checked_state(found.trace_state.to_header()),
-    )

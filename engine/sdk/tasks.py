@@ -1,7 +1,7 @@
 """`@task`: functions whose launches are recorded as runs."""
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,6 +40,7 @@ from engine.sdk.timetables import DeclaredSchedule, as_overlap, as_schedule, pay
 from engine.sdk.unknown import refuse_unknown
 from engine.sdk.values import payload_text
 from engine.sdk.webhooks import as_webhook
+from runs import keyfacts
 from runs.errors import InvalidOption
 from runs.keypaths import key_at
 from runs.retries import RetryPolicy
@@ -88,6 +89,8 @@ class Task(AndWait[P, R], Decorators, Generic[P, R]):
     overlap: str = "allow"
     #: Set for a task that another service triggers by a signed request.
     webhook: Webhook | None = None
+    #: Places in payload, metadata or output whose values tell its runs apart on pages.
+    key_facts: tuple[str, ...] = ()
 
     @property
     def effective(self) -> Stated:
@@ -237,6 +240,7 @@ def task(
     schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
     overlap: str = "allow",
     webhook: Webhook | Mapping[str, Any] | None = None,
+    key_facts: str | Sequence[str] = (),
     **hooks: Unpack[HookOptions],
 ) -> Decorator: ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -275,6 +279,7 @@ def define(  # noqa: PLR0913  the options of a task
     schedule: DeclaredSchedule | Mapping[str, Any] | str | None = None,
     overlap: str = "allow",
     webhook: Webhook | Mapping[str, Any] | None = None,
+    key_facts: str | Sequence[str] = (),
     **hooks: AnyHook,
 ) -> Task[Any, Any]:
     """Check the options, build the task and register it."""
@@ -298,6 +303,7 @@ def define(  # noqa: PLR0913  the options of a task
             schedule=timetable,
             overlap=as_overlap(overlap),
             webhook=as_webhook(webhook),
+            key_facts=keyfacts.checked(key_facts),
         )
     registry.add(made)
     return made

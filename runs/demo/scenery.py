@@ -73,6 +73,7 @@ def _queue(name: str, now: datetime) -> None:
 
 def _task(part: Part, world: World) -> None:
     config: dict[str, Any] = {"made_by": MARK, "retry": {"max_attempts": part.tries}}
+    config["key_facts"] = ["payload.order_id", "payload.customer"]  # where there are such
     if part.is_keyed:
         config["computed_key"] = True
     Task.objects.get_or_create(

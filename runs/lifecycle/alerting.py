@@ -7,14 +7,15 @@ together: a storm is one message a minute.
 import json
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from runs import redaction
-from runs.lifecycle import alerts
+from runs.lifecycle import alerthits, alerts
+from runs.lifecycle.alerthits import Hit
 from runs.models import (
     AlertChannel,
     AlertDelivery,
@@ -44,14 +45,6 @@ MOST, NAMED = 1000, 10
 HITS_KEPT, KEPT = timedelta(days=1), timedelta(days=30)
 TURN = timedelta(seconds=60)
 BATCH = 1000
-
-
-class Hit(NamedTuple):
-    """What a rule saw."""
-
-    key: str
-    text: str
-    path: str
 
 
 def watch() -> int:
@@ -110,6 +103,8 @@ class Look:
             RuleKind.STATUS: self._ended,
             RuleKind.NEW_ERROR: self._errors,
             RuleKind.REGRESSED: self._errors,
+            RuleKind.FAILED_SO: self._failed,
+            RuleKind.IN_VIEW: self._viewed,
             RuleKind.BACKLOG: self._full,
             RuleKind.OLDEST: self._full,
             RuleKind.MISSED: self._missed,
@@ -151,6 +146,12 @@ class Look:
             word = "new error" if kind == GroupChange.SEEN else "error is back"
             line = self.rules.text(f"{group.task_id}, {word}: {group.name}: {group.message}")
             yield Hit(f"event:{ids[group.pk]}", line[:500], f"/errors/{group.pk}")
+
+    def _failed(self, rule: AlertRule) -> Iterable[Hit]:
+        return alerthits.failed_again(rule, self.now, self.rules.text)
+
+    def _viewed(self, rule: AlertRule) -> Iterable[Hit]:
+        return alerthits.came_into_view(rule, self.now, self._line)
 
     def _missed(self, rule: AlertRule) -> Iterator[Hit]:
         for tick in self.ticks:

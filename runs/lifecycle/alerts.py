@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from runs.models import (
     AlertRule,
     ChannelKind,
     DeliveryStatus,
+    ErrorGroup,
     RuleKind,
     Source,
 )
@@ -32,6 +33,8 @@ QUEUE = "trackside.alerts"
 MAIL = re.compile(r"[^@\s,<>]{1,64}@[^@\s,<>]{1,200}")
 MOST_MAILS = 20
 COUNTED = (RuleKind.BACKLOG, RuleKind.OLDEST)
+#: Kinds that tell each one, or with a threshold when there are too many.
+BOUNDED = (RuleKind.FAILED_SO, RuleKind.IN_VIEW)
 
 
 def save_channel(
@@ -69,6 +72,10 @@ class Watched:
     task_id: str = ""
     queue: str = ""
     threshold: float | None = None
+    fingerprint: str = ""
+    #: Number of a saved view, and what it searches for.
+    view: int | None = None
+    selection: Mapping[str, Any] | None = None
 
 
 def save_rule(
@@ -105,6 +112,31 @@ def _watch(row: AlertRule, watched: Watched) -> None:
     row.kind, row.threshold, row.firing = kind, threshold, "{}"
     row.statuses = json.dumps([one for one in watched.statuses if one in FINAL])
     row.task_id, row.queue = watched.task_id.strip(), watched.queue.strip()
+    _narrow(row, watched)
+
+
+def _narrow(row: AlertRule, watched: Watched) -> None:
+    """To one error, or to the runs of one search."""
+    fingerprint, is_view = (
+        watched.fingerprint.strip().removeprefix("error_"),
+        row.kind == RuleKind.IN_VIEW,
+    )
+    if row.kind == RuleKind.FAILED_SO and not ErrorGroup.objects.filter(pk=fingerprint).exists():
+        _refuse("fingerprint", "Name the error: its number stands at the top of its page.")
+    if is_view and watched.selection is None:
+        _refuse("view", "Choose a saved view.")
+    if row.kind in BOUNDED and watched.threshold is not None and not 0 <= watched.threshold < 1e6:
+        _refuse("threshold", "0 to a million, or empty: then each one is told.")
+    row.fingerprint = fingerprint if row.kind == RuleKind.FAILED_SO else ""
+    row.view_id = watched.view if is_view else None
+    row.selection = json.dumps(watched.selection) if is_view else ""
+
+
+def follow_view(number: int, selection: Mapping[str, Any]) -> None:
+    """A saved view searches for something else now: so do the rules about it, from the next look on."""
+    text = json.dumps(selection)
+    rules = AlertRule.objects.filter(view_id=number).exclude(selection=text)
+    rules.update(selection=text, firing="{}")
 
 
 def delete(row: AlertChannel | AlertRule, *, actor: str) -> None:

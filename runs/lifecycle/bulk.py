@@ -19,13 +19,13 @@ from django.utils import timezone
 from runs import signals
 from runs.errors import InvalidOption, NotFound, RunsError
 from runs.ids import new_id
-from runs.lifecycle import audit, canaries, checks
+from runs.lifecycle import audit, bulkends, canaries, checks
 from runs.lifecycle.bulkoptions import PLAIN, BulkOptions
 from runs.lifecycle.bulkverbs import VERBS, Verb, reason_of
 from runs.lifecycle.canceling import cancel
 from runs.lifecycle.keys import hashed
 from runs.lifecycle.purging import cancel_unstarted
-from runs.models import BulkAction, BulkKind, BulkRun, BulkStatus, Run
+from runs.models import AlertChannel, BulkAction, BulkKind, BulkRun, BulkStatus, Run
 from runs.models.run import RunQuerySet
 from runs.reads.deadline import deadline
 from runs.reads.runfilter import RunFilter
@@ -62,6 +62,7 @@ def begin_bulk(
     request_key: str = "",
     options: BulkOptions = PLAIN,
     reason: str = "",
+    notify: AlertChannel | None = None,
 ) -> BulkAction:
     """Have all these runs canceled, replayed, tagged or moved, as many as there are now.
 
@@ -91,6 +92,7 @@ def begin_bulk(
         created_at=now,
         options=options.text,
         reason=reason[:1000],
+        notify=notify,
         canary=options.canary,
         not_before=now + timedelta(seconds=options.wait) if options.wait else None,
         status=BulkStatus.PENDING if total else BulkStatus.COMPLETED,
@@ -264,9 +266,11 @@ def _note(row: BulkAction, ids: Sequence[str], outcomes: Iterable[Outcome]) -> N
         (BulkRun(action_id=row.pk, run_id=run_id) for run_id in touched), ignore_conflicts=True
     )
     if len(ids) < _size(row):
-        mine.filter(status=BulkStatus.PENDING).update(
+        ended = mine.filter(status=BulkStatus.PENDING).update(
             status=BulkStatus.COMPLETED, completed_at=timezone.now()
         )
+        if ended:
+            bulkends.tell(row.pk)
     if row.kind == BulkKind.CANCEL and touched:
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
 

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
+from runs.lifecycle import bulkends
 from runs.models import BulkAction, BulkRun, BulkStatus, Run
 from runs.states import FINAL, RunStatus
 
@@ -23,19 +25,21 @@ def let_pass(row: BulkAction) -> bool:
     bad = row.failure + sum(status != RunStatus.COMPLETED for status in statuses)
     if bad:
         told = f"{bad} of its first {row.canary} did not succeed. Resume it to go on all the same."
-        _put(row, status=BulkStatus.PAUSED, canary=0, problem=told)
+        with transaction.atomic():
+            if _put(row, status=BulkStatus.PAUSED, canary=0, problem=told):
+                bulkends.tell(row.pk)
         return False
     BulkAction.objects.filter(pk=row.pk).update(canary=0)
     row.canary = 0
     return True
 
 
-def _put(row: BulkAction, **facts: object) -> None:
-    """Unless it was paused, aborted or taken by somebody else meanwhile."""
+def _put(row: BulkAction, **facts: object) -> bool:
+    """Whether it could be written: not where it was paused, aborted or taken by somebody else meanwhile."""
     mine = BulkAction.objects.filter(
         pk=row.pk, claimed_until=row.claimed_until, status=BulkStatus.PENDING
     )
-    if not mine.update(claimed_until=None, **facts):
-        BulkAction.objects.filter(pk=row.pk, claimed_until=row.claimed_until).update(
-            claimed_until=None
-        )
+    if mine.update(claimed_until=None, **facts):
+        return True
+    BulkAction.objects.filter(pk=row.pk, claimed_until=row.claimed_until).update(claimed_until=None)
+    return False

@@ -3,13 +3,14 @@
 import json
 import os
 import socket
+import time
 import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import FloatField, Func, Q, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -29,6 +30,13 @@ class Clock(Now):
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, template="CLOCK_TIMESTAMP()", **context)
+
+
+class Ahead(Func):
+    """Seconds by which a moment is ahead of PostgreSQL's clock."""
+
+    template = "(%(expressions)s::double precision - extract(epoch FROM clock_timestamp()))"
+    output_field = FloatField()
 
 
 def boot_id() -> str:
@@ -88,6 +96,8 @@ def _told(before: WorkerSession | None) -> dict[str, Any]:
 def renew(session_id: str, **facts: Any) -> bool:
     """One heartbeat. Late is fine while the session is ALIVE; False means it was reaped: stop."""
     lease = timedelta(seconds=conf.get("LEASE_SECONDS"))
+    if connection.vendor == "postgresql":
+        facts["clock_ahead"] = Ahead(Value(time.time()))
     renewed = WorkerSession.objects.filter(pk=session_id, state=SessionState.ALIVE).update(
         heartbeat_at=Clock(), expires_at=Clock() + lease, **facts
     )
@@ -202,6 +212,13 @@ def _is_running(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def database_time() -> float:
+    """Seconds since 1970 by PostgreSQL's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        return float(cursor.fetchone()[0])
 
 
 def database_age() -> float | None:

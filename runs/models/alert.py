@@ -70,6 +70,8 @@ class AlertRule(models.Model):
     #: Of rules about one error, or one saved view.
     fingerprint = models.CharField(max_length=16, blank=True, default="")
     view = models.ForeignKey("runs.SavedView", models.CASCADE, null=True, related_name="rules")
+    #: JSON of what the view searches for: facts of a RunFilter, and `within`, seconds it looks back.
+    selection = models.TextField(blank=True, default="")
     channels = models.ManyToManyField(AlertChannel, related_name="rules", blank=True)
     active = models.BooleanField(default=True)
     #: JSON: what is too full now, and since when; of a view, what was in it when it was looked at.

@@ -158,6 +158,8 @@ class Run(models.Model):
             models.Index(fields=["task_id", "id"], name="run_by_task"),
             # list by queue
             models.Index(fields=["queue", "id"], name="run_by_queue"),
+            # search by the text of an error; few runs have one
+            models.Index(fields=["id"], name="run_with_error", condition=Q(error__isnull=False)),
             # rollups: what ended in a minute
             models.Index(
                 fields=["finished_at"], name="run_by_end", condition=Q(finished_at__isnull=False)

@@ -61,6 +61,10 @@ class WorkerSession(models.Model):
     held_since = models.DateTimeField(null=True)
     #: JSON list of `{"slot", "pid", "state", "run_id", "memory"}` as of the last heartbeat.
     workers = models.TextField(default="[]")
+    #: Seconds its clock was ahead of the database's at the last heartbeat; None where they are one.
+    clock_ahead = models.FloatField(null=True)
+    #: Wake-ups do not reach it: it finds work by polling.
+    is_deaf = models.BooleanField(default=False, db_default=False)
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField()
     expires_at = models.DateTimeField()

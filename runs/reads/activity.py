@@ -6,8 +6,8 @@ from runs.models import Run, Task
 
 
 def last_runs(tasks: list[Task]) -> dict[str, Run]:
-    """The newest run of each of `tasks`."""
+    """The newest run of each of `tasks`; one statement."""
     newest = Run.objects.filter(task_id=OuterRef("id")).order_by("-id").values("id")[:1]
-    ids = Task.objects.filter(id__in=[task.id for task in tasks]).annotate(last=Subquery(newest))
-    wanted = [run_id for run_id in ids.values_list("last", flat=True) if run_id]
+    ids = Task.objects.filter(id__in=[task.id for task in tasks]).order_by()
+    wanted = ids.annotate(last=Subquery(newest)).values("last")
     return {run.task_id: run for run in Run.objects.light().filter(id__in=wanted)}

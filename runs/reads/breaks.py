@@ -1,6 +1,6 @@
 """When it broke: the last run that was good, the first that was not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,14 +32,20 @@ class Break:
         return bad is not None and good is not None and bad.version != good.version
 
 
-def of(group: ErrorGroup) -> Break:
-    """Bounded: a success long ago is not found."""
+def around(group: ErrorGroup) -> tuple[str, str, str]:
+    """Ids of the first failure, the last success before it and the newest success; empty for none.
+
+    Bounded: a success long ago is not found.
+    """
     runs = Run.objects.filter(task_id=group.task_id)
-    return Break(
-        Run.objects.light().filter(pk=group.first_run_id).first(),
-        newest_success(runs.filter(pk__lt=group.first_run_id)),
-        newest_success(runs),
-    )
+    before = successes(runs.filter(pk__lt=group.first_run_id), 1)
+    newest = successes(runs, 1)
+    return group.first_run_id, *("".join(found) for found in (before, newest))
+
+
+def of(ids: tuple[str, str, str], runs: Mapping[str, Run]) -> Break:
+    """What `around` found, among runs that were read."""
+    return Break(*map(runs.get, ids))
 
 
 def newest_success(runs: QuerySet[Run]) -> Run | None:

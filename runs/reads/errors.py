@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
-from runs.models import ErrorCount, ErrorGroup, Failure, GroupStatus, Run
+from runs.models import ErrorCount, ErrorGroup, Failure, GroupStatus
 from runs.reads.counts import Capped, capped
 from runs.slots import DAY, KEPT, LONG, SHORT, slot
 
@@ -162,18 +162,13 @@ def unresolved() -> Capped:
     return capped(ErrorGroup.objects.filter(status=GroupStatus.UNRESOLVED), OPEN_CAP)
 
 
-def newest_runs(fingerprint: str, most: int) -> list[Run]:
-    """Runs with an attempt that failed so, the newest first; they may have succeeded since."""
+def newest_failures(fingerprint: str, most: int) -> dict[str, bool]:
+    """Runs of its newest failures, the newest first, and whether each ended by one."""
     failures = Failure.objects.filter(fingerprint=fingerprint).order_by("-run_id")
-    ids = list(dict.fromkeys(failures.values_list("run_id", flat=True)[: most * 5]))[:most]
-    return list(Run.objects.light().filter(pk__in=ids).order_by("-id"))
-
-
-def ended_runs(fingerprint: str, most: int) -> list[str]:
-    """Ids of runs that ended by it, the newest first; among its newest failures."""
-    failures = Failure.objects.filter(fingerprint=fingerprint).order_by("-run_id")
-    rows = failures.values_list("run_id", "ended")[: most * 10]
-    return [run_id for run_id, ended in rows if ended][:most]
+    found: dict[str, bool] = {}
+    for run_id, ended in failures.values_list("run_id", "ended")[:most]:
+        found[run_id] = ended or found.get(run_id, False)
+    return found
 
 
 def seen(run_id: str) -> dict[int, ErrorGroup]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from django.db.models import Case, F, QuerySet, TextField, When
+from django.db.models import Case, F, TextField, When
 from django.db.models.functions import Length
 
 from runs.models import Attempt, ErrorGroup, Failure, Run, RunTag, WorkerSession
@@ -24,6 +24,8 @@ SURE = 3.0
 #: Failures that have to be there.
 LEAST = 3
 SHOWN = 10
+#: What is read of a run.
+COLUMNS = ("version", "queue", "machine", "source", "is_test", "concurrency_key", "schedule_id")
 
 #: A run's payload as its reader may see it; text of JSON or None.
 Payload = Callable[[Run], str | None]
@@ -76,10 +78,13 @@ class Factors:
 
 def of(group: ErrorGroup, payload: Payload = lambda run: run.payload) -> Factors:
     """Of one error: its runs against successes of the same task."""
-    failing = _failing(group)
+    bad_ids = _failing(group)
     good_ids = breaks.successes(Run.objects.filter(task_id=group.task_id), SAMPLE)
-    others = _read(Run.objects.light().filter(pk__in=good_ids))
-    bad, good = _counted(failing, payload), _counted(others, payload)
+    facets = _facets(_read({*bad_ids, *good_ids}), payload)
+    failing = [facets[run_id] for run_id in bad_ids if run_id in facets]
+    others = [facets[run_id] for run_id in good_ids if run_id in facets]
+    bad = Counter(facet for one in failing for facet in one)
+    good = Counter(facet for one in others for facet in one)
     found = [
         Factor(*facet, count, good[facet], len(failing), len(others))
         for facet, count in bad.items()
@@ -90,34 +95,32 @@ def of(group: ErrorGroup, payload: Payload = lambda run: run.payload) -> Factors
     return Factors(strong[:SHOWN] if others else [], len(failing), len(others))
 
 
-def _failing(group: ErrorGroup) -> list[Run]:
+def _failing(group: ErrorGroup) -> list[str]:
     failures = Failure.objects.filter(fingerprint=group.pk).order_by("-run_id")
-    ids = list(dict.fromkeys(failures.values_list("run_id", flat=True)[: SAMPLE * 2]))[:SAMPLE]
-    return _read(Run.objects.light().filter(pk__in=ids))
+    return list(dict.fromkeys(failures.values_list("run_id", flat=True)[: SAMPLE * 2]))[:SAMPLE]
 
 
-def _read(runs: QuerySet[Run]) -> list[Run]:
+def _read(ids: Iterable[str]) -> list[Run]:
     """With payloads that are short enough to be looked into."""
     short = Case(
         When(_length__lte=LARGEST, then=F("payload")), default=None, output_field=TextField()
     )
+    runs = Run.objects.filter(pk__in=list(ids)).only(*COLUMNS)
     found: Any = list(runs.annotate(_length=Length("payload")).annotate(short_payload=short))
     for run in found:
         run.payload = run.short_payload
     return list(found)
 
 
-def _counted(runs: list[Run], payload: Payload) -> Counter[Facet]:
-    counts: Counter[Facet] = Counter()
-    ids = [run.pk for run in runs]
-    tags: dict[str, set[Facet]] = {}
-    for run_id, tag in RunTag.objects.filter(run_id__in=ids).values_list("run_id", "tag"):
-        tags.setdefault(run_id, set()).add(("tag", tag))
-    hosts = _hosts(ids)
-    for run in runs:
-        facets = set(_facts(run)) | set(_leaves(payload(run))) | tags.get(run.pk, set())
-        counts.update(facets | ({("worker", hosts[run.pk])} if hosts.get(run.pk) else set()))
-    return counts
+def _facets(runs: list[Run], payload: Payload) -> dict[str, set[Facet]]:
+    """What may be shared, by run."""
+    found = {run.pk: {*_facts(run), *_leaves(payload(run))} for run in runs}
+    for run_id, tag in RunTag.objects.filter(run_id__in=list(found)).values_list("run_id", "tag"):
+        found[run_id].add(("tag", tag))
+    for run_id, host in _hosts(list(found)).items():
+        if host:
+            found[run_id].add(("worker", host))
+    return found
 
 
 def _hosts(ids: list[str]) -> dict[str, str]:

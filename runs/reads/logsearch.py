@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from runs.models import LogLine, Run
@@ -22,6 +23,25 @@ PIECE, LARGEST = 5_000, 200_000
 AROUND = 5
 #: Several clusters write: a line may have a smaller id than others that were written before.
 SLACK = timedelta(minutes=2)
+#: Between two ids, the time of the line in their middle says in which half a moment is.
+BEGIN = """
+SELECT {place}, %s, first, last + 1,
+       (SELECT at FROM runs_logline WHERE id >= (first + last + 1) / 2 ORDER BY id LIMIT 1)
+  FROM (SELECT (SELECT id FROM runs_logline ORDER BY id LIMIT 1) AS first,
+               (SELECT id FROM runs_logline ORDER BY id DESC LIMIT 1) AS last) AS ends
+"""
+HALVING = """
+WITH RECURSIVE halving(place, moment, low, high, written) AS ({begins}
+ UNION ALL
+SELECT place, moment,
+       CASE WHEN written < moment THEN (low + high) / 2 + 1 ELSE low END,
+       CASE WHEN written < moment THEN high ELSE (low + high) / 2 END,
+       (SELECT at FROM runs_logline WHERE id >=
+               (CASE WHEN written < moment THEN (low + high) / 2 + 1 + high ELSE low + (low + high) / 2 END) / 2
+         ORDER BY id LIMIT 1)
+  FROM halving WHERE low < high)
+SELECT place, low FROM halving WHERE low >= high
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +86,8 @@ def search(query: LogQuery, patience: float) -> Found:
     begun, found = time.monotonic(), Found()
     try:
         with deadline(patience):
-            low = id_at(query.start - SLACK)
-            high = query.before or id_at(query.end + SLACK)
+            low, high = ids_at(query.start - SLACK, query.end + SLACK)
+            high = query.before or high
     except TooSlow:
         found.reached, found.seconds = query.before or 1, patience
         return found
@@ -110,21 +130,14 @@ def _rows(query: LogQuery) -> "QuerySet[Any, Any]":
     return rows.values_list("id", "at", "level")
 
 
-def id_at(moment: datetime) -> int:
-    """The smallest id of a line that was written then or later, by halving; past the end, the next id."""
-    low = LogLine.objects.order_by("id").values_list("id", flat=True).first()
-    high = LogLine.objects.order_by("-id").values_list("id", flat=True).first()
-    if low is None or high is None:
-        return 0
-    high += 1
-    while low < high:
-        middle = (low + high) // 2
-        written = _written(middle)
-        if written is None or written >= moment:
-            high = middle
-        else:
-            low = middle + 1
-    return int(low)
+def ids_at(*moments: datetime) -> tuple[int, ...]:
+    """The smallest id of a line that was written then or later; past the end, the next id. One statement."""
+    at = [connection.ops.adapt_datetimefield_value(moment) for moment in moments]
+    begins = " UNION ALL ".join(BEGIN.format(place=place) for place in range(len(at)))
+    with connection.cursor() as cursor:
+        cursor.execute(HALVING.format(begins=begins), at)
+        found = dict(cursor.fetchall())
+    return tuple(int(found.get(place) or 0) for place in range(len(at)))
 
 
 def around(line: LogLine) -> tuple[list[LogLine], list[LogLine]]:

@@ -54,10 +54,20 @@ def flows(now: datetime, rest: Tail | None = None) -> dict[str, Flow]:
     return {name: _flow(found.get(name, []), seen.get(name, []), now) for name in names if name}
 
 
-def flow(queue: str, now: datetime) -> Flow:
-    timed = over_time(Facet.QUEUE, queue, now - HOUR, Step.MINUTE, tail(now))
-    depths = list(Depth.objects.filter(queue=queue, at__gte=now - HOUR).order_by("at"))
-    return _flow(timed, depths, now)
+def past(queue: str, start: datetime, rest: Tail) -> tuple[list[Timed], dict[str, list[Depth]]]:
+    """Its minutes since then, and the samples of how full it was and of all ("")."""
+    minutes = over_time(Facet.QUEUE, queue, start, Step.MINUTE, rest)
+    seen: dict[str, list[Depth]] = {queue: [], "": []}
+    for one in Depth.objects.filter(queue__in=list(seen), at__gte=start).order_by("at"):
+        seen[one.queue].append(one)
+    return minutes, seen
+
+
+def flow(minutes: list[Timed], depths: list[Depth], now: datetime) -> Flow:
+    """Of one queue, from what `past` found."""
+    since = now - HOUR
+    timed = [(at, one) for at, one in minutes if at >= since]
+    return _flow(timed, [one for one in depths if one.at >= since], now)
 
 
 def depths_by_queue(start: datetime) -> dict[str, list[Depth]]:

@@ -1,11 +1,12 @@
 """The runs of a queue that are next, and those that execute."""
 
+from collections.abc import Iterable
 from itertools import product
 
 from django.db import connection
 
 from runs.machines import PRESETS, heavy_lane
-from runs.models import Bucket, Lane, Lease, Queue, Run, SessionState, WorkerSession
+from runs.models import Bucket, Lane, Lease, Queue
 
 SHOWN = 25
 #: Heads that are read in one statement (SQLite joins no more than 500), and versions looked for.
@@ -16,15 +17,14 @@ SELECT * FROM (SELECT run_id, sort_key, {served} AS served FROM runs_ready
 """
 
 
-def next_runs(queue: Queue) -> list[Run]:
+def next_ids(queue: Queue, versions: Iterable[str]) -> list[str]:
     """The first SHOWN that wait, in the order they are taken as long as nothing else changes.
 
-    Keys take turns, the one that was served longest ago first; also of runs that are kept for a
-    version of the code that clusters run.
+    Keys take turns, the one that was served longest ago first; also of runs that are kept for one of
+    `versions` of the code, those that clusters run.
     """
     lanes = [Lane.ALONE, Lane.SHARED, *sorted({heavy_lane(name) for name in PRESETS})]
-    alive = WorkerSession.objects.filter(state=SessionState.ALIVE).exclude(version="")
-    pins = ["", *sorted(set(alive.values_list("version", flat=True)))][:PINS]
+    pins = ["", *sorted({*versions} - {""})][:PINS]
     most = min(SHOWN, PARTS // (len(lanes) * len(pins)))
     buckets = list(Bucket.objects.filter(queue=queue).order_by("served", "pk")[:most])
     if not buckets:
@@ -32,16 +32,13 @@ def next_runs(queue: Queue) -> list[Run]:
     turns: dict[int, list[str]] = {place: [] for place in range(len(buckets))}
     for run_id, _, place in sorted(_heads([one.pk for one in buckets], lanes, pins), key=_order):
         turns[place].append(run_id)
-    ids = _in_turns(list(turns.values()))[:SHOWN]
-    runs = Run.objects.light().in_bulk(ids)
-    return [runs[run_id] for run_id in ids if run_id in runs]
+    return _in_turns(list(turns.values()))[:SHOWN]
 
 
-def running(queue: Queue) -> list[tuple[Run, Lease]]:
+def running_ids(queue: Queue) -> list[str]:
     """The SHOWN that have had their slot for longest."""
-    leases = list(Lease.objects.filter(queue_id=queue.pk).order_by("claimed_at")[:SHOWN])
-    runs = Run.objects.light().in_bulk([lease.run_id for lease in leases])
-    return [(runs[lease.run_id], lease) for lease in leases if lease.run_id in runs]
+    leases = Lease.objects.filter(queue_id=queue.pk).order_by("claimed_at")
+    return list(leases.values_list("run_id", flat=True)[:SHOWN])
 
 
 def _heads(buckets: list[int], lanes: list[int], pins: list[str]) -> list[tuple[str, int, int]]:

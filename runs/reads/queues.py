@@ -37,6 +37,18 @@ def loads() -> dict[int, Load]:
     return _loads(rows, Lease.objects.order_by().values_list("queue_id"))
 
 
+def load(queue: Queue) -> Load:
+    """Of one queue."""
+    mine = Ready.objects.filter(bucket_id__in=Bucket.objects.filter(queue=queue).values("id"))
+    found = _oldest_ready(mine).aggregate(count=Count("run_id"), first=Min("run_id"))
+    return Load(
+        running=Lease.objects.filter(queue_id=queue.pk).count(),
+        queued=found["count"],
+        oldest=moment_of(found["first"]) if found["first"] else None,
+        more=found["count"] >= CAP,
+    )
+
+
 def key_loads(queue: Queue) -> list[tuple[Bucket, Load]]:
     """The fullest buckets of `queue`, KEYS at most."""
     buckets = Bucket.objects.filter(queue=queue)

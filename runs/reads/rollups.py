@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -15,6 +16,8 @@ from runs.reads.windows import floor_id
 
 #: Runs that are counted while somebody waits; with more, a page says how far it is counted.
 MOST = 50_000
+#: Seconds what was counted is good for.
+REMEMBERED = 3
 #: Up to this length times are put together from minutes.
 BY_MINUTE = timedelta(hours=6)
 READ = ("name", "at", "durations", "waits")
@@ -40,6 +43,16 @@ def tail(now: datetime) -> Tail:
     """To be asked once for a page."""
     until = RollupMark.objects.order_by("pk").values_list("until", flat=True).first() or NEVER_YET
     end = _ceiling(now)
+    # by the mark: counts that were made before it moved would be in the rollups as well
+    key = f"runs.tail.{until.timestamp():.0f}.{end.timestamp():.0f}"
+    known: Tail | None = cache.get(key)
+    if known is None:
+        known = _counted(until, end)
+        cache.set(key, known, REMEMBERED)
+    return known
+
+
+def _counted(until: datetime, end: datetime) -> Tail:
     if _is_much(until):
         return Tail(until, {}, is_behind=True)
     return Tail(until, tally(until, end, Step.MINUTE) if until < end else {})

@@ -17,6 +17,8 @@ from runs.reads.windows import floor_id, moment_of
 
 #: Runs that are opened at most to look into their documents, the newest ones.
 OPENED = 100_000
+#: And of runs with an error, which an index tells from the others.
+FAILING_OPENED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +53,28 @@ class RunFilter:
         opened = [demands.condition(term, self.start) for term in self._terms() if is_heavy(term)]
         if not opened:
             return runs
-        return runs.filter(*opened, id__gt=Coalesce(Subquery(_beyond(runs)), Value("")))
+        return runs.filter(*opened, id__gt=Coalesce(Subquery(self._beyond(runs)), Value("")))
+
+    @property
+    def opened(self) -> int:
+        """How many runs are looked into at most."""
+        return FAILING_OPENED if self.opens_errors else OPENED
+
+    @property
+    def opens_errors(self) -> bool:
+        """Whether runs without an error cannot match."""
+        return any(term.name == "error" and not term.negated for term in self._terms())
 
     def reach(self) -> datetime | None:
         """How far back runs are opened to look into them; None where all that are meant are."""
         if not any(map(is_heavy, self._terms())):
             return None
-        last = _beyond(self._light()).first()
+        last = self._beyond(self._light()).first()
         return None if last is None else moment_of(last["id"])
+
+    def _beyond(self, runs: RunQuerySet) -> QuerySet[Run, Any]:
+        """The newest run that is too old to be opened, if there are that many."""
+        return runs.order_by("-id").values("id")[self.opened : self.opened + 1]
 
     def _terms(self) -> tuple[Term, ...]:
         terms = grammar.parse(self.query) if self.query else ()
@@ -76,6 +92,8 @@ class RunFilter:
         if self.bulk:
             touched = BulkRun.objects.filter(action_id__in=self.bulk)
             runs = runs.filter(id__in=touched.values("run_id"))
+        if self.opens_errors:
+            runs = runs.filter(error__isnull=False)
         easy = [demands.condition(term, self.start) for term in self._terms() if not is_heavy(term)]
         found = self._by_error(self._by_tag(self._by_id(self._window(runs))))
         return found.filter(*easy)
@@ -140,11 +158,6 @@ class RunFilter:
         if self.start is not None:
             failures = failures.filter(run_id__gte=floor_id("run", self.start))
         return runs.filter(id__in=failures.values("run_id"))
-
-
-def _beyond(runs: RunQuerySet) -> QuerySet[Run, Any]:
-    """The newest run that is too old to be opened, if there are that many."""
-    return runs.order_by("-id").values("id")[OPENED : OPENED + 1]
 
 
 def _several(value: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -160,6 +160,11 @@
     if (menu) { hide(); owner.focus(); }
   }, true);
 
+  // ---- forms show what counts for what was chosen
+  const kind = one("#id_kind"), parts = all("[data-when]");
+  function fit() { for (const part of parts) part.hidden = !part.dataset.when.split(" ").includes(kind.value); }
+  if (kind && parts.length) { kind.addEventListener("change", fit); fit(); }
+
   // ---- what can be undone for some seconds only
   setInterval(() => { for (const offer of all("[data-until]")) if (Date.parse(offer.dataset.until) < Date.now()) offer.remove(); }, 500);
 

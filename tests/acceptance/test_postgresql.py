@@ -10,6 +10,7 @@ from django.db import connection
 
 from runs.models import Run, WorkerSession
 from tests.support import invariants
+from tests.support.site import kill
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.acceptance
@@ -68,10 +69,16 @@ def test_an_outage_longer_than_the_lease_takes_nothing_away(on_server, server):
     run_id, until = on_server.hold()
     server.crash(signal.SIGQUIT)
     connection.close()
+    idle = on_server.clusters[0].named("worker") + on_server.clusters[1].named("worker")
+    idle.remove(on_server.entered(run_id)[0]["pid"])
+    kill(idle[0], signal.SIGKILL)
     time.sleep(4)  # two leases
     server.serve()
     eventually(lambda: answers(server.url))
     time.sleep(1)  # the reapers' first rounds
+    # a worker that starts meanwhile waits for the server, as all others do
+    eventually(lambda: all(on_server.is_ready(cluster, 2) for cluster in on_server.clusters))
+    assert "before it was ready" not in (on_server.home / "log").read_text()
     until.touch()
     assert on_server.completed(run_id).attempt_number == 1
     assert all(cluster.process.poll() is None for cluster in on_server.clusters)

@@ -203,3 +203,8 @@ def test_says_where_the_concurrency_key_comes_from(key, stored):
     register(defined("keyed", concurrency_key=key))
     config = json.loads(Task.objects.get().config)
     assert {name: config[name] for name in config if "key" in name} == stored
+
+
+def test_says_what_tells_its_runs_apart():
+    made = define(lambda payload: None, id="facts", key_facts="payload.order_id")
+    assert json.loads(catalog.healthy_row(made, "v1").config)["key_facts"] == ["payload.order_id"]

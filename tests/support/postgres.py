@@ -60,7 +60,7 @@ class Postgres:
         """Start the server on the data it has, also after `crash`."""
         settings = {**self._settings, "unix_socket_directories": str(self._directory)}
         options = [f"--{name}={value}" for name, value in settings.items()]
-        with (self._directory / "log").open("ab") as log:
+        with self.log.open("ab") as log:
             self._server = subprocess.Popen(
                 [program("postgres"), "-D", self._data, "-p", str(self._port), *options],
                 stdout=log,
@@ -88,13 +88,17 @@ class Postgres:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     @property
+    def log(self) -> Path:
+        return self._directory / "log"
+
+    @property
     def _data(self) -> str:
         return str(self._directory / "data")
 
     def _answers(self) -> bool:
         assert self._server is not None
         if self._server.poll() is not None:
-            raise RuntimeError((self._directory / "log").read_text())
+            raise RuntimeError(self.log.read_text())
         ready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
         return subprocess.run(ready, check=False).returncode == 0
 

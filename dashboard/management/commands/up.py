@@ -80,7 +80,7 @@ class Command(BaseCommand):
         self._tell(f"{what:<9} {text}")
 
     def _tell(self, line: str) -> None:
-        self.stdout.write(json_line(line) or line)
+        self.stdout.write(json_line(line, as_is=True) or line)
         self.stdout.flush()
 
 

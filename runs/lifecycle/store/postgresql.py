@@ -26,7 +26,7 @@ from runs.lifecycle.store.base import (
 from runs.lifecycle.store.endings import Ending
 from runs.lifecycle.store.frequent import raw_cursor
 from runs.lifecycle.store.postgresql_waits import SECOND, PostgresWaits, document, seconds_since
-from runs.lifecycle.store.prepared import Parameter, Prepared
+from runs.lifecycle.store.prepared import Parameter, Prepared, array
 from runs.models import Lane, Run
 
 CLAIMABLE = """
@@ -42,21 +42,24 @@ SELECT EXISTS (
                    WHERE r.not_before IS NULL AND r.resumed AND r.lane = ANY (%s) AND r.pin IN ('', %s)
                    LIMIT 1000))
 """
-#: See `trackside_insert`; the bucket of a run that is made alone mostly exists. Its tags are one array.
-INSERT_ONE = """
+#: As `trackside_insert` does, of runs of one bucket that exists: it answers with as many rows as there are runs.
+INSERT_ALIKE = """
 WITH place AS (
   SELECT id FROM runs_bucket WHERE queue_id = $1 AND key_hash = $2 FOR KEY SHARE),
 made AS (
-  INSERT INTO runs_run ({}) SELECT {} FROM place
+  INSERT INTO runs_run ({columns}) SELECT {values} FROM place{each}
   RETURNING id, status, actor, reason, created_at, sort_key, delay_until, lane),
 told AS (
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
   SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made),
 tagged AS (
-  INSERT INTO runs_runtag (tag, run_id) SELECT tag, made.id FROM made, unnest($3::text[]) AS tag)
+  INSERT INTO runs_runtag (tag, run_id)
+  SELECT t.tag, t.run_id FROM place, unnest($3::text[], $4::text[]) AS t(tag, run_id))
 INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
 SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, place
 """
+#: What runs of one bucket have in common.
+ALIKE = {"status", "queue", "concurrency_key"}
 INSERT_LONG = "SELECT trackside_insert($1::json, $2::json, $3::json, $4::json)"
 #: Characters of values from which on they do not stand in the statement.
 LONG = 100_000
@@ -103,9 +106,10 @@ class PostgresStore(PostgresWaits):
         tags: Sequence[dict[str, Any]],
     ) -> None:
         if len(runs) == len(buckets) == 1:
-            named = [one["tag"] for one in tags]
-            if self.insert_one(common | runs[0], buckets[0], named):
-                return
+            common, runs = common | runs[0], [{}]
+        alike = len(buckets) == 1 and common.keys() >= ALIKE
+        if alike and self.insert_alike(common, runs, buckets[0], tags):
+            return
         places = [bucket._asdict() for bucket in buckets]
         texts = [document(part) if part else None for part in (common, runs, places, tags)]
         seen = self.connection.execute_wrappers or self.connection.queries_logged
@@ -121,15 +125,24 @@ class PostgresStore(PostgresWaits):
         with self.connection.wrap_database_errors:
             psycopg.RawCursor(self.connection.connection).execute(INSERT_LONG, texts)
 
-    def insert_one(self, run: dict[str, Any], bucket: Bucket, tags: Sequence[str]) -> bool:
-        """The commonest case as one prepared statement; False when it is none or has no bucket yet."""
+    def insert_alike(
+        self,
+        common: dict[str, Any],
+        runs: Sequence[dict[str, Any]],
+        bucket: Bucket,
+        tags: Sequence[dict[str, Any]],
+    ) -> bool:
+        """The commonest cases as one prepared statement; False when it is none or has no bucket yet."""
         cursor = raw_cursor(self.connection)
         if cursor is None:
             return False
-        given = {name: value for name, value in run.items() if value is not None}
+        given = {name: value for name, value in common.items() if value is not None}
+        tagged = [_column(tags, name) for name in ("tag", "run_id")]
+        each = [_column(runs, name) for name in runs[0]]
+        statement = inserting(tuple(given), tuple(runs[0]))
         with self.connection.wrap_database_errors:
-            cursor.execute(insert_one(tuple(given)), [*bucket.place, list(tags), *given.values()])
-            return cursor.rowcount == 1
+            cursor.execute(statement, [*bucket.place, *tagged, *given.values(), *each])
+            return cursor.rowcount == len(runs)
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
         found = self.rows("SELECT * FROM trackside_claim(%s, %s)", (session_id, slots))
@@ -244,14 +257,28 @@ def turned(rows: Sequence[Sequence[Any]]) -> Turn:
     return Turn(works, [row[0] for row in rows if row[1] is None])
 
 
+def _column(rows: Sequence[dict[str, Any]], name: str) -> str:
+    """As an array; psycopg takes several times as long to write one."""
+    return array([row[name] for row in rows]).decode()
+
+
 @lru_cache(256)
-def insert_one(columns: Sequence[str]) -> bytes:
-    """The statement that inserts one claimable run with these columns, after its bucket's place and its tags."""
+def inserting(common: Sequence[str], each: Sequence[str]) -> bytes:
+    """The statement that inserts claimable runs of one bucket.
+
+    Its values: the bucket's place, two arrays of tags and of their runs, the columns that all runs
+    have in common, and an array for each of the others.
+    """
     types = {field.column: field.db_type(connections["default"]) for field in Run._meta.fields}
     # a cast to a length would cut off what is longer instead of refusing it
-    kinds = [str(types[name]).partition("(")[0] for name in columns]
-    values = [f"${number}::{kind}" for number, kind in enumerate(kinds, start=4)]
-    return INSERT_ONE.format(", ".join(columns), ", ".join(values)).encode()
+    kinds = [str(types[name]).partition("(")[0] for name in (*common, *each)]
+    places = [f"${number}::{kind}" for number, kind in enumerate(kinds, start=5)]
+    arrays = ", ".join(f"{place}[]" for place in places[len(common) :])
+    return INSERT_ALIKE.format(
+        columns=", ".join((*common, *each)),
+        values=", ".join((*places[: len(common)], *(f"each.{name}" for name in each))),
+        each=f", unnest({arrays}) AS each({', '.join(each)})" if each else "",
+    ).encode()
 
 
 def called(verb: str, places: Sequence[str]) -> str:

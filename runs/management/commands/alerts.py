@@ -5,11 +5,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from runs.errors import NotFound
+from runs.errors import InvalidOption, NotFound
 from runs.lifecycle import alerts
 from runs.lifecycle.alerts import Watched
 from runs.management.terminal import VerbCommand, actor, line
 from runs.models import AlertChannel, AlertDelivery, AlertRule, ChannelKind, RuleKind
+from runs.reads import grammar
+from runs.reads.runfilter import RunFilter
 from runs.states import FINAL
 
 
@@ -21,6 +23,7 @@ class Command(VerbCommand):
   ALERT_SECRET=... python manage.py alerts channel desk --webhook https://desk.example.com/hook
   python manage.py alerts rule "Payments fail" --when status --status failed --task charge --to ops
   python manage.py alerts rule "Mail piles up" --when backlog --over 1000 --queue mail --to ops --to chat
+  python manage.py alerts rule "Charges fail" --when in_view --query "task:charge status:failed" --over 10 --to ops
   python manage.py alerts test ops
   python manage.py alerts list
   python manage.py alerts log
@@ -50,7 +53,9 @@ class Command(VerbCommand):
         rule.add_argument("--status", action="append", choices=words, default=[])
         rule.add_argument("--task", default="", help="of this task only")
         rule.add_argument("--queue", default="", help="of this queue only")
-        rule.add_argument("--over", type=float, help="runs queued, or seconds waited")
+        rule.add_argument("--error", default="", help="number of an error group, of failed_so")
+        rule.add_argument("--query", help="search of runs, of in_view, as in “runs list --query”")
+        rule.add_argument("--over", type=float, help="runs, failures an hour, or seconds waited")
         rule.add_argument("--to", action="append", required=True, metavar="CHANNEL")
 
     def do_list(self, options: dict[str, Any]) -> None:
@@ -87,7 +92,13 @@ class Command(VerbCommand):
         known = AlertRule.objects.filter(name=options["name"]).first()
         statuses = [word.upper() for word in options["status"]]
         watched = Watched(
-            options["when"], statuses, options["task"], options["queue"], options["over"]
+            options["when"],
+            statuses,
+            options["task"],
+            options["queue"],
+            options["over"],
+            fingerprint=options["error"],
+            selection=None if options["query"] is None else _selection(options["query"]),
         )
         saved = alerts.save_rule(
             options["name"],
@@ -106,6 +117,15 @@ class Command(VerbCommand):
         row = AlertRule.objects.filter(name=options["name"]).first() or _channel(options["name"])
         alerts.delete(row, actor=actor())
         self.stdout.write(f"Deleted “{line(row.name, 100)}”.")
+
+
+def _selection(query: str) -> dict[str, Any]:
+    """What a search asks for, once it can be read."""
+    try:
+        grammar.parse(query)
+    except grammar.GrammarError as error:
+        raise InvalidOption("query", f"The search cannot be read: {error}") from error
+    return RunFilter(query=query).facts
 
 
 def _channel(name: str) -> AlertChannel:

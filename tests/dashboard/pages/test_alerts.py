@@ -1,10 +1,23 @@
 """Alerts on their pages and in a shell."""
 
+import html
+import json
+import re
+
 import pytest
 from django.core.management import call_command
 
 from runs.lifecycle import alerts
-from runs.models import AlertChannel, AlertDelivery, AlertRule, AuditLog
+from runs.lifecycle.counting import count_failures
+from runs.models import (
+    AlertChannel,
+    AlertDelivery,
+    AlertRule,
+    AuditLog,
+    ErrorGroup,
+    SavedView,
+)
+from tests.support.rows import failed_run
 
 pytestmark = pytest.mark.django_db
 HOOK = "https://hooks.example.com/x/SECRET"
@@ -101,3 +114,37 @@ def test_the_same_in_a_shell(db, capsys, monkeypatch):
     assert "Test of “desk” ×1" in said
     call_command("alerts", "delete", "Piles up")
     assert not AlertRule.objects.exists()
+
+
+def test_an_error_and_a_view_lead_to_a_rule(administrator, operator):
+    failed_run()
+    count_failures()
+    group = ErrorGroup.objects.get()
+    alerts.save_channel("ops", "email", "ops@example.com", actor="user:ada")
+    page = administrator.get(f"/errors/{group.pk}").text
+    address = html.unescape(re.search(r'href="(/settings/alerts/rules/new[^"]+)"', page)[1])
+    form = administrator.get(address)
+    assert form.context["form"].initial["fingerprint"] == group.pk
+    assert 'data-when="failed_so"' in form.text
+    sent = {**form.context["form"].initial, "active": "on"}
+    assert administrator.post("/settings/alerts/rules/new", sent).status_code == 302 + 1
+    assert AlertRule.objects.get().fingerprint == group.pk
+    assert "Error error_" in administrator.get("/settings/alerts").text
+    assert "/settings/alerts/rules/new" not in operator.get(f"/errors/{group.pk}").text
+
+
+def test_a_rule_about_a_view_follows_it(administrator):
+    alerts.save_channel("ops", "email", "ops@example.com", actor="user:ada")
+    administrator.post("/views/save", {"name": "Bad", "query": "status=FAILED&period=1h"})
+    view = SavedView.objects.get()
+    assert f"view={view.pk}" in administrator.get("/views").text
+    sent = {"name": "Bad", "kind": "in_view", "view": view.pk, "active": "on"}
+    sent["channels"] = [AlertChannel.objects.get().pk]
+    assert administrator.post("/settings/alerts/rules/new", sent).status_code == 303
+    rule = AlertRule.objects.get()
+    assert json.loads(rule.selection) == {"status": ["FAILED"], "within": 3600.0}
+    administrator.post("/views/save", {"name": "Bad", "query": "status=CRASHED&period=1h"})
+    rule.refresh_from_db()
+    assert "CRASHED" in rule.selection
+    refused = administrator.post("/settings/alerts/rules/new", {**sent, "name": "x", "view": ""})
+    assert refused.status_code == 422

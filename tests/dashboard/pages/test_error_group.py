@@ -57,7 +57,7 @@ def test_every_window(viewer, group):
 def test_it_costs_few_reads(viewer, group, few_reads):
     ended_run()
     shown(viewer, page(group))
-    with few_reads(24):
+    with few_reads(11):
         shown(viewer, page(group))
 
 
@@ -159,7 +159,11 @@ def test_shared_factors(viewer):
         ended_run(payload='{"country": "DE", "id": 1}')
     for _ in range(3):
         run = failed_run(payload='{"country": "CH", "id": 1}', tags=("vip",))
-    text = shown(viewer, page(group_of(run)))
+    assert "?shared" in shown(viewer, page(group_of(run)))
+    text = shown(viewer, f"{page(group_of(run))}?shared")
+    assert "<html" in text
+    part = viewer.get(page(group_of(run)), headers={"HX-Request": "true", "HX-Target": "shared"})
+    assert part.content.decode().strip() in text
     assert "payload.country" in text
     assert "CH" in text
     assert "3 of 3" in text
@@ -170,11 +174,11 @@ def test_shared_factors(viewer):
 
 def test_too_few_failures_share_nothing(viewer, group):
     ended_run()
-    assert "too few to tell" in shown(viewer, page(group))
+    assert "too few to tell" in shown(viewer, f"{page(group)}?shared")
 
 
 def test_without_successes_nothing_is_compared(viewer, group):
-    assert "nothing to compare" in shown(viewer, page(group))
+    assert "nothing to compare" in shown(viewer, f"{page(group)}?shared")
 
 
 def test_the_runs_page_says_how_often_its_error_was_seen(viewer, group):

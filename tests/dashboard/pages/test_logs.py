@@ -94,9 +94,8 @@ def test_finds_the_window_among_ids():
     old = write(queued_run(), "old", minutes=300)[0]
     new = write(queued_run(), "new", minutes=1)[0]
     now = timezone.now()
-    assert logsearch.id_at(now - timedelta(hours=1)) == new.pk
-    assert logsearch.id_at(now - timedelta(hours=9)) == old.pk
-    assert logsearch.id_at(now) == new.pk + 1
+    hours = [now - timedelta(hours=count) for count in (1, 9, 0)]
+    assert logsearch.ids_at(*hours) == (new.pk, old.pk, new.pk + 1)
 
 
 def test_shows_nothing_to_those_who_may_not_read(db):

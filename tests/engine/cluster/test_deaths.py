@@ -1,5 +1,6 @@
 """What is told of a process that ended."""
 
+import pickle
 import signal
 
 import pytest
@@ -30,3 +31,16 @@ def test_the_code_says_how_it_ended(exitcode, code):
 def test_the_memory_it_was_killed_for_is_certain():
     death = Death(run_id="run_1", token="", started=True, killed=Ask.MEMORY, exitcode=-9)
     assert deaths.code_of(death) == "TASK_PROCESS_OOM_KILLED"
+
+
+def test_a_new_bookkeeper_is_told_again_once():
+    """The last one may have been killed with what it had been told in its hands."""
+    told = deaths.Deaths()
+    death = Death(run_id="run_1", token="t", started=True, killed=Ask.NOTHING, exitcode=-9)
+    told.tell(death)
+    assert [pickle.loads(message) for message in told.drain()] == [death]
+    for expected in ([death], []):
+        told.tell_again()
+        assert [pickle.loads(message) for message in told.drain()] == expected
+    told.reader.close()
+    told.writer.close()

@@ -18,7 +18,7 @@ from runs.lifecycle import store
 PAUSE = Pause(reason="", targets=("waitpoint_1",))
 FACTS = dict.fromkeys(store.Assignment._fields)
 FACTS |= {"run_id": "run_1", "task_id": "nap", "token": "first", "attempt": 1, "tags": "[]"}
-WORK = store.Assignment(**FACTS)._replace(machine="small-1x")
+WORK = store.Assignment(**FACTS)._replace(machine="small-1x", queue="task/body")
 
 
 class Spot:

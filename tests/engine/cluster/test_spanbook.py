@@ -9,7 +9,7 @@ from engine.cluster import exporting, spanbook
 from engine.cluster.lines import LineBook, LineSender
 from engine.cluster.spanbook import SpanBook, packed
 from engine.sdk.spanrecords import Record
-from runs import tracing
+from runs import telemetry, tracing
 from runs.models import LogLine, Run, Span
 from tests.support import rows
 from tests.support.collector import collecting, facts_of
@@ -277,7 +277,7 @@ def test_what_cannot_be_exported_is_said_once(environment, monkeypatch, caplog):
     environment(EXPORTER_OTLP_ENDPOINT="http://c:4318", EXPORTER_OTLP_PROTOCOL="grpc")
     assert SpanBook().exporter is None
     assert "speaks http/protobuf" in caplog.messages[-1]
-    monkeypatch.setattr(exporting, "find_spec", lambda name: None)
+    monkeypatch.setattr(telemetry, "find_spec", lambda name: None)
     assert SpanBook().exporter is None
     assert "pip install “trackside[otel]”" in caplog.messages[-1]
     assert not exporting.is_possible()

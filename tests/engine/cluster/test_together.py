@@ -111,6 +111,15 @@ def test_nothing_is_started_long_after_it_was_taken(group):
     assert group.is_stale
 
 
+@pytest.mark.django_db
+def test_a_recorded_start_does_not_count_when_it_is_handed_back():
+    """As on SQLite, where what is taken is started in the same write."""
+    one = executing_run()
+    together.release(store.current(), [one.lease], together.GIVEN_BACK)
+    run = Run.objects.get(pk=one.run_id)
+    assert (run.status, run.attempt_number, run.uncounted_attempts) == ("QUEUED", 1, 1)
+
+
 def test_only_short_runs_are_taken_together():
     pace = Pace()
     assert pace.most == 1

@@ -354,9 +354,11 @@ class TestTheWayOfOne:
 
     def rows(self, monkeypatch, **options):
         taken = []
-        alone = postgresql.PostgresStore.insert_one
+        alone = postgresql.PostgresStore.insert_alike
         monkeypatch.setattr(
-            postgresql.PostgresStore, "insert_one", lambda *a: taken.append(alone(*a)) or taken[-1]
+            postgresql.PostgresStore,
+            "insert_alike",
+            lambda *a: taken.append(alone(*a)) or taken[-1],
         )
         run = trigger(payload='"\\"\'\\u2028%s\\\\"', **options)
         facts = {field.attname: getattr(run, field.attname) for field in Run._meta.fields}
@@ -387,6 +389,24 @@ class TestTheWayOfOne:
         (one, *others), (two, *same) = found
         assert (one, two) == (False, True)
         assert others == same
+
+    @pytest.mark.parametrize("same_queue", [True, False])
+    def test_many_at_once_are_the_same(self, threshold, same_queue):
+        odd = ['"\\"\'\\u2028%s\\\\{},NULL"', "NULL", None, '"NULL"', '""']
+        options = TriggerOptions(tags=("b", "{a}"), metadata="{}")
+        other = options if same_queue else TriggerOptions(concurrency_key="k", tags=())
+        asked = [(text, options) for text in odd] + [("1", other)]
+        items = [TriggerItem(task_id="send", payload=text, options=one) for text, one in asked]
+        trigger()  # makes a bucket
+        made = lifecycle.trigger_many(items, source=Source.SDK, validated=True)
+        runs = [Run.objects.get(pk=one.run_id) for one in made]
+        assert [run.payload for run in runs] == [*odd, "1"]
+        assert [run.metadata for run in runs] == ["{}"] * 5 + [other.metadata]
+        assert RunTag.objects.filter(run_id=runs[0].pk).count() == 2
+        assert RunTag.objects.filter(run_id=runs[-1].pk).count() == len(other.tags)
+        ids = [run.pk for run in runs]
+        assert list(Event.objects.order_by("id").values_list("run_id", flat=True))[-6:] == ids
+        assert Ready.objects.filter(run_id__in=ids).count() == len(ids)
 
     def test_a_missing_bucket_is_made(self, threshold):
         assert Ready.objects.filter(run_id=trigger(concurrency_key="new").pk).exists()

@@ -166,6 +166,17 @@ def test_opens_the_newest_alone(monkeypatch):
     assert RunFilter(query="task:hello").reach() is None
 
 
+def test_opens_more_of_those_with_an_error(monkeypatch):
+    monkeypatch.setattr(runfilter, "OPENED", 1)
+    monkeypatch.setattr(runfilter, "FAILING_OPENED", 2)
+    old, middle, _ = (failed_run() for _ in range(3))
+    queued_run()
+    asked = RunFilter(query="error:e")
+    assert middle.id in set(asked.runs().values_list("id", flat=True))
+    assert old.id not in set(asked.runs().values_list("id", flat=True))
+    assert abs(asked.reach() - old.created_at) < timedelta(seconds=1)
+
+
 def test_times_are_a_window(time_machine):
     time_machine.move_to("2030-01-05T12:00:00Z", tick=False)
     terms = grammar.parse("after:2h before:2030-01-05T11:30 after:2030-01-01")
