@@ -50,7 +50,7 @@ def test_two_verbs_at_the_same_time(stage, hands, scene):
     wrong = []
     for first, second in product(VERBS[scene], repeat=2):
         name = f"{scene} {first} {second}"
-        if not known.part(name, 12) or (known.WRITES and not IN_STEPS & {first, second}):
+        if not known.part(name, 16) or (known.WRITES and not IN_STEPS & {first, second}):
             continue
         for number in known.one_of(name, len(known.points(scene, first))):
             it = stage.set(scene)

@@ -32,7 +32,7 @@ def keeping_house() -> None:
 def each(scene, part):
     """Verbs, with how many points each has."""
     for name, verb in VERBS[scene].items():
-        if known.part(f"{part} {scene} {name}", 5):
+        if known.part(f"{part} {scene} {name}", 8):
             yield name, verb, len(known.points(scene, name))
 
 
@@ -117,6 +117,7 @@ ADMINISTRATION = {
     "overlapping",
     "streams",
     "batches",
+    "canaries",
     "notes",
     "taskpauses",
 }
