@@ -405,7 +405,7 @@ def complete(it: Scene) -> Any:
 
 @verb("executing")
 def turn(it: Scene) -> Any:
-    made = store.current().turn([Done(*it.it.lease, "1", 0, 1)], Next.SAME, 2, 7)
+    made = store.current().turn([Done(*it.it.lease, "1", 0, 1)], Next.SAME, 2, 1)
     return [it.named(one.run_id) for one in made.works], [it.named(one) for one in made.lost]
 
 
