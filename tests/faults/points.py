@@ -171,7 +171,7 @@ def stalled(hand: Hand, verb: Callable[[], Any], number: int) -> Iterator["Futur
     """The verb stands still at its point, in its transaction; goes on at the end of the block."""
     if connection.vendor != "postgresql":
         answer = hand.do(verb, f"stall:{number}")
-        eventually(lambda: hand.stalls.is_set() or answer.done(), every=0.0005)
+        eventually(lambda: hand.stalls.is_set() or answer.done(), every=0.003)
         try:
             yield answer
         finally:
@@ -181,7 +181,7 @@ def stalled(hand: Hand, verb: Callable[[], Any], number: int) -> Iterator["Futur
         cursor.execute("SELECT pg_advisory_lock(%s)", [DOOR])
         try:
             answer = hand.do(verb, f"stall:{number}")
-            eventually(lambda: answer.done() or is_blocked(hand) == "advisory", every=0.0005)
+            eventually(lambda: answer.done() or is_blocked(hand) == "advisory", every=0.003)
             yield answer
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [DOOR])
@@ -200,7 +200,7 @@ def met(hand: Hand, answer: "Future[Any]") -> bool:
     if connection.vendor != "postgresql":
         threading.Event().wait(0.02)  # it stands at the gate, or needs none
         return not answer.done()
-    eventually(lambda: answer.done() or is_blocked(hand), every=0.0005)
+    eventually(lambda: answer.done() or is_blocked(hand), every=0.003)
     return not answer.done()
 
 
