@@ -32,20 +32,26 @@ TEST := -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 test: $(VENV)/dev.stamp $(VENV)/client.stamp ## Lint and the whole suite on both databases
 	@# While mypy keeps one core: what each of the four processes would compile for itself.
 	$(BIN)/python -m pytest --collect-only --quiet >/dev/null 2>&1 & compiled=$$!
-	$(MAKE) --no-print-directory lint
-	wait $$compiled || :
+	$(MAKE) --no-print-directory lint & lint=$$!
 	log=$$(mktemp)
-	leg() { $(BIN)/python $(TEST) --database=$$1 -o cache_dir=.pytest_cache/$$1 || again $$1; }
+	leg() {
+		$(BIN)/python $(TEST) --database=$$1 -o cache_dir=.pytest_cache/$$1 & running=$$!
+		trap 'kill $$running 2>/dev/null || :; exit 143' TERM
+		wait $$running || again $$1
+	}
 	again() {
 		echo "Trying what failed once more, alone; a failure that stays is one."
 		$(BIN)/python -m pytest --database=$$1 -o cache_dir=.pytest_cache/$$1 --last-failed --last-failed-no-failures=none
 	}
-	leg postgresql >"$$log" 2>&1 & other=$$!
-	trap 'kill $$other 2>/dev/null || :; rm -f "$$log"' EXIT
+	legs=
+	trap 'kill $$legs 2>/dev/null || :; wait; rm -f "$$log"' EXIT
 	trap 'exit 130' INT TERM
+	wait $$compiled || :
+	leg sqlite & legs=$$!
+	wait $$lint
+	leg postgresql >"$$log" 2>&1 & legs="$$legs $$!"
 	status=0
-	leg sqlite || status=$$?
-	wait $$other || status=$$?
+	for one in $$legs; do wait $$one || status=$$?; done
 	cat "$$log"
 	exit $$status
 
@@ -124,7 +130,7 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/made
 $(VENV)/system.stamp: $(VENV)/made
 	@missing=
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || missing=postgresql
-	command -v chromium >/dev/null || missing="$$missing chromium"
+	command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || missing="$$missing chromium-headless-shell"
 	command -v node >/dev/null || missing="$$missing nodejs"
 	command -v npm >/dev/null || missing="$$missing npm"
 	if [ -n "$$missing" ]; then
@@ -136,6 +142,8 @@ $(VENV)/system.stamp: $(VENV)/made
 		conf=/etc/postgresql-common/createcluster.conf
 		[ -e $$conf ] || { mkdir -p $${conf%/*}; echo "create_main_cluster = false" >$$conf; }
 		apt-get update -qq
+		# Debian has one without windows, which is lighter; others have only the whole.
+		apt-cache show chromium-headless-shell >/dev/null 2>&1 || missing=$$(echo "$$missing" | sed s/-headless-shell//)
 		DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends \
 			-o Dpkg::Options::=--force-confold $$missing >/dev/null
 	fi

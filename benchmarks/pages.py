@@ -1,25 +1,22 @@
 """`python -m benchmarks.pages`: every page of the dashboard over a long history, beside its budget."""
 
 import gzip
-import html
 import re
 import sys
 import time
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
+import psutil
 
-from benchmarks.support.budgets import ALWAYS, CHANGED, PAGES, POST, TICK, Budget, Page
+from benchmarks.support import tabs
+from benchmarks.support.budgets import ALWAYS, CHANGED, IDLE_SHARE, PAGES, POST, TICK, Budget, Page
 from benchmarks.support.postgres import postgres
-from benchmarks.support.project import Project, on_postgres, on_sqlite
+from benchmarks.support.project import Project, on_database, on_postgres, on_sqlite
 from benchmarks.support.report import Figure, Report, median, parser, percentile, progress, publish
 
 WARM = 3
-HTMX = {"HX-Request": "true"}
-ROW = re.compile(r'id="(run_\w+)"[^>]*?data-live-row="([^"]*)"')
-SENT = re.compile(r'data-send="([^"]+)"\s+data-value="([^"]*)"')
-LIVE = re.compile(r'id="live-on"[^>]*?hx-get="([^"]+)"', re.S)
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 FIELD = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
 LOADED = re.compile(r'(?:<link [^>]*href|<script[^>]* src|<use href)="([^"#]+)')
@@ -34,45 +31,66 @@ class Measured(NamedTuple):
     status: int
     #: Requests of the first visit: the page, its files, what it asks for by itself.
     requests: int
+    #: Seconds of a processor that the web process took for each request.
+    worked: float = 0.0
 
 
-def measure(project: Project, name: str, runs: int, days: float, times: int) -> Report:
-    """Make the history, log in, and ask for each page `times` times."""
+def fill(project: Project, runs: int, days: float) -> str:
+    """Make the history; how long that took."""
     progress(f"{runs:,} runs over {days:g} days")
     begun = time.monotonic()
     project.manage("demo", "--runs", str(runs), "--days", str(days), "--with-queued", "200")
     lasted = time.monotonic() - begun
-    places = project.inside("pages.places")
+    return f"The history took {lasted:,.0f} s, {runs / lasted:,.0f} runs/s."
+
+
+def measure(project: Project, times: int, idle: float, note: str = "") -> Report:
+    """Log in, and ask for each page `times` times."""
+    places, age = project.inside("pages.places"), project.inside("pages.age")
     asked = {page: page.address.format(**places) for page in PAGES}
-    report = Report(f"Pages, {name}, {runs:,} runs, one web process, a logged-in session")
-    report.notes.append(f"The history took {lasted:,.0f} s, {runs / lasted:,.0f} runs/s.")
-    with project.web() as (_, address), httpx.Client(base_url=address, timeout=30) as browser:
+    runs = age["runs"]
+    report = Report(f"Pages, {age['vendor']}, {runs:,} runs, one web process, a logged-in session")
+    report.notes.append(note or f"The newest run was made {age['minutes']:,.0f} minutes before.")
+    with project.web() as (web, address), httpx.Client(base_url=address, timeout=30) as browser:
         statements = project.inside("pages.queries", addresses=list(asked.values()))
         browser.cookies.update(project.inside("pages.login"))
+        used = psutil.Process(web.pid)
         for page, place in asked.items():
-            found = _asked(browser, place, times)
+            progress(page.name)
+            found = _asked(browser, place, times, used)
             if found.status == httpx.codes.NOT_FOUND:
                 report.notes.append(f"{page.name}: there is no {place}")
                 continue
             report.figures += _figures(page, runs, found, statements[place] - ALWAYS)
-        report.figures += _ticks(browser, runs, times)
+        report.figures += _ticks(browser, runs, times, used)
+        report.figures += _idle(browser, list(asked.values()), idle)
         report.figures += _posts(browser, project, runs, times)
     return report
 
 
-def _asked(browser: httpx.Client, place: str, times: int, **options: Any) -> Measured:
-    headers = HTMX if "/counts" in place or "/live" in place else {}
+def _asked(browser: httpx.Client, place: str, times: int, web: psutil.Process) -> Measured:
     seconds: list[float] = []
+    before = _used(web)
     for number in range(WARM + times):
+        if number == WARM:
+            before = _used(web)
         begun = time.perf_counter()
-        response = browser.get(place, headers=headers, **options)
+        response = browser.get(place, headers=tabs.headers(place))
         if number >= WARM:
             seconds.append(time.perf_counter() - begun)
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise SystemExit(f"{response.url} answered {response.status_code}.")
     text = response.text
     requests = 1 + len(set(LOADED.findall(text))) + len(LAZY.findall(text))
-    return Measured(seconds, len(gzip.compress(response.content)), response.status_code, requests)
+    each = (_used(web) - before) / times
+    size = len(gzip.compress(response.content))
+    return Measured(seconds, size, response.status_code, requests, each)
+
+
+def _used(web: psutil.Process) -> float:
+    """Seconds of a processor."""
+    times = web.cpu_times()
+    return times.user + times.system
 
 
 def _figures(page: Page, runs: int, found: Measured, queries: int) -> list[Figure]:
@@ -81,6 +99,7 @@ def _figures(page: Page, runs: int, found: Measured, queries: int) -> list[Figur
         Figure("  queries beside the session's", queries, at_most=page.budget.queries),
         Figure("  compressed", found.size / 1000, "KB", at_most=page.budget.kilobytes),
         Figure("  requests of a first visit", found.requests),
+        Figure("  processor time of the web process", 1000 * found.worked, "ms"),
     ]
 
 
@@ -93,35 +112,51 @@ def _times(name: str, budget: Budget, runs: int, found: Measured) -> list[Figure
     ]
 
 
-def _ticks(browser: httpx.Client, runs: int, times: int) -> list[Figure]:
+def _ticks(browser: httpx.Client, runs: int, times: int, web: psutil.Process) -> list[Figure]:
     """What a tab that is open asks for every few seconds."""
     text = browser.get("/runs").text
-    place = html.unescape(LIVE.search(text)[1])  # type: ignore[index]  # every list has one
-    sent = [(name, html.unescape(value)) for name, value in SENT.findall(text)]
-    rows = ROW.findall(text)
-    same = [("have", f"{run_id}:{token}") for run_id, token in rows]
-    changed = [
-        ("have", f"{run_id}:{'0' if n < 5 else token}") for n, (run_id, token) in enumerate(rows)
-    ]
     figures: list[Figure] = []
-    for name, have, budget in (
-        ("live tick, nothing changed", same, TICK),
-        ("live tick, 5 rows changed", changed, CHANGED),
+    for name, stale, budget in (
+        ("live tick, nothing changed", 0, TICK),
+        ("live tick, 5 rows changed", 5, CHANGED),
     ):
-        address = str(httpx.URL(place).copy_merge_params(httpx.QueryParams([*sent, *have])))
-        found = _asked(browser, address, times)
+        found = _asked(browser, tabs.tick(text, stale), times, web)
         figures += _times(name, budget, runs, found)
         figures.append(Figure("  status", found.status))
         figures.append(
             Figure("  compressed", found.size / 1000, "KB", at_most=budget.kilobytes + 0.1)
         )
+        figures.append(Figure("  processor time of the web process", 1000 * found.worked, "ms"))
     return figures
+
+
+def _idle(browser: httpx.Client, places: list[str], lasting: float) -> list[Figure]:
+    """A tab of each page that has ticks, side by side, while nothing happens."""
+    shown = {place: browser.get(place).text for place in places}
+    due = {place: tabs.seconds(text) for place, text in shown.items() if tabs.tick(text)}
+    progress(f"{len(due)} idle tabs for {lasting:g} s")
+    asked = unchanged = 0
+    end = time.monotonic() + lasting
+    waiting = {place: time.monotonic() + every for place, every in due.items()}
+    while waiting and (first := min(waiting.values())) < end:
+        time.sleep(max(0.0, first - time.monotonic()))
+        place = min(waiting, key=lambda one: waiting[one])
+        answer = browser.get(tabs.tick(shown[place]), headers=tabs.HTMX)
+        waiting[place] = time.monotonic() + due[place]
+        asked += 1
+        unchanged += answer.status_code == httpx.codes.NO_CONTENT
+        if answer.status_code != httpx.codes.NO_CONTENT:
+            shown[place] = browser.get(place).text
+    if not asked:
+        return []
+    name = f"{len(due)} idle tabs, {asked:,} ticks, answered without content"
+    return [Figure(name, 100 * unchanged / asked, "%", at_least=100 * IDLE_SHARE)]
 
 
 def _posts(browser: httpx.Client, project: Project, runs: int, times: int) -> list[Figure]:
     """Canceling runs, each from its own form."""
     seconds = []
-    for run_id in project.inside("pages.open_runs", count=min(times, 100)):
+    for run_id in project.inside("pages.open_runs", count=min(times, 30)):
         form = browser.get(f"/runs/{run_id}/cancel").text
         fields = dict(FIELD.findall(form)) | {"csrfmiddlewaretoken": TOKEN.search(form)[1]}  # type: ignore[index]
         begun = time.perf_counter()
@@ -129,7 +164,7 @@ def _posts(browser: httpx.Client, project: Project, runs: int, times: int) -> li
         seconds.append(time.perf_counter() - begun)
         if not response.is_redirect:
             raise SystemExit(f"{response.url} answered {response.status_code}.")
-    return _times("cancel, POST", POST, runs, Measured(seconds, 0, 303, 2))
+    return _times("cancel, POST", POST, runs, Measured(seconds, 0, 303, 2)) if seconds else []
 
 
 def main() -> int:
@@ -138,17 +173,30 @@ def main() -> int:
     options.add_argument("--sqlite-runs", type=int, default=100_000, help="0 leaves SQLite out")
     options.add_argument("--days", type=float, default=90)
     options.add_argument("--times", type=int, default=60)
+    options.add_argument("--idle", type=float, default=60, help="seconds to watch idle tabs")
+    options.add_argument(
+        "--database-url",
+        action="append",
+        default=[],
+        help="measure this database as it is (migrated, filled by “manage.py demo”) instead; several",
+    )
     chosen = options.parse_args()
     reports = []
+    for url in chosen.database_url:
+        with on_database(url) as project:
+            reports.append(measure(project, chosen.times, chosen.idle))
+    if chosen.database_url:
+        return publish(reports, chosen.json)
     with ExitStack() as stack:
         if chosen.runs:
             server = stack.enter_context(postgres())
             project = stack.enter_context(on_postgres(server))
-            reports.append(measure(project, "PostgreSQL", chosen.runs, chosen.days, chosen.times))
+            note = fill(project, chosen.runs, chosen.days)
+            reports.append(measure(project, chosen.times, chosen.idle, note))
     if chosen.sqlite_runs:
         with on_sqlite() as project:
-            count, days = chosen.sqlite_runs, chosen.days
-            reports.append(measure(project, "SQLite", count, days, chosen.times))
+            note = fill(project, chosen.sqlite_runs, chosen.days)
+            reports.append(measure(project, chosen.times, chosen.idle, note))
     return publish(reports, chosen.json)
 
 

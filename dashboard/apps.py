@@ -10,6 +10,7 @@ class DashboardConfig(AppConfig):
     verbose_name = "Trackside"
 
     def ready(self) -> None:
+        from dashboard import checks  # noqa: F401, PLC0415  registers them
         from dashboard.people import onrecord, roles  # noqa: PLC0415  its models are there only now
 
         user_logged_in.connect(_begin, dispatch_uid="trackside-sessions")

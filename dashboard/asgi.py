@@ -5,6 +5,7 @@ import warnings
 from typing import Any, cast
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 
 from dashboard.asgihandler import Handler
 from dashboard.bodylimit import limit_bodies
@@ -20,6 +21,9 @@ os.environ.setdefault("TRACKSIDE_PROCESS", "web")
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
 
-django.setup(set_prefix=False)
+try:
+    django.setup(set_prefix=False)
+except ImproperlyConfigured as error:
+    raise SystemExit(str(error)) from None  # a sentence, and no traceback
 traces.begin()
 application = living(realtime(limit_bodies(cast(Any, Handler()))))

@@ -17,8 +17,8 @@ DATA_DIR = environment.writable(Path(environment.text("TRACKSIDE_DATA_DIR", str(
 KIND = environment.kind()
 PROCESS = environment.text("TRACKSIDE_PROCESS")
 DEBUG = False
-SECRET_KEY = secret.key(DATA_DIR, strict=KIND == "prod")
-SECRET_KEY_FALLBACKS = secret.former()
+SECRET_KEY = secret.key(DATA_DIR, strict=KIND != "dev")
+SECRET_KEY_FALLBACKS = secret.former(strict=KIND != "dev")
 
 # Who may reach it
 HOST = environment.text("HOST", "127.0.0.1")

@@ -37,10 +37,16 @@ CHANGED = Budget((12, 30), (12, 30), 2, 2)
 POST = Budget((40, 120), (40, 120), 6, 1)
 #: Pages the plan gives no figures: as the overview, with two more queries.
 OTHER = Budget((60, 150), (80, 200), 8, 25)
-#: And those with charts and several lists; what they ask does not grow with what is in them.
-RICH = Budget((60, 150), (80, 200), 24, 25)
-#: Finds its window among the lines by halving: many statements, each by a key.
-SEARCH = Budget((150, 400), (200, 600), 60, 25)
+#: Several things side by side: what waits and what executes, two runs, how each status is kept.
+SEVERAL = Budget((60, 150), (80, 200), 10, 25)
+#: Looks into hundreds of runs, once the page is shown.
+PART = Budget((150, 400), (200, 600), 8, 5)
+#: All of the API on one page.
+REFERENCE = Budget((150, 300), (150, 300), 8, 60)
+#: Looks through lines, or runs, as long as somebody waits.
+SEARCH = Budget((150, 400), (200, 600), 8, 25)
+#: Of the requests of a tab in which nothing happens, those answered without content.
+IDLE_SHARE = 0.95
 
 #: Of each request: the session and the person.
 ALWAYS = 2
@@ -55,27 +61,59 @@ PAGES = (
     Page("counts per status", "/runs/counts?period=24h", COUNTS),
     Page("run", "/runs/{run}", RUN),
     Page("run, trace", "/runs/{run}?tab=trace", RUN),
-    Page("run, data", "/runs/{run}?tab=data", RUN),
+    Page("run, data", "/runs/{run}?tab=payload", RUN),
+    Page("run, attempts", "/runs/{run}?tab=attempts", RUN),
+    Page("run, detail", "/runs/{run}?tab=detail", RUN),
+    Page("run, context", "/runs/{run}?tab=context", RUN),
+    Page("run, steps and waits", "/runs/{run}?tab=journal", RUN),
+    Page("run, history", "/runs/{run}?tab=history", RUN),
+    Page("run, streams", "/runs/{run}?tab=streams", RUN),
     Page("run, logs", "/runs/{run}?tab=logs", RUN),
     Page("run, trace of 1,200 spans", "/runs/{long_run}?tab=trace", LONG_RUN),
     Page("run, 3,000 log lines", "/runs/{long_run}?tab=logs", LONG_RUN),
     Page("overview", "/", OVERVIEW),
-    Page("task", "/tasks/{task}", RICH),
-    Page("metrics", "/metrics", RICH),
+    Page("task", "/tasks/{task}", OTHER),
+    Page("task, performance", "/tasks/{task}?tab=performance", OTHER),
+    Page("metrics", "/metrics", OTHER),
+    Page("metrics of 90 days", "/metrics?period=90d", OTHER),
     Page("errors", "/errors", OTHER),
-    Page("error", "/errors/{error}", RICH),
+    Page("errors by window", "/errors?view=matrix", OTHER),
+    Page("error", "/errors/{error}", OTHER),
+    Page("error, what failures share", "/errors/{error}?shared", PART),
+    Page("flaky tasks", "/errors/flaky", OTHER),
     Page("queues", "/queues", OTHER),
-    Page("queue", "/queues/{queue}", RICH),
+    Page("queue", "/queues/{queue}", SEVERAL),
+    Page("queue, keys", "/queues/{queue}?tab=keys", SEVERAL),
     Page("schedules", "/schedules", OTHER),
     Page("schedule", "/schedules/{schedule}", OTHER),
+    Page("schedule, the form", "/schedules/new", OTHER),
+    Page("agenda", "/schedules/agenda", OTHER),
     Page("batches", "/batches", OTHER),
     Page("batch", "/batches/{batch}", OTHER),
+    Page("bulk actions", "/bulk", OTHER),
+    Page("bulk action, the preview", "/bulk/new?action=replay&status=FAILED&period=7d", SEARCH),
+    Page("purge, the preview", "/bulk/purge?status=QUEUED&period=all", SEARCH),
     Page("wait tokens", "/wait-tokens", OTHER),
+    Page("wait token", "/wait-tokens/{token}", OTHER),
+    Page("test, which task", "/test", OTHER),
     Page("test", "/test/{task}", OTHER),
     Page("workers", "/workers", OTHER),
-    Page("logs", "/logs", SEARCH),
+    Page("logs", "/logs?period=24h", SEARCH),
     Page("logs with a word", "/logs?q=giving&period=7d", SEARCH),
-    Page("versions", "/deploys", RICH),
+    Page("versions", "/deploys", OTHER),
+    Page("compare", "/runs/compare?a={run}&b={other}", SEVERAL),
     Page("replay, the form", "/runs/{run}/replay", RUN),
+    Page("cancel, the form", "/runs/{run}/cancel", RUN),
     Page("audit", "/settings/audit", OTHER),
+    Page("alerts", "/settings/alerts", OTHER),
+    Page("retention", "/settings/retention", SEVERAL),
+    Page("limits", "/settings/limits", OTHER),
+    Page("members", "/settings/members", OTHER),
+    Page("API keys", "/settings/keys", OTHER),
+    Page("variables", "/variables", OTHER),
+    Page("saved views", "/views", OTHER),
+    Page("preferences", "/me", OTHER),
+    Page("jump", "/jump?q=shop", OTHER),
+    Page("shortcuts", "/help/shortcuts", OTHER),
+    Page("API reference", "/help/api", REFERENCE),
 )

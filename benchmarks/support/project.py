@@ -118,6 +118,13 @@ def on_sqlite(**settings: str) -> Iterator[Project]:
         yield _prepared(Project(url, Path(directory), settings))
 
 
+@contextmanager
+def on_database(url: str, **settings: str) -> Iterator[Project]:
+    """A project on a database that is there and stays."""
+    with tempfile.TemporaryDirectory(prefix="trackside-bench-") as directory:
+        yield Project(url, Path(directory), settings)
+
+
 def _prepared(project: Project) -> Project:
     project.manage("migrate", "--verbosity", "0")
     project.inside("seeding.register", names=task_names())

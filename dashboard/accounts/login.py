@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 
 from dashboard.people import throttle
 from dashboard.permissions import actor
@@ -62,6 +64,7 @@ class Logout(LogoutView):
         return super().post(request, *args, **kwargs)
 
 
+@method_decorator(never_cache, name="dispatch")
 class Password(PasswordChangeView):
     """One's own, by the one that holds; every other session of the account ends."""
 

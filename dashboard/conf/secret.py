@@ -1,6 +1,7 @@
 """The secret key: from SECRET_KEY, else one made at the first start and kept in a private file."""
 
 import os
+import re
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -8,29 +9,40 @@ from django.core.management.utils import get_random_secret_key
 
 from dashboard.conf import environment
 
-#: Django's own measure (check security.W009).
-_SHORTEST, _FEWEST_DISTINCT, _SAMPLE_PREFIX = 50, 5, "django-insecure-"
+#: Django's own measure of the length (check security.W009); what is random has more letters than it asks for.
+_SHORTEST, _FEWEST_DISTINCT = 50, 10
+#: What stands in examples, to be replaced.
+SAMPLE = re.compile(
+    "insecure|change[-_ ]?(me|this)|replace|example|your[-_ ]|secret[-_ ]?key", re.I
+)
+HOW = "make one with: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
 
 
 def key(directory: Path, *, strict: bool) -> str:
     """The key of this deployment. With `strict` it must be given, and be strong."""
     given = environment.text("SECRET_KEY")
     if strict:
-        return _strong(given)
+        return _strong(given, "SECRET_KEY")
     return given or _kept(directory / "secret.key")
 
 
-def former() -> list[str]:
+def former(*, strict: bool = False) -> list[str]:
     """Keys this deployment had before, from SECRET_KEY_FALLBACKS: one or several, with commas."""
-    return environment.words("SECRET_KEY_FALLBACKS")
+    given = environment.words("SECRET_KEY_FALLBACKS")
+    return [_strong(one, "SECRET_KEY_FALLBACKS") for one in given] if strict else given
 
 
-def _strong(given: str) -> str:
-    weak = len(given) < _SHORTEST or len(set(given)) < _FEWEST_DISTINCT
-    if weak or given.startswith(_SAMPLE_PREFIX):
+def is_weak(given: str) -> bool:
+    """Whether it can be guessed, or stands in an example."""
+    return (
+        len(given) < _SHORTEST or len(set(given)) < _FEWEST_DISTINCT or bool(SAMPLE.search(given))
+    )
+
+
+def _strong(given: str, name: str) -> str:
+    if is_weak(given):
         raise ImproperlyConfigured(
-            f"SECRET_KEY must be set to at least {_SHORTEST} random characters in production; "
-            "make one with: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+            f"{name} must be set to at least {_SHORTEST} random characters outside development; {HOW}"
         )
     return given
 

@@ -7,7 +7,9 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import Error, NotSupportedError, connection, connections
 
@@ -24,6 +26,15 @@ _MIGRATION_LOCK = 0x7261696C
 
 class StartError(Exception):
     """Trackside cannot start; the message says why and what to do."""
+
+
+def debugging(host: str) -> None:
+    """Refuse to show everybody on the network what Django's debug pages show: settings and source."""
+    if settings.DEBUG and not _is_this_machine(host):
+        raise StartError(
+            f"DEBUG is on, and {host} can be reached from other machines: set DEBUG = False, "
+            "or listen on 127.0.0.1."
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -80,6 +91,13 @@ def task_files() -> None:
     check = subprocess.run(django("tasks", "--check"), env=os.environ | python_path(), check=False)
     if check.returncode:
         raise SystemExit(check.returncode)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _port_problem(host: str, port: int, error: OSError) -> str:

@@ -31,7 +31,7 @@ UNDO = 8.0
 #: Above so many the number is typed.
 TYPED = 1000
 WORDS = {"replay": BulkKind.REPLAY, "cancel": BulkKind.CANCEL, "tag": BulkKind.TAG}
-WORDS |= {"priority": BulkKind.PRIORITY}
+WORDS |= {"priority": BulkKind.PRIORITY, "key": BulkKind.KEY}
 TEXT = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -90,6 +90,7 @@ class BulkForm(forms.Form):
         BulkKind.CANCEL: ("per_minute",),
         BulkKind.TAG: ("tags", "per_minute"),
         BulkKind.PRIORITY: ("priority", "per_minute"),
+        BulkKind.KEY: ("per_minute",),
     }
 
     def __init__(self, kind: BulkKind, *args: Any, **kwargs: Any) -> None:

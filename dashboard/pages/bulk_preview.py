@@ -118,5 +118,6 @@ def word(kind: str, count: int) -> str:
         BulkKind.CANCEL: f"Cancel {runs}",
         BulkKind.REPLAY: f"Replay {runs}",
         BulkKind.TAG: f"Tag {runs}",
+        BulkKind.KEY: f"Reset the keys of {runs}",
         BulkKind.PRIORITY: f"Set the priority of {runs}",
     }[BulkKind(kind)]

@@ -15,8 +15,9 @@ in percent, so that a figure is as wide as its place and its lines and letters s
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log10
-from typing import Unpack
+from typing import Any, Unpack
 
 from dashboard.pages.chartparts import (
     Bucket,
@@ -39,7 +40,7 @@ from dashboard.pages.saying import (
     stacked_sentence,
     total,
 )
-from dashboard.pages.scales import count_text
+from dashboard.pages.scales import Scale, count_text
 
 __all__ = [
     "Bucket",
@@ -73,22 +74,10 @@ def stacked(
     layers = [Layer(one, note=form(total(buckets, at))) for at, one in enumerate(series)]
     for place, bucket in enumerate(buckets):
         stack(layers, bucket, place, len(buckets), height)
-    return Chart(
-        key=key,
-        title=title,
-        summary=said.get("summary") or stacked_sentence(title, series, buckets, form),
-        headings=("Time", *(one.label for one in series)),
-        rows=[row(bucket, form) for bucket in buckets],
-        layers=layers,
-        ticks=height.ticks,
-        labels=few([bucket.label for bucket in buckets]),
-        reference=across(reference, height),
-        partial=partial(buckets),
-        hits=tuple(hit(bucket, series, form) for bucket in buckets),
-        note=said.get("note", ""),
-        href=said.get("href", ""),
-        is_empty=not any(bucket.total for bucket in buckets),
-    )
+    figure = _figure(title, series, buckets, layers, height, form, reference)
+    summary = said.get("summary") or stacked_sentence(title, series, buckets, form)
+    is_empty = not any(bucket.total for bucket in buckets)
+    return replace(figure, **_said(said), key=key, summary=summary, is_empty=is_empty)
 
 
 def lines(
@@ -109,11 +98,27 @@ def lines(
         values = [bucket.values[at] for bucket in buckets]
         path, alone = line(values, height)
         layers.append(Layer(one, path=path, dots=alone, note=form(last(values))))
+    figure = _figure(title, series, buckets, layers, height, form, reference)
+    summary = said.get("summary") or lines_sentence(title, series, buckets, form)
+    return replace(
+        figure, **_said(said), key=key, kind="lines", summary=summary, is_empty=not known
+    )
+
+
+def _figure(
+    title: str,
+    series: Sequence[Series],
+    buckets: Sequence[Bucket],
+    layers: list[Layer],
+    height: Scale,
+    form: Format,
+    reference: Reference | None,
+) -> Chart:
+    """What bars and lines over the same x axis have in common."""
     return Chart(
-        key=key,
-        kind="lines",
+        key="",
         title=title,
-        summary=said.get("summary") or lines_sentence(title, series, buckets, form),
+        summary="",
         headings=("Time", *(one.label for one in series)),
         rows=[row(bucket, form) for bucket in buckets],
         layers=layers,
@@ -122,10 +127,11 @@ def lines(
         reference=across(reference, height),
         partial=partial(buckets),
         hits=tuple(hit(bucket, series, form) for bucket in buckets),
-        note=said.get("note", ""),
-        href=said.get("href", ""),
-        is_empty=not known,
     )
+
+
+def _said(said: Said) -> dict[str, Any]:
+    return {name: said.get(name, "") for name in ("note", "href")}
 
 
 def histogram(
@@ -158,8 +164,7 @@ def histogram(
         labels=chart.labels,
         marks=tuple((f"{at / len(bars) * 100:.2f}", word) for word, at in marks) if bars else (),
         hits=chart.hits,
-        note=said.get("note", ""),
-        href=said.get("href", ""),
+        **_said(said),
         is_empty=chart.is_empty,
     )
 

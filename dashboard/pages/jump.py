@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from urllib.parse import urlencode
 
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -16,6 +17,13 @@ from runs.reads.runfilter import RunFilter
 
 FOUND, EACH = 20, 8
 SHORTEST = 6
+#: By what an id begins with: the page, and what it shows.
+IDS: dict[str, tuple[str, type[Model]]] = {
+    "run": ("run", Run),
+    "sched": ("schedule", Schedule),
+    "batch": ("batch", Batch),
+    "waitpoint": ("waitpoint", Waitpoint),
+}
 #: Pages that are in no navigation.
 ELSEWHERE = (
     ("me", "Preferences"),
@@ -77,8 +85,8 @@ def _places(request: HttpRequest, text: str) -> list[Place]:
 def _exact(text: str) -> Place | None:
     """By an id, of whatever."""
     name = text.lower()
-    kinds = (("run", Run), ("schedule", Schedule), ("batch", Batch), ("waitpoint", Waitpoint))
-    for view, model in kinds:
+    if named := IDS.get(name.partition("_")[0]):
+        view, model = named
         if model._default_manager.filter(pk=name).exists():
             return Place(name, view.capitalize(), reverse(f"dashboard:{view}", args=[name]))
     if Task.objects.filter(id=text).exists():

@@ -6,12 +6,19 @@ from datetime import datetime
 from django.http import HttpRequest
 
 MAX_KNOWN = 100
+#: Seconds. What changes only because time goes by is drawn anew so often.
+SLOWLY = 120
 
 
 def token(*parts: object) -> str:
     """A token of the data itself; rendered HTML differs from one time to the next."""
     text = "|".join(_text(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def slowly(now: datetime) -> int:
+    """Part of a token for numbers of the last minutes: they move without anything happening."""
+    return int(now.timestamp() // SLOWLY)
 
 
 def known(request: HttpRequest) -> dict[str, str]:

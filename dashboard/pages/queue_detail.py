@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard.pages import live, metric_charts, timeaxis
 from dashboard.pages.charts import Chart
-from dashboard.pages.queue_rows import room_of
+from dashboard.pages.queue_rows import moving, room_of
 from dashboard.pages.task_facts import Line, lines
 from dashboard.pages.timeaxis import Axis
 from runs.models import (
@@ -99,7 +99,9 @@ def context(request: HttpRequest, queue: Queue) -> dict[str, Any]:
     except TooSlow:
         found["is_late"] = True
     pause = queue.paused, queue.limit, queue.total, queue.rate, queue.overridden_at
-    found["token"] = live.token(*pause, found["load"], found["flow"], tab, found.get("state"))
+    found["token"] = live.token(
+        *pause, found["load"], *moving(found["flow"], now), tab, found.get("state")
+    )
     return found
 
 

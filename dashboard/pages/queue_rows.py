@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.cache import cache
 
-from dashboard.pages import sparks
+from dashboard.pages import live, sparks
 from dashboard.pages.scales import count_text
 from dashboard.pages.sparks import Spark
 from runs.models import Depth, Queue, SessionState, WorkerSession
@@ -33,10 +33,10 @@ class Row:
     #: At how many of the last minutes its limit held runs back.
     throttled: int
 
-    @property
-    def facts(self) -> tuple[Any, ...]:
+    def facts(self, now: datetime) -> tuple[Any, ...]:
+        """What a tick is judged by."""
         limits = self.queue.limit, self.queue.total, self.queue.rate, self.queue.paused
-        return self.queue.name, *limits, self.load, self.closed, self.flow
+        return self.queue.name, *limits, self.load, self.closed, *moving(self.flow, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ def last_hour(now: datetime) -> Hour:
         known = Hour(queueflow.flows(now), queueflow.depths_by_queue(now - HOUR))
         cache.set("dashboard.queues", known, REMEMBERED)
     return known
+
+
+def moving(flow: Flow, now: datetime) -> tuple[Any, ...]:
+    """Its rates change at once with what comes and ends, and slowly with the time."""
+    return flow.last, flow.last and live.slowly(now)
 
 
 def tiles(rows_: list[Row]) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def _all(request: HttpRequest) -> dict[str, Any]:
         "open_count": sum(not queue.paused for queue in queues),
         "coming": sum(row.flow.came for row in rows),
         "executing": sum(row.load.running for row in rows),
-        "token": live.token([row.facts for row in rows]),
+        "token": live.token([row.facts(now) for row in rows]),
         "now": now,
         "refusal": permissions.refusal(request.user, permissions.ADMINISTER),
     }

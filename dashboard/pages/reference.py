@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from dashboard.openapi import Route, served
 from dashboard.pages import shell
@@ -53,6 +56,13 @@ class Shown:
 
 @page()
 def index(request: HttpRequest) -> HttpResponse:
+    drawn = _drawn(str(conf.get("URL")).rstrip("/"), served.prefix())
+    return shell.render(request, "dashboard/reference/index.html", {"drawn": drawn})
+
+
+# The same for everybody, as long as the process lives.
+@lru_cache(maxsize=4)
+def _drawn(base: str, prefix: str) -> SafeString:
     whole = served.whole()
     context = {
         "groups": _groups(whole),
@@ -60,9 +70,9 @@ def index(request: HttpRequest) -> HttpResponse:
             (name, schema.get("description", ""), members(schema))
             for name, schema in whole["components"]["schemas"].items()
         ],
-        "base": str(conf.get("URL")).rstrip("/"),
+        "base": base,
     }
-    return shell.render(request, "dashboard/reference/index.html", context)
+    return render_to_string("dashboard/reference/_all.html", context)
 
 
 def _groups(whole: dict[str, Any]) -> dict[str, list[Shown]]:

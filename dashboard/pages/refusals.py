@@ -1,5 +1,8 @@
 """Pages that say no, in the style of the others. Also the project's error handlers."""
 
+import logging
+import secrets
+
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -10,6 +13,7 @@ from runs import conf
 from runs.errors import IllegalTransition
 from runs.models import Run
 
+logger = logging.getLogger(__name__)
 TEMPLATE = "dashboard/refusal.html"
 
 
@@ -67,7 +71,10 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def handler500(request: HttpRequest) -> HttpResponse:
     # no request, no context processors: whatever failed may be what they need
-    context = {"stylesheet": _stylesheet()}
+    reference = secrets.token_hex(6)
+    # Django logs the traceback itself, when it has this answer
+    logger.error("A page broke; who asked for it was told the reference %s.", reference)
+    context = {"stylesheet": _stylesheet(), "reference": reference}
     return HttpResponse(render_to_string("dashboard/broken.html", context), status=500)
 
 

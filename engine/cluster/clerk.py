@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
@@ -14,7 +15,7 @@ from engine.cluster.endings import Leaving
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.place import Place
 from engine.execution.failures import describe
-from runs import signals
+from runs import conf, signals
 from runs.lifecycle import attempts, envvars, store
 from runs.models import Lane, Run
 from runs.states import TO_COME, RunStatus
@@ -22,6 +23,10 @@ from runs.states import TO_COME, RunStatus
 log = logging.getLogger("trackside")
 
 NOT_ASYNC = "Its task is no async function any more; it goes to a process of its own."
+SECOND = 1_000_000_000
+#: Of a lease: so long after a run was taken it is certain that nobody else has it.
+PART = 1 / 3
+HELD_UP = "The process that took it was held up before it was started."
 R = TypeVar("R")
 
 
@@ -120,19 +125,33 @@ class Clerk:
         """Claim and start runs for these seats."""
         if not self.insist(lambda opened: opened.has_shared()):
             return []
+        asked_at = time.monotonic_ns()
         try:
             works = self.insist(Claiming(self, len(free)))
         except store.SessionLost:
             self.here.board.head.fenced = self.here.board.head.fenced or 1
             return []
-        return [self.seated(number, work) for number, work in zip(free, works, strict=False)]
+        return [self.seated(*pair, asked_at) for pair in zip(free, works, strict=False)]
 
-    def seated(self, number: int, work: store.Assignment) -> Taken:
-        """Put a run on the board."""
+    def seated(self, number: int, work: store.Assignment, asked_at: int) -> Taken:
+        """Put a run on the board that was taken with a call made at `asked_at`."""
         seat = self.seats[number]
         seat.ask = seat.killed = 0
         seat.assign(work.run_id, work.token, work.attempt, State.ASSIGNED, begun=True)
+        seat.since = asked_at
         return Taken(number, work)
+
+    def is_stale(self, number: int) -> bool:
+        """Whether a run was taken so long ago that its lease may be lost, and has not begun here."""
+        seat, longest = self.seats[number], float(conf.get("LEASE_SECONDS")) * PART
+        age = (time.monotonic_ns() - seat.since) / SECOND
+        return bool(seat.state == State.ASSIGNED and age > longest)
+
+    def give_back(self, number: int, work: store.Assignment) -> None:
+        """Hand back a run that was not entered."""
+        self.finish(attempts.release(work.run_id, work.token, HELD_UP))
+        self.seats[number].clear(State.FREE)
+        signals.runs_ready.send(sender=Run)
 
     def is_seated(self, run_id: str) -> bool:
         wanted = run_id.encode()
@@ -164,6 +183,7 @@ class Clerk:
 
     def complete(self, ended: Sequence[Ended], free: Sequence[int]) -> list[Taken]:
         """One commit for bodies that returned, and for runs that go on these seats."""
+        asked_at = time.monotonic_ns()
         try:
             turn = self.insist(Turning(self, [one.done for one in ended], len(free)))
         except records.MISTAKES:
@@ -172,7 +192,7 @@ class Clerk:
             return []
         for run_id in turn.lost:
             records.tell_lost(run_id)
-        return [self.seated(number, work) for number, work in zip(free, turn.works, strict=False)]
+        return [self.seated(*pair, asked_at) for pair in zip(free, turn.works, strict=False)]
 
     def left(self, one: Ended) -> bool:
         """Write one end; whether it goes on instead, because what it waits for is there."""
@@ -205,10 +225,11 @@ class Clerk:
         if not self.insist(lambda opened: opened.finish(ending, store.Next.NONE, pid)).won:
             records.tell_lost(ending.run_id)
 
-    def relocate(self, work: store.Assignment) -> None:
+    def relocate(self, number: int, work: store.Assignment) -> None:
         """Hand back a run that is none for an event loop."""
         self.insist(lambda _: Run.objects.filter(pk=work.run_id).update(lane=Lane.ALONE))
         self.finish(attempts.release(work.run_id, work.token, NOT_ASYNC))
+        self.seats[number].clear(State.FREE)
         signals.runs_ready.send(sender=Run)
 
 

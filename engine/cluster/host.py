@@ -193,8 +193,9 @@ class Host:
     async def welcome(self, number: int, work: store.Assignment) -> None:
         task = registry.get(work.task_id)
         if task is not None and not task.body.is_async:
-            await self.clerk.does(partial(self.clerk.relocate, work))
-            self.seats[number].clear(State.FREE)
+            await self.clerk.does(partial(self.clerk.relocate, number, work))
+        elif self.clerk.is_stale(number):
+            await self.clerk.does(partial(self.clerk.give_back, number, work))
         elif not await self.lounge.has(number, work):
             self.enter(number, work)
 

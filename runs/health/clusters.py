@@ -57,13 +57,11 @@ def clocks() -> Iterator[Point]:
         yield Point("clocks", name, OK, f"Within {APART:g} s of the database's.")
         return
     named = ", ".join(
-        f"{host} is {abs(ahead):,.0f} s {'ahead' if ahead > 0 else 'behind'}"
+        f"{host} is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} the database"
         for host, ahead in sorted(wrong.items(), key=lambda one: -abs(one[1]))[:NAMED]
     )
     far = any(abs(ahead) > FAR_APART for ahead in wrong.values())
-    text = (
-        f"Of the database's clock, {named}: times of runs lie, and lost clusters are noticed later."
-    )
+    text = f"{named}: times in logs and traces do not agree."
     todo = "Synchronise the clocks of all machines, say with chrony or systemd-timesyncd."
     yield Point("clocks", name, BAD if far else WARN, text, todo, "workers")
 
@@ -92,9 +90,8 @@ def unserved() -> Iterator[Point]:
     ]
     name = "Runs nobody can take"
     if problems:
-        yield Point("unserved", name, BAD, problems[0][0], problems[0][1], "workers")
-        for text, todo in problems[1:]:
-            yield Point("unserved", name, BAD, text, todo, "workers")
+        for text, todo in problems:
+            yield Point("unserved", name, WARN, text, todo, "workers")
     else:
         yield Point("unserved", name, OK, "None.")
 

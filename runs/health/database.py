@@ -64,6 +64,8 @@ def database() -> Iterator[Point]:
 def promises(found: Server) -> Iterator[Point]:
     """Whether what it acknowledged survives a power cut."""
     name, key = "Commits", "commits"
+    # of a database to try things with it is often so on purpose
+    loud = conf.get("ENVIRONMENT")["kind"] != "dev"
     if found.is_unsafe:
         what = (
             "fsync or full_page_writes is off"
@@ -71,11 +73,12 @@ def promises(found: Server) -> Iterator[Point]:
             else "synchronous is OFF"
         )
         text = f"{what}: a power cut may destroy the database."
-        yield Point(key, name, BAD, text, "Switch it on in the server's configuration.")
+        todo = "Switch it on in the server's configuration."
+        yield Point(key, name, BAD, text, todo, is_loud=loud)
     elif found.is_async:
         text = "synchronous_commit is off: a crash of the server loses runs it has acknowledged."
         todo = "Switch it on: ALTER SYSTEM SET synchronous_commit = on; SELECT pg_reload_conf()."
-        yield Point(key, name, BAD, text, todo)
+        yield Point(key, name, BAD, text, todo, is_loud=loud)
     else:
         yield Point(key, name, OK, "Wait until they are on the disk.")
 

@@ -35,6 +35,8 @@ FOREIGN_KEY = re.compile(r"[!-~]{32,200}")
 #: The reference's clients take the first form for a key that cannot sign tokens; the other is a token's.
 MISREAD_KEY = re.compile(r"tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}|eyJ.*")
 PRESET = "TRACKSIDE_API_KEY"
+#: Different characters of a preset key, outside development.
+FEWEST_LETTERS = 10
 #: Asked at every request: making this statement anew each time costs more than the answer.
 COLUMNS = [field.attname for field in ApiKey._meta.concrete_fields]
 BY_HASH = f"SELECT {', '.join(COLUMNS)} FROM runs_apikey WHERE key_hash = "  # noqa: S608  # columns of ours
@@ -170,6 +172,8 @@ def ensure_preset_key() -> ApiKey | None:
     text = os.environ.get(PRESET, "").strip()
     if not text:
         return None
+    if conf.get("ENVIRONMENT").get("kind", "dev") != "dev" and len(set(text)) < FEWEST_LETTERS:
+        raise InvalidOption("key", "It can be guessed: outside development a key is random.")
     known = ApiKey.objects.filter(key_hash=_hashed(_accepted(text))).first()
     if known is not None:
         if known.revoked_at is None:

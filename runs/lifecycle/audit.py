@@ -33,6 +33,7 @@ VERBS = {
     "bulk.replay": "Replayed in bulk",
     "bulk.tag": "Tagged in bulk",
     "bulk.priority": "Set priorities in bulk",
+    "bulk.key": "Freed keys in bulk",
     "bulk.abort": "Aborted a bulk action",
     "bulk.pause": "Paused a bulk action",
     "bulk.resume": "Resumed a bulk action",

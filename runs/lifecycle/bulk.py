@@ -38,6 +38,7 @@ RUN_ID = re.compile(r"run_[0-9a-z]{1,26}", re.ASCII)
 PATIENCE = 2.0
 #: Runs done between two notes of how far it is.
 PAGES = {BulkKind.CANCEL: 100, BulkKind.REPLAY: 10, BulkKind.TAG: 50, BulkKind.PRIORITY: 50}
+PAGES |= {BulkKind.KEY: 50}
 #: Turns a minute in which one that is to go slowly does something.
 TURNS = 20
 #: Different reasons that are told apart.

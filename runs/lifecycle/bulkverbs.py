@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from runs import payloads
-from runs.errors import InvalidPayload
+from runs.errors import InvalidOption, InvalidPayload, NotFound
+from runs.lifecycle import keys
 from runs.lifecycle.annotating import add_tags
 from runs.lifecycle.bulkoptions import BulkOptions
 from runs.lifecycle.editing import Edit, edit
@@ -52,10 +53,21 @@ def _moved(row: BulkAction, options: BulkOptions, run_id: str) -> str:
     return run_id
 
 
+def _freed(row: BulkAction, options: BulkOptions, run_id: str) -> str:
+    run = Run.objects.only("task_id", "idempotency_key").filter(pk=run_id).first()
+    if run is None:
+        raise NotFound("There is no such run.")
+    key = run.idempotency_key
+    if key is None or not keys.reset(run.task_id, key, actor=row.actor):
+        raise InvalidOption("idempotency_key", "It has no idempotency key that still holds.")
+    return run_id
+
+
 VERBS: dict[BulkKind, Verb] = {
     BulkKind.REPLAY: _replayed,
     BulkKind.TAG: _tagged,
     BulkKind.PRIORITY: _moved,
+    BulkKind.KEY: _freed,
 }
 
 

@@ -885,7 +885,7 @@ class Migration(migrations.Migration):
             name='BulkAction',
             fields=[
                 ('id', runs.models.fields.IdField(max_length=40, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('CANCEL', 'Cancel'), ('REPLAY', 'Replay'), ('TAG', 'Add tags'), ('PRIORITY', 'Set priority')], max_length=8)),
+                ('kind', models.CharField(choices=[('CANCEL', 'Cancel'), ('REPLAY', 'Replay'), ('TAG', 'Add tags'), ('PRIORITY', 'Set priority'), ('KEY', 'Reset keys')], max_length=8)),
                 ('status', models.CharField(choices=[('PENDING', 'Pending'), ('PAUSED', 'Paused'), ('COMPLETED', 'Completed'), ('ABORTED', 'Aborted')], default='PENDING', max_length=12)),
                 ('name', models.CharField(blank=True, default='', max_length=255)),
                 ('selection', models.TextField()),

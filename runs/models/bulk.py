@@ -14,6 +14,7 @@ class BulkKind(models.TextChoices):
     REPLAY = "REPLAY", "Replay"
     TAG = "TAG", "Add tags"
     PRIORITY = "PRIORITY", "Set priority"
+    KEY = "KEY", "Reset keys"
 
 
 class BulkStatus(models.TextChoices):

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from runs.models import ErrorGroup, Run
@@ -15,6 +17,12 @@ LOOKED_AT = 2000
 TASKS, STREAK = 20, 200
 #: How runs end by themselves.
 ENDED = {*UNSUCCESSFUL, RunStatus.COMPLETED}
+#: Of one task, by its index.
+NEWEST = (
+    "SELECT * FROM (SELECT task_id, id, status FROM runs_run WHERE task_id = %s"  # noqa: S608
+    f" ORDER BY id DESC LIMIT {STREAK}) p{{place}}"
+)
+COLUMNS = ("id", "status", "version", "created_at", "finished_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +94,44 @@ class Broken:
 
 
 def broken(since: datetime) -> list[Broken]:
-    """Of the tasks that failed last, those that only fail now; one bounded statement for each."""
-    found = (of_task(task_id) for task_id in _failing(since))
-    return [one for one in found if one is not None]
+    """Of the tasks that failed last, those that only fail now; three bounded statements."""
+    ends = _newest_ends(_failing(since))
+    streaks = {task_id: _streak(rows) for task_id, rows in ends.items()}
+    ids = {run_id for streak in streaks.values() if streak for run_id in streak[:3] if run_id}
+    runs = Run.objects.only(*COLUMNS).in_bulk(ids)
+    return [
+        Broken(task_id, runs[first], runs.get(good), count, runs[last])
+        for task_id, streak in streaks.items()
+        if streak
+        for first, good, last, count in [streak]
+        if first in runs and last in runs
+    ]
 
 
-def of_task(task_id: str) -> Broken | None:
-    """None where its newest run that ended by itself succeeded, or there is none."""
-    columns = ("id", "status", "version", "created_at", "finished_at")
-    newest = Run.objects.filter(task_id=task_id).only(*columns).order_by("-id")[:STREAK]
-    return _streak(task_id, [run for run in newest if run.status in ENDED])
+def _newest_ends(tasks: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """(id, status) of the newest STREAK runs of each, those that ended by themselves."""
+    found: dict[str, list[tuple[str, str]]] = {task_id: [] for task_id in tasks}
+    if not tasks:
+        return found
+    parts = " UNION ALL ".join(NEWEST.format(place=place) for place in range(len(tasks)))
+    with connection.cursor() as cursor:
+        cursor.execute(parts, list(tasks))
+        for task_id, run_id, status in cursor.fetchall():
+            if status in ENDED:
+                found[task_id].append((run_id, status))
+    return {task_id: sorted(rows, reverse=True) for task_id, rows in found.items()}
 
 
-def _streak(task_id: str, runs: Sequence[Run]) -> Broken | None:
-    bad: list[Run] = []
-    for run in runs:
-        if run.status == RunStatus.COMPLETED:
-            return Broken(task_id, bad[-1], run, len(bad), bad[0]) if bad else None
-        bad.append(run)
-    return Broken(task_id, bad[-1], None, len(bad), bad[0]) if bad else None
+def _streak(rows: Sequence[tuple[str, str]]) -> tuple[str, str, str, int] | None:
+    """First bad, last good before it, last bad, how many; None where the newest succeeded or none is there.
+
+    Without a good one it failed longer than is looked.
+    """
+    bad = list(takewhile(lambda row: row[1] != RunStatus.COMPLETED, rows))
+    if not bad:
+        return None
+    good = rows[len(bad)][0] if len(bad) < len(rows) else ""
+    return bad[-1][0], good, bad[0][0], len(bad)
 
 
 def _failing(since: datetime) -> list[str]:

@@ -53,9 +53,14 @@ def tiles(now: datetime, known: dict[str, tuple[int, int]] | None = None) -> Til
     return Tiles(
         running=running or Capped(sum(held for held, _ in (known or {}).values())),
         queued=capped(queued),
-        failed=capped(failed_since(now - timedelta(hours=1))),
+        # from a round moment: else the number would fall at any time, without anything happening
+        failed=capped(failed_since(_round(now) - timedelta(hours=1))),
         oldest_queued=queued.light().order_by("id").first(),
     )
+
+
+def _round(moment: datetime) -> datetime:
+    return moment.replace(minute=moment.minute // 2 * 2, second=0, microsecond=0)
 
 
 def failed_since(moment: datetime) -> QuerySet[Run]:

@@ -18,7 +18,7 @@ from runs.reads.deadline import TooSlow, deadline
 #: Lines of a page, and matches that are counted.
 SHOWN, MOST = 100, 1000
 #: Ids looked through at once: first, and at most.
-PIECE, LARGEST = 5_000, 200_000
+PIECE, LARGEST = 20_000, 400_000
 #: Lines before and after one.
 AROUND = 5
 #: Several clusters write: a line may have a smaller id than others that were written before.
@@ -113,7 +113,7 @@ def _read_back(query: LogQuery, found: Found, low: int, high: int, until: float)
         except TooSlow:
             found.reached, found.reached_at = high, _written(high)
             return
-        high, size = first, min(size * 2, LARGEST)
+        high, size = first, min(size * 4, LARGEST)
     if high > low:
         found.reached = found.matches[-1][0]
         found.reached_at = found.matches[-1][1]

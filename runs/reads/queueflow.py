@@ -26,6 +26,8 @@ class Flow:
     takes: float | None = None
     #: Seconds that 95 of 100 waited less than.
     p95_wait: float | None = None
+    #: The newest minute of the hour with something in it, and what came and ended in it.
+    last: tuple[datetime, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +120,7 @@ def _flow(timed: list[Timed], depths: list[Depth], now: datetime) -> Flow:
     ended = newest.ended / RECENT
     # what was executed at once over what ended says it best (Little's law): it knows of retries too
     takes = running / ended * 60 if running and ended else mean(hour.durations)
-    return Flow(newest.triggered / RECENT, ended, running, takes, hour.wait(0.95))
+    ends = max((at for at, _ in timed), default=None)
+    last = whole([(at, one) for at, one in timed if at == ends])
+    known = None if ends is None else (ends, last.triggered, last.ended)
+    return Flow(newest.triggered / RECENT, ended, running, takes, hour.wait(0.95), known)

@@ -62,6 +62,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if not self.is_in_memory_db():
+            # nobody else's business, and what SQLite puts beside it has the same mode
+            with suppress(OSError):
+                os.close(os.open(self.settings_dict["NAME"], os.O_CREAT | os.O_EXCL, 0o600))
         connection = super().get_new_connection(conn_params)
         for pragma in PRAGMAS:
             connection.execute(pragma).close()

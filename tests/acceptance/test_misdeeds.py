@@ -11,17 +11,23 @@ from tests.support.site import is_gone
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.acceptance
+#: The parent and the kernel tell these ends apart; the database writes down each in the same way.
+ONCE = pytest.mark.once
 
 
 @pytest.mark.parametrize(
     ("how", "status", "says"),
     [
         ("segfault", RunStatus.CRASHED, "TASK_PROCESS_SIGSEGV"),
-        ("exit", RunStatus.CRASHED, "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"),
-        ("exit-3", RunStatus.CRASHED, "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE"),
-        ("abort", RunStatus.CRASHED, "SIGABRT"),
+        pytest.param(
+            "exit", RunStatus.CRASHED, "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE", marks=ONCE
+        ),
+        pytest.param(
+            "exit-3", RunStatus.CRASHED, "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE", marks=ONCE
+        ),
+        pytest.param("abort", RunStatus.CRASHED, "SIGABRT", marks=ONCE),
         ("terminated", RunStatus.SYSTEM_FAILURE, "TASK_PROCESS_SIGTERM"),
-        ("system-exit", RunStatus.CRASHED, "SystemExit"),
+        pytest.param("system-exit", RunStatus.CRASHED, "SystemExit", marks=ONCE),
     ],
 )
 def test_ending_the_process_is_no_success(calm, how, status, says):
@@ -39,6 +45,7 @@ def test_a_poison_pill_is_stopped_and_others_go_on(calm):
         assert calm.completed(run_id).attempt_number == 1
 
 
+@ONCE
 def test_running_out_of_python_memory_is_a_failure(calm):
     run = calm.ended(calm.trigger("python-oom"))
     assert (run.status, "MemoryError" in run.error) == (RunStatus.CRASHED, True)
@@ -53,6 +60,7 @@ def test_more_memory_than_the_machine_has_is_killed(calm):
     assert error["code"] == "TASK_PROCESS_OOM_KILLED"
 
 
+@ONCE
 @pytest.mark.parametrize("how", ["return", "die"])
 def test_processes_left_behind_are_killed(calm, how):
     calm.ended(calm.trigger("parent", how))
@@ -63,12 +71,13 @@ def is_sleep(pid):
     return not is_gone(pid) and Path(f"/proc/{pid}/comm").read_text().strip() == "sleep"
 
 
+@ONCE
 def test_a_fork_that_returns_is_not_a_second_worker(calm):
     run = calm.completed(calm.trigger("fork-returns"))
     assert int(run.output) == Attempt.objects.get(run_id=run.pk).pid
 
 
-@pytest.mark.parametrize("how", ["close", "reuse"])
+@pytest.mark.parametrize("how", ["close", pytest.param("reuse", marks=ONCE)])
 def test_closing_all_files_hurts_nobody_else(calm, how):
     run = calm.completed(calm.trigger("close-files", how))
     assert (run.output, run.attempt_number) == ('"closed"', 1)
@@ -76,7 +85,7 @@ def test_closing_all_files_hurts_nobody_else(calm, how):
         assert calm.completed(calm.trigger("work")).attempt_number == 1
 
 
-@pytest.mark.once
+@ONCE
 @pytest.mark.parametrize("how", ["mostly", "clock"])
 def test_the_next_run_finds_the_process_as_it_was(calm, how):
     before = calm.completed(calm.trigger("tidy")).output

@@ -12,13 +12,13 @@ from runs.states import OPEN
 from tests.chaos import evidence, watching
 from tests.chaos.callers import Callers
 from tests.chaos.evidence import Evidence
-from tests.chaos.field import LEASE, TIMERS, Field
+from tests.chaos.field import Field
 from tests.chaos.plan import Plan
 from tests.chaos.strikes import Striker
 from tests.support.waiting import eventually
 
-#: Something ends at least once in so many seconds: 3 leases, 3 sweeps, and what a busy machine adds.
-PATIENCE = 3 * LEASE + 3 * TIMERS["SWEEP"] + 10.0
+#: Something ends at least once in so many leases, and seconds that a busy machine adds.
+LEASES, BUSY = 4.0, 10.0
 #: Nothing comes any more: schedules that are due have fired by then.
 STILL = 1.5
 #: Seconds between two faults at least.
@@ -76,7 +76,7 @@ def quiesce(field: Field, striker: Striker) -> None:
             continue
         if count != last:
             last, since = count, time.monotonic()
-        if time.monotonic() - since > (PATIENCE if count else STILL):
+        if time.monotonic() - since > (LEASES * field.lease + BUSY if count else STILL):
             field.log.write("quiet", open=count)
             return
         time.sleep(0.05)

@@ -21,7 +21,9 @@ from tests.chaos.plan import Figures, Plan, load, made
 #: What so many kills bring with them.
 BESIDE = {"stops": 0.15, "terminations": 0.5, "losses": 0.1, "restarts": 0.05, "crashes": 0.025}
 #: For mutants: a small campaign in which each of them has its chance.
-SMALL = Figures(runs=150, kills=4, stops=5, losses=2, restarts=1, webs=0, ticks=1.0, longest=4.0)
+SMALL = Figures(
+    runs=150, kills=4, stops=5, losses=2, restarts=1, webs=0, ticks=1.0, pace=3.0, longest=9.0
+)
 SEEDS = 5
 #: A plan counts as holding when it did so often.
 TRIES = 2

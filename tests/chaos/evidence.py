@@ -27,7 +27,7 @@ from runs.models import (
     WorkerSession,
 )
 from tests.chaos import ledger, watching
-from tests.chaos.field import LEASE, TIMERS, Field
+from tests.chaos.field import TIMERS, Field
 from tests.chaos.ledger import Note
 from tests.chaos.plan import Plan
 from tests.support.waiting import eventually
@@ -85,7 +85,7 @@ class Evidence:
     mistakes: list[str] = field(default_factory=list)
     processes: list[int] = field(default_factory=list)
     backends: int = 0
-    lease: float = LEASE
+    lease: float = TIMERS["LEASE"]
     #: How many processes wanted each core of the machine, at most.
     crowd: float = 1.0
 
@@ -148,7 +148,8 @@ class Evidence:
     @property
     def silence(self) -> float:
         """Seconds until a node that says nothing is given up: its lease, a sweep, a look, a claim."""
-        return self.lease + TIMERS["SWEEP"] * 1.2 + TIMERS["POLL"] + 1.0
+        pace = self.lease / TIMERS["LEASE"]
+        return self.lease + pace * (TIMERS["SWEEP"] * 1.2 + TIMERS["POLL"]) + 1.0
 
     def host_of(self, session_id: str) -> str:
         """The node that a session was of."""
@@ -214,6 +215,7 @@ def of_database(field: Field, plan: Plan) -> Evidence:
         tokens={row["id"]: row for row in tokens},
         ticks=rows_of(ScheduleTick.objects),
         sessions={row["id"]: row for row in rows_of(WorkerSession.objects)},
+        lease=field.lease,
         limits={name: (each, total) for name, each, total in queues},
         notes=ledger.read(field.ledger),
         leases=list(Lease.objects.values_list("run_id", flat=True)),

@@ -31,7 +31,6 @@ TIMERS = {
     "POLL": 0.5,
     "STAY": 1.0,
 }
-LEASE = TIMERS["LEASE"]
 
 
 class Node:
@@ -64,7 +63,10 @@ class Node:
             given["DATABASE_URL"] = url._replace(
                 netloc=f"postgres@127.0.0.1:{self.proxy.port}"
             ).geturl()
-        return given | {f"TRACKSIDE_{name}_SECONDS": str(value) for name, value in TIMERS.items()}
+        return given | {
+            f"TRACKSIDE_{name}_SECONDS": str(value * self.field.figures.pace)
+            for name, value in TIMERS.items()
+        }
 
     def start(self) -> None:
         """Under a new name: its last life is found to be over by its silence alone."""
@@ -101,6 +103,10 @@ class Field:
         self.nodes = [Node(self, number) for number in range(figures.nodes)]
         self.webs = [WebServer(site.instance, number) for number in range(figures.webs)]
         _, self.key = apikeys.create("of the chaos", actor="cli:tests")
+
+    @property
+    def lease(self) -> float:
+        return TIMERS["LEASE"] * self.figures.pace
 
     def close(self) -> None:
         for web in self.webs:

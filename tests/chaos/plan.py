@@ -41,6 +41,8 @@ class Figures:
     async_slots: int = 4
     #: Fires of schedules in a second.
     ticks: float = 10.0
+    #: Timers are so many times as long as they could be, for machines that are busy with other things.
+    pace: float = 1.0
     #: Seconds of the longest bodies.
     longest: float = 0.15
     #: Items under way at most.

@@ -46,8 +46,17 @@ def struck(found: Evidence) -> list[str]:
         f"  {kills(found)} kills: " + ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items())),
         f"  {sum(shots.values())} of them aimed: "
         + ", ".join(f"{n} {shot}" for shot, n in sorted(shots.items())),
-        f"  {suicides} bodies killed themselves.",
+        f"  {suicides} bodies killed themselves; {zombies(found)} were entered late by clusters that had been away.",
     ]
+
+
+def zombies(found: Evidence) -> int:
+    """Bodies that began when their run had completed elsewhere."""
+    done = {v["run_id"]: v["at"] for v in found.events if v["kind"] == "completed"}
+    return sum(
+        note["what"] == "begin" and note["at"] > done.get(note["run"], note["at"]) + 0.005
+        for note in found.notes
+    )
 
 
 def times(found: Evidence) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from tests.chaos.field import LEASE, Field, Node
+from tests.chaos.field import Field, Node
 from tests.support.site import kill, pause
 from tests.support.waiting import eventually
 
@@ -117,7 +117,7 @@ class Striker:
         node = self.chosen(fault)
         if node.number in self.away:
             return
-        tree, seconds = node.cluster.tree, fault["leases"] * LEASE
+        tree, seconds = node.cluster.tree, fault["leases"] * self.field.lease
         self.away.add(node.number)
         line = self.log.write("stop", host=node.host, pids=tree, seconds=seconds)
         pause(*tree)
@@ -136,7 +136,7 @@ class Striker:
         node = self.chosen(fault)
         if node.proxy is None or node.number in self.away:
             return
-        proxy, how, seconds = node.proxy, fault["how"], fault["leases"] * LEASE
+        proxy, how, seconds = node.proxy, fault["how"], fault["leases"] * self.field.lease
         line = self.log.write("lose", host=node.host, how=how, way=fault["way"], seconds=seconds)
         if how == "delay":
             proxy.tell("delay", seconds=0.05 + fault["pick"] * 0.15)
@@ -171,7 +171,7 @@ class Striker:
         began = time.time()
         server.crash(number)
         connection.close()
-        time.sleep(fault["leases"] * LEASE)
+        time.sleep(fault["leases"] * self.field.lease)
         server.serve()
         eventually(self.answers, within=60)
         self.log.write("outage", kind=fault["kind"], began=began, seconds=time.time() - began)

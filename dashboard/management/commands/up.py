@@ -53,6 +53,7 @@ class Command(BaseCommand):
             raise SystemExit(str(error)) from error
 
     def _up(self, plan: Plan, *, reload: bool, check: bool) -> None:
+        preflight.debugging(plan.host)
         with preflight.listen(plan.host, plan.port) as listening:
             database = preflight.database()
             preflight.task_files()

@@ -1,15 +1,19 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connection
 
 from engine import trial
+from engine.checks import TAG
 from runs.lifecycle import envvars
 from runs.models.task import OWN
 
 
 class Command(BaseCommand):
+    #: As a cluster's: those of pages import all of them.
+    requires_system_checks: tuple[str, ...] = (Tags.models, Tags.database, TAG)
     help = "List the tasks a cluster would offer, and the task files that do not import."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

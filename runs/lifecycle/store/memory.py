@@ -12,11 +12,15 @@ from runs.states import EntryKind, EntryStatus
 ENTRIES = f"SELECT {', '.join(Entry._fields)} FROM runs_journal WHERE run_id = %s ORDER BY attempt, position"
 USED = "SELECT attempt_ms FROM runs_run WHERE id = %s AND waited_attempt = %s"
 #: What the current attempt triggered so far, but what it waits for and what a key finds anyway.
+#: An execution whose start was not recorded when its cluster was lost left no attempt, but children.
 CHILDREN = """
 SELECT id, task_id FROM runs_run
  WHERE parent_id = %s AND idempotency_key IS NULL
    AND created_at > coalesce(
-         (SELECT max(finished_at) FROM runs_attempt WHERE run_id = %s), '2000-01-01 00:00:00+00')
+         (SELECT max(at) FROM (
+            SELECT max(finished_at) AS at FROM runs_attempt WHERE run_id = %s UNION ALL
+            SELECT max(at) FROM runs_event WHERE run_id = %s AND kind = 'released') ended),
+         '2000-01-01 00:00:00+00')
    AND id NOT IN (SELECT target FROM runs_journal WHERE run_id = %s AND kind = 'child')
  ORDER BY id
 """
@@ -55,7 +59,7 @@ class Recollection(Store):
         self.rows(MOVE, (pid, run_id, token))
 
     def children(self, run_id: str) -> list[tuple[str, str]]:
-        return [(row[0], row[1]) for row in self.rows(CHILDREN, (run_id, run_id, run_id))]
+        return [(row[0], row[1]) for row in self.rows(CHILDREN, (run_id,) * 4)]
 
     def used(self, run_id: str, attempt: int) -> float:
         milliseconds = sum(int(row[0]) for row in self.rows(USED, (run_id, attempt)))

@@ -145,6 +145,18 @@ def test_a_cancel_in_production_is_typed_and_a_replay_is_not(operator, settings)
     assert begin(operator).status_code == 303
 
 
+def test_keys_are_freed_in_bulk(operator):
+    make_task()
+    keyed, plain = queued_run(idempotency_key="order-1"), queued_run()
+    assert "Reset the keys of 2 runs" in operator.get("/bulk/new?action=key&task=hello").text
+    begin(operator, action="key")
+    BulkAction.objects.update(not_before=None)
+    work()
+    assert BulkAction.objects.values_list("success", "failure").get() == (1, 1)
+    again = queued_run(idempotency_key="order-1")
+    assert again.pk not in (keyed.pk, plain.pk)
+
+
 def test_a_patch_is_tried_before(operator):
     make_task(schema='{"type":"object","required":["a"]}')
     failed_run(payload='{"a": 1.0, "b": 2}')

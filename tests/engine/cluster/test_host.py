@@ -53,6 +53,27 @@ def test_free_seats_are_filled(clerk, board):
     assert statuses(works) == [RunStatus.EXECUTING] * 2
 
 
+def test_a_run_that_the_process_had_no_time_for_is_handed_back(clerk, board):
+    """As after a stop of the whole machine: by now another may have executed it."""
+    trigger("nap")
+    [(number, work)] = clerk.take([0])
+    assert not clerk.is_stale(number)
+    board.seats[number].since -= 60 * 1_000_000_000
+    assert clerk.is_stale(number)
+    clerk.give_back(number, work)
+    run = Run.objects.get(pk=work.run_id)
+    assert (run.status, run.uncounted_attempts) == (RunStatus.QUEUED, 1)
+    assert board.seats[number].state == State.FREE
+
+
+def test_a_run_that_goes_on_is_not_stale(clerk, board):
+    trigger("nap")
+    [(number, _)] = clerk.take([0])
+    board.seats[number].state = State.RUNNING
+    board.seats[number].since -= 60 * 1_000_000_000
+    assert not clerk.is_stale(number)
+
+
 def test_nothing_is_claimed_where_nothing_is_there(clerk, monkeypatch):
     trigger("plain")
     monkeypatch.setattr(clerk.here.hot, "claim_started", pytest.fail)
@@ -198,7 +219,7 @@ def test_a_wait_that_is_over_already_goes_on(clerk):
 def test_a_run_that_is_none_for_a_loop_goes_to_a_process_of_its_own(clerk):
     run = trigger("nap")
     ((_, work),) = clerk.take([0])
-    clerk.relocate(work)
+    clerk.relocate(0, work)
     assert Run.objects.get(pk=run.pk).uncounted_attempts == 1
     assert Ready.objects.get(pk=run.pk).lane == Lane.ALONE
     assert clerk.take([0]) == []

@@ -348,3 +348,16 @@ class TestRecall:
         suspend(again, due=later)
         assert store.current().recall(one.run_id, one.token, []) is None
         assert store.current().recall(one.run_id, again.token, []) == {}
+
+
+def test_children_of_an_execution_that_left_no_attempt_are_nobodys():
+    """Its cluster was lost before the start was recorded; the body that follows triggers its own."""
+    by = factories.session()
+    one = factories.dequeued_run(by)
+    factories.trigger(parent_id=one.run_id)
+    factories.finish(attempts.release(*one.lease, "lost", started=False))
+    again = factories.claim(by)[0]
+    assert again.run_id == one.run_id
+    factories.start(again)
+    own = [factories.trigger(parent_id=one.run_id).pk for _ in range(2)]
+    assert [run_id for run_id, _ in store.current().children(one.run_id)] == own
