@@ -36,6 +36,7 @@ POSITIVE = {
 #: Of any setting that is a number.
 MOST = 1e18
 KINDS = ("dev", "staging", "prod")
+SHORTEST_TOKEN = 16
 
 
 @register(TAG)
@@ -54,6 +55,15 @@ def defaults_are_right(**_: Any) -> list[CheckMessage]:
 def settings_are_right(**_: Any) -> list[CheckMessage]:
     """Every setting there is may have its value, and there are no others."""
     return [Error(problem, id="trackside.E002") for problem in problems()]
+
+
+@register(TAG)
+def the_token_of_metrics_is_long(**_: Any) -> list[CheckMessage]:
+    """It opens them to whoever guesses it."""
+    if 0 < len(str(conf.get("METRICS_TOKEN"))) < SHORTEST_TOKEN:
+        said = f"METRICS_TOKEN has at least {SHORTEST_TOKEN} characters; make one with: openssl rand -hex 16"
+        return [Error(said, id="trackside.E006")]
+    return []
 
 
 @register(TAG)

@@ -4,8 +4,9 @@ import logging
 import secrets
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse, UnreadablePostError
+from psycopg.errors import ReadOnlySqlTransaction
 
 from dashboard.packetstore import StorageFailed, StorageFull
 from runs.errors import (
@@ -42,6 +43,8 @@ class ApiError(Exception):
         self.headers, self.beside = headers or {}, beside or {}
 
 
+#: The database did not answer, or broke off.
+AWAY = (OperationalError, InterfaceError)
 #: The first class that fits decides.
 STATUSES: list[tuple[type[Exception], int]] = [
     (PayloadTooLarge, 413),
@@ -64,7 +67,7 @@ def response(error: Exception) -> HttpResponse:
     """The answer to a request that ended in `error`; only our own faults are 5xx."""
     if isinstance(error, TooSlow):
         error = _too_slow(error)
-    elif isinstance(error, OperationalError):
+    elif isinstance(error, AWAY) or _only_reads(error):
         logger.warning("The database did not answer an API request.", exc_info=error)
         error = ApiError(503, "The database is busy or cannot be reached; try again.")
     if isinstance(error, ApiError):
@@ -74,6 +77,11 @@ def response(error: Exception) -> HttpResponse:
             retry = False if status == 404 else None
             return _answer(ApiError(status, str(error) or kind.__name__, retry=retry))
     return _fault(error)
+
+
+def _only_reads(error: Exception) -> bool:
+    """The server is a standby, or is told to be like one for a while."""
+    return isinstance(error.__cause__, ReadOnlySqlTransaction)
 
 
 def _answer(error: ApiError) -> HttpResponse:

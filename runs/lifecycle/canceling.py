@@ -29,10 +29,19 @@ def cancel(run_id: str, *, actor: str, reason: str = "", keep_children: bool = F
     """
     checks.text("reason", reason)
     data = KEEPS_CHILDREN if keep_children else ""
-    run = _cancel_one(run_id, actor=actor, reason=reason, data=data)
-    if not keep_children and (run.is_canceling or run.status == RunStatus.CANCELED):
-        _cancel_descendants(run_id, actor)
+    run = cancel_alone(run_id, actor=actor, reason=reason, data=data)
+    if not keep_children:
+        cancel_below(run, actor=actor)
     return run
+
+
+def cancel_below(run: Run, *, actor: str) -> None:
+    """What a run that was canceled alone had triggered; never in the transaction that canceled it.
+
+    An end goes from a child up to who waits for it, so one that went down as well could meet it.
+    """
+    if run.is_canceling or run.status == RunStatus.CANCELED:
+        _cancel_descendants(run.pk, actor)
 
 
 def stopping(run_ids: Iterable[str]) -> set[str]:
@@ -71,14 +80,15 @@ def _cancel_descendants(run_id: str, actor: str) -> None:
         for child, status, parent in below:
             parents.append(child)
             if status not in FINAL:
-                _cancel_one(child, actor=actor, reason=_with_parent(parent))
+                cancel_alone(child, actor=actor, reason=_with_parent(parent))
 
 
 def _with_parent(parent: str | None) -> str:
     return f"Its parent {parent} was canceled."
 
 
-def _cancel_one(run_id: str, *, actor: str, reason: str, data: str = "") -> Run:
+def cancel_alone(run_id: str, *, actor: str, reason: str, data: str = "") -> Run:
+    """One run without what it triggered. Raises NotFound."""
     while True:
         run = Run.objects.filter(pk=run_id).light().first()
         if run is None:

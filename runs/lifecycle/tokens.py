@@ -19,7 +19,7 @@ from runs.lifecycle.transition import skip_locked
 from runs.models import Run, Waitpoint
 from runs.states import TokenStatus
 
-#: Tokens timed out in one transaction.
+#: Tokens timed out in one go.
 BATCH = 100
 SALT = "trackside.waitpoint"
 #: Whose doings are put on record; an address and a run are known by the token itself.
@@ -98,13 +98,24 @@ def time_out(token_id: str, *, actor: str) -> Waitpoint:
 
 
 def time_out_due() -> int:
-    """Tokens whose time is over time out. Returns how many."""
+    """Tokens whose time is over time out. Returns how many.
+
+    Each in a transaction of its own: an end wakes who waits in the order of their ids, and two ends
+    in one transaction would break that order and might meet with another end that wakes the same two.
+    """
     due = Waitpoint.objects.filter(status=TokenStatus.WAITING, timeout_at__lte=timezone.now())
-    with transaction.atomic():
-        found = list(due.order_by("id").select_for_update(**skip_locked())[:BATCH])
-        for token in found:
-            _end(token, TokenStatus.TIMED_OUT, None, "system")
-    return len(found)
+    return sum(map(_time_out_free, list(due.order_by("id").values_list("pk", flat=True)[:BATCH])))
+
+
+@transaction.atomic
+def _time_out_free(token_id: str) -> bool:
+    """One of them, unless somebody else is about to end it."""
+    waiting = Waitpoint.objects.filter(pk=token_id, status=TokenStatus.WAITING)
+    token = waiting.select_for_update(**skip_locked()).first()
+    if token is None:
+        return False
+    _end(token, TokenStatus.TIMED_OUT, None, "system")
+    return True
 
 
 @transaction.atomic

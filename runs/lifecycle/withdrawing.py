@@ -12,7 +12,7 @@ from django.utils import timezone
 from runs import signals
 from runs.errors import NotFound
 from runs.lifecycle import audit, checks
-from runs.lifecycle.canceling import cancel
+from runs.lifecycle.canceling import cancel_alone, cancel_below
 from runs.lifecycle.transition import skip_locked
 from runs.models import NEVER, PendingCancel, Ready, Run
 from runs.states import PENDING
@@ -93,9 +93,10 @@ def cancel_now(run_id: str) -> bool:
             return False
         row.delete()
         try:
-            cancel(run_id, actor=row.actor, reason=row.reason)
+            run = cancel_alone(run_id, actor=row.actor, reason=row.reason)
         except NotFound:
             return False  # it was pruned
+    cancel_below(run, actor=row.actor)
     return True
 
 

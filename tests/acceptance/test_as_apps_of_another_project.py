@@ -107,11 +107,16 @@ def test_passes_djangos_checks(site):
 
 
 @pytest.mark.once
-def test_ships_templates_and_static_files(packages):
+def test_ships_templates_statements_and_static_files(packages):
     assert (packages / "dashboard/templates/registration/first_login.html").exists()
     assert (packages / "trackside/py.typed").exists()
     assert not (packages / "engine/client").exists()
     assert list((packages / "dashboard/static").rglob("*.css"))
+    assert names(packages, "runs/**/*.sql") == names(ROOT, "runs/**/*.sql") != set()
+
+
+def names(directory: Path, pattern: str) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.glob(pattern)}
 
 
 def test_runs_a_task_by_a_real_cluster(site):

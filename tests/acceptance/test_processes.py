@@ -50,6 +50,15 @@ def test_killed_idle_workers_do_not_wedge_the_cluster(calm, cluster):
         calm.completed(calm.trigger("work"))
 
 
+@pytest.mark.once
+def test_a_stopped_worker_is_killed_when_its_time_is_over(calm, cluster):
+    run_id, _ = calm.hold(max_duration=1)
+    worker = calm.entered(run_id)[0]["pid"]
+    pause(worker)
+    assert calm.ended(run_id).status == RunStatus.TIMED_OUT
+    eventually(lambda: is_gone(worker))
+
+
 @pytest.mark.parametrize("name", ["dispatcher", "bookkeeper"])
 def test_a_killed_helper_is_replaced(calm, cluster, name):
     run_id, until = calm.hold()

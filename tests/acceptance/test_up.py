@@ -76,14 +76,6 @@ def test_a_second_ctrl_c_stops_at_once(again):
 
 
 @pytest.mark.once
-def test_nothing_outlives_a_killed_supervisor(again):
-    up = Up(again).ready()
-    children = up.children()
-    up.process.kill()
-    eventually(lambda: gone(children), within=15)
-
-
-@pytest.mark.once
 @pytest.mark.parametrize("word", ["dashboard.launch.web", "qcluster"])
 def test_starts_again_what_dies(up, word):
     first = up.child(word)
@@ -111,7 +103,7 @@ def settled(up):
 
 
 @pytest.mark.once
-def test_reload_replaces_only_the_cluster_and_only_when_a_task_changes(again):
+def test_reload_replaces_only_the_cluster_of_a_changed_task_and_killed_nothing_outlives_it(again):
     tasks = again.home / "tasks"
     path = write(tasks, "mine.py", TASK.format(id="mine"))
     up = Up(again, "--reload", TRACKSIDE_TASK_DIRS=str(tasks)).ready()
@@ -126,6 +118,9 @@ def test_reload_replaces_only_the_cluster_and_only_when_a_task_changes(again):
     # The old cluster alone may take its grace of 8 s.
     eventually(lambda: gone([cluster]) and up._find("qcluster"), within=30)
     assert web.is_running()
+    children = up.children()
+    up.process.kill()
+    eventually(lambda: gone(children), within=15)
 
 
 def refusal(instance, *flags, **environment):
@@ -170,7 +165,9 @@ def test_refuses_two_tasks_of_one_id_and_names_both_files(new_instance):
 
 
 @pytest.mark.once
-def test_warns_of_a_task_file_that_does_not_import_and_goes_on(new_instance):
+def test_checked_it_warns_of_a_file_that_does_not_import_and_leaves_the_database_alone(
+    new_instance,
+):
     tasks = new_instance.home / "tasks"
     path = write(tasks, "broken.py", "import no_such_module\n")
     done = new_instance.manage("up", "--check", TRACKSIDE_TASK_DIRS=str(tasks))
@@ -178,10 +175,6 @@ def test_warns_of_a_task_file_that_does_not_import_and_goes_on(new_instance):
     assert done.stderr.count("\n") == 1
     assert str(path) in done.stderr
     assert "No module named 'no_such_module'" in done.stderr
-
-
-@pytest.mark.once
-def test_leaves_the_database_alone_when_it_only_checks(new_instance):
-    assert "Ready" in new_instance.manage("up", "--check").stdout
+    assert "Ready" in done.stdout
     with closing(sqlite3.connect(new_instance.home / "fresh.sqlite3")) as database:
         assert not database.execute("SELECT name FROM sqlite_master").fetchall()

@@ -101,3 +101,9 @@ def test_warns_where_nobody_can_wake_a_cluster(settings, monkeypatch):
 
 def test_a_direct_connection_needs_no_other_address():
     assert checks.clusters_can_be_woken() == []
+
+
+@pytest.mark.parametrize(("token", "count"), [("", 0), ("short", 1), ("x" * 16, 0)])
+def test_the_token_of_metrics_is_long(settings, token, count):
+    settings.TRACKSIDE = {"METRICS_TOKEN": token}
+    assert len(checks.the_token_of_metrics_is_long()) == count

@@ -143,6 +143,10 @@ BEGIN
     v_heir := trackside_heir(p_runs[cardinality(p_runs)], p_tokens[cardinality(p_tokens)], p_pid, p_version);
     p_next := 1;
   END IF;
+  IF cardinality(p_runs) > 1 THEN  -- whom several ends wake is locked in the order in which one end locks them
+    PERFORM 1 FROM runs_ready WHERE run_id IN (SELECT run_id FROM runs_waiter WHERE target = ANY (p_runs))
+      ORDER BY run_id FOR UPDATE;
+  END IF;
   WITH lease AS (
     DELETE FROM runs_lease l
      USING unnest(p_runs, p_tokens, p_outputs, p_began, p_ended) e (id, key, output, began, ended)
