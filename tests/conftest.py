@@ -3,6 +3,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 
@@ -25,6 +26,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
                 )
             # pytest-django closes the connection it began with, which a site may have replaced
             connection.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """What one test put into the cache is not there for the next."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def _nav(
         if entry is None or entry[0] in names
     ]
     context = {
-        "entries": shown[: -1 if shown[-1] is None else None],  # no gap before nothing
+        "menu": shown[: -1 if shown[-1] is None else None],  # no gap before nothing
         "page": page,
         "errors": errors,
         "views": views,

@@ -46,7 +46,7 @@ def test_queries_handles_and_paths_that_cannot_be(asked):
         live = f"GET {path}&offset=1_1&live=true&cursor=1&handle="
         wanted |= {f"{live}{handle}": 409 for handle in HANDLES}
     for path in (f"runs/{run.pk}", "runs", "batches/b", f"streams/{run.pk}/k"):
-        wanted |= {f"{method} {path}": 405 for method in ("PUT", "DELETE", "TRACE", "X")}
+        wanted |= {f"{method} {path}": 405 for method in ("PUT", "DELETE", "TRACE", "PROPFIND")}
     for path in ("", "x", "runs/a/b", "batches", "streams/run_1", "%00", "%ff"):
         wanted[f"GET {path}"] = 404
 
