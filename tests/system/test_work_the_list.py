@@ -119,7 +119,7 @@ def test_pause_a_queue_without_scripts(person_without_scripts):
     page.goto(f"/queues/{run.queue}")
     page.get_by_label("Reason").first.fill("new disk")
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_text("Paused by olga")).to_be_visible()
+    expect(page.locator("p.note", has_text="Paused by olga")).to_be_visible()
     page.goto(f"/runs/{run.id}")
     expect(page.locator("#why")).to_contain_text("is paused by olga: new disk")
 

@@ -14,7 +14,7 @@ pytestmark = [
 def pooled():
     """A connection as a web process has it, to the tests' database."""
     facts = connections["default"].settings_dict
-    options = {**facts["OPTIONS"], "pool": {"min_size": 1, "max_size": 2, "timeout": 5}}
+    options = {**facts["OPTIONS"], "pool": {"min_size": 1, "max_size": 1, "timeout": 5}}
     wrapper = DatabaseWrapper({**facts, "CONN_MAX_AGE": 0, "OPTIONS": options}, "pooled")
     yield wrapper
     wrapper.close()
