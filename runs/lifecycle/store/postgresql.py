@@ -51,13 +51,15 @@ made AS (
   RETURNING id, status, actor, reason, created_at, sort_key, delay_until, lane),
 told AS (
   INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
-  SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made),
-tagged AS (
-  INSERT INTO runs_runtag (tag, run_id)
-  SELECT t.tag, t.run_id FROM place, unnest($3::text[], $4::text[]) AS t(tag, run_id))
+  SELECT id, 'triggered', status, 0, actor, reason, '', created_at FROM made){tagged}
 INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane)
 SELECT made.id, place.id, made.sort_key, made.delay_until, made.lane FROM made, place
 """
+#: Its part for runs with tags; others need not pay for it.
+TAGGED = """,
+tagged AS (
+  INSERT INTO runs_runtag (tag, run_id)
+  SELECT t.tag, t.run_id FROM place, unnest($3::text[], $4::text[]) AS t(tag, run_id))"""
 #: What runs of one bucket have in common.
 ALIKE = {"status", "queue", "concurrency_key"}
 INSERT_LONG = "SELECT trackside_insert($1::json, $2::json, $3::json, $4::json)"
@@ -137,9 +139,9 @@ class PostgresStore(PostgresWaits):
         if cursor is None:
             return False
         given = {name: value for name, value in common.items() if value is not None}
-        tagged = [_column(tags, name) for name in ("tag", "run_id")]
+        tagged = [_column(tags, name) for name in ("tag", "run_id")] if tags else []
         each = [_column(runs, name) for name in runs[0]]
-        statement = inserting(tuple(given), tuple(runs[0]))
+        statement = inserting(tuple(given), tuple(runs[0]), bool(tags))
         with self.connection.wrap_database_errors:
             cursor.execute(statement, [*bucket.place, *tagged, *given.values(), *each])
             return cursor.rowcount == len(runs)
@@ -263,20 +265,21 @@ def _column(rows: Sequence[dict[str, Any]], name: str) -> str:
 
 
 @lru_cache(256)
-def inserting(common: Sequence[str], each: Sequence[str]) -> bytes:
+def inserting(common: Sequence[str], each: Sequence[str], has_tags: bool) -> bytes:
     """The statement that inserts claimable runs of one bucket.
 
-    Its values: the bucket's place, two arrays of tags and of their runs, the columns that all runs
-    have in common, and an array for each of the others.
+    Its values: the bucket's place, with tags an array of them and one of their runs, the columns that
+    all runs have in common, and an array for each of the others.
     """
     types = {field.column: field.db_type(connections["default"]) for field in Run._meta.fields}
     # a cast to a length would cut off what is longer instead of refusing it
     kinds = [str(types[name]).partition("(")[0] for name in (*common, *each)]
-    places = [f"${number}::{kind}" for number, kind in enumerate(kinds, start=5)]
+    places = [f"${number}::{kind}" for number, kind in enumerate(kinds, start=5 if has_tags else 3)]
     arrays = ", ".join(f"{place}[]" for place in places[len(common) :])
     return INSERT_ALIKE.format(
         columns=", ".join((*common, *each)),
         values=", ".join((*places[: len(common)], *(f"each.{name}" for name in each))),
+        tagged=TAGGED if has_tags else "",
         each=f", unnest({arrays}) AS each({', '.join(each)})" if each else "",
     ).encode()
 
