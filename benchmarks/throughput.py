@@ -16,7 +16,7 @@ from benchmarks.support.contestants import (
 )
 from benchmarks.support.postgres import Server, postgres
 from benchmarks.support.processes import wait_until
-from benchmarks.support.project import on_sqlite
+from benchmarks.support.project import UNFINISHED, on_sqlite
 from benchmarks.support.report import (
     Figure,
     Report,
@@ -32,7 +32,6 @@ RUNS, ASYNC_RUNS, SQLITE_RUNS = 2_500, 4_000, 1_500
 #: Of the rate of the same statements with nothing around them.
 OF_FLOOR = 1 / 2.5
 LIMIT_SECONDS = 300
-LEFT = "SELECT count(*) FROM runs_run WHERE finished_at IS NULL"
 SQLITE_SPAN = """
 SELECT (julianday(max(finished_at)) - julianday(min(executed_at))) * 86400 FROM runs_run"""
 #: How many times a peer's rate ours has to be.
@@ -82,7 +81,9 @@ def _on_sqlite(count: int) -> float:
         project.inside("seeding.noops", count=count)
         with project.starting_cluster() as cluster:
             # a look takes a lock, so seldom
-            wait_until(lambda: not project.value(LEFT), [cluster], within=LIMIT_SECONDS, every=0.5)
+            wait_until(
+                lambda: not project.value(UNFINISHED), [cluster], within=LIMIT_SECONDS, every=0.5
+            )
         found = count / float(project.value(SQLITE_SPAN))
     progress(f"Trackside on SQLite: {found:,.0f} runs/s")
     return found

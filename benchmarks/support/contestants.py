@@ -12,7 +12,7 @@ import psycopg
 from benchmarks.support.environments import PEERS, interpreter
 from benchmarks.support.postgres import Server
 from benchmarks.support.processes import Process, run, running, wait_until
-from benchmarks.support.project import WORKERS, Project, on_postgres
+from benchmarks.support.project import UNFINISHED, WORKERS, Project, on_postgres
 from benchmarks.support.report import progress
 
 START_SECONDS = 60
@@ -74,7 +74,7 @@ class Ours:
     name: str = "trackside"
     label: str = "Trackside"
     task: str = "bench-noop"
-    remaining: str = "SELECT count(*) FROM runs_run WHERE finished_at IS NULL"
+    remaining: str = UNFINISHED
     span: str = """
         SELECT extract(epoch FROM min(r.executed_at)), extract(epoch FROM max(r.finished_at)),
                count(*) FILTER (WHERE r.status = 'COMPLETED'),

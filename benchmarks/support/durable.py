@@ -12,7 +12,7 @@ import psycopg
 from benchmarks.support.environments import PEERS, interpreter
 from benchmarks.support.postgres import Server
 from benchmarks.support.processes import Process, run, running, wait_until
-from benchmarks.support.project import WORKERS, Project, on_postgres
+from benchmarks.support.project import UNFINISHED, WORKERS, Project, on_postgres
 from benchmarks.support.report import progress
 
 LIMIT_SECONDS = 300
@@ -113,7 +113,7 @@ class Ours:
     name: str = "trackside"
     label: str = "Trackside"
     database: str = "durable_trackside"
-    left: str = "SELECT count(*) FROM runs_run WHERE finished_at IS NULL"
+    left: str = UNFINISHED
     asleep: str = "SELECT count(*) FROM runs_run WHERE status = 'WAITING'"
     spans: Mapping[str, str] = field(
         default_factory=lambda: {

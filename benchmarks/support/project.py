@@ -19,6 +19,7 @@ from benchmarks.support.processes import ROOT, Process, run, running, wait_until
 from tests.support.postgres import free_port
 
 WORKERS = 2
+UNFINISHED = "SELECT count(*) FROM runs_run WHERE finished_at IS NULL"
 START_SECONDS = 60
 TASKS = ROOT / "benchmarks" / "tasks"
 ALIVE = "SELECT count(*) FROM runs_workersession WHERE state = 'ALIVE'"

@@ -20,8 +20,13 @@ def raw_cursor(connection: BaseDatabaseWrapper) -> "psycopg.RawCursor[Any] | Non
         return None
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
-    if raw.prepare_threshold is None or connection.execute_wrappers or connection.queries_logged:
+    if raw.prepare_threshold is None or is_watched(connection):
         return None
     connection.validate_no_broken_transaction()
     # numbered places: named by %s, a long statement is taken apart at each execution
     return psycopg.RawCursor(raw)
+
+
+def is_watched(connection: BaseDatabaseWrapper) -> bool:
+    """Whether somebody wants to see or count what is executed."""
+    return bool(connection.execute_wrappers or connection.queries_logged)

@@ -13,13 +13,14 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import Escaping
 
+from runs.lifecycle.store import postgresql
 from runs.lifecycle.store.base import Rows, Store
 from runs.lifecycle.store.postgresql import PostgresStore, called
 from runs.lifecycle.store.prepared import Parameter, as_text, read
 from runs.models import Lane
 
-#: What `SeparateStore` sets for its session; server-side functions keep their plans there too.
-SETTINGS = {"enable_seqscan": "off", "jit": "off", "datestyle": "ISO"}
+#: For each transaction; server-side functions keep their plans here too, and `read` knows one style of dates.
+SETTINGS = {**postgresql.SETTINGS, "datestyle": "ISO"}
 LANE = "trackside.lane"
 
 

@@ -24,7 +24,7 @@ from runs.lifecycle.store.base import (
     Waits,
 )
 from runs.lifecycle.store.endings import Ending
-from runs.lifecycle.store.frequent import raw_cursor
+from runs.lifecycle.store.frequent import is_watched, raw_cursor
 from runs.lifecycle.store.postgresql_waits import SECOND, PostgresWaits, document, seconds_since
 from runs.lifecycle.store.prepared import Parameter, Prepared, array
 from runs.models import Lane, Run
@@ -79,6 +79,8 @@ CALLS = {
     "remember": 1,
     "recall": 3,
 }
+#: Of a session. Plans are kept for its life; one made while a table was empty would scan it for ever.
+SETTINGS = {"enable_seqscan": "off", "jit": "off"}
 #: A composite column is spread over columns of its own.
 COLUMNS = {"finish": "won, (work).*", "suspend": "outcome, (work).*"}
 
@@ -114,8 +116,7 @@ class PostgresStore(PostgresWaits):
             return
         places = [bucket._asdict() for bucket in buckets]
         texts = [document(part) if part else None for part in (common, runs, places, tags)]
-        seen = self.connection.execute_wrappers or self.connection.queries_logged
-        if seen or sum(len(text or "") for text in texts) < LONG:
+        if is_watched(self.connection) or sum(len(text or "") for text in texts) < LONG:
             self.rows("SELECT trackside_insert(%s, %s, %s, %s)", texts)
         else:
             self._insert_long(texts)
@@ -219,9 +220,8 @@ class SeparateStore(PostgresStore):
         connection.ensure_connection()
         raw: psycopg.Connection[Any] = connection.connection
         raw.prepare_threshold = 0
-        # Plans are kept for the connection's life; one made while a table was empty would scan it for ever.
-        raw.execute("SET enable_seqscan = off")
-        raw.execute("SET jit = off")
+        for name, value in SETTINGS.items():
+            raw.execute(f"SET {name} = {value}")
         self.cursor = psycopg.Cursor(raw)
         self.prepared = Prepared(
             raw,
