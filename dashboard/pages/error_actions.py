@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from dashboard import permissions, undo
 from dashboard.pages import error_undo
+from dashboard.pages.moments import MomentField
 from dashboard.pages.page import see_other
 from runs.errors import InvalidOption
 from runs.lifecycle import errorgroups
@@ -52,12 +53,7 @@ class ResolveForm(ActionForm):
 
 class IgnoreForm(ActionForm):
     hours = forms.ChoiceField(label="For", choices=LENGTHS, required=False)
-    until = forms.DateTimeField(
-        label="Until",
-        required=False,
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-    )
+    until = MomentField("Until")
     rate = forms.IntegerField(
         label="Until more than so many fail within an hour",
         required=False,

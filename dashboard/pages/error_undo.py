@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from django.utils import timezone
-
+from dashboard.pages.moments import written
 from runs.models import ErrorGroup, GroupStatus
 
 
@@ -21,10 +20,10 @@ def _status(group: ErrorGroup) -> dict[str, Any]:
         return {"action": "resolve", "version": group.resolved_in, "reason": group.reason}
     if group.status == GroupStatus.UNRESOLVED:
         return {"action": "reopen"}
-    until, most = group.ignored_until, group.ignored_total
+    most = group.ignored_total
     return {
         "action": "ignore",
-        "until": f"{timezone.localtime(until):%Y-%m-%dT%H:%M:%S}" if until else None,
+        "until": written(group.ignored_until),
         "rate": group.ignored_rate,
         "count": max(1, most - group.total) if most is not None else None,
         "reason": group.reason,

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from django.utils import timezone
-
+from dashboard.pages.moments import written
 from runs.models import Queue
 
 
@@ -20,12 +19,11 @@ def back(action: str, queue: Queue) -> dict[str, Any] | None:
 
 def _limits(queue: Queue) -> dict[str, Any]:
     """The override it had."""
-    ends = queue.override_expires_at
     return {
         "action": "override",
         "limit": queue.override_limit,
         "total": queue.override_total,
         "rate": queue.override_rate,
-        "expires_at": f"{timezone.localtime(ends):%Y-%m-%dT%H:%M:%S}" if ends else None,
+        "expires_at": written(queue.override_expires_at),
         "reason": queue.override_reason,
     }

@@ -1,7 +1,6 @@
 """Queues: how full, how limited, and the verbs that change it."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, undo
 from dashboard.pages import banners, live, queue_detail, queue_rows, queue_undo, shell
+from dashboard.pages.moments import FutureField
 from dashboard.pages.page import page, see_other
 from runs import lifecycle
 from runs.errors import InvalidOption
@@ -47,18 +47,7 @@ class OverrideForm(ReasonForm):
         max_length=64,
         widget=forms.TextInput(attrs={"placeholder": "100/1m, or 100/1m burst 10"}),
     )
-    expires_at = forms.DateTimeField(
-        label="Until",
-        required=False,
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-    )
-
-    def clean_expires_at(self) -> datetime | None:
-        moment: datetime | None = self.cleaned_data["expires_at"]
-        if moment is not None and moment <= timezone.now():
-            raise forms.ValidationError("This time has passed.")
-        return moment
+    expires_at = FutureField("Until")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
