@@ -1,39 +1,20 @@
 """The answer people give to a wait token: a form from its schema, or approve and reject."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
 from dashboard import presenters
 from dashboard.bodylimit import body_limit
-from dashboard.pages import documents, shell, zones
+from dashboard.pages import documents, payload_editor, schema_form, schema_help, shell, zones
+from dashboard.pages.schema_form import NoForm, WrongInputs
 from runs import conf, payloads
 from runs.errors import InvalidPayload, NotFound, PayloadTooLarge
 from runs.lifecycle import tokens
 from runs.models import Waitpoint
 
-#: Members of a schema shown as fields; a larger one is a JSON text.
-MAX_FIELDS = 20
-KINDS = {"string": "text", "integer": "number", "number": "number", "boolean": "checkbox"}
 COMMENT = "comment"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One member of the answer."""
-
-    name: str
-    title: str
-    help: str
-    kind: str
-    required: bool
-    value: str
-    choices: list[str]
-    step: str
 
 
 class Form:
@@ -41,32 +22,47 @@ class Form:
 
     template = "dashboard/waitpoints/_approve.html"
 
-    def __init__(self, fields: list[Field] | None = None) -> None:
-        self.fields = fields or []
-
-    def read(self, given: Mapping[str, Any]) -> str | None:
+    def read(self, given: QueryDict) -> str | None:
         """The answer as JSON text. Raises InvalidPayload."""
-        if "json" in given:
-            return clean(str(given["json"]))
+        return clean(str(given["json"])) if "json" in given else self.answer(given)
+
+    def answer(self, given: QueryDict) -> str | None:
         answer: dict[str, Any] = {"approved": given.get("answer") == "approve"}
         comment = str(given.get(COMMENT, "")).strip()
         return payloads.dumps(answer | ({"comment": comment} if comment else {}))
 
 
+class YesNoForm(Form):
+    """Approve or reject, for a schema that is true or false."""
+
+    template = "dashboard/waitpoints/_yes_no.html"
+
+    def answer(self, given: QueryDict) -> str | None:
+        return payloads.dumps(given.get("answer") == "approve")
+
+
 class SchemaForm(Form):
-    """A field for each member of a flat object."""
+    """An input for each member of the schema, which begins with its default."""
 
     template = "dashboard/waitpoints/_fields.html"
 
-    def read(self, given: Mapping[str, Any]) -> str | None:
-        if "json" in given:
-            return clean(str(given["json"]))
-        answer = {field.name: value_of(field, given) for field in self.fields}
-        return payloads.dumps({name: value for name, value in answer.items() if value is not None})
+    def __init__(self, schema: str) -> None:
+        self.schema, self.start = schema, schema_help.defaults(schema)
+        self.inputs = schema_form.inputs(schema, self.start)
+
+    def answer(self, given: QueryDict) -> str | None:
+        empty, texts = self.inputs, payload_editor.texts(given)
+        # what the page shows again, should somebody refuse it
+        self.inputs = schema_form.typed(empty, texts, {})
+        try:
+            return schema_form.filled(self.schema, self.start, texts)
+        except WrongInputs as error:
+            self.inputs = schema_form.typed(empty, texts, error.problems)
+            raise InvalidPayload(str(error)) from None
 
 
 class TextForm(Form):
-    """JSON, for a schema that is no flat object."""
+    """JSON, for a schema that names no members."""
 
     template = "dashboard/waitpoints/_text.html"
 
@@ -75,57 +71,12 @@ def form_of(token: Waitpoint) -> Form:
     """The form that fits a token."""
     if not token.schema:
         return Form()
-    schema = json.loads(token.schema)
-    fields = fields_of(schema if isinstance(schema, dict) else {})
-    return SchemaForm(fields) if fields else TextForm()
-
-
-def fields_of(schema: dict[str, Any]) -> list[Field]:
-    """The members of a flat object; none where there is one that no field can show."""
-    members = schema.get("properties")
-    if schema.get("type") != "object" or not isinstance(members, dict):
-        return []
-    required = schema.get("required") or []
-    found = [
-        field_of(name, member if isinstance(member, dict) else {}, name in required)
-        for name, member in members.items()
-    ]
-    fields = [field for field in found if field is not None]
-    return fields if len(fields) == len(found) <= MAX_FIELDS else []
-
-
-def field_of(name: str, member: dict[str, Any], required: bool) -> Field | None:
-    choices = member.get("enum")
-    listed = isinstance(choices, list) and all(isinstance(one, str) for one in choices)
-    kind = "select" if listed else KINDS.get(str(member.get("type")))
-    if kind is None or (choices and not listed):
-        return None
-    default = member.get("default")
-    return Field(
-        name=name,
-        title=str(member.get("title") or name.replace("_", " ").capitalize()),
-        help=str(member.get("description") or ""),
-        kind=kind,
-        required=required,
-        value="" if default is None else str(default),
-        choices=list(choices) if listed and choices else [],
-        step="1" if member.get("type") == "integer" else "any",
-    )
-
-
-def value_of(field: Field, given: Mapping[str, Any]) -> Any:
-    """What was sent for a field; None for an empty one that need not be filled."""
-    text = str(given.get(field.name, ""))
-    if field.kind == "checkbox":
-        return bool(text)
-    if not text:
-        return "" if field.required and field.kind == "text" else None
-    if field.kind == "number":
-        try:
-            return int(text) if field.step == "1" else float(text)
-        except ValueError:
-            raise InvalidPayload(f"{field.title} needs a number.", path=f"$.{field.name}") from None
-    return text
+    if schema_help.read(token.schema).get("type") == "boolean":
+        return YesNoForm()
+    try:
+        return SchemaForm(token.schema)
+    except NoForm:
+        return TextForm()
 
 
 def clean(text: str) -> str | None:
@@ -170,11 +121,11 @@ def _signed(token_id: str, signature: str) -> Waitpoint | None:
 
 
 def _by_form(request: HttpRequest, token: Waitpoint) -> HttpResponse:
-    was_open = token.is_waiting
+    was_open, form = token.is_waiting, form_of(token)
     try:
-        after = tokens.complete(token.pk, form_of(token).read(request.POST), by="url")
+        after = tokens.complete(token.pk, form.read(request.POST), by="url")
     except InvalidPayload as error:
-        return _page(request, token, 422, problem=str(error))
+        return _page(request, token, 422, problem=str(error), form=form)
     return _page(request, after, 200, thanks=was_open)
 
 
@@ -204,12 +155,13 @@ def _page(
     *,
     problem: str = "",
     thanks: bool = False,
+    form: Form | None = None,
 ) -> HttpResponse:
     context: dict[str, Any] = {"token": token, "problem": problem, "thanks": thanks}
     if token is not None:
         output = None if token.output is None else documents.show(token.output, "output")
         context |= {
-            "form": form_of(token),
+            "form": form or form_of(token),
             "look": presenters.token_look(token),
             "output": output,
         }

@@ -51,6 +51,8 @@ class Input:
     choices: tuple[tuple[str, str], ...] = ()
     example: str = ""
     error: str = ""
+    #: What the schema calls it.
+    title: str = ""
 
     @property
     def name(self) -> str:
@@ -142,7 +144,10 @@ def _not_null(node: dict[str, Any], root: dict[str, Any]) -> tuple[dict[str, Any
 def _input(node: dict[str, Any], path: tuple[str, ...], *, required: bool, nullable: bool) -> Input:
     kind, choices = _kind(node)
     example = FORMATS.get(str(node.get("format")), "")
-    return Input(path, kind, required, nullable, about(node), choices=choices, example=example)
+    title = str(node.get("title") or "")[:100] if len(path) == 1 else ""
+    return Input(
+        path, kind, required, nullable, about(node), choices=choices, example=example, title=title
+    )
 
 
 def _kind(node: dict[str, Any]) -> tuple[str, tuple[tuple[str, str], ...]]:

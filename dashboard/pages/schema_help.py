@@ -43,6 +43,13 @@ def example(schema: str) -> str:
     return json.dumps(_example(document, document, 0), indent=2) if document else ""
 
 
+def defaults(schema: str) -> str:
+    """The members that have a default, with it, as JSON."""
+    members = properties(read(schema)).items()
+    given = {name: one["default"] for name, one in members if "default" in (one or {})}
+    return json.dumps(given)
+
+
 def read(schema: str) -> dict[str, Any]:
     """The schema; an empty one for what is none."""
     try:

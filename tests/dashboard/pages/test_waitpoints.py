@@ -130,22 +130,38 @@ def test_looking_at_the_address_completes_nothing(client):
 def test_the_form_comes_from_the_schema(client):
     token = made(schema=json.dumps(Order.model_json_schema()))
     text = page(client.get(path_of(token)))
-    assert 'name="json"' in text  # "string or null" is no single field
-
-    class Flat(BaseModel):
-        approved: bool
-        amount: int
-        size: str = "small"
-
-    token = made(schema=json.dumps(Flat.model_json_schema()))
-    text = page(client.get(path_of(token)))
-    assert 'type="checkbox" name="approved"' in text
-    assert 'type="number"' in text
-    wrong = client.post(path_of(token), {"amount": "x", "size": "big"})
-    assert (wrong.status_code, "needs a number" in page(wrong)) == (422, True)
-    client.post(path_of(token), {"approved": "on", "amount": "7", "size": "big"})
+    assert "Approved" in text
+    assert 'value="small"' in text
+    typed = {'member.["approved"]': "true", 'member.["amount"]': "x", 'member.["size"]': "big"}
+    wrong = client.post(path_of(token), typed)
+    assert (wrong.status_code, "amount: " in page(wrong)) == (422, True)
+    assert 'value="big"' in page(wrong)  # nobody types it twice
+    client.post(path_of(token), typed | {'member.["amount"]': "7"})
     token.refresh_from_db()
-    assert json.loads(token.output) == {"approved": True, "amount": 7, "size": "big"}
+    told = {"approved": True, "amount": 7, "size": "big", "note": None}
+    assert json.loads(token.output) == told
+
+
+def test_what_the_schema_asks_for_and_nobody_said_is_refused(client):
+    token = made(schema=json.dumps(Order.model_json_schema()))
+    wrong = client.post(path_of(token), {'member.["amount"]': "7"})
+    assert (wrong.status_code, 'value="7"' in page(wrong)) == (422, True)
+    assert Waitpoint.objects.get().is_waiting
+
+
+def test_true_or_false_is_two_buttons(client):
+    token = made(schema='{"type": "boolean"}')
+    text = page(client.get(path_of(token)))
+    assert "Approve" in text
+    assert "comment" not in text
+    client.post(path_of(token), {"answer": "reject"})
+    token.refresh_from_db()
+    assert token.output == "false"
+
+
+def test_a_schema_without_members_is_json(client):
+    token = made(schema='{"type": "array"}')
+    assert 'name="json"' in page(client.get(path_of(token)))
 
 
 @pytest.mark.parametrize(
