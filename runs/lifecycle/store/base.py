@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from runs.journal import Pause
-from runs.lifecycle.store.endings import Ending, completed
+from runs.lifecycle.store.endings import Ending
 from runs.lifecycle.store.remembering import Remembering
 from runs.models import Lane
 
@@ -243,31 +243,20 @@ class Store(Remembering):
         no longer keeps it from starting.
         """
 
+    @abstractmethod
     def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
-        """COMPLETED, and the next runs.
+        """COMPLETED, and the next runs; one commit.
 
-        Where a commit costs more than its statements all of this is one, and up to `most` come with
-        `begun` false: their starts are recorded with their ends. They are of the same bucket if that
-        has no limit, else one of each of several. Otherwise one comes, begun.
+        Up to `most` come with `begun` false: their starts are recorded with their ends. They are of
+        the same bucket if that has no limit, else one of each of several. Otherwise one comes, begun.
         """
-        take = Next.SAME if take == Next.HEIR else take
-        *others, last = done
-        lost = [one.run_id for one in others if not self.finish(completed(*one[:3])).won]
-        finished = self.finish(completed(*last[:3]), take, pid)
-        if not finished.won:
-            lost.append(last.run_id)
-        return Turn([finished.next] if finished.next else [], lost)
 
+    @abstractmethod
     def turn_over(self, done: Sequence[Done], session_id: str, most: int, pid: int) -> Turn:
         """COMPLETED, and up to `most` runs for the session as `claim_started` takes them; one commit.
 
         A session that is lost gets none.
         """
-        lost = self.turn(done, Next.NONE, 1, pid).lost
-        try:
-            return Turn(self.claim_started(session_id, most, pid) if most else [], lost)
-        except SessionLost:
-            return Turn([], lost)
 
     @abstractmethod
     def suspend(

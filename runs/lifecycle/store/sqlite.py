@@ -16,12 +16,10 @@ from runs.lifecycle.store import statements as sql
 from runs.lifecycle.store.base import (
     Assignment,
     Claim,
-    Done,
     Finished,
     Next,
     Rows,
     SessionLost,
-    Turn,
 )
 from runs.lifecycle.store.endings import Ending, canceled
 from runs.lifecycle.store.weighing import Code, Weighing
@@ -224,18 +222,6 @@ class SqliteStore(Weighing):
 
     # -- finish -----------------------------------------------------------------------------------
 
-    def turn(self, done: Sequence[Done], take: Next, most: int, pid: int) -> Turn:
-        """A start that was left for later is recorded with its end."""
-        with self.transaction():
-            for one in done:
-                if self.rows(sql.UNSTARTED_LEASE, (one.run_id, one.token)):
-                    self.start(one.run_id, one.token, pid, one.began)
-            return super().turn(done, take, most, pid)
-
-    def turn_over(self, done: Sequence[Done], session_id: str, most: int, pid: int) -> Turn:
-        with self.transaction():
-            return super().turn_over(done, session_id, most, pid)
-
     def finish(self, ending: Ending, take: Next = Next.NONE, pid: int = 0) -> Finished:
         with self.transaction():
             lease = self.end(ending)
@@ -243,14 +229,20 @@ class SqliteStore(Weighing):
                 return self.finished_before(ending, take, pid)
             bucket, queue, session_id = lease
             code = self.taking(session_id) if take else None
-            claim = None
-            if code and take == Next.SAME and self.rows(sql.MAY_INHERIT, (queue, bucket)):
-                claim = self.take(bucket, queue, session_id, code, start=True, pid=pid)
-            if claim is None:
-                self.release(bucket, queue)
-            if claim is None and code:
-                claim = self.claim_one(session_id, code, start=True, pid=pid)
-            return Finished(True, None if claim is None else self.assignment(claim.run_id))
+            return Finished(True, self.go_on(bucket, queue, session_id, code, take, pid))
+
+    def go_on(
+        self, bucket: int, queue: int, session_id: str, code: Code | None, take: Next, pid: int
+    ) -> Assignment | None:
+        """See `trackside_next`."""
+        claim = None
+        if code and take == Next.SAME and self.rows(sql.MAY_INHERIT, (queue, bucket)):
+            claim = self.take(bucket, queue, session_id, code, start=True, pid=pid)
+        if claim is None:
+            self.release(bucket, queue)
+        if claim is None and code:
+            claim = self.claim_one(session_id, code, start=True, pid=pid)
+        return None if claim is None else self.assignment(claim.run_id)
 
     def release(self, bucket: int, queue: int) -> None:
         """See `trackside_release`."""

@@ -8,35 +8,18 @@ from typing import Any
 
 from runs.journal import Entry, Pause
 from runs.lifecycle.store import statements as sql
-from runs.lifecycle.store.base import Assignment, Next, Suspended
+from runs.lifecycle.store.base import Next, Suspended
 from runs.lifecycle.store.endings import canceled
 from runs.lifecycle.store.memory import Recollection
-from runs.lifecycle.store.sqlite import SqliteStore
+from runs.lifecycle.store.sqlite_turns import TurningSqliteStore
 from runs.models import NEVER
 
 #: Ids in one statement.
 CHUNK = 500
 
 
-class WaitingSqliteStore(SqliteStore, Recollection):
+class WaitingSqliteStore(TurningSqliteStore, Recollection):
     """All the verbs."""
-
-    def claim_started(self, session_id: str, slots: int, pid: int) -> list[Assignment]:
-        self.code(session_id)
-        works: list[Assignment] = []
-        with self.transaction():
-            self.code(session_id)
-            code = self.taking(session_id)
-            if code is None or not self.has_room(session_id, code, pid):
-                return []
-            while len(works) < slots and (
-                claim := self.claim_one(session_id, code, start=True, pid=pid)
-            ):
-                works.append(self.assignment(claim.run_id))
-        return works
-
-    def held_by(self, session_id: str, pid: int) -> list[Assignment]:
-        return [self.assignment(row[0]) for row in self.rows(sql.HELD_BY, (session_id, pid))]
 
     def suspend(
         self,

@@ -68,7 +68,6 @@ QUEUE_FULL = 'UPDATE runs_queue SET "full" = 1 WHERE id = %s'
 HELD_LEASE = (
     "SELECT session_id, attempt, pid, started_at FROM runs_lease WHERE run_id = %s AND token = %s"
 )
-UNSTARTED_LEASE = "SELECT 1 FROM runs_lease WHERE run_id = %s AND token = %s AND started_at IS NULL"
 START = """
 UPDATE runs_run SET status = 'EXECUTING', attempt_number = %s, updated_at = %s,
        executed_at = coalesce(executed_at, %s), version = coalesce(nullif(version, ''), %s)
@@ -119,12 +118,14 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 FORGET_HOOKS = "DELETE FROM runs_finalhooks WHERE run_id = %s"
 FREE_KEY = "DELETE FROM runs_idempotency WHERE run_id = %s AND task_id <> ''"
 HAS_WON = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
+#: What the worker process of a finished run took with a write whose answer it never got.
 INHERITED = """
 SELECT l.run_id
   FROM runs_attempt done
-  JOIN runs_lease l ON l.session_id = done.session_id AND l.pid = done.pid AND l.started_at IS NOT NULL
+  JOIN runs_lease l ON l.session_id = done.session_id AND l.pid = done.pid
+  JOIN runs_run r ON r.id = l.run_id
  WHERE done.run_id = %s AND done.pid = %s
- LIMIT 1
+ ORDER BY r.sort_key, r.id
 """
 MAY_INHERIT = """
 SELECT 1 FROM runs_queue q WHERE q.id = %s AND NOT q.paused AND q.rate_interval IS NULL

@@ -4,7 +4,6 @@ import os
 import time
 
 import pytest
-from django.db import connection
 
 from engine.cluster import bookkeeper, deaths, together
 from engine.cluster.board import OUTPUT, TOGETHER, Board, State
@@ -164,7 +163,6 @@ def test_a_killed_process_opens_its_lock(board):
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="a commit is cheap on SQLite")
 class TestWithRuns:
     @pytest.fixture
     def taken(self, group, slot):

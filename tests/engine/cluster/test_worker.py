@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from engine import retry, task
 from engine.cluster import endings, tidying, together, worker
@@ -52,8 +52,7 @@ def test_a_start_is_recorded_with_its_end(here, one, monkeypatch):
     task(id="send")(lambda payload: payload)
     alone = starts(here, monkeypatch)
     worker.execute(*one.lease)
-    if connection.vendor == "postgresql":
-        assert not alone
+    assert not alone
     attempt = Attempt.objects.get()
     assert attempt.started_at == one.run.executed_at < attempt.finished_at
     recorded = Event.objects.filter(run_id=one.run_id).order_by("id")
@@ -119,8 +118,7 @@ def test_short_runs_are_worked_off_together(here, one, monkeypatch):
     assert sorted(started) == sorted([one.run_id, *(run.pk for run in runs)])
     assert not Lease.objects.exists()
     assert here.slot.state == State.FREE
-    if connection.vendor == "postgresql":
-        assert turns == [1, 2, 2, 1]
+    assert turns == [1, 2, 2, 1]
 
 
 def test_a_worker_that_is_to_stop_hands_back_what_it_has_not_started(here, one, monkeypatch):

@@ -43,6 +43,12 @@ def kinds(run_id):
     return [event.kind for event in events if event.kind in ("started", "completed", "canceled")]
 
 
+def plan_otherwise():
+    with connection.cursor() as cursor:
+        for name in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize"):
+            cursor.execute(f"SET LOCAL enable_{name} = off")
+
+
 def test_what_was_done_is_recorded_with_its_times():
     one = executing_run()
     assert turn(done(one, began=3.0, ended=1.0)) == store.Turn([], [])
@@ -118,7 +124,6 @@ def test_a_run_that_was_given_back_is_known_by_it():
     assert start(again).retaken
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="a commit is cheap on SQLite")
 class TestTogether:
     """Several short runs in one commit."""
 
@@ -141,9 +146,8 @@ class TestTogether:
         ended = taken[0]
         for _ in range(6):
             queued_run()
-        with connection.cursor() as cursor:
-            for name in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize"):
-                cursor.execute(f"SET LOCAL enable_{name} = off")
+        if connection.vendor == "postgresql":
+            plan_otherwise()
         assert len(turn(done(ended), most=2).works) == 2
 
     def test_their_starts_are_recorded_with_their_ends(self, taken):
@@ -202,7 +206,6 @@ class TestTogether:
         assert works[0].begun
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="a commit is cheap on SQLite")
 class TestAcross:
     """One run of each of several buckets in one commit."""
 
