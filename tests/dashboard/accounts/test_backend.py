@@ -4,6 +4,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from dashboard import permissions
+from dashboard.accounts.backend import Backend
 from tests.support.rows import make_user
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +35,15 @@ def test_who_is_switched_off_may_nothing_and_who_is_root_all():
     assert root.has_perm("runs.change_queue")
     assert "runs.change_queue" in root.get_all_permissions()
     assert not person_of_nothing().get_all_permissions()
+
+
+def test_who_is_switched_off_is_nobody():
+    user, backend = make_user("nora"), Backend()
+    found = backend.get_user(user.pk)
+    assert (found, found.date_joined) == (user, user.date_joined)
+    User.objects.update(is_active=False)
+    assert backend.get_user(user.pk) is None
+    assert backend.get_user(user.pk + 1) is None
 
 
 def person_of_nothing():
