@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from runs.models import Run
@@ -84,7 +85,10 @@ def live_by_task() -> tuple[dict[str, tuple[int, int]], bool]:
     """Running and queued runs of each task, and whether the count stopped at WIDE_CAP."""
     counts: dict[str, tuple[int, int]] = {}
     total = 0
-    for task_id, status, count in _live_rows():
+    with connection.cursor() as cursor:
+        cursor.execute(LIVE)
+        rows: list[tuple[str, str, int]] = cursor.fetchall()
+    for task_id, status, count in rows:
         running, queued = counts.get(task_id, (0, 0))
         held = status in LEASED
         counts[task_id] = (running + count * held, queued + count * (not held))
@@ -92,7 +96,17 @@ def live_by_task() -> tuple[dict[str, tuple[int, int]], bool]:
     return counts, total >= WIDE_CAP
 
 
-def _live_rows() -> QuerySet[Run, tuple[str, str, int]]:
-    live = Run.objects.filter(status__in=LEASED | PENDING).order_by("id").values("id")[:WIDE_CAP]
-    rows = Run.objects.filter(id__in=live).order_by().values_list("task_id", "status")
-    return rows.annotate(count=Count("id"))
+def _standing(status: str) -> str:
+    """The oldest runs that stand so, by the index: with several statuses at once neither database uses it."""
+    return (
+        f"SELECT * FROM (SELECT task_id, status FROM runs_run WHERE status = '{status}'"  # noqa: S608
+        f" ORDER BY id LIMIT {WIDE_CAP}) AS {status.lower()}"
+    )
+
+
+#: What holds a slot first: of a very long backlog a part is counted.
+LIVE = (
+    "SELECT task_id, status, COUNT(*) FROM ("  # noqa: S608
+    + " UNION ALL ".join(map(_standing, (*sorted(LEASED), *sorted(PENDING))))
+    + f" LIMIT {WIDE_CAP}) AS live GROUP BY task_id, status"
+)

@@ -2,6 +2,7 @@ import pytest
 from django.utils import timezone
 
 from runs.models import Run
+from runs.reads import counts
 from runs.reads.counts import Capped, by_status, capped, live_by_task, tiles
 from tests.support.rows import completed_run, executing_run, failed_run, queued_run
 
@@ -32,3 +33,12 @@ def test_counts_by_status_and_by_task():
     queued_run("report")
     assert by_status(Run.objects.all()) == {"COMPLETED": 1, "EXECUTING": 1, "QUEUED": 1}
     assert live_by_task() == ({"mail": (1, 0), "report": (0, 1)}, False)
+
+
+def test_of_a_long_backlog_a_part_is_counted(monkeypatch):
+    executing_run("mail")
+    for _ in range(3):
+        queued_run("report")
+    monkeypatch.setattr(counts, "LIVE", counts.LIVE.replace("20000", "2"))
+    monkeypatch.setattr(counts, "WIDE_CAP", 2)
+    assert live_by_task() == ({"mail": (1, 0), "report": (0, 1)}, True)
