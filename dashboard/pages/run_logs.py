@@ -1,18 +1,17 @@
 """The Logs tab: lines by level, attempt, span and by what they say."""
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from dashboard import sight
-from dashboard.pages import ansi
+from dashboard.pages import log_rows
 from runs import conf
 from runs.models import LogLine, Run
 from runs.reads import attempts
@@ -25,18 +24,6 @@ COUNTED = 100_000
 SPAN = re.compile("[0-9a-f]{16}")
 LEVELS = {"10": "debug", "20": "info", "30": "warning", "40": "error"}
 MAX_SEARCH = 200
-#: Who says in a log that lines were left out.
-OURS = "trackside"
-
-
-class Shown(NamedTuple):
-    """A line on screen; `day` where another one begins."""
-
-    line: LogLine
-    text: SafeString
-    day: date | None
-    #: It says how many lines were dropped.
-    is_ours: bool
 
 
 def context(run: Run, request: HttpRequest) -> dict[str, Any]:
@@ -44,17 +31,23 @@ def context(run: Run, request: HttpRequest) -> dict[str, Any]:
     asked = asked_for(request)
     lines = matching(run, asked)
     found = window(lines, request)
-    shown = list(drawn(visible(found["lines"], asked["q"]), is_first=not found["since"]))
+    marked, address = number(request.GET.get("line", "")), query(asked)
+    shown = log_rows.drawn(
+        visible(found["lines"], asked["q"]),
+        address,
+        marked,
+        is_first=not found["since"],
+        with_attempts=run.attempt_number > 1,
+    )
     return found | {
         "lines": shown,
         "hidden": sight.HIDDEN if sight.is_hidden() else "",
         "asked": asked,
         "levels": links(asked, "level", (("", "all"), *LEVELS.items())),
         "attempts": links(asked, "attempt", numbers(run)),
-        "query": query(asked),
+        "query": address,
         "live_query": urlencode({name: value for name, value in asked.items() if value}),
         "removed_after": removed_after(run) if not shown else 0,
-        "marked": number(request.GET.get("line", "")),
     }
 
 
@@ -116,17 +109,6 @@ def _new(lines: QuerySet[LogLine], since: int) -> dict[str, Any]:
         "earlier": None,
         "skipped": skipped,
     }
-
-
-def drawn(lines: Iterable[LogLine], *, is_first: bool) -> Iterator[Shown]:
-    """With the days between them."""
-    today = timezone.localdate()
-    before = today if is_first else None
-    for line in lines:
-        day = timezone.localtime(line.at).date()
-        is_new = before is not None and day != before
-        yield Shown(line, ansi.shown(line.message), day if is_new else None, line.logger == OURS)
-        before = day
 
 
 def last(run: Run, count: int) -> list[LogLine]:
