@@ -42,8 +42,16 @@ class Limits:
             return
         self.measured_at = time.monotonic()
         for process, slot in working:
-            if is_measured(slot) and memory_of(process.pid or 0) > slot.memory:
+            if exceeds(process, slot):
                 kill(process, slot, Ask.MEMORY)
+
+
+def exceeds(process: Process, slot: Slot) -> bool:
+    """Whether it uses more than it may; not for certain while runs come and go, so then not yet."""
+    since, most = slot.since, slot.memory
+    if not is_measured(slot) or memory_of(process.pid or 0) <= most:
+        return False
+    return (slot.since, slot.memory) == (since, most)
 
 
 def is_measured(slot: Slot) -> bool:

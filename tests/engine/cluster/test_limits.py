@@ -1,0 +1,73 @@
+"""A worker is killed for what its own run uses, however busy the machine is that measures it."""
+
+import os
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from engine.cluster import limits
+from engine.cluster.board import Ask, Board, State
+from engine.cluster.limits import Limits
+
+MEBIBYTE = 1024**2
+
+
+@pytest.fixture
+def killed(monkeypatch):
+    found = []
+    monkeypatch.setattr(limits, "kill_tree", found.append)
+    return found
+
+
+@pytest.fixture
+def worker():
+    return SimpleNamespace(pid=os.getpid(), join=lambda seconds: None)
+
+
+@pytest.fixture
+def slot():
+    """Of a worker whose run has been executing for a while."""
+    slot = Board(1).slots[0]
+    begin(slot, "first")
+    return slot
+
+
+def begin(slot, run_id, memory=MEBIBYTE):
+    slot.assign(run_id, "token", 1, State.RUNNING)
+    slot.memory, slot.since = memory, time.monotonic_ns() - int(2 * limits.YOUNG * limits.SECOND)
+
+
+def measuring(monkeypatch, meanwhile):
+    """What is measured is too much, and this happens before it is known."""
+
+    def memory_of(pid):
+        meanwhile()
+        return 2 * MEBIBYTE
+
+    monkeypatch.setattr(limits, "memory_of", memory_of)
+
+
+def test_a_run_that_uses_too_much_is_killed(slot, worker, killed, monkeypatch):
+    measuring(monkeypatch, lambda: None)
+    Limits().measure([(worker, slot)])
+    assert killed == [worker.pid]
+    assert (slot.killed, slot.asked_run) == (Ask.MEMORY, b"first")
+
+
+def test_a_run_that_began_meanwhile_does_not_pay_for_another(slot, worker, killed, monkeypatch):
+    measuring(monkeypatch, lambda: slot.assign("second", "token", 1, State.RUNNING))
+    Limits().measure([(worker, slot)])
+    assert not killed
+    assert slot.killed == Ask.NOTHING
+
+
+def test_a_process_that_may_use_more_meanwhile_is_measured_again(slot, worker, killed, monkeypatch):
+    measuring(monkeypatch, lambda: setattr(slot, "memory", 4 * MEBIBYTE))
+    held = Limits()
+    held.measure([(worker, slot)])
+    assert not killed
+    slot.memory, held.measured_at = MEBIBYTE, 0.0
+    measuring(monkeypatch, lambda: None)
+    held.measure([(worker, slot)])
+    assert killed == [worker.pid]
