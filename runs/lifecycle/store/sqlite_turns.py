@@ -99,15 +99,16 @@ class TurningSqliteStore(SqliteStore):
         for one, _, _, session_id, attempt, begun, canceled in ended:
             status = RunStatus.CANCELED.value if canceled else RunStatus.COMPLETED.value
             began, left, actor = at.of(one.began), at.of(one.ended), f"session:{session_id}"
+            finished = at.now if canceled else left  # no end before its cause
             used = round((one.ended - one.began) / MILLISECOND)
             runs.append((
-                *(status, None if canceled else one.output, attempt, began, left, at.now),
+                *(status, None if canceled else one.output, attempt, began, finished, at.now),
                 *(one.token, self.version, used, one.run_id),
             ))  # fmt: skip
             attempts.append((one.run_id, attempt, status, session_id, pid, began, left))
             if not begun:
                 events.append((one.run_id, "started", "EXECUTING", attempt, actor, "", "", began))
-            events.append((one.run_id, status.lower(), status, attempt, actor, "", "", left))
+            events.append((one.run_id, status.lower(), status, attempt, actor, "", "", finished))
         self.many(turning.END, runs)
         self.many(turning.ATTEMPT, attempts)
         self.many(sql.EVENT, events)

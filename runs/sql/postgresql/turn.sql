@@ -158,11 +158,12 @@ BEGIN
        SET status = CASE WHEN cancel_requested_at IS NULL THEN 'COMPLETED' ELSE 'CANCELED' END,
            output = CASE WHEN cancel_requested_at IS NULL THEN l.output END,
            reason = CASE WHEN cancel_requested_at IS NULL THEN '' ELSE reason END,
-           attempt_number = l.attempt, executed_at = coalesce(executed_at, l.began), finished_at = l.ended,
+           attempt_number = l.attempt, executed_at = coalesce(executed_at, l.began),
+           finished_at = CASE WHEN cancel_requested_at IS NULL THEN l.ended ELSE v_now END,  -- no end before its cause
            updated_at = v_now, done_token = l.token, version = coalesce(nullif(r.version, ''), p_version),
            usage_ms = usage_ms + (extract(epoch FROM l.ended - l.began) * 1000)::bigint
       FROM lease l WHERE r.id = l.run_id
-    RETURNING r.id, r.status),
+    RETURNING r.id, r.status, r.finished_at),
   attempt AS (
     INSERT INTO runs_attempt (run_id, number, status, session_id, pid, started_at, finished_at)
     SELECT l.run_id, l.attempt, r.status, l.session_id, p_pid, l.began, l.ended
@@ -173,7 +174,7 @@ BEGIN
       FROM lease l JOIN run r ON r.id = l.run_id
      CROSS JOIN LATERAL (
        SELECT 'started' AS kind, 'EXECUTING' AS status, l.began AS at WHERE l.started_at IS NULL
-       UNION ALL SELECT lower(r.status), r.status, l.ended) e)
+       UNION ALL SELECT lower(r.status), r.status, r.finished_at) e)
   SELECT count(*), array_agg(DISTINCT bucket_id), array_agg(DISTINCT queue_id), min(session_id)
     INTO v_ended, v_buckets, v_queues, v_session FROM lease;
 

@@ -174,6 +174,17 @@ class TestTogether:
         assert Attempt.objects.get(run_id=run.pk).status == AttemptStatus.CANCELED
         assert kinds(run.pk) == ["started", "canceled"]
 
+    def test_one_that_ended_before_it_was_canceled_ends_after_that(self, taken):
+        ended = done(taken[0], began=2, ended=1)
+        lifecycle.cancel(taken[0].run_id, actor="test")
+        turn(ended)
+        run = Run.objects.get(pk=taken[0].run_id)
+        since = Event.objects.filter(run_id=run.pk, at__gte=run.cancel_requested_at)
+        asked, *_, canceled = since.order_by("id")
+        assert [asked.kind, canceled.kind] == ["cancel_requested", "canceled"]
+        assert run.cancel_requested_at <= run.finished_at == canceled.at
+        assert Attempt.objects.get(run_id=run.pk).finished_at < run.cancel_requested_at
+
     def test_a_lost_answer_is_given_again(self, taken):
         ended = done(taken[0])
         finish(attempts.release(taken[1].run_id, taken[1].token, "", started=False))
