@@ -22,6 +22,8 @@ from django.db.utils import OperationalError
 
 #: Seconds to wait for the gate, as for SQLite's own lock.
 PATIENCE = 15.0
+#: Seconds between two tries at it, at most: for as long as a writer usually has it, and later on.
+OFTEN, SHORTLY, SELDOM = 0.0004, 0.01, 0.004
 #: Bytes of write-ahead log that make the next writer checkpoint.
 CHECKPOINT_AT = 4 * 1024 * 1024
 #: Statements that write nothing; others outside of a transaction are one of their own.
@@ -158,15 +160,17 @@ class GatedCursor(base.SQLiteCursorWrapper):
 
 def lock_within(descriptor: int, seconds: float) -> None:
     """Take the lock, trying often at first; raises OperationalError when time is up."""
-    deadline, pause = time.monotonic() + seconds, 0.0002
+    began = time.monotonic()
+    pause = OFTEN
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > seconds:
                 raise OperationalError("database is locked: another writer holds it") from None
             time.sleep(pause * random.random())
-            pause = min(pause * 1.5, 0.004)
+            pause = OFTEN if waited < SHORTLY else min(pause * 1.5, SELDOM)
         else:
             return
 

@@ -1,6 +1,6 @@
 """SQLite: rows in and out, and new runs. Writers are serial here, so a count is exact as it is."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,10 +45,10 @@ class SqliteTables(Store):
         rows = [common | own for own in runs]
         with self.transaction():
             self.insert_many("runs_run", rows)
-            self.many(sql.EVENT, [sql.triggered(row) for row in rows])
+            self.many(sql.EVENT, plainly(map(sql.triggered, rows)))
             self.insert_many("runs_runtag", tags)
             ids = {(one.queue, one.concurrency_key): self.bucket(one) for one in buckets}
-            self.many(sql.READY, [sql.ready(row, ids) for row in rows if sql.is_due(row)])
+            self.many(sql.READY, plainly(sql.ready(row, ids) for row in rows if sql.is_due(row)))
 
     def insert_many(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         if not rows:
@@ -57,14 +57,19 @@ class SqliteTables(Store):
         places = ", ".join(["%s"] * len(rows[0]))
         self.many(
             f"INSERT INTO {table} ({names}) VALUES ({places})",
-            [tuple(row[name] for name in rows[0]) for row in rows],
+            plainly([row[name] for name in rows[0]] for row in rows),
         )
 
     def many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """The same statement for each of the rows, of values as the driver takes them."""
         with self.connection.cursor() as cursor:
-            cursor.executemany(statement, [tuple(map(sql.plain, row)) for row in rows])
+            cursor.executemany(statement, rows)
 
     def bucket(self, wanted: Bucket) -> int:
         """The id of a bucket, made where missing."""
         self.rows(sql.BUCKET, (wanted.queue_id, wanted.concurrency_key, wanted.key_hash))
         return int(self.rows(sql.FIND_BUCKET, wanted.place)[0][0])
+
+
+def plainly(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    return [tuple(map(sql.plain, row)) for row in rows]

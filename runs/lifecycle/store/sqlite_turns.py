@@ -160,9 +160,13 @@ class TurningSqliteStore(SqliteStore):
 
     def only_lane(self, code: Code) -> int | None:
         """The lane of everything this code may take; None where there are several, or versions."""
-        is_pinned, is_shared = self.rows(turning.SEVERAL, (code.version,))[0]
-        lanes = code.lanes if is_shared or len(code.lanes) == 1 else code.lanes[:1]
-        return None if is_pinned or len(lanes) > 1 else int(lanes[0])
+        is_one = len(code.lanes) == 1 or not self.has_shared()
+        if not is_one or self.rows(turning.HAS_PINNED, (code.version,)):
+            return None
+        return int(code.lanes[0])
+
+    def has_shared(self) -> bool:
+        return bool(self.rows(turning.HAS_SHARED))
 
     def pick(self, place: Place, lane: int, most: int) -> Picked | None:
         """See `trackside_pick`."""

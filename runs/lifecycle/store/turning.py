@@ -25,11 +25,11 @@ VALUES (%s, %s, %s, %s, %s, %s, %s)
 
 # -- takes ----------------------------------------------------------------------------------------
 
-#: Whether anything is pinned to this version, and whether anything is due for an event loop.
-SEVERAL = """
-SELECT EXISTS (SELECT 1 FROM runs_ready r WHERE r.pin > '' AND r.pin = %s),
-       EXISTS (SELECT 1 FROM runs_ready r WHERE r.lane = 1 AND r.not_before IS NULL)
+# without a bucket to begin with, the index would be passed over for one with all runs in it
+HAS_SHARED = """
+SELECT 1 FROM runs_ready INDEXED BY ready_shared WHERE lane = 1 AND not_before IS NULL LIMIT 1
 """
+HAS_PINNED = "SELECT 1 FROM runs_ready WHERE pin > '' AND pin = %s LIMIT 1"
 PLACE = "SELECT bucket_id, queue_id FROM runs_lease WHERE run_id = %s"
 QUEUES_ROOM = """
 UPDATE runs_queue SET "full" = 0 WHERE id IN (SELECT value FROM json_each(%s)) AND "full"

@@ -249,6 +249,9 @@ BEGIN
       RETURN;
     END IF;
   END IF;
+  IF cardinality(v_queues) > 1 THEN
+    v_queues[1] := (SELECT queue_id FROM runs_bucket WHERE id = v_buckets[1]);
+  END IF;
   RETURN QUERY SELECT a.* FROM trackside_next(v_buckets[1], v_queues[1], v_session, p_next, p_pid, p_version) a
                 WHERE a.run_id IS NOT NULL;
 END $$;

@@ -140,6 +140,35 @@ def test_a_start_is_recorded_with_the_first_step():
     assert Journal.objects.count() == 1
 
 
+def test_a_run_that_comes_back_is_not_taken_for_a_lost_one():
+    by = session()
+    one, other, third = executing_run(by), executing_run(by), executing_run(by)
+    left(one, prepared(one))
+    finish(attempts.complete(*claim(by)[0].lease, None))
+    (work,) = turn(other).works
+    assert (work.run_id, work.begun, work.resumed) == (one.run_id, False, True)
+    assert not work.retaken
+    finish(attempts.release(work.run_id, work.token, "back", started=False))
+    (again,) = turn(third).works
+    assert (again.run_id, again.retaken) == (one.run_id, True)
+
+
+def test_a_parent_that_is_canceled_meanwhile_does_not_come_back():
+    one = executing_run()
+    work = left(one, prepared(one), take=Next.SAME).next
+    lifecycle.cancel(one.run_id, actor="user:ada")
+    assert not turn(work).works
+    assert one.run.status == "CANCELED"
+
+
+def test_a_paused_queue_goes_on_with_neither():
+    one = executing_run()
+    work = left(one, prepared(one), take=Next.SAME).next
+    Queue.objects.update(paused=True)
+    assert not turn(work).works
+    assert one.run.status == "QUEUED"
+
+
 class TestOnPostgres:
     @pytest.fixture(autouse=True)
     def _postgres(self, db):
@@ -254,13 +283,6 @@ class TestOnPostgres:
         left(one, prepared(one), take=Next.SAME)
         assert not flushes()
 
-    def test_a_paused_queue_goes_on_with_neither(self):
-        one = executing_run()
-        work = left(one, prepared(one), take=Next.SAME).next
-        Queue.objects.update(paused=True)
-        assert not turn(work).works
-        assert one.run.status == "QUEUED"
-
     def test_a_parent_that_waits_for_two_waits_on(self):
         one = executing_run()
         options = TriggerOptions(parent_id=one.run_id, awaited=True)
@@ -269,22 +291,3 @@ class TestOnPostgres:
         (second,) = turn(first).works
         assert second.run_id == unborn.ids[1]
         assert [work.run_id for work in turn(second).works] == [one.run_id]
-
-    def test_a_parent_that_is_canceled_meanwhile_does_not_come_back(self):
-        one = executing_run()
-        work = left(one, prepared(one), take=Next.SAME).next
-        lifecycle.cancel(one.run_id, actor="user:ada")
-        assert not turn(work).works
-        assert one.run.status == "CANCELED"
-
-    def test_a_run_that_comes_back_is_not_taken_for_a_lost_one(self):
-        by = session()
-        one, other, third = executing_run(by), executing_run(by), executing_run(by)
-        left(one, prepared(one))
-        finish(attempts.complete(*claim(by)[0].lease, None))
-        (work,) = turn(other).works
-        assert (work.run_id, work.begun, work.resumed) == (one.run_id, False, True)
-        assert not work.retaken
-        finish(attempts.release(work.run_id, work.token, "back", started=False))
-        (again,) = turn(third).works
-        assert (again.run_id, again.retaken) == (one.run_id, True)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from runs import lifecycle
 from runs.lifecycle import attempts, store
 from runs.lifecycle.store import Done, Next
-from runs.models import Attempt, Bucket, Event, Lease, Queue, Run, WorkerSession
+from runs.models import Attempt, Bucket, Event, Lease, Queue, Ready, Run, WorkerSession
 from runs.states import AttemptStatus, RunStatus
 from tests.support.factories import (
     claim,
@@ -21,6 +21,7 @@ from tests.support.factories import (
     queued_run,
     session,
     start,
+    task,
 )
 
 pytestmark = pytest.mark.django_db
@@ -210,6 +211,36 @@ class TestTogether:
         assert late.pk not in [work.run_id for work in works]
         assert Run.objects.get(pk=late.pk).status == RunStatus.EXPIRED
 
+    def test_what_is_for_several_kinds_of_workers_is_taken_in_its_order(self, taken):
+        task("apart", queue="apart", is_async=True)
+        queued_run(task_id="apart")
+        (work,) = turn(*map(done, taken)).works
+        assert work.begun
+
+    def test_what_is_pinned_has_its_turn(self, taken):
+        pinned = queued_run(priority=60)
+        Ready.objects.filter(pk=pinned.pk).update(pin=WorkerSession.objects.get().version)
+        (work,) = turn(*map(done, taken)).works
+        assert (work.run_id, work.begun) == (pinned.pk, True)
+
+    def test_those_of_another_version_or_of_tasks_it_lacks_are_left(self, taken):
+        other, lacking, ours = queued_run(priority=60), queued_run(priority=60), queued_run()
+        Run.objects.filter(pk=other.pk).update(version="another")
+        Run.objects.filter(pk=lacking.pk).update(task_id="unknown")
+        WorkerSession.objects.update(lacking="\nunknown\n")
+        works = turn(*map(done, taken)).works
+        assert ours.pk in [work.run_id for work in works]
+        assert not {other.pk, lacking.pk} & {work.run_id for work in works}
+        back = Ready.objects.filter(pk__in=[other.pk, lacking.pk])
+        assert [ready.not_before is None for ready in back] == [False, False]
+
+    def test_ends_of_which_some_were_lost(self, taken):
+        Lease.objects.filter(pk=taken[0].run_id).update(token="the reaper's")
+        found = turn(*map(done, taken))
+        assert found.lost == [taken[0].run_id]
+        assert len(found.works) == 1
+        assert Run.objects.get(pk=taken[1].run_id).status == RunStatus.COMPLETED
+
     def test_a_limit_set_meanwhile_holds_from_the_next_turn_on(self, taken):
         Queue.objects.update(override_limit=1)
         works = turn(*map(done, taken)).works
@@ -281,6 +312,18 @@ class TestAcross:
         assert Run.objects.get(pk=heads[0]).status == RunStatus.EXPIRED
         (third,) = claim(session())
         assert Run.objects.get(pk=third.run_id).concurrency_key == "a"
+
+    def test_a_slot_is_handed_on_in_its_own_queue(self):
+        for name in ("first", "second"):
+            task(name, queue=name)
+        by = session()
+        held = [executing_run(by, task_id=name) for name in ("second", "first")]
+        task("apart", queue="apart", is_async=True)
+        queued_run(task_id="apart")  # so that there is no taking across
+        heir = queued_run(task_id="second")
+        (work,) = turn(*map(done, held)).works
+        assert work.run_id == heir.pk
+        assert Lease.objects.get().queue_id == Queue.objects.get(name="second").pk
 
     def test_a_bucket_alone_hands_its_slot_on(self, heads, one):
         works = turn(done(one)).works
