@@ -7,14 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from engine.cluster import records
 from engine.cluster.board import State
-from engine.cluster.endings import Leaving
+from engine.cluster.endings import Leaving, ending_of
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.place import Place
 from engine.execution.failures import describe
+from engine.execution.outcomes import Outcome, Succeeded
 from runs import conf, signals
 from runs.lifecycle import attempts, envvars, store
 from runs.models import Lane, Run
@@ -117,6 +119,12 @@ class Clerk:
 
     def insist(self, call: Callable[[store.Store], R]) -> R:
         return records.insisting(self.here, call)
+
+    async def ending(self, work: store.Assignment, outcome: Outcome) -> store.Ending | Leaving:
+        """What it means for its run, which may take a look into the database."""
+        if isinstance(outcome, Succeeded):
+            return ending_of(work, outcome)
+        return await self.does(partial(self.insist, lambda _: ending_of(work, outcome)))
 
     def variables(self) -> envvars.Loaded:
         return self.insist(lambda _: envvars.loaded())

@@ -11,13 +11,11 @@ import pickle
 import signal
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from multiprocessing import Process
 from typing import NoReturn
 
-from django.db import connections
 from django_q.cluster import get_mp_context
 from django_q.conf import Conf
 
@@ -26,17 +24,17 @@ from engine.cluster import place as places
 from engine.cluster.board import Ask, State
 from engine.cluster.channels import Channel, TaskQueue
 from engine.cluster.clerk import Clerk, Ended, Journal, Taken
-from engine.cluster.endings import Leaving, assignment_of, ending_of, measure
+from engine.cluster.endings import Leaving, assignment_of, measure
 from engine.cluster.keeping import RunKeeper
 from engine.cluster.lines import Patient
-from engine.cluster.lounge import MOST, Lounge
+from engine.cluster.lounge import Lounge
 from engine.cluster.place import Place, SeatControl
 from engine.cluster.processes import sweep_children
 from engine.cluster.stepping import Stepping
 from engine.execution import routing, sharing
 from engine.execution.failures import describe
 from engine.execution.hygiene import Snapshot
-from engine.execution.watching import Guest, watched
+from engine.execution.watching import Guest, begun, watched
 from engine.registry import registry
 from engine.sdk.blocking import blocking
 from runs import conf
@@ -47,6 +45,8 @@ from runs.states import RunStatus
 log = logging.getLogger("trackside")
 
 SECOND = 1_000_000_000
+#: Ends that are worth a write of their own, and seconds between two words to the dispatcher of such.
+FEW, TELL = 16, 0.02
 #: django-q2's word for a worker to end.
 STOP = pickle.dumps("STOP")
 
@@ -89,7 +89,6 @@ class Host:
         self.clerk = Clerk(here)
         self.journal = Journal(here)
         self.lounge = Lounge(self)
-        self.threads = ThreadPoolExecutor(len(self.seats) + MOST, "trackside-run")
         self.guests: dict[int, Guest] = {}
         self.ended: list[Ended] = []
         self.woken, self.has_ended = asyncio.Event(), asyncio.Event()
@@ -209,7 +208,7 @@ class Host:
         if self.here.executed >= int(conf.get("RECYCLE_RUNS")):
             self.leave("It has executed enough of them.")
         guest = self.guests[number] = Guest(number, assignment_of(work))
-        self.threads.submit(self.execute, guest, work, self.loop)
+        guest.steps = begun(guest, self.execute(guest, work))
 
     def time(self, number: int, work: store.Assignment, limit: int | None) -> None:
         """Its body is entered, and may execute for so many nanoseconds."""
@@ -236,10 +235,8 @@ class Host:
         total = sum(seat.memory for seat in self.seats if seat.is_busy)
         self.here.slot.memory = min(total, limits.import_memory())
 
-    def execute(
-        self, guest: Guest, work: store.Assignment, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        """One attempt, in its thread."""
+    async def execute(self, guest: Guest, work: store.Assignment) -> None:
+        """One attempt."""
         seat = self.seats[guest.number]
         lines = Patient(self.here.lines.channel)
         lines.begin(work.run_id, work.attempt)
@@ -248,19 +245,18 @@ class Host:
         keeper.lounge = partial(self.lounge.stay, guest, control)
         ending: store.Ending | Leaving
         try:
-            outcome = sharing.execute(guest, lines, control, loop, keeper)
-            ending = self.journal.insist(lambda _: ending_of(keeper.work, outcome))
+            outcome = await sharing.execute(guest, lines, control, keeper)
+            ending = await self.clerk.ending(keeper.work, outcome)
         except BaseException as mistake:
             log.critical("Run %s met a mistake in Trackside.", work.run_id, exc_info=True)
             error = describe(mistake, "TASK_EXECUTION_FAILED")
             ending = attempts.fail(*keeper.lease, error, RunStatus.SYSTEM_FAILURE)
-        connections.close_all()
         lines.end()
         if keeper.is_gone:
-            loop.call_soon_threadsafe(self.lounge.leaving.discard, guest)
-            return
-        one = Ended(guest.number, keeper.work, ending, keeper.began, time.monotonic_ns())
-        loop.call_soon_threadsafe(self.done, one)
+            self.lounge.leaving.discard(guest)
+        else:
+            now = time.monotonic_ns()
+            self.done(Ended(guest.number, keeper.work, ending, keeper.began, now))
 
     # -- and go -----------------------------------------------------------------------------------
 
@@ -278,15 +274,19 @@ class Host:
         self.has_ended.set()
 
     async def keep_recording(self) -> None:
-        """Record what ended, all that ended meanwhile together."""
+        """Record what ended, as much together as leaves others to execute meanwhile."""
+        most, told = max(len(self.seats) // 2, FEW), 0.0
         while True:
             await self.has_ended.wait()
-            self.has_ended.clear()
-            ended, self.ended = self.ended, []
+            ended, self.ended = self.ended[:most], self.ended[most:]
+            if not self.ended:
+                self.has_ended.clear()
             taken = await self.clerk.does(partial(self.clerk.record, ended, take=not self.is_full))
             self.lounge.settle(ended)
             await self.welcome_all(taken)
-            self.here.wake.send(b"free", 0)  # a limit may have room for others now
+            if not taken or time.monotonic() - told > TELL:
+                told = time.monotonic()
+                self.here.wake.send(b"free", 0)  # a limit may have room for others now
             self.woken.set()
 
     def mend(self) -> None:

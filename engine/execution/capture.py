@@ -216,12 +216,15 @@ class LineHandler(logging.Handler):
         return self
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self._lines is not None:
+            self.pass_on(record, self._lines)
+
+    def pass_on(self, record: logging.LogRecord, lines: Lines) -> None:
         try:
             message = self.format(record)
         except Exception as error:  # bad arguments, a failing __str__
             message = f"{record.msg!r:.1000} [could not be formatted: {type(error).__name__}]"
-        if self._lines is not None:
-            self._lines.write(record.levelno, record.name, message, record.created)
+        lines.write(record.levelno, record.name, message, record.created)
 
 
 _handler = LineHandler()

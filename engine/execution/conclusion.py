@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.execution.assignment import Assignment
-from engine.execution.calls import Calls
+from engine.execution.calls import Calls, genuine
 from engine.execution.hooked import Hooked, logged, unparsed
 from engine.execution.outcomes import Concluded
 from engine.sdk.context import Context
@@ -52,38 +52,40 @@ class Conclusion:
     def _final_error(self) -> BaseException:
         return TaskRunCanceled(self._error.message) if self._canceled else self._error
 
-    def run(self) -> Concluded:
+    async def run(self) -> Concluded:
         """Call them all. Never raises."""
         try:
-            self._hooks.surrounding(self._inside)
+            await self._hooks.surrounding(self._inside)
         except BaseException as error:
             if error is not self._error:
                 self._note("middleware", error)
         if not self._called and not self._interrupted:
-            self._call_all()  # a middleware failed before its `next()`: the hooks are called all the same
+            await (
+                self._call_all()
+            )  # a middleware failed before its `next()`: the hooks are called all the same
         return Concluded(tuple(self._called), tuple(self._problems), self._interrupted)
 
-    def _inside(self) -> None:
-        self._call_all()
+    async def _inside(self) -> None:
+        await self._call_all()
         raise self._error
 
-    def _call_all(self) -> None:
+    async def _call_all(self) -> None:
         ended = "on_cancel" if self._canceled else "on_failure"
         for hook in (*self._hooks.chain[ended], *self._hooks.chain["on_complete"]):
             if not self._interrupted:
-                self._call(hook)
+                await self._call(hook)
 
-    def _call(self, hook: Hook) -> None:
+    async def _call(self, hook: Hook) -> None:
         self._called.append(hook.kind)
         try:
-            self._calls.hook(hook, self._hooks.values, interruptible=True)
+            await self._calls.hook(hook, self._hooks.values, interruptible=True)
         except BaseException as error:
             self._note(str(hook), error)
 
     def _note(self, whose: str, error: BaseException) -> None:
         self._interrupted = self._ctx._signal.reason == "shutdown"
         if not self._interrupted:
-            self._problems.append(f"The {whose} raised {type(error).__name__}.")
+            self._problems.append(f"The {whose} raised {type(genuine(error)).__name__}.")
             logged(error, f"The {whose}")
 
 

@@ -1,13 +1,13 @@
 """One attempt, from assignment to outcome. Runs in a worker process and knows no database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from engine.execution import traced
 from engine.execution.assignment import Assignment, context_of
 from engine.execution.attempt import Attempt
-from engine.execution.calls import Calls
+from engine.execution.calls import Calls, driven
 from engine.execution.capture import Capture, LogSink
 from engine.execution.conclusion import Conclusion, End
 from engine.execution.hygiene import Snapshot
@@ -25,7 +25,7 @@ from runs import conf
 __all__ = ["End", "conclude", "execute"]
 
 R = TypeVar("R", bound=Outcome)
-Work = Callable[[Task[Any, Any], Context, Calls, Replay | None], R]
+Work = Callable[[Task[Any, Any], Context, Calls, Replay | None], Coroutine[Any, Any, R]]
 
 
 def execute(
@@ -88,7 +88,7 @@ class Process:
             ):
                 if replay is not None:
                     replay.spot = Spot(task, ctx, calls, capture, self.clean)
-                outcome = work(task, ctx, calls, replay)
+                outcome = driven(work(task, ctx, calls, replay))
                 ctx._close()
         if ctx._segments[0].is_exporting:
             traced.tell(self.assignment, ctx, outcome)

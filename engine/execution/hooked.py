@@ -2,10 +2,10 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from engine.execution.calls import Calls
+from engine.execution.calls import Calls, Steps, genuine
 from engine.sdk.context import Context
 from engine.sdk.hookkinds import TASK_FIRST, Hook
 from engine.sdk.hooks import chain
@@ -43,55 +43,55 @@ class Hooked:
         at = len(known) - ends_with_own
         return known[:at] + late + known[at:]
 
-    def surrounding(self, inner: Callable[[], None]) -> None:
+    async def surrounding(self, inner: Steps) -> None:
         """Run `inner` inside all middleware."""
-        self._surrounded(self.chain["middleware"], inner)
+        await self._surrounded(self.chain["middleware"], inner)
 
-    def _surrounded(self, middleware: tuple[Hook, ...], inner: Callable[[], None]) -> None:
+    async def _surrounded(self, middleware: tuple[Hook, ...], inner: Steps) -> None:
         if middleware:
             outermost, *others = middleware
             rest = tuple(others)
-            self._calls.around(outermost, self.values, lambda: self._surrounded(rest, inner))
+            await self._calls.around(outermost, self.values, lambda: self._surrounded(rest, inner))
         else:
-            inner()
+            await inner()
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """`init`, whose result every later hook and the body may ask for."""
         self._cleaned = False
         for hook in self.chain["init"]:
-            result = self._calls.hook(hook, self.values, interruptible=True)
+            result = await self._calls.hook(hook, self.values, interruptible=True)
             self.values["init"] = merged(self.values["init"], result)
 
-    def start(self, kind: str) -> None:
+    async def start(self, kind: str) -> None:
         """Call the hooks of a kind that precedes the body: an error, and a stop, go through."""
         for hook in self.chain[kind]:
-            self._calls.hook(hook, self.values, interruptible=True)
+            await self._calls.hook(hook, self.values, interruptible=True)
 
-    def each(self, kind: str, *, until_one_fails: bool = False, **facts: Any) -> None:
+    async def each(self, kind: str, *, until_one_fails: bool = False, **facts: Any) -> None:
         """Call the hooks of a kind; what one raises is logged, and changes nothing."""
         for hook in self.of(kind):
             try:
-                self._calls.hook(hook, {**self.values, **facts})
+                await self._calls.hook(hook, {**self.values, **facts})
             except BaseException as error:
                 logged(error, f"The {hook}")
                 if until_one_fails:
                     return
 
-    def cleanup(self) -> BaseException | None:
+    async def cleanup(self) -> BaseException | None:
         """Once in an attempt; what the first one raised that did."""
         hooks, self._cleaned = () if self._cleaned else self.of("cleanup"), True
         for hook in hooks:
             try:
-                self._calls.hook(hook, self.values)
+                await self._calls.hook(hook, self.values)
             except BaseException as error:
-                return error
+                return genuine(error)
         return None
 
 
 def logged(error: BaseException | None, whose: str = "A cleanup hook") -> None:
     """Say in the run's log what a hook raised."""
     if error is not None:
-        log.error("%s raised an error, which changes nothing.", whose, exc_info=error)
+        log.error("%s raised an error, which changes nothing.", whose, exc_info=genuine(error))
 
 
 def merged(before: Any, result: Any) -> Any:

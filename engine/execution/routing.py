@@ -10,17 +10,35 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO, cast
 
 from engine.execution.capture import LineHandler, Lines, LineStream, LogSink, streams
 
 
-class Route(NamedTuple):
+class Route:
     """Where what one attempt prints and logs goes, in a process that many share."""
 
-    stdout: LineStream
-    stderr: LineStream
-    handler: LineHandler
+    def __init__(self, lines: Lines) -> None:
+        self.lines, self._is_over = lines, False
+        self._streams: tuple[LineStream, LineStream] | None = None
+
+    @property
+    def streams(self) -> tuple[LineStream, LineStream]:
+        """What stands in for stdout and stderr. Made when asked for: most bodies print nothing."""
+        with self.lines.lock:
+            if self._streams is None:
+                originals = _original(sys.stdout), _original(sys.stderr)
+                self._streams = streams(self.lines, *originals)
+                if self._is_over:
+                    self.finish()
+            return self._streams
+
+    def finish(self) -> None:
+        """What is written later goes to the real streams."""
+        with self.lines.lock:
+            self._is_over = True
+            for stream in self._streams or ():
+                stream.finish()
 
 
 _route: ContextVar[Route | None] = ContextVar("trackside_route", default=None)
@@ -29,15 +47,14 @@ _route: ContextVar[Route | None] = ContextVar("trackside_route", default=None)
 class RoutedStream(io.TextIOBase):
     """Stands in for `sys.stdout` or `sys.stderr` and passes on to the attempt whose code writes."""
 
-    def __init__(self, name: str, original: TextIO) -> None:
+    def __init__(self, number: int, original: TextIO) -> None:
         super().__init__()
-        self._name, self._original = name, original
+        self._number, self._original = number, original
 
     @property
     def _target(self) -> TextIO:
         route = _route.get()
-        target: TextIO = self._original if route is None else getattr(route, self._name)
-        return target
+        return self._original if route is None else cast("TextIO", route.streams[self._number])
 
     @property
     def buffer(self) -> Any:
@@ -63,13 +80,13 @@ class RoutedStream(io.TextIOBase):
         self._target.flush()
 
 
-class RoutedHandler(logging.Handler):
+class RoutedHandler(LineHandler):
     """Passes log records on to the attempt whose code logs."""
 
     def emit(self, record: logging.LogRecord) -> None:
         route = _route.get()
         if route is not None:
-            route.handler.emit(record)
+            self.pass_on(record, route.lines)
 
 
 def share() -> None:
@@ -77,8 +94,8 @@ def share() -> None:
 
     Threads that Python starts without a context, as `threading.Thread` does, are nobody's.
     """
-    sys.stdout = RoutedStream("stdout", sys.stdout)
-    sys.stderr = RoutedStream("stderr", sys.stderr)
+    sys.stdout = RoutedStream(0, sys.stdout)
+    sys.stderr = RoutedStream(1, sys.stderr)
     logging.getLogger().addHandler(RoutedHandler())
 
 
@@ -86,15 +103,13 @@ def share() -> None:
 def routed(sink: LogSink, limit: int) -> Iterator[Lines]:
     """While entered, what this context prints and logs belongs to one attempt."""
     lines = Lines(sink, limit)
-    both = streams(lines, _original(sys.stdout), _original(sys.stderr))
-    route = Route(*both, LineHandler().serve(lines))
+    route = Route(lines)
     token = _route.set(route)
     try:
         yield lines
     finally:
         _route.reset(token)
-        route.stdout.finish()
-        route.stderr.finish()
+        route.finish()
         lines.close()
 
 

@@ -5,8 +5,8 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import Context as Variables
-from contextvars import ContextVar
-from typing import Any, Protocol
+from contextvars import ContextVar, copy_context
+from typing import Any, Protocol, TypeVar
 
 from engine.execution.assignment import Assignment
 from engine.execution.capture import Lines
@@ -14,6 +14,7 @@ from engine.execution.interrupts import Delivery
 
 #: Code that stays in the event loop longer than this many seconds is told of.
 HELD = 0.5
+R = TypeVar("R")
 
 
 class Guest:
@@ -21,11 +22,13 @@ class Guest:
 
     def __init__(self, number: int, assignment: Assignment) -> None:
         self.number, self.assignment = number, assignment
-        #: Carries the word to stop; None until its thread has begun.
+        #: Carries the word to stop; None until it has begun.
         self.delivery: Delivery | None = None
         self.lines: Lines | None = None
         #: The asyncio tasks of its code that have not ended.
         self.tasks: set[asyncio.Task[Any]] = set()
+        #: The one that goes through the attempt's own steps.
+        self.steps: asyncio.Task[Any] | None = None
 
     def look(self) -> None:
         """Let it hear that it was asked to stop. Called in the event loop."""
@@ -46,6 +49,17 @@ class Guest:
 
 #: Whose code this is.
 guest_here: ContextVar[Guest | None] = ContextVar("trackside_guest", default=None)
+
+
+def begun(
+    guest: Guest, steps: Coroutine[Any, Any, R], variables: Variables | None = None
+) -> "asyncio.Task[R]":
+    """A task of the attempt's own steps: watched like its code, and ended by nobody."""
+    variables = variables or copy_context()
+    variables.run(guest_here.set, guest)
+    task = asyncio.get_running_loop().create_task(steps, context=variables)
+    guest.tasks.discard(task)
+    return task
 
 
 class Watch(Protocol):

@@ -182,7 +182,8 @@ class Context:
 
 
 _current: ContextVar[Context | None] = ContextVar("trackside_context", default=None)
-_executing: list[Context] = []
+#: By identity: contexts that are equal are not the same.
+_executing: dict[int, Context] = {}
 
 
 def current() -> Context | None:
@@ -196,7 +197,7 @@ def current() -> Context | None:
     """
     found = _current.get()
     if found is None and len(_executing) == 1:
-        return _executing[0]
+        return next(iter(_executing.values()))
     return found
 
 
@@ -207,14 +208,15 @@ def asking() -> str:
 
 
 @contextmanager
-def emptied(executing: list[Any]) -> Iterator[None]:
+def emptied(executing: dict[int, Any]) -> Iterator[None]:
     """While entered, none of these is that of this process: another run executes in it."""
-    before = executing[:]
+    before = executing.copy()
     executing.clear()
     try:
         yield
     finally:
-        executing[:] = before
+        executing.clear()
+        executing.update(before)
 
 
 def apart() -> AbstractContextManager[None]:
@@ -226,11 +228,11 @@ def apart() -> AbstractContextManager[None]:
 def executing(context: Context) -> Iterator[None]:
     """Make `context` the current one; for the engine and for tests."""
     token = _current.set(context)
-    _executing.append(context)
+    _executing[id(context)] = context
     outer = opentelemetry.enter(context._tracer.place()) if opentelemetry.is_in_use() else None
     try:
         yield
     finally:
         opentelemetry.leave(outer)
-        _executing.remove(context)
+        del _executing[id(context)]
         _current.reset(token)

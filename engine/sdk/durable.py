@@ -12,18 +12,18 @@ from engine.sdk.errors import CannotWaitHere
 from engine.sdk.replay import Replay
 
 _active: ContextVar[Replay | None] = ContextVar("trackside_replay", default=None)
-_executing: list[Replay] = []
+_executing: dict[int, Replay] = {}
 
 
 @contextmanager
 def durable(replay: Replay) -> Iterator[None]:
     """Answer the durable calls of this body by `replay`; for the engine and for tests."""
     token = _active.set(replay)
-    _executing.append(replay)
+    _executing[id(replay)] = replay
     try:
         yield
     finally:
-        _executing.remove(replay)
+        del _executing[id(replay)]
         _active.reset(token)
 
 
@@ -35,7 +35,9 @@ def apart() -> AbstractContextManager[None]:
 def active() -> Replay | None:
     """The replay of the body this code is part of; its threads see it too."""
     found = _active.get()
-    return _executing[0] if found is None and len(_executing) == 1 else found
+    if found is None and len(_executing) == 1:
+        return next(iter(_executing.values()))
+    return found
 
 
 def is_repeating() -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -12,7 +11,7 @@ from engine.execution.capture import let_pass
 from engine.execution.executor import execute
 from engine.execution.routing import share as to_each_his_own
 from engine.execution.sharing import execute as share
-from engine.execution.watching import Guest, Held, watched
+from engine.execution.watching import Guest, Held, begun, watched
 from engine.sdk.context import (
     AttemptInfo,
     Context,
@@ -131,11 +130,9 @@ class Company:
             loop = asyncio.get_running_loop()
             loop.set_task_factory(watched(Held(lambda: len(self.guests))))
             beside = loop.create_task(meanwhile()) if meanwhile else None
-            with ThreadPoolExecutor(len(self.guests)) as pool:
-                attempts = zip(self.guests, self.sinks, self.controls, strict=True)
-                outcomes = await asyncio.gather(
-                    *(loop.run_in_executor(pool, share, *one, loop, keeper) for one in attempts)
-                )
+            attempts = zip(self.guests, self.sinks, self.controls, strict=True)
+            started = [begun(one[0], share(*one, keeper)) for one in attempts]
+            outcomes = await asyncio.gather(*started)
             if beside:
                 await beside
             return outcomes

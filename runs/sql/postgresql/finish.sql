@@ -80,6 +80,11 @@ END $$;
 CREATE OR REPLACE FUNCTION trackside_release(p_buckets bigint[], p_queues bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+  IF NOT EXISTS (SELECT 1 FROM runs_queue WHERE id = ANY (p_queues) AND (
+       override_total IS NOT NULL OR total_limit IS NOT NULL OR override_limit IS NOT NULL
+       OR concurrency_limit IS NOT NULL)) THEN
+    RETURN;  -- an update of no row costs more than this look
+  END IF;
   UPDATE runs_queue SET "full" = false WHERE id IN (
     SELECT id FROM runs_queue WHERE id = ANY (p_queues) AND coalesce(override_total, total_limit) IS NOT NULL
      ORDER BY id FOR NO KEY UPDATE);

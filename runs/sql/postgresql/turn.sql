@@ -51,7 +51,9 @@ $$;
 DROP FUNCTION IF EXISTS trackside_pick;
 CREATE FUNCTION trackside_pick(p_bucket bigint, p_queue bigint, p_most integer, p_lane smallint,
                                OUT runs text[], OUT buckets bigint[], OUT queues bigint[], OUT untaken text[])
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$  -- which keeps its plan; one in SQL is planned at each call
+#variable_conflict use_column
+BEGIN
   -- MATERIALIZED: planned into the DELETE, the LIMIT might be counted anew for each row it looks at.
   WITH head AS MATERIALIZED (
     SELECT run_id FROM runs_ready WHERE bucket_id = p_bucket AND lane = p_lane AND pin = '' AND not_before IS NULL
@@ -59,8 +61,9 @@ LANGUAGE sql AS $$
   ready AS (
     DELETE FROM runs_ready r USING head WHERE r.run_id = head.run_id
     RETURNING r.run_id, r.untaken)
-  SELECT array_agg(run_id), array_agg(p_bucket), array_agg(p_queue), array_agg(run_id) FILTER (WHERE untaken) FROM ready
-$$;
+  SELECT array_agg(run_id), array_agg(p_bucket), array_agg(p_queue), array_agg(run_id) FILTER (WHERE ready.untaken)
+    INTO runs, buckets, queues, untaken FROM ready;
+END $$;
 
 -- The same, one of each of up to p_most buckets that have room, the least recently served first. As in a claim,
 -- buckets are locked before their leases are counted, each in a snapshot of its own, and nothing waits for a lock.

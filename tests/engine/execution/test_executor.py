@@ -160,6 +160,29 @@ async def forgotten():
     return 1
 
 
+@pytest.mark.parametrize("hook", [None, "init", "on_start_attempt", "middleware"])
+def test_an_iterator_that_is_at_its_end_is_an_error_like_any_other(hook):
+    """Though the steps of an attempt are coroutines, which no StopIteration leaves."""
+    seen = []
+
+    def body():
+        next(iter([]))
+
+    def around(next):  # noqa: A002
+        try:
+            next()
+        except StopIteration:
+            seen.append("around")
+            raise
+
+    options: dict[str, Any] = {"middleware": around}
+    if hook is not None:
+        options[hook] = body if hook != "middleware" else lambda next: body()  # noqa: A006
+    outcome = carry_out(task(id="ending", **options)(body), max_attempts=1)
+    assert error_of(outcome)["name"] == "StopIteration"
+    assert seen == ([] if hook == "middleware" else ["around"])
+
+
 @pytest.mark.parametrize(
     ("returned", "says"),
     [

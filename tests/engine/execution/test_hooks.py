@@ -617,14 +617,14 @@ def test_nothing_is_raised_between_a_middleware_and_what_it_surrounds(is_async):
     async def coroutine(call_next):
         await call_next()
 
-    def inner():
+    async def inner():
         stop.armed = True
         delivery.look()
         seen.append(ctx._signal.reason)
 
     middleware = hook_of("middleware", coroutine if is_async else (lambda next: next()), "task")  # noqa: A006
     with listening(stop, ctx) as delivery, calls.Calls(delivery) as made:
-        made.around(middleware, {}, inner)
+        calls.driven(made.around(middleware, {}, inner))
     assert seen == ["cancel"]
 
 

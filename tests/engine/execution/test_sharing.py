@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from contextvars import ContextVar
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -216,6 +217,69 @@ def test_what_a_body_leaves_running_ends_with_it(company):
     assert ends == ["run_0"]
 
 
+def test_an_attempt_that_needs_no_thread_has_none(company):
+    seen = []
+
+    async def later():
+        seen.append(threading.active_count())
+
+    @task(on_start_attempt=later, on_success=later)
+    async def simple():
+        seen.append(threading.active_count())
+
+    before = threading.active_count()
+    assert company.add(simple).add(simple).run() == [Succeeded(None)] * 2
+    assert seen == [before] * 6
+
+
+def test_a_plain_middleware_is_around_in_the_own_thread(company):
+    place: ContextVar[str] = ContextVar("place", default="")
+    seen: dict[str, list[object]] = {}
+
+    def around(ctx, next):  # noqa: A002
+        place.set(ctx.run.id)
+        seen[ctx.run.id] = [threading.get_ident()]
+        try:
+            next()
+        except StopIteration:
+            seen[ctx.run.id].append("stop")
+            raise
+
+    def hook(ctx):
+        raise StopIteration
+
+    @task(middleware=around, retry=retry(max_attempts=1))
+    async def inside(ctx):
+        await asyncio.sleep(0.01)
+        seen[ctx.run.id] += [await sync_to_async(threading.get_ident)(), place.get()]
+
+    @task(middleware=around, on_start_attempt=hook, retry=retry(max_attempts=1))
+    async def stopped():
+        raise AssertionError("it ran")
+
+    first, second, third = company.add(inside).add(inside).add(stopped).run()
+    assert (first, second) == (Succeeded(None), Succeeded(None))
+    for run_id in ("run_0", "run_1"):
+        assert seen[run_id] == [seen[run_id][0], seen[run_id][0], run_id]
+    assert seen["run_2"][1:] == ["stop"]
+    assert '"name": "StopIteration"' in third.error
+    assert len({thread for thread, *_ in seen.values()}) == 3
+
+
+def test_what_a_plain_hook_sets_the_body_sees(company):
+    place: ContextVar[str] = ContextVar("place", default="")
+
+    def hook(ctx):
+        place.set(ctx.run.id)
+
+    @task(on_start_attempt=hook)
+    async def seeing():
+        return place.get()
+
+    assert company.add(seeing).add(seeing).run() == [Succeeded('"run_0"'), Succeeded('"run_1"')]
+    assert place.get() == ""
+
+
 def test_what_django_moves_to_a_thread_comes_to_the_own_one(company):
     threads = {}
 
@@ -355,7 +419,6 @@ def test_steps_are_remembered(company):
 
 def test_nothing_of_an_attempt_is_executed_after_it():
     thread = sharing.OwnThread()
-    with thread.adopted():
-        pass
+    asyncio.run(thread.close())
     with pytest.raises(RuntimeError, match="attempt has ended"):
         thread.submit(print)
