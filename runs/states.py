@@ -83,6 +83,8 @@ class TokenStatus(TextChoices):
     WAITING = "WAITING", "Waiting"
     COMPLETED = "COMPLETED", "Completed"
     TIMED_OUT = "TIMED_OUT", "Timed out"
+    #: Somebody said that what it stands for went wrong.
+    FAILED = "FAILED", "Failed"
 
 
 S = RunStatus

@@ -89,6 +89,8 @@ class ScheduleObject(TypedDict):
     nextRunEffectiveAt: NotRequired[str]
     overlap: NotRequired[str]
     catchUp: str
+    #: Why it is off.
+    pausedReason: NotRequired[str]
     environments: list[ScheduleEnvironment]
 
 
@@ -255,6 +257,7 @@ def _told(row: Schedule) -> dict[str, Any]:
             externalId=row.external_id,
             window=_window(row.window),
             overlap=row.overlap or None,
+            pausedReason=row.paused_reason or None,
             nextRun=objects.time(_nominal(row)),
             nextRunEffectiveAt=objects.time(row.next_at),
         ),

@@ -18,6 +18,9 @@ from runs.reads import schedules as reads
 
 ON = Look("On", "tick", "ok", "It fires at its times.")
 OFF = Look("Off", "paused", "idle", "It does not fire until it is switched on.")
+LEAVING = Look(
+    "Deleting", "canceled", "warn", "It is deleted in some seconds unless that is undone."
+)
 STOPPED = Look("Stopped", "system-failure", "bad", "It cannot tell its next time.")
 NO_TASK = Look(
     "No task", "pending-version", "warn", "No cluster has the task; its fires are missed."
@@ -116,6 +119,8 @@ def _fire(tick: ScheduleTick, run: Run | None) -> Fire:
 
 def look(row: Schedule, task: Task | None) -> Look:
     """Whether it fires, and if not why."""
+    if getattr(row, "pending_delete", None):
+        return LEAVING
     if not row.active:
         return OFF
     if task is None or not (task.active or task.broken):

@@ -13,7 +13,7 @@ from dashboard.pages import live, schedule_rows, shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.trigger_form import new_token
 from runs.errors import InvalidOption, InvalidPayload
-from runs.lifecycle import byhand, schedules, sheet
+from runs.lifecycle import byhand, schedules, sheet, withdrawing, withholding
 from runs.lifecycle.requests import once
 from runs.models import AuditLog, Schedule, Task
 from runs.reads import agenda
@@ -65,7 +65,8 @@ def detail(request: HttpRequest, schedule_id: str) -> HttpResponse:
     if verb is None or row.is_declared:
         return _show(request, row, status=422)
     verb[0](row.pk, actor=permissions.actor(request.user), reason=_reason(request))
-    undo.said(request, verb[1], undo.to("schedule", row.pk), action=verb[2])
+    address, why = undo.to("schedule", row.pk), row.paused_reason or None
+    undo.said(request, verb[1], address, action=verb[2], reason=why)
     return see_other("schedule", row.pk)
 
 
@@ -97,14 +98,28 @@ def run_now(request: HttpRequest, schedule_id: str) -> HttpResponse:
 @page(act=permissions.ADMINISTER)
 def delete(request: HttpRequest, schedule_id: str) -> HttpResponse:
     row = find(schedule_id)
+    if request.method == "POST" and request.POST.get("do") == "undo":
+        return _kept(request, row)
     if request.method == "POST" and not row.is_declared:
         actor = permissions.actor(request.user)
-        schedules.delete(row.pk, actor=actor, reason=_reason(request))
-        messages.success(request, f"Deleted a schedule of {row.task_id}. Runs it has made stay.")
+        asked = withholding.delete_soon(row.pk, actor=actor, reason=_reason(request))
+        said = f"A schedule of {row.task_id} is deleted in {withdrawing.SECONDS:g} s."
+        address = undo.to("schedule_delete", row.pk)
+        undo.said(request, said, address, until=asked.due_at, do="undo")
         return see_other("schedules")
-    context = {"schedule": row, "refusal": refusal(request, row)}
+    seconds = withdrawing.SECONDS
+    context = {"schedule": row, "refusal": refusal(request, row), "seconds": seconds}
     status = 422 if request.method == "POST" else 200
     return shell.render(request, "dashboard/schedules/delete.html", context, status=status)
+
+
+def _kept(request: HttpRequest, row: Schedule) -> HttpResponse:
+    """It goes on, if nobody was faster."""
+    if withholding.withdraw_delete(row.pk, actor=permissions.actor(request.user)):
+        messages.success(request, "The schedule stays: its delete was undone.")
+    else:
+        messages.error(request, "There was no delete to undo.")
+    return see_other("schedule", row.pk)
 
 
 def find(schedule_id: str) -> Schedule:
@@ -132,6 +147,7 @@ def _show(request: HttpRequest, row: Schedule, status: int = 200) -> HttpRespons
     context = {
         "schedule": row,
         "task": task,
+        "leaving": getattr(row, "pending_delete", None),
         "look": schedule_rows.look(row, task),
         "policy": sheet.policy_of(row),
         "coming": schedule_rows.upcoming(row, SHOWN),

@@ -28,6 +28,7 @@ class Housekeeping:
             (sweep, Reaper().sweep),
             (min(sweep, 1.0), lifecycle.expire_due),
             (min(sweep, 1.0), lifecycle.cancel_due),
+            (min(sweep, 1.0), lifecycle.delete_due),
             (min(sweep, 1.0), lifecycle.time_out_due),
             (min(sweep, 2.0), go_on_in_bulk),
             (min(sweep, 1.0), count_failures),

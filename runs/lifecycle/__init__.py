@@ -47,6 +47,7 @@ from runs.lifecycle.triggering import trigger, trigger_many
 from runs.lifecycle.unlocking import unlock
 from runs.lifecycle.views import begin_with, change_view, delete_view, save_view
 from runs.lifecycle.withdrawing import cancel_due, cancel_now, cancel_soon, withdraw_cancel
+from runs.lifecycle.withholding import delete_due
 
 __all__ = [
     "KEEP",
@@ -68,6 +69,7 @@ __all__ = [
     "cancel_soon",
     "change_view",
     "count_anew",
+    "delete_due",
     "delete_view",
     "drop_months",
     "edit",

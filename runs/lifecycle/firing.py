@@ -15,7 +15,7 @@ from runs.errors import NotFound
 from runs.lifecycle import canceling, ticks
 from runs.lifecycle.sheet import Sheet, open_runs, policy_of, unfit
 from runs.lifecycle.transition import skip_locked
-from runs.models import Overlap, Schedule, ScheduleTick, TickOutcome
+from runs.models import Overlap, PendingDelete, Schedule, ScheduleTick, TickOutcome
 
 log = logging.getLogger("trackside")
 
@@ -107,7 +107,7 @@ def _release_guarded(schedule_id: str) -> None:
 def _release(schedule_id: str) -> None:
     """Make the fire a schedule holds, once nothing of it is open any more."""
     row = Schedule.objects.filter(pk=schedule_id).first()
-    if row is None:
+    if row is None or PendingDelete.objects.filter(pk=schedule_id).exists():
         return
     policy = policy_of(row)
     if policy == Overlap.CANCEL_PREVIOUS:

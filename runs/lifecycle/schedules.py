@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from runs import cron, payloads, signals, spread
-from runs.errors import InvalidOption, InvalidPayload, NotFound
+from runs.errors import InvalidOption, InvalidPayload
 from runs.ids import new_id
-from runs.lifecycle import audit, checks, sheet, ticks
+from runs.lifecycle import audit, checks, sheet, ticks, withholding
 from runs.models import CatchUp, Overlap, Schedule, ScheduleTick, ScheduleType, Task
 
 LONGEST_KEY = 255
@@ -70,11 +70,16 @@ def _create(timetable: Timetable, key: str | None, actor: str) -> Schedule:
 @transaction.atomic
 def update(schedule_id: str, timetable: Timetable, *, actor: str) -> Schedule:
     """Change everything of an ad hoc schedule but its key. Raises what `create` raises, and NotFound."""
-    return _change(_locked(schedule_id), check(timetable), actor)
+    return _change(withholding.locked(schedule_id), check(timetable), actor)
 
 
 def _change(row: Schedule, timetable: Timetable, actor: str) -> Schedule:
-    """Write what differs; the next fire stays where its time is the same."""
+    """Write what differs; the next fire stays where its time is the same.
+
+    Whoever changes a schedule that is to be deleted wants to keep it.
+    """
+    if not row.is_declared:
+        withholding.take_back(row, actor)
     wanted = asdict(timetable)
     changed = {name: value for name, value in wanted.items() if getattr(row, name) != value}
     stopped = row.active and row.next_at is None
@@ -97,9 +102,10 @@ def _change(row: Schedule, timetable: Timetable, actor: str) -> Schedule:
 def activate(schedule_id: str, *, actor: str, reason: str = "") -> Schedule:
     """Switch a schedule on; it fires from now on (SC-17)."""
     checks.text("reason", reason)
-    row = _locked(schedule_id)
+    row = withholding.locked(schedule_id)
     if not row.active:
         row.active = True
+        row.paused_at, row.paused_by, row.paused_reason = None, "", ""
         row.next_at = _next(row)
         row.save()
         audit.record(actor, "schedule.activate", row.pk, reason=reason)
@@ -111,13 +117,14 @@ def activate(schedule_id: str, *, actor: str, reason: str = "") -> Schedule:
 def deactivate(schedule_id: str, *, actor: str, reason: str = "") -> Schedule:
     """Switch a schedule off. Runs it has made stay; a fire that waits for one of them is dropped."""
     checks.text("reason", reason)
-    row = _locked(schedule_id)
+    row = withholding.locked(schedule_id)
     if row.active:
         said = "The schedule was switched off."
         ticks.miss(row, timezone.now(), said)
         if row.held_at is not None:
             sheet.drop_held(row, said)
         row.active, row.next_at = False, None
+        row.paused_at, row.paused_by, row.paused_reason = timezone.now(), actor, reason
         row.save()
         audit.record(actor, "schedule.deactivate", row.pk, reason=reason)
     return row
@@ -127,37 +134,7 @@ def deactivate(schedule_id: str, *, actor: str, reason: str = "") -> Schedule:
 def delete(schedule_id: str, *, actor: str, reason: str = "") -> None:
     """Remove a schedule with the account of its fires; the runs it made stay."""
     checks.text("reason", reason)
-    _remove(_locked(schedule_id), actor, reason)
-
-
-def _remove(row: Schedule, actor: str, reason: str) -> None:
-    audit.record(
-        actor,
-        "schedule.delete",
-        row.pk,
-        reason=reason,
-        task_id=row.task_id,
-        cron=row.cron,
-        timezone=row.timezone,
-        deduplication_key=row.deduplication_key,
-        external_id=row.external_id,
-    )
-    row.delete()
-
-
-def _locked(schedule_id: str) -> Schedule:
-    """The row to change; what code declares is changed by the code alone (SC-5)."""
-    found = None
-    if "\x00" not in schedule_id:
-        found = Schedule.objects.select_for_update().filter(pk=schedule_id).first()
-    if found is None:
-        raise NotFound(f"There is no schedule {schedule_id[:60]}.")
-    if found.is_declared:
-        raise InvalidOption(
-            "schedule",
-            f"Schedule {schedule_id} is declared with task “{found.task_id}”; change it there.",
-        )
-    return found
+    withholding.remove(withholding.locked(schedule_id), actor, reason)
 
 
 def declare(wanted: Mapping[str, Timetable], gone: Collection[str]) -> None:
@@ -195,7 +172,7 @@ def _declared(task_id: str) -> Schedule | None:
 
 def _undeclare(task_id: str) -> None:
     if (row := _declared(task_id)) is not None:
-        _remove(row, CODE, "The code no longer declares it.")
+        withholding.remove(row, CODE, "The code no longer declares it.")
 
 
 def _redeclare(timetable: Timetable) -> None:

@@ -668,6 +668,9 @@ class Migration(migrations.Migration):
                 ('type', models.CharField(choices=[('DECLARATIVE', 'In code'), ('IMPERATIVE', 'Ad hoc')], default='IMPERATIVE', max_length=12)),
                 ('task_id', models.CharField(max_length=256)),
                 ('active', models.BooleanField(default=True)),
+                ('paused_at', models.DateTimeField(null=True)),
+                ('paused_by', models.CharField(blank=True, default='', max_length=200)),
+                ('paused_reason', models.TextField(blank=True, default='')),
                 ('cron', models.CharField(max_length=200)),
                 ('timezone', models.CharField(default='UTC', max_length=64)),
                 ('deduplication_key', models.CharField(max_length=255, null=True, unique=True)),
@@ -687,6 +690,16 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='schedule_due'), models.Index(condition=models.Q(('held_at__isnull', False)), fields=['held_at'], name='schedule_held'), models.Index(fields=['task_id'], name='schedule_by_task')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('type', 'DECLARATIVE')), fields=('task_id',), name='schedule_one_declared')],
             },
+        ),
+        migrations.CreateModel(
+            name='PendingDelete',
+            fields=[
+                ('schedule', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='pending_delete', serialize=False, to='runs.schedule')),
+                ('due_at', models.DateTimeField(db_index=True)),
+                ('actor', models.CharField(blank=True, default='', max_length=200)),
+                ('reason', models.CharField(blank=True, default='', max_length=1000)),
+                ('next_at', models.DateTimeField(null=True)),
+            ],
         ),
         migrations.CreateModel(
             name='Span',
@@ -791,7 +804,7 @@ class Migration(migrations.Migration):
             name='Waitpoint',
             fields=[
                 ('id', runs.models.fields.IdField(max_length=40, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('WAITING', 'Waiting'), ('COMPLETED', 'Completed'), ('TIMED_OUT', 'Timed out')], default='WAITING', max_length=10)),
+                ('status', models.CharField(choices=[('WAITING', 'Waiting'), ('COMPLETED', 'Completed'), ('TIMED_OUT', 'Timed out'), ('FAILED', 'Failed')], default='WAITING', max_length=10)),
                 ('output', models.TextField(null=True)),
                 ('schema', models.TextField(blank=True, default='')),
                 ('tags', models.TextField(default='[]')),

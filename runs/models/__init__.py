@@ -45,6 +45,7 @@ from runs.models.run import Run, RunTag, Source
 from runs.models.schedule import (
     CatchUp,
     Overlap,
+    PendingDelete,
     Schedule,
     ScheduleTick,
     ScheduleType,
@@ -105,6 +106,7 @@ __all__ = [
     "PayloadTemplate",
     "Payloads",
     "PendingCancel",
+    "PendingDelete",
     "Pin",
     "Queue",
     "QueueKind",

@@ -62,6 +62,10 @@ class Schedule(models.Model):
     )
     task_id = models.CharField(max_length=256)
     active = models.BooleanField(default=True)
+    #: Since when it is off, who switched it off, and why.
+    paused_at = models.DateTimeField(null=True)
+    paused_by = models.CharField(max_length=200, blank=True, default="")
+    paused_reason = models.TextField(blank=True, default="")
     cron = models.CharField(max_length=200)
     timezone = models.CharField(max_length=64, default="UTC")
     #: Creating with a known key updates that schedule.
@@ -122,6 +126,24 @@ class Schedule(models.Model):
     def clock(self) -> Cron:
         """Its expression, ready to be asked; raises InvalidOption once its time zone is gone."""
         return spread(parse(self.cron, self.timezone), self.window, str(self.pk))
+
+
+class PendingDelete(models.Model):
+    """A delete of one schedule that can be taken back until `due_at`; then housekeeping does it.
+
+    Meanwhile the schedule has no next fire; it gets `next_at` back when the delete is taken back.
+    """
+
+    schedule = models.OneToOneField(
+        Schedule, on_delete=models.CASCADE, primary_key=True, related_name="pending_delete"
+    )
+    due_at = models.DateTimeField(db_index=True)
+    actor = models.CharField(max_length=200, blank=True, default="")
+    reason = models.CharField(max_length=1000, blank=True, default="")
+    next_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.schedule_id)
 
 
 class TickOutcome(models.TextChoices):

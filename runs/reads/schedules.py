@@ -15,7 +15,7 @@ def page(search: str, number: int) -> tuple[list[Schedule], bool]:
 
     Each has `last_tick_id`. The second value says whether there are more.
     """
-    rows = Schedule.objects.all()
+    rows = Schedule.objects.select_related("pending_delete")
     if search:
         rows = rows.filter(
             Q(task_id__icontains=search)

@@ -120,6 +120,7 @@ ADMINISTRATION = {
     "canaries",
     "notes",
     "taskpauses",
+    "withholding",
 }
 
 

@@ -147,7 +147,14 @@ def _details(row: Schedule) -> list[tuple[str, object]]:
         ("window", row.window or "–"),
         ("external id", row.external_id or "–"),
         ("key", row.deduplication_key or "–"),
+        *([] if row.active else [("off", _off(row))]),
     ]
+
+
+def _off(row: Schedule) -> str:
+    """By whom, and why."""
+    said = f": {row.paused_reason}" if row.paused_reason else ""
+    return f"by {row.paused_by or 'system'}{said}"
 
 
 def _tick(tick: ScheduleTick) -> str:
@@ -161,6 +168,7 @@ def _json(row: Schedule) -> str:
         "task_id",
         "type",
         "active",
+        "paused_reason",
         "cron",
         "timezone",
         "overlap",

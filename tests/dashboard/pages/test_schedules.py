@@ -139,20 +139,25 @@ def test_switches_off_and_on(administrator):
     answer = administrator.post(path, {"action": "deactivate", "reason": "holi\x00days"})
     assert (answer.status_code, answer["Location"]) == (303, path)
     page = text(administrator.get(path))
-    assert "holidays" in page
+    assert "Switched off by ada" in page
+    assert "holidays" in text(administrator.get("/schedules"))
     assert "It does not fire while it is off" in page
     administrator.post(path, {"action": "activate"})
     assert Schedule.objects.get().active
     assert administrator.post(path, {"action": "explode"}).status_code == 422
 
 
-def test_asks_before_it_deletes(administrator):
+def test_asks_before_it_deletes(administrator, clock):
     made = schedule()
     path = f"/schedules/{made.pk}/delete"
-    assert "cannot be undone" in text(administrator.get(path))
-    assert Schedule.objects.exists()
+    assert "done after 8 s" in text(administrator.get(path))
     answer = administrator.post(path, {"reason": "moved"}, follow=True)
-    assert "Deleted a schedule of report" in text(answer)
+    assert "A schedule of report is deleted in 8 s." in text(answer)
+    assert "Deleting" in text(answer)
+    assert "as ada asked" in text(administrator.get(f"/schedules/{made.pk}"))
+    assert Schedule.objects.exists()
+    clock("09:00:08")
+    assert lifecycle.delete_due() == 1
     assert not Schedule.objects.exists()
     assert AuditLog.objects.get(action="schedule.delete").actor == "user:ada"
     assert administrator.get(path).status_code == 404

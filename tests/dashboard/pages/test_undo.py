@@ -162,6 +162,17 @@ def test_a_schedule_goes_on(administrator):
     assert Schedule.objects.get(pk=row.pk).active
 
 
+def test_a_deleted_schedule_stays(administrator, operator):
+    make_task()
+    row = schedule(task_id="hello", cron="0 7 * * *")
+    path = f"/schedules/{row.pk}/delete"
+    page = done(administrator, path)
+    assert operator.post(path, {"do": "undo"}).status_code == 403
+    assert "its delete was undone" in undone(administrator, page).text
+    assert Schedule.objects.get().next_at == row.next_at
+    assert "no delete to undo" in done(administrator, path, do="undo").text
+
+
 def test_a_drained_cluster_takes_runs_again(administrator):
     session = make_session()
     page = done(administrator, "/workers", action="drain", session=session.pk)

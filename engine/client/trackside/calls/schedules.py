@@ -57,9 +57,10 @@ def activate(schedule_id: str) -> Call[Schedule]:
     return ask(Request("POST", at(PATH + "/{}/activate", schedule_id)), Schedule)
 
 
-def deactivate(schedule_id: str) -> Call[Schedule]:
-    """Let it fire no more."""
-    return ask(Request("POST", at(PATH + "/{}/deactivate", schedule_id)), Schedule)
+def deactivate(schedule_id: str, *, reason: str | None = None) -> Call[Schedule]:
+    """Let it fire no more; the reason is shown while it is off."""
+    body = given(reason=reason) or None
+    return ask(Request("POST", at(PATH + "/{}/deactivate", schedule_id), body=body), Schedule)
 
 
 def delete(schedule_id: str) -> Call[None]:

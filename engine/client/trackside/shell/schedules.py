@@ -95,11 +95,12 @@ def activate(shown: Shown, ids: tuple[str, ...]) -> None:
 
 @schedules.command()
 @ids
+@click.option("--reason", metavar="TEXT", help="Shown while they are off.")
 @shown
-def deactivate(shown: Shown, ids: tuple[str, ...]) -> None:
+def deactivate(shown: Shown, ids: tuple[str, ...], reason: str | None) -> None:
     """Let them fire no more."""
     for one in ids:
-        shown.client.schedules.deactivate(one)
+        shown.client.schedules.deactivate(one, reason=reason)
         shown.said(f"{one} inactive", id=one)
 
 
