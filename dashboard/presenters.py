@@ -45,6 +45,7 @@ TOKEN_LOOKS: dict[str, Look] = {
     TokenStatus.WAITING: Look("Waiting", "waiting", "parked", "Nobody has completed it yet."),
     TokenStatus.COMPLETED: Look("Completed", "completed", "ok", "Its answer is stored."),
     TokenStatus.TIMED_OUT: Look("Timed out", "timed-out", "bad", "Nobody completed it in time."),
+    TokenStatus.FAILED: Look("Failed", "failed", "bad", "Somebody ended it with an error."),
 }
 BATCH_PENDING = Look("Pending", "queued", "idle", "Its items have not all come yet.")
 BATCH_PARTIAL = Look("Partial", "failed", "warn", "Of some of its items no run could be made.")

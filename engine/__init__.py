@@ -32,6 +32,7 @@ from engine.sdk.errors import (
     TaskRunStopped,
     TaskRunTimedOut,
     UnsupportedValue,
+    WaitpointFailedError,
     WaitpointTimeoutError,
 )
 from engine.sdk.handles import BatchHandle, Handle
@@ -106,6 +107,7 @@ __all__ = [
     "TokenResult",
     "UnsupportedValue",
     "Wait",
+    "WaitpointFailedError",
     "WaitpointTimeoutError",
     "batch",
     "current",

@@ -26,7 +26,10 @@ class StoredStreams:
         run_id = wish.run_id or ""
         asked = asdict(replace(wish, own_key=streams.awaiting(run_id, key, number)))
         token, is_cached = tokens.create(**asked)
-        if token.status == TokenStatus.TIMED_OUT:  # an earlier call gave this message up
+        if token.status in (
+            TokenStatus.TIMED_OUT,
+            TokenStatus.FAILED,
+        ):  # an earlier call gave this message up
             tokens.release(token)
             token, is_cached = tokens.create(**asked)
         # committed before the look, as the one who sends does: one of them sees the other

@@ -6,7 +6,6 @@ from pydantic import AwareDatetime, Field
 from typing_extensions import TypedDict
 
 from dashboard.api.answers import Cursors
-from runs.states import TokenStatus
 
 TokenId = Annotated[str, Field(pattern=r"^waitpoint_[0-9a-z]{1,26}$")]
 
@@ -27,7 +26,7 @@ class ListedToken(TypedDict):
     id: TokenId
     url: str
     pageUrl: str
-    status: TokenStatus
+    status: Literal["WAITING", "COMPLETED", "TIMED_OUT"]
     tags: list[str]
     createdAt: AwareDatetime
     timeoutAt: NotRequired[AwareDatetime]

@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+from pydantic import Field
+
 from dashboard import sight
 from dashboard.api import (
     access,
@@ -32,9 +34,17 @@ from runs.states import TokenStatus
 TOKEN_ID = re.compile(r"waitpoint_[0-9a-z]{1,26}", re.ASCII)
 STATUS, KEY, TAGS = "filter[status]", "filter[idempotencyKey]", "filter[tags]"
 PARAMETERS = {STATUS, KEY, TAGS, *queries.TIMES, "page[size]", "page[after]", "page[before]"}
+#: What the reference's clients know as completed: whether well, `outputIsError` says.
+ENDED = (TokenStatus.COMPLETED, TokenStatus.FAILED)
 TIMED_OUT = json.dumps(
     {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": "Nobody completed the token in time."}
 )
+
+
+class Failure(schemas.Body):
+    """What went wrong, in words the waiting run gets."""
+
+    message: schemas.Text = Field(min_length=1, max_length=tokens.LONGEST_MESSAGE)
 
 
 @endpoint("POST", body=schemas.NewToken | None, answers=telling.MadeToken)
@@ -85,7 +95,8 @@ def retrieve(request: ApiRequest, token_id: str) -> dict[str, Any]:
         ended = {"output": TIMED_OUT, "outputType": "application/json", "outputIsError": True}
     elif token.output is not None and not sight.is_hidden():
         shown = sight.document(token.output, "output")
-        ended = {"output": shown, "outputType": "application/json", "outputIsError": False}
+        is_error = token.status == TokenStatus.FAILED
+        ended = {"output": shown, "outputType": "application/json", "outputIsError": is_error}
     else:
         ended = {}
     return {**_listed(token), **ended}
@@ -98,6 +109,15 @@ def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
     for name in body.keys() - {"data"}:
         raise ApiError(400, f"“{name[:60]}” is not a member of this body; see data.")
     tokens.complete(_shaped(token_id), packets.text(body.get("data"), None), by=request.actor)
+    return {"success": True}
+
+
+@endpoint("POST", body=Failure, answers=answers.Success)
+def fail(request: ApiRequest, token_id: str) -> dict[str, Any]:
+    """End a token with an error; one that has ended stays as it is, and that is no error."""
+    read = bodies.read(request, required=True)
+    asked = Failure.read({name: member.value for name, member in read.items()})
+    tokens.fail(_shaped(token_id), asked.message, by=request.actor)
     return {"success": True}
 
 
@@ -134,7 +154,7 @@ def _listed(token: Waitpoint) -> dict[str, Any]:
     return {
         "id": token.pk,
         **_addresses(token),
-        "status": str(token.status),
+        "status": str(TokenStatus.COMPLETED if token.status in ENDED else token.status),
         "tags": token.tag_list,
         "createdAt": objects.time(token.created_at),
         **objects.present(
@@ -161,7 +181,7 @@ def _statuses(text: str) -> list[str]:
         if word not in TokenStatus.values:
             known = ", ".join(TokenStatus.values)
             raise InvalidOption("status", f"{STATUS} is one of {known}; got {word:.40}.")
-    return words
+    return [*words, *(ENDED if TokenStatus.COMPLETED in words else ())]
 
 
 def _shaped(token_id: str) -> str:

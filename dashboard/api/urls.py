@@ -111,6 +111,7 @@ urlpatterns = [
     path("api/v1/projects/<str:project>/envvars/<str:slug>/<str:name>", envvars.one, name="envvar"),
     path("api/v1/waitpoints/tokens", tokens.collection, name="tokens"),
     path("api/v1/waitpoints/tokens/<str:token_id>", tokens.retrieve, name="token"),
+    path("api/v1/waitpoints/tokens/<str:token_id>/fail", tokens.fail, name="token_fail"),
     path("api/v1/waitpoints/tokens/<str:token_id>/complete", tokens.complete, name="complete"),
     path(
         "api/v1/waitpoints/tokens/<str:token_id>/callback/<str:signature>",

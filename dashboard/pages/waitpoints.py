@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard import permissions, presenters
 from dashboard.pages import answers, documents, live, shell
 from dashboard.pages.page import page, see_other
-from runs.errors import InvalidPayload, NotFound
+from runs.errors import InvalidOption, InvalidPayload, NotFound
 from runs.lifecycle import tokens, waiting
 from runs.models import Waitpoint
 from runs.reads import waits
@@ -38,16 +38,24 @@ def detail(request: HttpRequest, token_id: str) -> HttpResponse:
     if request.method != "POST":
         return _show(request, token, form)
     actor = permissions.actor(request.user)
-    if request.POST.get("action") == "time_out":
-        after = tokens.time_out(token.pk, actor=actor)
-    else:
-        try:
-            after = tokens.complete(token.pk, form.read(request.POST), by=actor)
-        except InvalidPayload as error:
-            return _show(request, token, form, problem=str(error))
+    try:
+        after = _ended(request, token, form, actor)
+    except (InvalidPayload, InvalidOption) as error:
+        return _show(request, token, form, problem=str(error))
     told = messages.success if after.completed_by == actor else messages.warning
     told(request, _said(after, actor))
     return see_other("waitpoint", token.pk)
+
+
+def _ended(request: HttpRequest, token: Waitpoint, form: answers.Form, actor: str) -> Waitpoint:
+    """Do what the button says. Raises InvalidPayload and InvalidOption."""
+    asked = request.POST.get("action")
+    if asked == "time_out":
+        return tokens.time_out(token.pk, actor=actor)
+    if asked == "fail":
+        message = request.POST.get("message", "").replace("\x00", "")
+        return tokens.fail(token.pk, message, by=actor)
+    return tokens.complete(token.pk, form.read(request.POST), by=actor)
 
 
 @require_POST
@@ -83,6 +91,7 @@ def _show(
         "url": "" if refusal else tokens.url(token.pk),
         "form": form,
         "problem": problem,
+        "failed": token.status == TokenStatus.FAILED,
         "output": None if token.output is None else documents.show(token.output, "output"),
         "runs": [(run, presenters.look(run)) for run in waits.waiting_runs(token.pk)],
         "now": timezone.now(),

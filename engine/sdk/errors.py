@@ -92,6 +92,10 @@ class WaitpointTimeoutError(Exception):
     """Nobody completed the token in time."""
 
 
+class WaitpointFailedError(Exception):
+    """Somebody ended the token with an error, whose words these are."""
+
+
 class StepFailed(Exception):
     """What a step raised before the run waited, where the exception itself cannot be made again."""
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar, get_type_hints
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from engine.registry import registry
-from engine.sdk.errors import SubtaskUnwrapError, WaitpointTimeoutError
+from engine.sdk.errors import SubtaskUnwrapError, WaitpointFailedError, WaitpointTimeoutError
 from runs.journal import Target
 from runs.states import RunStatus, TokenStatus
 
@@ -93,15 +93,17 @@ class BatchResult(Awaited, Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class TokenResult(Awaited):
-    """How a wait token ended: completed with `output`, or timed out."""
+    """How a wait token ended: completed with `output`, failed, or timed out."""
 
     ok: bool
     id: str
     output: Any = None
-    error: WaitpointTimeoutError | None = None
+    error: WaitpointTimeoutError | WaitpointFailedError | None = None
 
     def unwrap(self) -> Any:
-        """The output. Raises WaitpointTimeoutError if nobody completed the token in time."""
+        """The output. Raises WaitpointTimeoutError if nobody completed the token in time, and
+        WaitpointFailedError if somebody ended it with an error.
+        """
         if self.error is not None:
             raise self.error
         return self.output
@@ -136,6 +138,9 @@ def token_result(token_id: str, found: Target) -> TokenResult:
     """The result of a token that ended."""
     if found.status == TokenStatus.COMPLETED:
         return TokenResult(True, token_id, restored(found.output, None))
+    if found.status == TokenStatus.FAILED:
+        said = json.loads(found.output or "{}").get("message", "")
+        return TokenResult(False, token_id, error=WaitpointFailedError(said))
     error = WaitpointTimeoutError(f"Nobody completed token {token_id} in time.")
     return TokenResult(False, token_id, error=error)
 

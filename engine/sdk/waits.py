@@ -63,7 +63,7 @@ class Waits:
         return over(call, moment)
 
     def for_token(self, token: Token | str) -> TokenResult:
-        """Wait until a token is completed or times out; several runs may wait for one token."""
+        """Wait until a token is completed, fails or times out; several runs may wait for one token."""
         replay, wanted = here("wait.for_token()"), token_id(token)
         pairs: list[Pair] = [(replay.call(EntryKind.FOR, wanted), token)]
         return ended(replay, pairs, lambda found: token_result(wanted, found[0]))
@@ -125,7 +125,7 @@ class Waits:
     def list_tokens(
         self, *, status: str | None = None, tags: str | Iterable[str] = (), limit: int = 100
     ) -> list[dict[str, Any]]:
-        """Tokens, newest first, by status (WAITING, COMPLETED, TIMED_OUT) and any of `tags`."""
+        """Tokens, newest first, by status (WAITING, COMPLETED, TIMED_OUT, FAILED) and any of `tags`."""
         return installed().list_tokens(status, tag_tuple(tags), limit)
 
 

@@ -21,7 +21,13 @@ from runs.states import TokenStatus
 
 #: Tokens timed out in one go.
 BATCH = 100
+LONGEST_MESSAGE = 2000
 SALT = "trackside.waitpoint"
+_VERBS = {
+    TokenStatus.COMPLETED: "complete",
+    TokenStatus.TIMED_OUT: "time_out",
+    TokenStatus.FAILED: "fail",
+}
 #: Whose doings are put on record; an address and a run are known by the token itself.
 PEOPLE = ("user:", "key:", "cli:")
 
@@ -92,6 +98,18 @@ def complete(token_id: str, data: str | None, *, by: str) -> Waitpoint:
     return _end(token, TokenStatus.COMPLETED, data, by)
 
 
+def fail(token_id: str, message: str, *, by: str) -> Waitpoint:
+    """End a token with an error: what it stands for went wrong, and the runs that wait are told.
+
+    Raises NotFound, and InvalidOption for an error that says nothing.
+    """
+    checks.text("message", message, LONGEST_MESSAGE)
+    if not message.strip():
+        raise InvalidOption("message", "Say what went wrong.")
+    said = json.dumps({"message": message.strip()}, ensure_ascii=False)
+    return _end(find(token_id), TokenStatus.FAILED, said, by)
+
+
 def time_out(token_id: str, *, actor: str) -> Waitpoint:
     """End a token as if its time were over. Raises NotFound."""
     return _end(find(token_id), TokenStatus.TIMED_OUT, None, actor)
@@ -126,8 +144,7 @@ def _end(token: Waitpoint, status: TokenStatus, data: str | None, by: str) -> Wa
     )
     if ended:
         if by.startswith(PEOPLE):
-            verb = "complete" if status == TokenStatus.COMPLETED else "time_out"
-            audit.record(by, f"waitpoint.{verb}", token.pk)
+            audit.record(by, f"waitpoint.{_VERBS[status]}", token.pk)
         store.current().wake(token.pk)
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
     token.refresh_from_db()

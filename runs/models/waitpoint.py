@@ -58,7 +58,7 @@ class Waitpoint(models.Model):
     status = models.CharField(
         max_length=10, choices=TokenStatus.choices, default=TokenStatus.WAITING
     )
-    #: JSON text of what completed it.
+    #: JSON text of what completed it; of one that failed `{"message"}`.
     output = models.TextField(null=True)  # noqa: DJ001
     #: JSON Schema of what may complete it, or empty.
     schema = models.TextField(blank=True, default="")

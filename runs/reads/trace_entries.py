@@ -87,6 +87,9 @@ def about_token(node: Node, status: str, ended_at: datetime | None) -> None:
     elif status == TokenStatus.TIMED_OUT:
         node.state = ERROR
         node.error = "Nobody completed it in time."
+    elif status == TokenStatus.FAILED:
+        node.state = ERROR
+        node.error = "Somebody ended it with an error."
 
 
 def about_time(node: Node, entry: Journal, run: Run) -> None:

@@ -53,8 +53,9 @@ class Remembered:
     def is_failed(self) -> bool:
         if self.run is not None:
             return self.run.is_final and self.run.status != RunStatus.COMPLETED
-        timed_out = self.token is not None and self.token.status == TokenStatus.TIMED_OUT
-        return self.entry.status == EntryStatus.FAILED or timed_out
+        bad = (TokenStatus.TIMED_OUT, TokenStatus.FAILED)
+        ended_badly = self.token is not None and self.token.status in bad
+        return self.entry.status == EntryStatus.FAILED or ended_badly
 
     @property
     def is_open(self) -> bool:

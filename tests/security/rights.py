@@ -183,6 +183,7 @@ api:tokens GET voa
 api:tokens POST oa
 api:token GET voa
 api:complete POST oap
+api:token_fail POST oa
 api:callback POST *
 api:claims POST tvoa
 api:public_tokens POST tvoa

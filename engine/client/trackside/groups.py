@@ -103,6 +103,7 @@ class Tokens(Bound):
 
     create = once(tokens.create)
     complete = once(tokens.complete)
+    fail = once(tokens.fail)
     retrieve = once(tokens.retrieve)
     list = each(tokens.every)
 
@@ -235,6 +236,7 @@ class AsyncTokens(AsyncBound):
 
     create = aonce(tokens.create)
     complete = aonce(tokens.complete)
+    fail = aonce(tokens.fail)
     retrieve = aonce(tokens.retrieve)
     list = aeach(tokens.every)
 

@@ -15,16 +15,17 @@ from runs.states import TokenStatus
 
 
 class Command(VerbCommand):
-    help = "List, show, make and complete wait tokens."
+    help = "List, show, make, complete and fail wait tokens."
     examples = """examples:
   python manage.py tokens list --status waiting --tag order_7
   python manage.py tokens create --timeout 1h --tag order_7
   python manage.py tokens complete waitpoint_01k... '{"approved": true}'
+  python manage.py tokens fail waitpoint_01k... "the bank refused it"
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(
-            dest="verb", required=True, metavar="list|show|create|complete"
+            dest="verb", required=True, metavar="list|show|create|complete|fail"
         )
         listing = verbs.add_parser("list", help="newest tokens first")
         listing.add_argument("--status", choices=[word.lower() for word in TokenStatus.values])
@@ -41,6 +42,9 @@ class Command(VerbCommand):
         complete = verbs.add_parser("complete", help="give the run that waits its data")
         complete.add_argument("token", help="its id")
         complete.add_argument("data", nargs="?", help="JSON; null without")
+        fail = verbs.add_parser("fail", help="give the run that waits an error")
+        fail.add_argument("token", help="its id")
+        fail.add_argument("message", help="what went wrong")
 
     def do_list(self, options: dict[str, Any]) -> None:
         found = Waitpoint.objects.tagged(options["tag"]).order_by("-id")
@@ -68,6 +72,10 @@ class Command(VerbCommand):
     def do_complete(self, options: dict[str, Any]) -> None:
         data = None if options["data"] is None else payloads.clean(options["data"])
         token = tokens.complete(_found(options["token"]).pk, data, by=actor())
+        self.stdout.write(f"{token.pk} {token.get_status_display().lower()}")
+
+    def do_fail(self, options: dict[str, Any]) -> None:
+        token = tokens.fail(_found(options["token"]).pk, options["message"], by=actor())
         self.stdout.write(f"{token.pk} {token.get_status_display().lower()}")
 
     def _print(self, token: Waitpoint, options: dict[str, Any]) -> None:

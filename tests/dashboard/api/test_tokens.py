@@ -48,6 +48,20 @@ def test_a_time_out_is_an_error_as_output(api):
     assert json.loads(found["output"])["code"] == "TRIGGER_WAITPOINT_TIMEOUT"
 
 
+def test_fails_once_with_words(api):
+    token = tokens.create()[0]
+    assert api.post(f"{PATH}/{token.pk}/fail", {"message": ""}).status_code == 400
+    for message in ("refused", "again"):
+        answer = api.post(f"{PATH}/{token.pk}/fail", {"message": message})
+        assert answer.json() == {"success": True}
+    found = api.get(f"{PATH}/{token.pk}").json()
+    # the reference's clients know no other word for it
+    assert (found["status"], found["outputIsError"]) == ("COMPLETED", True)
+    assert json.loads(found["output"]) == {"message": "refused"}
+    assert len(api.get(PATH, **{"filter[status]": "COMPLETED"}).json()["data"]) == 1
+    assert AuditLog.objects.filter(action="waitpoint.fail").count() == 1
+
+
 def test_lists_newest_first_by_filter_and_page(api):
     first, second, third = (tokens.create(tags=[tag])[0].pk for tag in "aab")
     tokens.complete(first, "1", by="url")

@@ -86,6 +86,22 @@ def test_a_token_is_timed_out_by_hand(operator):
     assert AuditLog.objects.get().action == "waitpoint.time_out"
 
 
+def test_a_token_fails_with_words_and_its_run_goes_on(operator, viewer):
+    token = made()
+    one = factories.executing_run()
+    factories.suspend(one, targets=(token.pk,))
+    path = f"/wait-tokens/{token.pk}"
+    assert "1 run goes on at once" in page(operator.get(path))
+    assert viewer.post(path, {"action": "fail", "message": "no"}).status_code == 403
+    empty = operator.post(path, {"action": "fail", "message": "  "})
+    assert (empty.status_code, "Say what went wrong" in page(empty)) == (422, True)
+    answer = operator.post(path, {"action": "fail", "message": "the bank refused"}, follow=True)
+    assert "The token is failed" in page(answer)
+    assert "the bank refused" in page(answer)
+    assert AuditLog.objects.get().action == "waitpoint.fail"
+    assert Run.objects.get(pk=one.run_id).status == "QUEUED"
+
+
 def test_who_comes_second_is_told(operator):
     token = made()
     tokens.complete(token.pk, "1", by="url")

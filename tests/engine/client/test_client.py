@@ -121,6 +121,9 @@ def test_wait_tokens(client):
     client.tokens.complete(made.id, {"ok": True})
     assert client.tokens.retrieve(made.id).output == '{"ok": true}'
     assert [token.id for token in client.tokens.list(status="COMPLETED")] == [made.id]
+    other = client.tokens.create()
+    client.tokens.fail(other.id, "refused")
+    assert client.tokens.retrieve(other.id).output_is_error
 
 
 def test_frees_an_idempotency_key(client):

@@ -7,7 +7,14 @@ import time_machine
 from django.utils import timezone
 from pydantic import BaseModel
 
-from engine import InvalidOption, InvalidPayload, WaitpointTimeoutError, task, wait
+from engine import (
+    InvalidOption,
+    InvalidPayload,
+    WaitpointFailedError,
+    WaitpointTimeoutError,
+    task,
+    wait,
+)
 from runs.errors import NotFound, PayloadTooLarge
 from runs.lifecycle import tokens
 from runs.models import Run, Waiter, Waitpoint
@@ -87,6 +94,21 @@ def test_unwrap_of_a_time_out_raises(driver: Driver):
             wait.for_token(token).unwrap()
 
     assert driver.finish(late).status == "COMPLETED"
+
+
+def test_a_token_that_fails_is_an_error_in_the_run(driver: Driver):
+    @task(id="asks")
+    def asks():
+        found = wait.for_token(wait.create_token())
+        try:
+            found.unwrap()
+        except WaitpointFailedError as error:
+            return [found.ok, str(error)]
+
+    run = driver.finish(asks)
+    tokens.fail(Waitpoint.objects.get().pk, "the bank refused", by="user:ada")
+    driver.until_idle()
+    assert output(run) == [False, "the bank refused"]
 
 
 def test_several_runs_wait_for_one_token(driver: Driver):

@@ -46,6 +46,11 @@ def complete(token_id: str, data: Any = None) -> Call[None]:
     return done(Request("POST", at(PATH + "/{}/complete", token_id), body={"data": data}))
 
 
+def fail(token_id: str, message: str) -> Call[None]:
+    """End it with an error: the run that waits gets `message`."""
+    return done(Request("POST", at(PATH + "/{}/fail", token_id), body={"message": message}))
+
+
 def retrieve(token_id: str) -> Call[Token]:
     """One token with what completed it."""
     return ask(Request("GET", at(PATH + "/{}", token_id)), Token)

@@ -53,6 +53,16 @@ def complete(shown: Shown, token: str, data: str | None) -> None:
 
 @tokens.command()
 @click.argument("token")
+@click.argument("message")
+@shown
+def fail(shown: Shown, token: str, message: str) -> None:
+    """End it with an error: the run that waits gets the message."""
+    shown.client.tokens.fail(token, message)
+    shown.said(f"{token} failed", id=token)
+
+
+@tokens.command()
+@click.argument("token")
 @shown
 def show(shown: Shown, token: str) -> None:
     """One token with what completed it."""
