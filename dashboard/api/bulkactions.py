@@ -25,6 +25,7 @@ from dashboard.api.schemas import Body, Text, listed
 from runs import lifecycle
 from runs.errors import NotFound
 from runs.lifecycle import bulk
+from runs.lifecycle.bulkoptions import BulkOptions
 from runs.models import BulkAction, BulkKind, BulkStatus
 from runs.reads import demands, grammar
 from runs.reads.runfilter import RunFilter
@@ -75,6 +76,8 @@ class NewBulkAction(Body):
     filter: dict[str, Any] | None = None
     run_ids: Annotated[list[Text], Field(max_length=bulk.MOST_RUNS)] | None = None
     name: Text = ""
+    #: Which of the runs come first, of those that were triggered.
+    order: Literal["oldest", "newest"] = "oldest"
     #: Of clients of the reference; there is one region.
     target_region: Text | None = None
 
@@ -92,6 +95,7 @@ def _create(request: ApiRequest) -> dict[str, Any]:
         BulkKind(asked.action.upper()),
         chosen or [],
         name=asked.name,
+        options=BulkOptions(newest_first=asked.order == "newest"),
         actor=request.actor,
         request_key=request.headers.get("x-trigger-request-idempotency-key", ""),
     )

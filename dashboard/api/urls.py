@@ -47,6 +47,7 @@ register_converter(TaskIdConverter, "task_id")
 
 urlpatterns = [
     path("api/v1/tasks/<task_id:task_id>/trigger", tasks.trigger, name="trigger"),
+    path("api/v1/tasks/<task_id:task_id>/pause", catalog.pause, name="task_pause"),
     path("api/v1/runs", runs.index, name="runs"),
     path("api/v1/projects/<str:project>/runs", runs.index, name="project_runs"),
     path("api/v3/runs/<str:run_id>", runs.retrieve, name="run"),

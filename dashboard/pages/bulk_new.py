@@ -71,6 +71,9 @@ class BulkForm(forms.Form):
         max_value=FASTEST,
         help_text="As fast as it goes if empty.",
     )
+    order = forms.ChoiceField(
+        required=False, choices=[("", "The oldest first"), ("newest", "The newest first")]
+    )
     notify = forms.ChoiceField(
         label="Tell at the end",
         required=False,
@@ -86,11 +89,11 @@ class BulkForm(forms.Form):
 
     #: Fields of each kind beside name and reason.
     OF = {
-        BulkKind.REPLAY: ("patch", "version", "tags", "canary", "per_minute"),
-        BulkKind.CANCEL: ("per_minute",),
-        BulkKind.TAG: ("tags", "per_minute"),
-        BulkKind.PRIORITY: ("priority", "per_minute"),
-        BulkKind.KEY: ("per_minute",),
+        BulkKind.REPLAY: ("patch", "version", "tags", "canary", "per_minute", "order"),
+        BulkKind.CANCEL: ("per_minute", "order"),
+        BulkKind.TAG: ("tags", "per_minute", "order"),
+        BulkKind.PRIORITY: ("priority", "per_minute", "order"),
+        BulkKind.KEY: ("per_minute", "order"),
     }
 
     def __init__(self, kind: BulkKind, *args: Any, **kwargs: Any) -> None:
@@ -107,6 +110,7 @@ class BulkForm(forms.Form):
     def options(self) -> BulkOptions:
         """Raises InvalidOption."""
         given = {name: self.cleaned_data[name] for name in self.OF[self.kind]}
+        given["newest_first"] = given.pop("order") == "newest"
         given["tags"] = tag_list(given.get("tags", "")) or ()
         said = {name: value for name, value in given.items() if value not in (None, "")}
         options = BulkOptions(**said, wait=UNDO)

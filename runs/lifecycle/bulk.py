@@ -203,10 +203,13 @@ def _size(row: BulkAction) -> int:
 
 def _next(row: BulkAction) -> list[str]:
     size = _size(row)
+    down = BulkOptions.of(row.options).newest_first
     if "runs" in row.chosen:
-        return [run_id for run_id in row.chosen["runs"] if run_id > row.after][:size]
+        ids: list[str] = row.chosen["runs"][::-1] if down else row.chosen["runs"]
+        return ids[ids.index(row.after) + 1 if row.after else 0 :][:size]
+    first, end = ("", row.after or row.until) if down else (row.after, row.until)
     runs: RunQuerySet = RunFilter.of(row.chosen["filter"]).runs()
-    left = runs.filter(pk__gt=row.after, pk__lt=row.until).order_by("pk")
+    left = runs.filter(pk__gt=first, pk__lt=end).order_by("-pk" if down else "pk")
     return list(left.values_list("pk", flat=True)[:size])
 
 

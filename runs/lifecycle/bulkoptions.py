@@ -23,6 +23,7 @@ class BulkOptions:
     `per_minute` limits how many runs are touched in a minute; 0 for no limit.
     `canary` replays have to succeed before the others are made; 0 for none.
     `tags` are added to each run, by REPLAY to the new one. `priority` is that of PRIORITY, in seconds.
+    `newest_first` turns the order of the runs around.
     `wait` is how long, in seconds, nothing is done, so that it can be called off.
     """
 
@@ -32,6 +33,7 @@ class BulkOptions:
     canary: int = 0
     tags: tuple[str, ...] = ()
     priority: float | None = None
+    newest_first: bool = False
     wait: float = 0
 
     @property

@@ -35,7 +35,8 @@ class BulkActionQuerySet(models.QuerySet["BulkAction"]):
 
 
 class BulkAction(models.Model):
-    """One cancel or replay of many runs, done in the background in the order of their ids.
+    """One cancel or replay of many runs, done in the background in the order of their ids, or from the
+    newest on.
 
     `after` is the last run it is done with. Runs made later than itself are not its.
     """

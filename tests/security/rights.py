@@ -157,6 +157,7 @@ api:api_keys GET a
 api:api_keys POST a
 api:api_key_revoke POST a
 api:tasks GET voa
+api:task_pause POST a
 api:queues GET voa
 api:queue GET voa
 api:queue_pause POST a

@@ -17,12 +17,14 @@ from trackside.calls import (
 
 
 class Tasks(Bound):
-    """Trigger tasks, list them."""
+    """Trigger tasks, list and pause them."""
 
     trigger = once(tasks.trigger)
     batch_trigger = once(tasks.batch_trigger)
     trigger_and_wait = once(tasks.trigger_and_wait)
     list = each(upkeep.tasks)
+    pause = once(upkeep.pause_task)
+    resume = once(upkeep.resume_task)
 
 
 class Batches(Bound):
@@ -150,12 +152,14 @@ class BulkActions(Bound):
 
 
 class AsyncTasks(AsyncBound):
-    """Trigger tasks, list them."""
+    """Trigger tasks, list and pause them."""
 
     trigger = aonce(tasks.trigger)
     batch_trigger = aonce(tasks.batch_trigger)
     trigger_and_wait = aonce(tasks.trigger_and_wait)
     list = aeach(upkeep.tasks)
+    pause = aonce(upkeep.pause_task)
+    resume = aonce(upkeep.resume_task)
 
 
 class AsyncBatches(AsyncBound):

@@ -17,6 +17,10 @@ class TaskFacts(Model):
     machine: str
     is_active: bool = True
     is_broken: bool = False
+    paused: bool = False
+    paused_at: datetime | None = None
+    paused_by: str | None = None
+    paused_reason: str | None = None
     description: str | None = None
     version: str | None = None
     payload_schema: dict[str, Any] | bool | None = None

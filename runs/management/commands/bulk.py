@@ -10,6 +10,7 @@ from django.utils import timezone
 from runs import lifecycle
 from runs.errors import InvalidOption
 from runs.lifecycle import bulk
+from runs.lifecycle.bulkoptions import BulkOptions
 from runs.management import asking
 from runs.management.terminal import VerbCommand, actor, line
 from runs.models import BulkAction, BulkKind
@@ -39,6 +40,7 @@ class Command(VerbCommand):
             start.add_argument(name, action="append", default=[])
         start.add_argument("--since", metavar="DURATION", help="no older than; 7 days by default")
         start.add_argument("--name", default="", help="what it is called")
+        start.add_argument("--newest-first", action="store_true", help="the oldest come first else")
         listing = verbs.add_parser("list", help="newest first")
         listing.add_argument("--limit", type=int, default=20, metavar="N")
         for name, what in (("show", "how far one is"), ("abort", "touch no more runs")):
@@ -52,6 +54,7 @@ class Command(VerbCommand):
             BulkKind(options["action"].upper()),
             options["run"] or RunFilter(**chosen),
             name=options["name"],
+            options=BulkOptions(newest_first=options["newest_first"]),
             actor=actor(),
         )
         self.stdout.write(row.pk)

@@ -149,3 +149,16 @@ def test_lists_tasks(api, run):
     )
     restricted = Api(apikeys.create("r", actor="cli:x", role="viewer", tasks=["other"])[1])
     assert restricted.get("/api/v1/tasks").json()["data"] == []
+
+
+def test_a_task_is_paused_and_goes_on(api, run):
+    path = "/api/v1/tasks/hello/pause"
+    told = api.post(path, {"action": "pause", "reason": "broken"}).json()
+    assert (told["paused"], told["pausedBy"], told["pausedReason"]) == (True, "key:tests", "broken")
+    assert Task.objects.get(pk="hello").paused_by == "key:tests"
+    told = api.post(path, {"action": "resume"}).json()
+    assert (told["paused"], "pausedAt" in told) == (False, False)
+    assert api.post("/api/v1/tasks/none/pause", {"action": "pause"}).status_code == 404
+    assert api.post(path, {"action": "stop"}).status_code == 400
+    operator = Api(apikeys.create("p", actor="cli:x", role="operator")[1])
+    assert operator.post(path, {"action": "pause"}).status_code == 403

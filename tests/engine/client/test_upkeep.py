@@ -56,6 +56,11 @@ def test_keys_and_tasks(client, run, said):
     assert [one.name for one in client.api_keys.list()] == ["ci", "other", "tests"]
     assert said("tasks", "list")[1].splitlines()[1].startswith("hello")
     assert [task.id for task in client.tasks.list()] == ["hello"]
+    assert said("tasks", "pause", "hello", "--reason", "broken")[0] == 0
+    assert "paused" in said("tasks", "list")[1]
+    assert client.tasks.pause("hello").paused_reason == "broken"
+    assert said("tasks", "resume", "hello")[0] == 0
+    assert not client.tasks.resume("hello").paused
 
 
 def test_many_runs_in_the_background(run, said):

@@ -127,6 +127,23 @@ def test_it_goes_on_from_page_to_page(monkeypatch):
     assert (by_ids.status, counts(by_ids)) == (BulkStatus.COMPLETED, (5, 5, 0))
 
 
+@pytest.mark.parametrize("is_filter", [True, False])
+def test_it_may_begin_with_the_newest(monkeypatch, is_filter):
+    monkeypatch.setitem(bulk.PAGES, REPLAY, 2)
+    ids = made(5, tags=("ours",))
+    chosen = RunFilter(tag=("ours",)) if is_filter else ids
+    action = begun(REPLAY, chosen, options=BulkOptions(newest_first=True))
+    made(1, tags=("ours",))
+    finished(action)
+    assert counts(action) == (5, 5, 0)
+    again = (
+        Run.objects.filter(replayed_from_id__in=ids)
+        .order_by("pk")
+        .values_list("replayed_from_id", flat=True)
+    )
+    assert list(again) == ids[::-1]
+
+
 def test_an_aborted_one_touches_no_more(monkeypatch):
     monkeypatch.setattr(bulk, "PAGES", {CANCEL: 2, REPLAY: 2})
     action = begun(CANCEL, made(5))

@@ -16,9 +16,10 @@ def create(
     run_ids: Sequence[str] | None = None,
     filter: Mapping[str, Any] | None = None,  # noqa: A002  # the wire's own name
     name: str | None = None,
+    order: Literal["oldest", "newest"] | None = None,
 ) -> Call[str]:
-    """Start it on runs by id or by filter; its id."""
-    body = given(action=action, run_ids=run_ids, filter=filter, name=name)
+    """Start it on runs by id or by filter, the oldest first unless said; its id."""
+    body = given(action=action, run_ids=run_ids, filter=filter, name=name, order=order)
     return told(Request("POST", PATH, body=body), "id")
 
 

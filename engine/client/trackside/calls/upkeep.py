@@ -101,6 +101,18 @@ def tasks(*, limit: int | None = None) -> Items[TaskFacts]:
     return numbered("/api/v1/tasks", TaskFacts, limit)
 
 
+def pause_task(task_id: str, *, reason: str | None = None) -> Call[TaskFacts]:
+    """Start no run of a task any more, whatever queue it stands in."""
+    body = given(action="pause", reason=reason)
+    return ask(Request("POST", at("/api/v1/tasks/{}/pause", task_id), body=body), TaskFacts)
+
+
+def resume_task(task_id: str) -> Call[TaskFacts]:
+    """Start them again, in their order."""
+    body = {"action": "resume"}
+    return ask(Request("POST", at("/api/v1/tasks/{}/pause", task_id), body=body), TaskFacts)
+
+
 def keys(*, limit: int | None = None) -> Items[ApiKey]:
     """All API keys by name, without their text."""
     return numbered("/api/v1/api-keys", ApiKey, limit)

@@ -34,9 +34,16 @@ def bulk() -> None:
 @click.option("--version", multiple=True)
 @click.option("--since", "period", metavar="DURATION", help="No older than; 7 days by default.")
 @click.option("--name", help="What it is called.")
+@click.option("--newest-first", "newest", is_flag=True, help="The oldest come first else.")
 @shown
 def start(
-    shown: Shown, /, action: Any, ids: tuple[str, ...], name: str | None, **filters: Any
+    shown: Shown,
+    /,
+    action: Any,
+    ids: tuple[str, ...],
+    name: str | None,
+    newest: bool,
+    **filters: Any,
 ) -> None:
     """Cancel or replay these runs, or all that a filter finds; print the action's id."""
     chosen = asking.chosen(filters)
@@ -45,7 +52,11 @@ def start(
     wire = {"taskIdentifier" if key == "task_identifier" else key: chosen[key] for key in chosen}
     wire |= {"status": [word.upper() for word in wire["status"]]} if "status" in wire else {}
     made = shown.client.bulk_actions.create(
-        action, run_ids=list(ids) or None, filter=wire or None, name=name
+        action,
+        run_ids=list(ids) or None,
+        filter=wire or None,
+        name=name,
+        order="newest" if newest else None,
     )
     shown.said(made, id=made)
 

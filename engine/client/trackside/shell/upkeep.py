@@ -12,7 +12,7 @@ from trackside.shell.showing import Columns, Shown
 
 TASKS: Columns = {
     "TASK": lambda one: one.id,
-    "STATE": lambda one: "broken" if one.is_broken else "active" if one.is_active else "gone",
+    "STATE": lambda one: _state(one),
     "QUEUE": lambda one: one.queue,
     "VERSION": lambda one: one.version,
     "DESCRIPTION": lambda one: one.description,
@@ -112,6 +112,33 @@ def tasks() -> None:
 def every_task(shown: Shown) -> None:
     """The tasks the clusters have registered."""
     shown.many(shown.client.tasks.list(), TASKS)
+
+
+@tasks.command("pause")
+@click.argument("names", metavar="TASK...", nargs=-1, required=True)
+@asking.reason
+@shown
+def pause_tasks(shown: Shown, names: tuple[str, ...], reason: str | None) -> None:
+    """Start none of their runs any more, whatever queue they stand in."""
+    for one in names:
+        shown.client.tasks.pause(one, reason=reason)
+        shown.said(f"{one} paused", id=one)
+
+
+@tasks.command("resume")
+@click.argument("names", metavar="TASK...", nargs=-1, required=True)
+@shown
+def resume_tasks(shown: Shown, names: tuple[str, ...]) -> None:
+    """Start their runs again, in their order."""
+    for one in names:
+        shown.client.tasks.resume(one)
+        shown.said(f"{one} resumed", id=one)
+
+
+def _state(task: Any) -> str:
+    if not task.is_active and not task.is_broken:
+        return "gone"
+    return "paused" if task.paused else "broken" if task.is_broken else "active"
 
 
 @click.group()
