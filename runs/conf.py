@@ -60,7 +60,7 @@ DEFAULTS: dict[str, Any] = {
     "CAPACITY_CPU": 0.0,
     "CAPACITY_MEMORY": 0.0,
     # runs of `async def` tasks one more process of each cluster executes at once; 0 for none
-    "ASYNC_SLOTS": 10,
+    "ASYNC_SLOTS": 50,
     # seconds a stopping cluster lets runs finish before it hands them back
     "DRAIN_SECONDS": 30.0,
     # seconds a canceled body may clean up before its process is killed
@@ -84,7 +84,7 @@ DEFAULTS: dict[str, Any] = {
     "INHERIT_RUNS": 50,
     "INHERIT_MILLISECONDS": 100.0,
     # short runs of one queue a worker takes at once and records together; 1 for none
-    "TOGETHER_RUNS": 16,
+    "TOGETHER_RUNS": 32,
     # a run whose cluster was lost this often is CRASHED (poison pill)
     "CRASH_LIMIT": 3,
     # seconds a body stays in its process while its run waits and nothing else is to be done there

@@ -12,7 +12,7 @@ from django.db import connection
 from runs.lifecycle import sessions
 
 VERSION = "bench"
-TOGETHER = 16
+TOGETHER = 32
 FIRST = "SELECT run_id, token FROM trackside_claim_started($1::text, 1, $2::integer, $3::text)"
 #: As a worker of one bucket goes on: ends what it took last and takes more of the same.
 TURN = f"""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runs.lifecycle.store import Done
 
 #: Most runs a worker takes together.
-TOGETHER = 16
+TOGETHER = 32
 #: Bytes of a version: 64 characters.
 VERSION = 256
 #: Bytes of the set of queues that have a limit.

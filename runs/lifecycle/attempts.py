@@ -112,7 +112,7 @@ def park(run_id: str, token: str, reason: str, *, started: bool = True) -> Endin
     """
     task_id = Run.objects.values_list("task_id", flat=True).get(pk=run_id)
     if fleet.has(task_id):
-        return replace(release(run_id, token, reason, started=started), delay=OTHER_VERSION)
+        return release(run_id, token, reason, started=started)._replace(delay=OTHER_VERSION)
     return Ending(
         run_id=run_id,
         token=token,

@@ -1,6 +1,6 @@
 """How an attempt ends, as a value for `Store.finish`."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from runs import fingerprints
 from runs.machines import heavy_lane, is_heavy
@@ -8,8 +8,7 @@ from runs.models import EventKind
 from runs.states import AttemptStatus, RunStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(NamedTuple):
     """How an attempt ends and where its run goes.
 
     `status` QUEUED means another try `delay` seconds from now. `uncounted` attempts do not count as
