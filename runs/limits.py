@@ -1,10 +1,13 @@
 """Bounds of what callers hand in, the same where a task is defined and where a run is made."""
 
+import re
 from collections.abc import Sequence
 
 from runs.errors import InvalidOption
 
 MAX_TAGS = 10
+#: U+0000 and halves of surrogate pairs: no text column takes them.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 #: Seconds, either way.
 MOST_PRIORITY = 2_147_483.0
 
@@ -13,7 +16,7 @@ def text(name: str, value: str | None, longest: int | None = None) -> None:
     """Text both databases can store: no NUL, no half of a surrogate pair, bounded."""
     if value is None:
         return
-    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+    if UNSTORABLE.search(value):
         raise InvalidOption(
             name, f"{name} contains a character that cannot be stored; got {value[:40]!r}."
         )

@@ -20,6 +20,7 @@ from runs.errors import InvalidOption, InvalidPayload, NotFound, RunsError
 from runs.lifecycle import TriggerItem, batchstream, onetime
 from runs.lifecycle.batchstream import Added, Asked, Offered
 from runs.lifecycle.options import IDEMPOTENCY_TTL
+from runs.limits import UNSTORABLE
 from runs.models import Batch, Role, Source
 
 LINES = {"application/x-ndjson", "application/ndjson", "application/jsonl"}
@@ -194,6 +195,6 @@ def _place(number: int, members: dict[str, bodies.Member]) -> tuple[int, str]:
     task_id = members["task"].value if "task" in members else None
     if isinstance(index, bool) or not isinstance(index, int):
         raise ApiError(400, f"Line {number}: index must be a whole number from 0.")
-    if not isinstance(task_id, str) or not task_id or schemas.UNSTORABLE.search(task_id):
+    if not isinstance(task_id, str) or not task_id or UNSTORABLE.search(task_id):
         raise ApiError(400, f"Line {number}: task must be the id of a task.")
     return index, task_id

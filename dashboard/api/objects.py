@@ -21,6 +21,8 @@ CHILDREN = 100
 INLINE = 512 * 1024
 
 
+#: One encoder: `json.dumps` makes a new one for each value that is not encoded as it would itself.
+_json = json.JSONEncoder(allow_nan=False).encode
 #: Last in the address of a value whose reader gets it masked.
 MASKED = "redacted"
 
@@ -37,10 +39,10 @@ def encode(value: object) -> str:
     if isinstance(value, Raw):
         return value.text
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{encode(v)}" for key, v in value.items()) + "}"
+        return "{" + ",".join(f"{_json(key)}:{encode(v)}" for key, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(encode, value)) + "]"
-    return json.dumps(value, allow_nan=False)
+    return _json(value)
 
 
 def listed(run: Run) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Request bodies as pydantic models: types are strict, unknown names are refused."""
 
 import hashlib
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
@@ -14,6 +13,7 @@ from runs.debounce import LEADING, Debounce
 from runs.errors import InvalidOption
 from runs.lifecycle import checks
 from runs.lifecycle.options import IDEMPOTENCY_TTL, MAX_TAGS, TriggerOptions
+from runs.limits import UNSTORABLE
 
 LIMITS = (
     "Trackside has no named concurrency limits: give the limit to a queue, and name it by queue."
@@ -40,9 +40,6 @@ IGNORED = {
     "resumeParentOnCompletion": bool,
 }
 NOUNS = {str: "text", int: "a whole number", bool: "true or false"}
-
-#: U+0000 and halves of surrogate pairs: no text column takes them.
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _storable(text: str) -> str:
@@ -167,7 +164,7 @@ def options(values: dict[str, Any], where: str = "") -> TriggerOptions:
         if values[name]:
             raise ApiError(422, f"{name} is not supported. {REFUSED[name]}")
     for name, kind in IGNORED.items():
-        if not isinstance(values.get(name), kind | None):
+        if values.get(name) is not None and not isinstance(values[name], kind):
             raise ApiError(400, f"{where or 'options'}.{name} must be {NOUNS[kind]}.")
     known = {name: values[name] for name in values.keys() - REFUSED.keys() - IGNORED.keys()}
     body = Options.read(known, where)

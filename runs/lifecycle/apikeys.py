@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
-from django.db import IntegrityError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from runs import conf, encryption
 from runs.errors import InvalidOption, NotFound, Undecipherable
 from runs.lifecycle import audit, checks
-from runs.lifecycle.store import frequent
+from runs.lifecycle.store import frequent, prepared
 from runs.models import OF_TASKS, ApiKey, Payloads, Role
 
 LETTERS = string.ascii_letters + string.digits
@@ -124,12 +124,11 @@ def verify(text: str) -> ApiKey | None:
 
 def _found(wanted: str) -> ApiKey | None:
     """The key with this hash, alive or not."""
-    cursor = frequent.raw_cursor(connection)
-    if cursor is None:
+    answer = frequent.answer(connections[DEFAULT_DB_ALIAS], f"{BY_HASH}$1".encode(), [wanted])
+    if answer is None:
         return next(iter(ApiKey.objects.raw(f"{BY_HASH}%s", [wanted])), None)
-    with connection.wrap_database_errors:
-        facts = cursor.execute(f"{BY_HASH}$1".encode(), [wanted]).fetchone()
-    return None if facts is None else ApiKey.from_db("default", COLUMNS, facts)
+    rows = prepared.read(answer)
+    return ApiKey.from_db(DEFAULT_DB_ALIAS, COLUMNS, rows[0]) if rows else None
 
 
 def live(pk: int) -> ApiKey | None:

@@ -34,6 +34,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         found: ConnectionPool[Any] | None = super().pool
         return found
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """As Django's, where it is a change: psycopg looks around for a while even if it is none."""
+        if self.connection.autocommit != autocommit:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs leave it out
+
 
 def check(connection: psycopg.Connection[Any]) -> None:
     """Raises psycopg.Error for a connection that is lost."""

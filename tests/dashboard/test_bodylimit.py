@@ -74,6 +74,10 @@ def test_a_body_that_never_ends_is_given_up():
     assert "in time" in json.loads(body)["error"]
 
 
+def test_a_body_whose_parts_never_let_it_wait_is_given_up_too():
+    assert call([b"x"] * 3, seconds=0)[0] == 408
+
+
 def test_pages_get_a_plain_sentence():
     _, body, headers, _ = call([b"x" * (body_limit() + 1)], path="/test")
     assert headers[b"content-type"].startswith(b"text/plain")

@@ -6,6 +6,7 @@ transaction on SQLite. Everything rarer goes through the ORM.
 """
 
 import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import connection as default_connection
 
 from runs.lifecycle.store.base import (
@@ -59,7 +60,9 @@ STORES: dict[str, type[Store]] = {"postgresql": PostgresStore, "sqlite": Waiting
 
 def current() -> Store:
     """The store over Django's own connection: takes part in the caller's transaction."""
-    return STORES[default_connection.vendor].over(default_connection)
+    # itself, not Django's stand-in for that of any thread, which looks it up at each word
+    connection = connections[DEFAULT_DB_ALIAS]
+    return STORES[connection.vendor].over(connection)
 
 
 def dedicated(lane: Lane | None = None) -> Store:

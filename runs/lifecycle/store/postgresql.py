@@ -9,6 +9,7 @@ import psycopg
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from runs.lifecycle.store import frequent
 from runs.lifecycle.store.base import (
     Assignment,
     Bucket,
@@ -24,7 +25,6 @@ from runs.lifecycle.store.base import (
     Waits,
 )
 from runs.lifecycle.store.endings import Ending
-from runs.lifecycle.store.frequent import is_watched, raw_cursor
 from runs.lifecycle.store.postgresql_waits import SECOND, PostgresWaits, document, seconds_since
 from runs.lifecycle.store.prepared import Parameter, Prepared, array
 from runs.models import Lane, Run
@@ -116,7 +116,7 @@ class PostgresStore(PostgresWaits):
             return
         places = [bucket._asdict() for bucket in buckets]
         texts = [document(part) if part else None for part in (common, runs, places, tags)]
-        if is_watched(self.connection) or sum(len(text or "") for text in texts) < LONG:
+        if frequent.is_watched(self.connection) or sum(len(text or "") for text in texts) < LONG:
             self.rows("SELECT trackside_insert(%s, %s, %s, %s)", texts)
         else:
             self._insert_long(texts)
@@ -136,16 +136,13 @@ class PostgresStore(PostgresWaits):
         tags: Sequence[dict[str, Any]],
     ) -> bool:
         """The commonest cases as one prepared statement; False when it is none or has no bucket yet."""
-        cursor = raw_cursor(self.connection)
-        if cursor is None:
-            return False
         given = {name: value for name, value in common.items() if value is not None}
         tagged = [_column(tags, name) for name in ("tag", "run_id")] if tags else []
         each = [_column(runs, name) for name in runs[0]]
         statement = inserting(tuple(given), tuple(runs[0]), bool(tags))
-        with self.connection.wrap_database_errors:
-            cursor.execute(statement, [*bucket.place, *tagged, *given.values(), *each])
-            return cursor.rowcount == len(runs)
+        values = [*bucket.place, *tagged, *given.values(), *each]
+        answer = frequent.answer(self.connection, statement, values)
+        return answer is not None and answer.command_tuples == len(runs)
 
     def claim(self, session_id: str, slots: int) -> list[Claim]:
         found = self.rows("SELECT * FROM trackside_claim(%s, %s)", (session_id, slots))

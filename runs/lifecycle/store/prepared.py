@@ -29,9 +29,11 @@ def moment(value: bytes) -> datetime:
 
 def as_text(value: Parameter) -> bytes | None:
     """A parameter in PostgreSQL's text format."""
+    if isinstance(value, str):  # as most are
+        return value.encode()
     if value is None:
         return None
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return array(value)
     return str(value).encode()
 

@@ -11,6 +11,7 @@ from dashboard.api import errors, queries, schemas
 from runs import lifecycle, payloads
 from runs.errors import InvalidPayload
 from runs.lifecycle import TriggerItem, TriggerOptions
+from runs.limits import UNSTORABLE
 from runs.models import Queue, Run, Source
 from tests.support.corpora import GROUPS, documents, every, needs_corpora, strings
 
@@ -164,7 +165,7 @@ def item(text, payload):
 @needs_corpora
 def test_naughty_strings_come_back_as_they_were(api):
     def holds(name, text):
-        storable = not schemas.UNSTORABLE.search(text)
+        storable = not UNSTORABLE.search(text)
         options = {"tags": [text], "concurrencyKey": text, "metadata": {text: text}}
         wanted = json.dumps(text, ensure_ascii=not storable)
         body = as_value(wanted.encode())[:-1] + b',"options":' + json.dumps(options).encode() + b"}"

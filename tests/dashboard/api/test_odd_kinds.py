@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from dashboard.api.schemas import UNSTORABLE
 from runs.lifecycle import envvars, tokens
+from runs.limits import UNSTORABLE
 from runs.models import EnvVar, Schedule, Waitpoint
 from tests.dashboard.api.test_corpora import texts
 from tests.support.corpora import documents, every, needs_corpora, strings

@@ -35,6 +35,14 @@ def test_a_token_a_client_signed_is_its_key_s(key):
     assert key not in repr(found)
 
 
+def test_we_sign_as_the_library_does(key):
+    text = publictokens.sign(
+        ApiKey.objects.get(), key, ["read:tags:ä"], expires_at=time.time() + 60
+    )
+    said = jwt.decode(text, options={"verify_signature": False})
+    assert text == jwt.encode(said, key, "HS256")
+
+
 def test_a_token_we_signed_is_too(key):
     row = ApiKey.objects.get()
     text = publictokens.sign(
