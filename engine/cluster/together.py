@@ -139,9 +139,10 @@ def release(opened: store.Store, leases: Sequence[tuple[str, str]], reason: str)
         return
     known = Lease.objects.filter(run_id__in=[run_id for run_id, _ in leases])
     begun = set(known.filter(started_at__isnull=False).values_list("run_id", "token"))
-    for run_id, token in leases:
-        started = (run_id, token) in begun
-        opened.finish(attempts.release(run_id, token, reason, started=started))
+    with opened.at_once():
+        for run_id, token in leases:
+            started = (run_id, token) in begun
+            opened.finish(attempts.release(run_id, token, reason, started=started))
 
 
 class Relief:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -183,6 +184,10 @@ class Store(Remembering):
     def keep_to(self, lane: Lane) -> None:
         """Claim and take runs of this lane only."""
         self.lanes = (lane,)
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """What is written in it is one commit where writers take turns."""
+        return nullcontext()
 
     def close(self) -> None:
         self.connection.close()

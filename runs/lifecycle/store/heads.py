@@ -1,6 +1,12 @@
-"""SQLite: which run is next, among those of so many lanes."""
+"""SQLite: which run is next, among those of some lanes.
+
+Lanes stand in the text: a parameter that is compared where an index is for one lane only has SQLite
+plan the statement anew at each call.
+"""
 
 from functools import cache
+
+Lanes = tuple[int, ...]
 
 # "full" twice: an index that leaves some out is used where its own words stand, and these differ
 # between versions of Django
@@ -30,7 +36,7 @@ BACK_BUCKET = """
 FIRST_OF = """
 SELECT * FROM (
   SELECT run_id, sort_key FROM runs_ready
-   WHERE bucket_id = %s AND lane = %s AND pin = %s AND not_before IS NULL
+   WHERE bucket_id = %s AND lane = {lane} AND pin = %s AND not_before IS NULL
    ORDER BY sort_key, run_id LIMIT 1)
 """
 HEAD = """
@@ -49,25 +55,29 @@ RETURNING run_id, pin
 
 
 @cache
-def open_bucket(lanes: int) -> str:
-    """OPEN_BUCKET of so many lanes."""
-    return OPEN_BUCKET.format(facts=BUCKET_FACTS, lanes=places(lanes))
+def open_bucket(lanes: Lanes) -> str:
+    """Takes a version."""
+    return OPEN_BUCKET.format(facts=BUCKET_FACTS, lanes=listed(lanes))
 
 
 @cache
-def back_bucket(lanes: int) -> str:
-    return BACK_BUCKET.format(facts=BUCKET_FACTS, lanes=places(lanes))
+def back_bucket(lanes: Lanes) -> str:
+    """Takes a version."""
+    return BACK_BUCKET.format(facts=BUCKET_FACTS, lanes=listed(lanes))
 
 
 @cache
-def head(lanes: int) -> str:
-    return HEAD.format(firsts=" UNION ALL ".join([FIRST_OF] * (2 * lanes)))
+def head(lanes: Lanes) -> str:
+    """Takes for each lane: the bucket and "", the bucket and a version."""
+    firsts = [FIRST_OF.format(lane=int(lane)) for lane in lanes for _ in range(2)]
+    return HEAD.format(firsts=" UNION ALL ".join(firsts))
 
 
 @cache
-def head_resumed(lanes: int) -> str:
-    return HEAD_RESUMED.format(lanes=places(lanes))
+def head_resumed(lanes: Lanes) -> str:
+    """Takes a bucket and a version."""
+    return HEAD_RESUMED.format(lanes=listed(lanes))
 
 
-def places(count: int) -> str:
-    return ", ".join(["%s"] * count)
+def listed(lanes: Lanes) -> str:
+    return ", ".join(str(int(lane)) for lane in lanes)

@@ -73,19 +73,16 @@ class SqliteStore(Weighing):
 
     def open_bucket(self, code: Code) -> Rows:
         """The least recently served bucket with a run for us."""
-        lanes = len(code.lanes)
-        ours = *map(int, code.lanes), code.version
-        return self.rows(heads.open_bucket(lanes), ours) or self.rows(
-            heads.back_bucket(lanes), ours
-        )
+        ours = (code.version,)
+        found = self.rows(heads.open_bucket(code.lanes), ours)
+        return found or self.rows(heads.back_bucket(code.lanes), ours)
 
     def head(self, bucket: int, code: Code, *, resumed: bool) -> Rows:
         """Take the first of a bucket's runs for us out of it: run id and pin."""
-        lanes = [int(lane) for lane in code.lanes]
         if resumed:
-            return self.rows(heads.head_resumed(len(lanes)), (bucket, *lanes, code.version))
-        firsts = [(bucket, lane, pin) for lane in lanes for pin in ("", code.version)]
-        return self.rows(heads.head(len(lanes)), [value for one in firsts for value in one])
+            return self.rows(heads.head_resumed(code.lanes), (bucket, code.version))
+        firsts = (bucket, "", bucket, code.version)
+        return self.rows(heads.head(code.lanes), firsts * len(code.lanes))
 
     def claim_one(self, session_id: str, code: Code, *, start: bool, pid: int) -> Claim | None:
         """See `trackside_claim_one`."""

@@ -1,7 +1,7 @@
 """SQLite: rows in and out, and new runs. Writers are serial here, so a count is exact as it is."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from runs.lifecycle.store import statements as sql
@@ -27,6 +27,9 @@ class SqliteTables(Store):
             raise
         finally:
             connection.set_autocommit(True)
+
+    def at_once(self) -> AbstractContextManager[None]:
+        return self.transaction()
 
     def rows(self, statement: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Rows:
         with self.connection.cursor() as cursor:

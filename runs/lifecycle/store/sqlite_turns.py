@@ -153,7 +153,7 @@ class TurningSqliteStore(SqliteStore):
             if picked is not None:
                 return picked
         buckets = json.dumps([bucket for bucket, _ in ends.places])
-        if is_one and not self.rows(turning.OTHER, (lane, buckets)):
+        if is_one and not self.rows(turning.picking(lane).other, (buckets,)):
             return None
         self.release_all(ends.places)
         return self.pick_across(lane, most)
@@ -170,13 +170,13 @@ class TurningSqliteStore(SqliteStore):
 
     def pick(self, place: Place, lane: int, most: int) -> Picked | None:
         """See `trackside_pick`."""
-        found = self.rows(turning.PICK, (place[0], lane, most))
+        found = self.rows(turning.picking(lane).pick, (place[0], most))
         return picked_from(found, dict.fromkeys((row[0] for row in found), place))
 
     def pick_across(self, lane: int, most: int) -> Picked | None:
         """See `trackside_pick_across`."""
         places, served, at = {}, [], sql.microseconds()
-        for bucket, queue, limit, held, head in self.rows(turning.ACROSS, (lane, lane, most)):
+        for bucket, queue, limit, held, head in self.rows(turning.picking(lane).across, (most,)):
             has_room = limit is None or held < limit
             if has_room:
                 places[head] = bucket, queue
@@ -226,7 +226,7 @@ class TurningSqliteStore(SqliteStore):
         lane = self.only_lane(code)
         if lane is None or not self.rows(turning.COUNTS_NOTHING, place[1:]):
             return []
-        if self.rows(turning.ANY_OTHER, (lane, place[0])):
+        if self.rows(turning.picking(lane).any_other, place[:1]):
             return []
         picked = self.pick(place, lane, most)
         return self.take_all(picked, session_id, code, pid, start=True) if picked else []

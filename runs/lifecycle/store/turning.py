@@ -1,5 +1,8 @@
 """SQLite's statements for several runs at once: the parts of `runs/sql/postgresql/turn.sql`."""
 
+from functools import cache
+from typing import NamedTuple
+
 from runs.lifecycle.store.base import Assignment
 
 # -- ends -----------------------------------------------------------------------------------------
@@ -43,36 +46,51 @@ SELECT 1 FROM runs_queue q WHERE q.id = %s AND NOT q.paused AND q.rate_interval 
    AND coalesce(q.override_total, q.total_limit) IS NULL
    AND coalesce(q.override_limit, q.concurrency_limit) IS NULL
 """
-PICK = """
-DELETE FROM runs_ready WHERE run_id IN (
-  SELECT run_id FROM runs_ready
-   WHERE bucket_id = %s AND lane = %s AND pin = '' AND not_before IS NULL
-   ORDER BY sort_key, run_id LIMIT %s)
-RETURNING run_id, untaken
-"""
 PICK_HEADS = """
 DELETE FROM runs_ready WHERE run_id IN (SELECT value FROM json_each(%s)) RETURNING run_id, untaken
 """
-HEAD = """
-SELECT run_id FROM runs_ready r
- WHERE r.bucket_id = b.id AND r.lane = %s AND r.pin = '' AND r.not_before IS NULL
- ORDER BY r.sort_key, r.run_id LIMIT 1
-"""
-# "full" twice: see `heads`
+# "full" twice, and lanes in the text: see `heads`
+OF_LANE = "lane = {lane} AND pin = '' AND not_before IS NULL"
+HEAD = f"SELECT run_id FROM runs_ready r WHERE bucket_id = b.id AND {OF_LANE} ORDER BY sort_key, run_id LIMIT 1"
 OPEN = f"""
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id
  WHERE NOT b."full" AND b."full" = 0 AND NOT q.paused AND NOT q."full" AND EXISTS ({HEAD})
 """
 SIMPLE = "q.rate_interval IS NULL AND coalesce(q.override_total, q.total_limit) IS NULL"
-#: Whether a bucket other than these may have a run to take across, and whether any other has one.
-OTHER = f"SELECT 1 {OPEN} AND b.id NOT IN (SELECT value FROM json_each(%s)) AND {SIMPLE} LIMIT 1"
-ANY_OTHER = f"SELECT 1 {OPEN} AND b.id <> %s LIMIT 1"
-ACROSS = f"""
-SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit),
-       (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = b.id), ({HEAD})
-{OPEN} AND {SIMPLE}
- ORDER BY b.served LIMIT %s
-"""
+
+
+class Picking(NamedTuple):
+    """The statements that look for runs of one lane."""
+
+    #: Takes a bucket and how many.
+    pick: str
+    #: Takes how many.
+    across: str
+    #: Whether a bucket other than these (JSON) may have a run to take across.
+    other: str
+    #: Whether any other than this one has a run.
+    any_other: str
+
+
+@cache
+def picking(lane: int) -> Picking:
+    pick = f"""
+    DELETE FROM runs_ready WHERE run_id IN (
+      SELECT run_id FROM runs_ready WHERE bucket_id = %s AND {OF_LANE} ORDER BY sort_key, run_id LIMIT %s)
+    RETURNING run_id, untaken
+    """
+    across = f"""
+    SELECT b.id, b.queue_id, coalesce(q.override_limit, q.concurrency_limit),
+           (SELECT count(*) FROM runs_lease l WHERE l.bucket_id = b.id), ({HEAD})
+    {OPEN} AND {SIMPLE} ORDER BY b.served LIMIT %s
+    """
+    other = (
+        f"SELECT 1 {OPEN} AND b.id NOT IN (SELECT value FROM json_each(%s)) AND {SIMPLE} LIMIT 1"
+    )
+    any_other = f"SELECT 1 {OPEN} AND b.id <> %s LIMIT 1"
+    return Picking(*(text.format(lane=int(lane)) for text in (pick, across, other, any_other)))
+
+
 #: A column of an assignment, as what was just taken has it; its token comes later.
 AS_TAKEN = {
     "run_id": "id",

@@ -210,6 +210,9 @@ class TestWithRuns:
             def start(self, *args):
                 return store.current().start(*args)
 
+            def at_once(self):
+                return store.current().at_once()
+
             def finish(self, *args):
                 return store.current().finish(*args)
 

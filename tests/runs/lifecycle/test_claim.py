@@ -238,7 +238,7 @@ def test_the_next_bucket_is_found_by_an_index():
                 'EXPLAIN SELECT id FROM runs_bucket WHERE NOT "full" ORDER BY served LIMIT 1'
             )
         else:
-            cursor.execute(f"EXPLAIN QUERY PLAN {heads.open_bucket(2)}", (0, 1, "1"))
+            cursor.execute(f"EXPLAIN QUERY PLAN {heads.open_bucket((0, 1))}", ("1",))
         plan = str(cursor.fetchall())
     assert "bucket_by_service" in plan
 

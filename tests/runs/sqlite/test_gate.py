@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.db.utils import OperationalError
 
-from runs.lifecycle import audit
+from runs.lifecycle import audit, store
 from runs.models import AuditLog
 from runs.sqlite import base
 from tests.support.threads import together
@@ -53,6 +53,17 @@ def test_the_gate_is_held_for_the_transaction(opened):
     assert one.gate is not None
     write(one)
     one.commit()
+    assert one.gate is None
+
+
+def test_what_is_written_at_once_holds_it_once(opened):
+    one = opened()
+    with store.STORES["sqlite"].over(one).at_once():
+        held = one.gate
+        assert held is not None
+        write(one)
+        write(one)
+        assert one.gate == held
     assert one.gate is None
 
 
