@@ -14,9 +14,18 @@ class Backend(ModelBackend):
 
     def get_user(self, user_id: Any) -> Any:
         """Who has logged in, by a statement that stands ready."""
-        found = get_user_model()._default_manager.raw(_by_key(), [user_id])
-        user = next(iter(found), None)
-        return user if user is not None and self.user_can_authenticate(user) else None
+        model = get_user_model()
+        with connection.cursor() as cursor:
+            cursor.execute(_by_key(), [user_id])
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        values = list(row)
+        for place, convert, column in _converters():
+            values[place] = convert(values[place], column, connection)
+        names = [field.attname for field in model._meta.concrete_fields]
+        user = model.from_db(connection.alias, names, values)
+        return user if self.user_can_authenticate(user) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """As `app.codename`, remembered with the person."""
@@ -40,3 +49,18 @@ def _by_key() -> str:
 
 def _quoted(field: Any) -> str:
     return connection.ops.quote_name(field.column)
+
+
+@cache
+def _converters() -> list[tuple[int, Any, Any]]:
+    """What the database returns otherwise than the model has it, by place."""
+    model = get_user_model()._meta
+    columns: list[Any] = [field.get_col(model.db_table) for field in model.concrete_fields]
+    return [
+        (place, convert, column)
+        for place, column in enumerate(columns)
+        for convert in (
+            *connection.ops.get_db_converters(column),
+            *column.get_db_converters(connection),
+        )
+    ]

@@ -17,6 +17,8 @@ POSTGRES_ENGINE = "runs.postgresql"
 _PORTS = re.compile(r"[0-9,]*")
 FORMS = "sqlite:///path/to/file or postgres://user:password@host:5432/name"
 
+#: Seconds; what was replaced under a running server is read after that.
+SQLITE_KEPT = 60
 #: A statement that is sent as often is prepared (psycopg's word for it); Trackside's triggers are.
 PREPARE = 2
 #: Notice a dead server within half a minute instead of the kernel's two hours.
@@ -51,8 +53,11 @@ def from_url(url: str, *, process: str = "") -> dict[str, Any]:
 
 
 def sqlite(path: Path) -> dict[str, Any]:
-    """An SQLite file that many processes of one machine share."""
-    return {"ENGINE": SQLITE_ENGINE, "NAME": str(path)}
+    """An SQLite file that many processes of one machine share.
+
+    Opening it takes as long as half a page, so a thread that answers requests keeps it for a while.
+    """
+    return {"ENGINE": SQLITE_ENGINE, "NAME": str(path), "CONN_MAX_AGE": SQLITE_KEPT}
 
 
 def postgres(url: str, process: str) -> dict[str, Any]:
