@@ -1,5 +1,7 @@
 """Facts that tell one run of a task from another: places in its payload, metadata or output."""
 
+from functools import lru_cache
+
 from runs import keypaths
 from runs.errors import InvalidOption
 
@@ -7,6 +9,8 @@ SOURCES = ("payload", "metadata", "output")
 MOST, LONGEST = 4, 100
 
 
+# a list asks for the same two places of each of its runs
+@lru_cache(maxsize=1000)
 def parse(name: str) -> tuple[str, keypaths.Path]:
     """Where `payload.order.id` or `output.total` stands: the document, and the steps in it.
 

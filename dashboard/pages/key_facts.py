@@ -21,11 +21,18 @@ DOCUMENT, VALUE, LINE = 16_384, 40, 2
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A word, what is shown, and the way to the runs that have the same."""
+    """A word, what is shown, and the search for the runs that have the same; empty for none."""
 
     label: str
     value: str
-    address: str
+    search: str
+
+    @property
+    def address(self) -> str:
+        """The way to these runs."""
+        if not self.search:
+            return ""
+        return f"{reverse('dashboard:runs')}?{urlencode({'q': self.search})}"
 
 
 def declared() -> dict[str, list[str]]:
@@ -40,7 +47,8 @@ def declared() -> dict[str, list[str]]:
 
 def of(runs: Iterable[Run], most: int = LINE) -> dict[str, list[Fact]]:
     """The facts of these runs by their ids; asks for documents of those alone whose tasks declare some."""
-    return _read_of({run.id: declared().get(run.task_id, [])[:most] for run in runs})
+    known = declared()
+    return _read_of({run.id: known.get(run.task_id, [])[:most] for run in runs})
 
 
 def of_one(run: Run) -> list[Fact]:
@@ -89,8 +97,7 @@ def _fact(name: str, value: Any) -> Fact:
     text = value if isinstance(value, str) else " ".join(exact.dumps(value).split())
     shown = text if len(text) <= VALUE else text[: VALUE - 1] + "…"
     is_plain = isinstance(value, (str, bool)) and text and '"' not in text and "\\" not in text
-    address = ""
+    search = ""
     if is_plain and len(text) <= VALUE:
         search = f'{name}:"{text}"' if any(one in text for one in " ,*:") else f"{name}:{text}"
-        address = f"{reverse('dashboard:runs')}?{urlencode({'q': search})}"
-    return Fact(keyfacts.label(name), shown, address)
+    return Fact(keyfacts.label(name), shown, search)

@@ -40,7 +40,8 @@ def index(request: HttpRequest) -> HttpResponse:
     if "rows" not in request.GET:
         query = replace(query, size=int(cookies.chosen(request, "rows")))
     context = run_search.results(query, request.GET.get("cursor", ""), now)
-    context["may_act"] = permissions.may(request.user, permissions.OPERATE)
+    may_act = permissions.may(request.user, permissions.OPERATE)
+    context["drawn"] = run_rows.drawn(context.get("rows", ()), may_act=may_act)
     status = 400 if query.problem else 200
     if not whole:
         return render(request, "dashboard/runs/_results.html", context, status=status)
@@ -65,9 +66,10 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     changed, newer = run_ticks.look(query, live.known(request), newest, told, now)
     if not changed and newer is None:
         return HttpResponse(status=204)
-    context: dict[str, Any] = {"rows": run_rows.rows(changed, now, query.shown), "newer": newer}
-    context |= {"encoded": query.encode(), "oob": True}
-    context["may_act"] = permissions.may(request.user, permissions.OPERATE)
+    rows = run_rows.rows(changed, now, query.shown)
+    may_act = permissions.may(request.user, permissions.OPERATE)
+    context: dict[str, Any] = {"drawn": run_rows.drawn(rows, may_act=may_act, oob=True)}
+    context |= {"newer": newer, "encoded": query.encode(), "oob": True}
     return render(request, "dashboard/runs/_live.html", context)
 
 

@@ -70,8 +70,8 @@ class RunRow(TypedDict):
     children: Counter[str]
     facts: list[Fact]
     list_address: str
-    #: Between the box and the buttons.
-    cells: SafeString
+    #: Between the box and the buttons, as markup.
+    cells: str
 
 
 def rows(
@@ -90,8 +90,13 @@ def rows(
     )
     made = [_row(run, now, shared) for run in found]
     for run, row in zip(found, made, strict=True):
-        row["cells"] = run_cells.cells(dict(row), shown, columns.values(run, shown))
+        row["cells"] = run_cells.cells(row, shown, columns.values(run, shown))
     return made
+
+
+def drawn(made: Iterable[RunRow], *, may_act: bool, oob: bool = False) -> SafeString:
+    """The rows of the table; `oob` are some of them that take their own places."""
+    return SafeString("".join(run_cells.line(row, may_act=may_act, oob=oob) for row in made))
 
 
 def _children(runs: list[Run]) -> dict[str, Counter[str]]:
@@ -133,7 +138,7 @@ def _row(run: Run, now: datetime, shared: _Shared) -> RunRow:
         children=shared.children.get(run.id, Counter()),
         facts=shared.facts.get(run.id, []),
         list_address=shared.start,
-        cells=SafeString(),
+        cells="",
     )
 
 
