@@ -105,11 +105,20 @@ class Rules:
         return self._known[path]
 
 
+#: The setting that was compiled last, and what it means: pages ask for each of a thousand texts.
+_last: tuple[object, Rules] | None = None
+
+
 def rules() -> Rules:
     """What the setting REDACT says now."""
-    asked = conf.get("REDACT")
+    global _last
+    asked, last = conf.get("REDACT"), _last
+    if last is not None and last[0] is asked:
+        return last[1]
     keys, words = asked.get("keys", conf.REDACTED_KEYS), asked.get("text", ())
-    return compiled(tuple(keys), tuple(words))
+    found = compiled(tuple(keys), tuple(words))
+    _last = asked, found
+    return found
 
 
 def problem(asked: object) -> str:

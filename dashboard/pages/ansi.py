@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from html import escape
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 #: A colour or style, any other control sequence, an operating-system command.
@@ -18,9 +19,7 @@ ENDS = {21: {1}, 22: {1, 2}, 23: {3}, 24: {4}, 29: {9}}
 
 def shown(text: str) -> SafeString:
     """The text with its colours as classes."""
-    if "\x1b" not in text:
-        return escape(text)
-    return SafeString("".join(_parts(text)))
+    return SafeString("".join(_parts(text)) if "\x1b" in text else escape(text))
 
 
 def plain(text: str) -> str:
@@ -29,7 +28,7 @@ def plain(text: str) -> str:
 
 
 def _parts(text: str) -> Iterator[str]:
-    colour, styles, at = "", set[int](), 0
+    colour, styles, at = "", frozenset[int](), 0
     for found in ESCAPE.finditer(text):
         yield _part(text[at : found.start()], colour, styles)
         at = found.end()
@@ -38,18 +37,22 @@ def _parts(text: str) -> Iterator[str]:
     yield _part(text[at:], colour, styles)
 
 
-def _part(text: str, colour: str, styles: set[int]) -> str:
+def _part(text: str, colour: str, styles: frozenset[int]) -> str:
     if not text:
         return ""
+    if not (colour or styles):
+        return escape(text)
     names = [f"a-{colour}"] if colour else []
     names += [f"a-{STYLES[number]}" for number in sorted(styles)]
-    return f'<span class="{" ".join(names)}">{escape(text)}</span>' if names else escape(text)
+    return f'<span class="{" ".join(names)}">{escape(text)}</span>'
 
 
-def _after(codes: str, colour: str, styles: set[int]) -> tuple[str, set[int]]:
+# the lines of a log have the same few again and again
+@lru_cache(maxsize=1000)
+def _after(codes: str, colour: str, before: frozenset[int]) -> tuple[str, frozenset[int]]:
     """What holds after a sequence."""
     numbers = [int(part) if part else 0 for part in re.split("[;:]", codes[:100])]
-    styles = set(styles)
+    styles = set(before)
     place = 0
     while place < len(numbers):
         number = numbers[place]
@@ -65,7 +68,7 @@ def _after(codes: str, colour: str, styles: set[int]) -> tuple[str, set[int]]:
         else:
             colour = _named(number, colour)
         place += 1
-    return colour, styles
+    return colour, frozenset(styles)
 
 
 def _named(number: int, colour: str) -> str:

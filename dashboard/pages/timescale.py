@@ -2,8 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from dashboard import presenters
@@ -38,6 +39,9 @@ class Stretch(NamedTuple):
         return self.end - self.start
 
 
+STARTS = attrgetter("start")
+
+
 class Tick(NamedTuple):
     """Where, and what is written there; empty for a line alone."""
 
@@ -52,6 +56,8 @@ class Scale:
     #: Where seconds are counted from, mostly its start.
     origin: datetime
     stretches: tuple[Stretch, ...]
+    #: Of moments that were asked for: each is for its bar, its label and more.
+    _known: dict[datetime, float] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def start(self) -> datetime:
@@ -80,11 +86,16 @@ class Scale:
 
     def at(self, moment: datetime) -> float:
         """Per cent; what lies outside is moved to the nearest edge."""
-        seconds = (moment - self.origin).total_seconds()
-        index = bisect_right([one.start for one in self.stretches], seconds) - 1
-        one = self.stretches[max(index, 0)]
-        share = (seconds - one.start) / (one.end - one.start)
-        return one.left + (one.right - one.left) * min(max(share, 0.0), 1.0)
+        place = self._known.get(moment)
+        if place is None:
+            place = self._known[moment] = self._at((moment - self.origin).total_seconds())
+        return place
+
+    def _at(self, seconds: float) -> float:
+        index = bisect_right(self.stretches, seconds, key=STARTS) - 1
+        start, end, left, right, _ = self.stretches[max(index, 0)]
+        share = (seconds - start) / (end - start)
+        return left + (right - left) * min(max(share, 0.0), 1.0)
 
     @property
     def ticks(self) -> list[Tick]:

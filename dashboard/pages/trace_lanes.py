@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from html import escape
 
 from django.utils.safestring import SafeString
 
@@ -29,17 +30,16 @@ class Lanes:
 
     def drawn(self, node: Node) -> SafeString:
         start, end = self._seen(node)
+        took = escape(presenters.duration_text(end - start))
         inner = f"{self._before(node)}{self._bar(node, start, end)}{self._rest(node)}"
-        words = f"{self._label(node, start, end)}</svg>"
         return SafeString(
-            f'<svg class="ln" role="img" aria-label="{self.told(node)}">{inner}{words}'
+            f'<svg class="ln" role="img" aria-label="{self._told(node, start, took)}">'
+            f"{inner}{self._label(node, start, end, took)}</svg>"
         )
 
-    def told(self, node: Node) -> str:
+    def _told(self, node: Node, start: datetime, took: str) -> str:
         """When it began and how long it took, for ears."""
-        start, end = self._seen(node)
-        after = presenters.duration_text(max(start - self.scale.origin, timedelta()))
-        took = presenters.duration_text(end - start)
+        after = escape(presenters.duration_text(max(start - self.scale.origin, timedelta())))
         return f"after {after}, {'so far ' if node.is_open else ''}{took}"
 
     def _seen(self, node: Node) -> Interval:
@@ -101,7 +101,7 @@ class Lanes:
         left, right = self.scale.at(node.ended_at), self.scale.at(node.rests_until)
         text = ""
         if right - left > WIDE:
-            words = presenters.duration_text(node.rests_until - node.ended_at)
+            words = escape(presenters.duration_text(node.rests_until - node.ended_at))
             text = (
                 f'<text class="m" x="{percent((left + right) / 2)}" y="10">retry in {words}</text>'
             )
@@ -127,9 +127,8 @@ class Lanes:
             else ""
         )
 
-    def _label(self, node: Node, start: datetime, end: datetime) -> str:
+    def _label(self, node: Node, start: datetime, end: datetime, text: str) -> str:
         """How long it took, where there is room."""
-        text = presenters.duration_text(end - start)
         if node.is_open:
             text = f'<tspan data-since="{start.isoformat()}">{text}</tspan>'
         left, right = self.scale.at(start), self.scale.at(end)

@@ -1,10 +1,11 @@
 """The rows of the Trace tab, put together here: a template takes twice as long, and there may be a thousand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from html import escape
 from typing import Any, NamedTuple
 
 from django.urls import reverse
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from dashboard import presenters
@@ -80,9 +81,11 @@ def _nested(nodes: Sequence[Node], lanes: Lanes, link: str, chosen: str) -> Iter
     """What opens a part stands beside its row: nothing that is pressed is in something that is."""
     above = nodes[0].depth if nodes else 0
     depths = [min(node.depth - above, DEEPEST) for node in nodes]
+    # where a sprite lies is looked up once, not for each of a thousand rows
+    icons = cache(icon)
     for index, node in enumerate(nodes):
         depth, following = depths[index], depths[index + 1] if index + 1 < len(nodes) else 0
-        row = _row(node, lanes, link, depth, is_chosen=node.id == chosen)
+        row = _row(node, lanes, icons, link, depth, is_chosen=node.id == chosen)
         if following > depth:
             sign = f'<summary class="cv d{depth}" aria-label="Rows in it"></summary>'
             yield f"<li>{row}<details open>{sign}<ul>"
@@ -91,7 +94,15 @@ def _nested(nodes: Sequence[Node], lanes: Lanes, link: str, chosen: str) -> Iter
         yield f"<li>{row}</li>{closing}\n"
 
 
-def _row(node: Node, lanes: Lanes, link: str, depth: int, *, is_chosen: bool) -> str:
+def _row(
+    node: Node,
+    lanes: Lanes,
+    icons: Callable[[str, str], str],
+    link: str,
+    depth: int,
+    *,
+    is_chosen: bool,
+) -> str:
     """Kinds and tones are our own words."""
     word, tone, glyph = standing(node)
     here = ' aria-current="true"' if is_chosen else ""
@@ -100,7 +111,7 @@ def _row(node: Node, lanes: Lanes, link: str, depth: int, *, is_chosen: bool) ->
     error = f" <em>{escape(node.error[:ERROR])}</em>" if node.error else ""
     kind = KINDS.get(node.kind, KINDS["user"])[0]
     spin = "spin" if glyph == "executing" and node.is_open else ""
-    signs = f'{icon(glyph, spin)}<span class="hidden-text">{kind}: </span>'
+    signs = f'{icons(glyph, spin)}<span class="hidden-text">{kind}: </span>'
     return (
         f'<div class="tr t-{tone} d{depth} k-{node.kind}" data-row><span class="nm">{signs}{name}'
         f"{_opened(node)}{state}{error}</span>{lanes.drawn(node)}</div>"
@@ -112,7 +123,7 @@ def _own_icon(node: Node) -> str:
     if ICON not in node.attributes:
         return ""
     own = node.told[0].get(ICON, "")
-    return f'<span aria-hidden="true">{escape(own)} </span>' if own else ""
+    return f'<span aria-hidden="true">{escape(str(own))} </span>' if own else ""
 
 
 def _opened(node: Node) -> str:

@@ -1,6 +1,6 @@
 """How templates say statuses, times, durations and sizes: the same way everywhere."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from urllib.parse import urlencode
 
@@ -12,6 +12,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from dashboard import clocks, presenters, sight
+from dashboard.clocks import Clock
 from dashboard.presenters import Look
 
 register = template.Library()
@@ -151,15 +152,18 @@ def _status(look: Look, prefix: str) -> SafeString:
 def _time(value: datetime | None, mark: str = "") -> SafeString | str:
     if value is None:
         return "–"
-    local = timezone.localtime(value)
-    # digits and a zone's name: nothing to escape, and lists are full of them
-    return SafeString(
-        f'<time datetime="{local.isoformat()}"{mark} title="{_full(local)}">{_near(local)}</time>'
-    )
-
-
-def _near(local: datetime) -> str:
     today, clock = timezone.localdate(), clocks.current()
+    return SafeString(local_time(timezone.localtime(value), today, clock, mark))
+
+
+def local_time(local: datetime, today: date, clock: Clock, mark: str = "") -> str:
+    """Markup of a moment in the zone of the page, for hundreds of them: these ask once what day it is."""
+    # digits and a zone's name: nothing to escape
+    near, full = _near(local, today, clock), _full(local)
+    return f'<time datetime="{local.isoformat()}"{mark} title="{full}">{near}</time>'
+
+
+def _near(local: datetime, today: date, clock: Clock) -> str:
     if local.date() == today:
         return clock.time(local, seconds=True)
     hour = clock.time(local, seconds=False)

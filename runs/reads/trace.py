@@ -6,6 +6,9 @@ Spans have rows of their own. All the rest is made of the rows that tell it anyw
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db.models import QuerySet
 
 from runs import tracing
 from runs.models import Attempt, Run, Span
@@ -26,6 +29,22 @@ ATTEMPTS = {
     AttemptStatus.CANCELED: CANCELED,
     AttemptStatus.RELEASED: CANCELED,
 }
+
+
+class SpanRow(NamedTuple):
+    """What is read of a row: a model of each takes longer than all the rest, and there may be a thousand."""
+
+    id: int
+    span_id: str
+    parent_id: str
+    kind: str
+    name: str
+    status: str
+    error: str
+    attributes: str
+    started_at: datetime
+    ended_at: datetime | None
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +101,7 @@ def of(run: Run, now: datetime, after: int = 0) -> Trace:
     return Trace(
         trace_id=tracing.context_of(run.pk, run.traceparent, run.tracestate).trace_id,
         rows=list(tree(root, nodes, [*queued(run), *entries, *children, *merged])),
-        last=rows[-1].pk if rows else after,
+        last=rows[-1].id if rows else after,
         has_more=has_more,
         is_partial=len(entries) >= ENTRIES
         or len(children) >= CHILDREN
@@ -143,28 +162,31 @@ def resting(run: Run, found: list[Attempt], nodes: list[Node]) -> None:
             node.rests_until = begin
 
 
-def spans_of(run_id: str, after: int) -> tuple[list[Span], bool]:
+def spans_of(run_id: str, after: int) -> tuple[list[SpanRow], bool]:
     """Rows after the row `after`, and whether there are more."""
     rows = Span.objects.filter(run_id=run_id)
     if after:
         known = rows.filter(id__lte=after, ended_at=None).values("span_id")
         rows = rows.filter(id__gt=after).exclude(span_id__in=known)
-    found = list(rows.order_by("id")[: SPANS + 1])
+    found = _read(rows.order_by("id")[: SPANS + 1])
     if len(found) <= SPANS:
         return found, False
     found = found[:SPANS]
     open_ids = {row.span_id for row in found if row.ended_at is None}
-    ends = Span.objects.filter(run_id=run_id, id__gt=found[-1].pk, span_id__in=open_ids)
-    last = found[-1]
+    ends = Span.objects.filter(run_id=run_id, id__gt=found[-1].id, span_id__in=open_ids)
     # their ends, before the last row: it says where the next page goes on
-    return [*found[:-1], *ends.exclude(ended_at=None), last], True
+    return [*found[:-1], *_read(ends.exclude(ended_at=None)), found[-1]], True
 
 
-def from_spans(rows: Iterable[Span]) -> Iterator[Node]:
+def _read(rows: QuerySet[Span]) -> list[SpanRow]:
+    return [SpanRow._make(row) for row in rows.values_list(*SpanRow._fields)]
+
+
+def from_spans(rows: Iterable[SpanRow]) -> Iterator[Node]:
     """One node for each span: when it started says its first row, all else its last."""
-    merged: dict[str, Span] = {}
+    merged: dict[str, SpanRow] = {}
     began: dict[str, datetime] = {}
-    for row in sorted(rows, key=lambda row: row.pk):
+    for row in sorted(rows):
         began[row.span_id] = min(began.get(row.span_id, row.started_at), row.started_at)
         merged[row.span_id] = row
     for span_id, row in merged.items():
