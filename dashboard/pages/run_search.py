@@ -58,7 +58,7 @@ def results(query: RunQuery, cursor: str, now: datetime) -> dict[str, Any]:
         f"{asked.opened:,} runs" + (" that have an error" if asked.opens_errors else ""),
     )
     try:
-        with deadline(PATIENCE):
+        with deadline(PATIENCE, in_order=asked.is_in_order):
             runs = columns.read(asked.runs(), run_rows.COLUMNS, query.shown)
             found = cursors.cut(runs, query.size, query.encode(), cursor)
             reach = asked.reach()

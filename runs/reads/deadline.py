@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 
@@ -11,6 +12,8 @@ from runs.errors import RunsError
 #: SQLite asks whether to go on after this many of its virtual machine's steps.
 STEPS = 20_000
 TIMEOUT = "statement_timeout"
+#: Ways to read that have to end before the first row comes.
+GATHERING = ("enable_sort", "enable_bitmapscan")
 
 
 class TooSlow(RunsError):
@@ -22,11 +25,17 @@ class TooSlow(RunsError):
 
 
 @contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Stop the statements inside after `seconds` and raise TooSlow."""
-    guard = _postgresql if connection.vendor == "postgresql" else _sqlite
+def deadline(seconds: float, *, in_order: bool = False) -> Iterator[None]:
+    """Stop the statements inside after `seconds` and raise TooSlow.
+
+    `in_order`: an index has the rows in the order they are asked for, and few of them are. PostgreSQL cannot
+    guess how many texts have a word, and would rather read and sort all that may.
+    """
+    settings = dict.fromkeys(GATHERING, "off") if in_order else {}
+    settings[TIMEOUT] = str(int(seconds * 1000))
+    guard = _postgresql(settings) if connection.vendor == "postgresql" else _sqlite(seconds)
     try:
-        with guard(seconds):
+        with guard:
             yield
     except OperationalError as error:
         if _stopped(error):
@@ -35,17 +44,21 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def _postgresql(seconds: float) -> Iterator[None]:
+def _postgresql(settings: dict[str, str]) -> Iterator[None]:
     nested = connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT current_setting(%s), set_config(%s, %s, true)",
-            [TIMEOUT, TIMEOUT, str(int(seconds * 1000))],
-        )
-        before = cursor.fetchone()[0]
+        before = _set(cursor, settings)
         yield
-        if nested:  # the setting would outlive this block
-            cursor.execute("SELECT set_config(%s, %s, true)", [TIMEOUT, before])
+        if nested:  # the settings would outlive this block
+            _set(cursor, before)
+
+
+def _set(cursor: Any, settings: dict[str, str]) -> dict[str, str]:
+    """For this transaction; what they were."""
+    asked = ", ".join(["current_setting(%s), set_config(%s, %s, true)"] * len(settings))
+    values = [one for name, value in settings.items() for one in (name, name, value)]
+    cursor.execute(f"SELECT {asked}", values)
+    return dict(zip(settings, cursor.fetchone()[::2], strict=True))
 
 
 @contextmanager

@@ -65,6 +65,16 @@ class RunFilter:
         """Whether runs without an error cannot match."""
         return any(term.name == "error" and not term.negated for term in self._terms())
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether an index has those that may match, the newest first: all runs with an error. With
+        other demands another index may lead to fewer of them.
+        """
+        others = self.run or self.tag or self.bulk or self.error or self.test is not None
+        if others or self._columns():
+            return False
+        return self.opens_errors and all(term.name == "error" for term in self._terms())
+
     def reach(self) -> datetime | None:
         """How far back runs are opened to look into them; None where all that are meant are."""
         if not any(map(is_heavy, self._terms())):

@@ -37,3 +37,13 @@ def test_other_errors_stay_what_they_are():
 
     with pytest.raises(OperationalError, match="disk"), deadline(1):
         refuse()
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no such settings")
+def test_reads_in_order_as_long_as_it_is_asked_to():
+    with deadline(1):
+        with deadline(1, in_order=True):
+            assert (ask("SHOW enable_sort"), ask("SHOW enable_bitmapscan")) == ("off", "off")
+        assert (ask("SHOW enable_sort"), ask("SHOW statement_timeout")) == ("on", "1s")
+    with deadline(1, in_order=True):
+        assert ask("SHOW statement_timeout") == "1s"

@@ -188,3 +188,19 @@ def test_times_are_a_window(time_machine):
 def test_can_be_written_down():
     asked = RunFilter(query="dur:>30s -tag:x", task=("a",))
     assert RunFilter.of(json.loads(json.dumps(asked.facts))) == asked
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_so"),
+    [
+        ({"query": "error:Timeout"}, True),
+        ({"query": "error:Timeout error:full"}, True),
+        ({"query": "-error:Timeout"}, False),
+        ({"query": "error:Timeout dur:>3s"}, False),
+        ({"query": "error:Timeout", "status": ("FAILED",)}, False),
+        ({"query": "error:Timeout", "tag": ("mail",)}, False),
+        ({}, False),
+    ],
+)
+def test_only_all_runs_with_an_error_are_read_in_order(asked, is_so):
+    assert RunFilter(**asked).is_in_order is is_so
