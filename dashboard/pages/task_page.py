@@ -17,14 +17,17 @@ from dashboard.pages import (
     task_pause,
     timeaxis,
 )
+from dashboard.pages.charts import Chart
 from dashboard.pages.page import page
 from dashboard.pages.task_facts import Line, facts, lines
 from dashboard.pages.timeaxis import Axis, runs_href
+from runs.histograms import Counts
 from runs.models import Facet, Queue, Run, Schedule, Task
 from runs.models.run import RunQuerySet
 from runs.reads import rollups, samples
 from runs.reads.counts import live_by_task
 from runs.reads.deadline import TooSlow, deadline
+from runs.reads.tally import Tally
 from runs.reads.taskversions import broke, versions_of
 from runs.reads.windows import floor_id
 from runs.states import UNSUCCESSFUL
@@ -91,7 +94,8 @@ def _runs(task: Task, axis: Axis) -> dict[str, Any]:
     whole = rollups.whole((now, bar) for bar in bars)
     state = [(one.run.pk, one.run.updated_at) for one in recent]
     return {
-        "activity": metric_charts.throughput(axis, bars, axis.hrefs(task=task.id)),
+        # drawn where it is shown: a tick that finds nothing changed does not
+        "activity": lambda: metric_charts.throughput(axis, bars, axis.hrefs(task=task.id)),
         "recent": recent,
         "running": running,
         "queued": queued,
@@ -117,7 +121,6 @@ def _performance(task: Task, axis: Axis) -> dict[str, Any]:
     """Durations, waits, the slowest, and how each version did."""
     bars = _bars(task, axis)
     whole = rollups.whole((axis.now, bar) for bar in bars)
-    hrefs = axis.hrefs(task=task.id)
     versions = versions_of(task.id)
     return {
         "whole": whole,
@@ -125,20 +128,24 @@ def _performance(task: Task, axis: Axis) -> dict[str, Any]:
         "p95": whole.duration(0.95),
         "p99": whole.duration(0.99),
         "wait": whole.wait(0.95),
-        "charts": [
-            metric_charts.durations(axis, bars, hrefs),
-            metric_charts.ranges(whole.durations),
-            metric_charts.waits(axis, bars, hrefs),
-            metric_charts.failures(
-                axis, bars, axis.hrefs(task=task.id, status=sorted(UNSUCCESSFUL))
-            ),
-        ],
+        "charts": lambda: _charts(task, axis, bars, whole.durations),
         "slowest": _slowest(task, axis),
         "looked_at": samples.LOOKED_AT,
         "versions": versions,
         "broke": broke(versions),
         "state": whole.facts,
     }
+
+
+def _charts(task: Task, axis: Axis, bars: list[Tally], durations: Counts) -> list[Chart]:
+    hrefs = axis.hrefs(task=task.id)
+    failed = axis.hrefs(task=task.id, status=sorted(UNSUCCESSFUL))
+    return [
+        metric_charts.durations(axis, bars, hrefs),
+        metric_charts.ranges(durations),
+        metric_charts.waits(axis, bars, hrefs),
+        metric_charts.failures(axis, bars, failed),
+    ]
 
 
 def _schema(task: Task, axis: Axis) -> dict[str, Any]:
@@ -154,7 +161,7 @@ def _slowest(task: Task, axis: Axis) -> list[Line]:
     return lines(samples.slowest(since), axis.now)
 
 
-def _bars(task: Task, axis: Axis) -> list[Any]:
+def _bars(task: Task, axis: Axis) -> list[Tally]:
     timed = rollups.over_time(Facet.TASK, task.id, axis.start, axis.step, rollups.tail(axis.now))
     return axis.spread(timed)
 

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
@@ -80,11 +81,14 @@ class Axis:
 
     def hrefs(self, **filters: str | Sequence[str]) -> list[str]:
         """The runs list of each bar: the runs that were made in it."""
-        ends = (*self.starts[1:], self.starts[-1] + self.bar)
-        return [
-            runs_href(**filters, **{"from": first.isoformat(), "to": last.isoformat()})
-            for first, last in zip(self.starts, ends, strict=True)
+        end = self.starts[-1] + self.bar
+        # of times nothing but the plus of a zone has to be written otherwise
+        times = [
+            one.isoformat().replace(":", "%3A").replace("+", "%2B") for one in (*self.starts, end)
         ]
+        start = runs_href(**filters)
+        start += "" if start.endswith("?") else "&"
+        return [f"{start}from={first}&to={last}" for first, last in pairwise(times)]
 
     @property
     def is_last(self) -> list[bool]:
