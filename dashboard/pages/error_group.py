@@ -19,7 +19,7 @@ from runs.lifecycle.errorgroups import condition
 from runs.models import Attempt, ErrorEvent, ErrorGroup, Run
 from runs.reads import breaks, errors, factors
 from runs.reads.deadline import TooSlow, deadline
-from runs.states import UNSUCCESSFUL
+from runs.states import UNSUCCESSFUL, RunStatus
 
 PATIENCE = 1.5
 RUNS, EVENTS = 10, 100
@@ -142,9 +142,12 @@ def _newest(group: ErrorGroup) -> dict[str, Any]:
     """The stack of the last failure that is still there."""
     found = Attempt.objects.filter(run_id=group.last_run_id, number=group.last_attempt)
     error = found.values_list("error", flat=True).first()
+    kept = None
     if error is None:
-        error = Run.objects.filter(pk=group.last_run_id).values_list("error", flat=True).first()
-    return {"failure": tracebacks.read(error), "place": "newest"}
+        kept = Run.objects.filter(pk=group.last_run_id).values_list("error", "status").first()
+        error = kept[0] if kept else None
+    never = kept is not None and kept[1] == RunStatus.EXPIRED
+    return {"failure": tracebacks.read(error), "place": "newest", "never_started": never}
 
 
 def _patiently(request: HttpRequest, group: ErrorGroup) -> dict[str, Any]:
