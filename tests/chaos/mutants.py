@@ -45,8 +45,8 @@ SQL: dict[str, list[Change]] = {
     "dropped event": [
         (
             "trackside_turn",
-            "lower(r.status), r.status, l.ended)",
-            "lower(r.status), r.status, l.ended WHERE random() < 0.95)",
+            "lower(r.status), r.status, r.finished_at)",
+            "lower(r.status), r.status, r.finished_at WHERE random() < 0.95)",
         ),
     ],
     "double release": [
@@ -70,7 +70,10 @@ SQL: dict[str, list[Change]] = {
         ),
     ],
     "time to live of started runs": [
-        ("trackside_start", "UPDATE runs_lease SET pid", "UPDATE runs_run SET started_at = NULL WHERE id = p_run;\n  UPDATE runs_lease SET pid"),
+        ("trackside_take", "expires_at > v_now OR started_at IS NOT NULL", "expires_at > v_now"),
+        ("trackside_turn", "expires_at > v_now OR started_at IS NOT NULL", "expires_at > v_now"),
+        ("trackside_claim_rest", "expires_at > v_now OR started_at IS NOT NULL", "expires_at > v_now"),
+        ("trackside_expire", "AND started_at IS NULL AND expires_at <= v_now", "AND expires_at <= v_now"),
     ],
 }  # fmt: skip
 
