@@ -208,7 +208,7 @@ class Host:
         if self.here.executed >= int(conf.get("RECYCLE_RUNS")):
             self.leave("It has executed enough of them.")
         guest = self.guests[number] = Guest(number, assignment_of(work))
-        guest.steps = begun(guest, self.execute(guest, work))
+        begun(guest, self.execute(guest, work))
 
     def time(self, number: int, work: store.Assignment, limit: int | None) -> None:
         """Its body is entered, and may execute for so many nanoseconds."""

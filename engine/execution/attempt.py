@@ -127,9 +127,10 @@ class Attempt:
             return await self._calls.interruptible(call, body.is_async)
 
     async def _at_home(self, body: Coroutine[Any, Any, Any]) -> Any:
-        if self._replay is not None:
-            self._replay.at_home()
-        return await body
+        if self._replay is None:
+            return await body
+        with self._replay.at_home():
+            return await body
 
     # -- waits ------------------------------------------------------------------------------------
 

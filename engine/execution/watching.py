@@ -27,8 +27,6 @@ class Guest:
         self.lines: Lines | None = None
         #: The asyncio tasks of its code that have not ended.
         self.tasks: set[asyncio.Task[Any]] = set()
-        #: The one that goes through the attempt's own steps.
-        self.steps: asyncio.Task[Any] | None = None
 
     def look(self) -> None:
         """Let it hear that it was asked to stop. Called in the event loop."""
@@ -50,6 +48,9 @@ class Guest:
 #: Whose code this is.
 guest_here: ContextVar[Guest | None] = ContextVar("trackside_guest", default=None)
 
+#: asyncio itself keeps no task from being collected as garbage.
+_under_way: set[asyncio.Task[Any]] = set()
+
 
 def begun(
     guest: Guest, steps: Coroutine[Any, Any, R], variables: Variables | None = None
@@ -59,6 +60,8 @@ def begun(
     variables.run(guest_here.set, guest)
     task = asyncio.get_running_loop().create_task(steps, context=variables)
     guest.tasks.discard(task)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
     return task
 
 

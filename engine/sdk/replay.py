@@ -210,9 +210,14 @@ class Replay:
 
     # -- where ------------------------------------------------------------------------------------
 
-    def at_home(self) -> None:
-        """Called in the asyncio task that runs the body."""
+    @contextmanager
+    def at_home(self) -> Iterator[None]:
+        """Entered in the asyncio task that runs the body."""
         self._task, self._thread = task_now(), threading.get_ident()
+        try:
+            yield
+        finally:
+            self._task = None  # which knows the body's replay: neither would go without the other
 
     def misplaced(self) -> str:
         """Why a run cannot leave from here, and what to do; empty when it can."""

@@ -1,6 +1,7 @@
 """Attempts that share an event loop: each is as it would be alone."""
 
 import asyncio
+import gc
 import logging
 import threading
 import time
@@ -12,6 +13,7 @@ from asgiref.sync import sync_to_async
 from engine import current, logger, retry, span, step, task, wait
 from engine.execution import sharing, watching
 from engine.execution.outcomes import Canceled, Failed, Interrupted, Succeeded, Suspended
+from engine.sdk.replay import Replay
 from runs.states import RunStatus
 from runs.tracing import attempt_span_id
 from tests.engine.support import Company, Notebook
@@ -422,3 +424,22 @@ def test_nothing_of_an_attempt_is_executed_after_it():
     asyncio.run(thread.close())
     with pytest.raises(RuntimeError, match="attempt has ended"):
         thread.submit(print)
+
+
+def test_an_attempt_leaves_nothing_to_the_garbage_collector(company):
+    """Which would have to look through all that execute to find it."""
+
+    @task
+    async def simple():
+        await asyncio.sleep(0)
+
+    def left():
+        return sum(isinstance(one, Replay) for one in gc.get_objects())
+
+    before = left()
+    gc.disable()
+    try:
+        company.add(simple).add(simple).run(keeper=Notebook())
+        assert left() == before
+    finally:
+        gc.enable()
