@@ -66,7 +66,9 @@ def recorded(here: Place, take: store.Next = store.Next.NONE) -> list[store.Assi
     if take == store.Next.SAME and here.awaited:
         take = store.Next.HEIR
     alone = len(done) == 1
+    here.slot.writing = time.monotonic_ns()
     turn = insisting(here, lambda opened: opened.turn(done, take, most, os.getpid()))
+    here.slot.writing = 0
     here.group.recorded()
     for run_id in turn.lost:
         tell_lost(run_id)

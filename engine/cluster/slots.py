@@ -203,6 +203,8 @@ class Slot(Seat):
         ("recorded", ctypes.c_int64),
         #: Counts what was taken together, to see that it is still the same.
         ("number", ctypes.c_int64),
+        #: Since when it records ends, and takes what is next.
+        ("writing", ctypes.c_int64),
         #: The revision of the environment variables its code was imported with, and when.
         ("variables", ctypes.c_int64),
         ("loaded_at", ctypes.c_int64),
@@ -217,6 +219,7 @@ class Slot(Seat):
         at: int
         recorded: int
         number: int
+        writing: int
         variables: int
         loaded_at: int
         lodger: bytes

@@ -158,7 +158,7 @@ class Relief:
     def give(self, opened: store.Store) -> None:
         """Relieve every worker that needs it."""
         for index, slot in enumerate(self.board):
-            if has_more(slot) and 0 < slot.entered < time.monotonic_ns() - LONG:
+            if has_more(slot) and is_late(slot):
                 self.relieve(opened, index)
 
     def relieve(self, opened: store.Store, index: int) -> None:
@@ -184,6 +184,13 @@ class Relief:
         for index, slot in enumerate(self.board):
             if any(run_id == ahead for ahead, _ in slot.ahead):
                 self.relieve(opened, index)
+
+
+def is_late(slot: Slot) -> bool:
+    """Whether its body takes long; one that is recorded just now has ended."""
+    now = time.monotonic_ns()
+    is_writing = slot.writing > now - STALE
+    return bool(0 < slot.entered < now - LONG and not is_writing)
 
 
 def has_more(slot: Slot) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.cluster import bookkeeper, deaths, together
 from engine.cluster.board import OUTPUT, TOGETHER, Board, State
-from engine.cluster.together import LENGTH, LONG, Group, Pace, Relief
+from engine.cluster.together import LENGTH, LONG, STALE, Group, Pace, Relief
 from runs.lifecycle import store
 from runs.lifecycle.store import Done, Next
 from runs.models import Attempt, Lease, Run
@@ -197,6 +197,14 @@ class TestWithRuns:
         slot.entered = time.monotonic_ns()
         Relief(board).give(store.current())
         assert self.statuses(taken) == ["DEQUEUED"] * 3
+
+    def test_a_worker_that_records_what_it_did_does_so_itself(self, board, slot, taken):
+        slot.writing = time.monotonic_ns()
+        Relief(board).give(store.current())
+        assert self.statuses(taken) == ["DEQUEUED"] * 3
+        slot.writing = time.monotonic_ns() - STALE  # whoever was to record it is stuck, or dead
+        Relief(board).give(store.current())
+        assert self.statuses(taken) == ["COMPLETED", "EXECUTING", "QUEUED"]
 
     def test_the_next_group_is_not_touched_by_a_late_relief(self, board, slot, group, taken):
         class Late:
