@@ -10,7 +10,7 @@ from django.utils import timezone
 from dashboard.templatetags.trackside import who
 from runs.health import all as health
 from runs.health.points import BAD, Point, at_least
-from runs.models import Queue, Run
+from runs.models import Queue, Run, Task
 from runs.reads import sessions
 from runs.states import PENDING
 
@@ -37,7 +37,7 @@ def shown() -> list[Banner]:
     """Of now, a few seconds old."""
     found: list[Banner] | None = cache.get(KEY)
     if found is None:
-        found = [*_health(), *_clusters(), *_queues()]
+        found = [*_health(), *_clusters(), *_queues(), *_tasks()]
         cache.set(KEY, found, REMEMBERED)
     slow = Banner(
         "warn",
@@ -89,9 +89,28 @@ def _queues() -> list[Banner]:
     elif len(paused) == 1:
         text = f"Queue {newest.name} is paused"
     else:
-        names = ", ".join(one.name for one in paused[:NAMED])
-        more = f" and {len(paused) - NAMED} more" if len(paused) > NAMED else ""
-        text = f"Queues {names}{more} are paused"
-    text += f" by {who(newest.paused_by)}" if newest.paused_by else ""
-    text += f": {newest.paused_reason}" if newest.paused_reason else ""
+        text = f"Queues {_named([one.name for one in paused])} are paused"
+    text += _why(newest)
     return [Banner("warn", text, reverse("dashboard:queues"), "Queues", newest.paused_at)]
+
+
+def _tasks() -> list[Banner]:
+    """Runs of a paused task wait, whatever their queue: nobody would look for it there."""
+    paused = list(Task.objects.filter(paused_at__isnull=False).order_by("-paused_at")[:200])
+    if not paused:
+        return []
+    names, newest = [one.pk for one in paused], paused[0]
+    text = f"Task {names[0]} is paused" if len(names) == 1 else f"Tasks {_named(names)} are paused"
+    address = reverse("dashboard:task", args=[newest.pk])
+    return [Banner("warn", text + _why(newest), address, "Task", newest.paused_at)]
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _why(paused: Queue | Task) -> str:
+    """By whom, and what they said."""
+    text = f" by {who(paused.paused_by)}" if paused.paused_by else ""
+    return text + (f": {paused.paused_reason}" if paused.paused_reason else "")

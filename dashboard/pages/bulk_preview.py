@@ -1,6 +1,7 @@
 """What a bulk action would do, told before it is begun: numbers, a sample, and what a patch would make."""
 
 import difflib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ class Preview:
     looks: list[tuple[Look, int]]
     tasks: list[tuple[str, int]]
     versions: list[tuple[str, int]]
+    #: By the name of their error.
+    errors: list[tuple[str, int]]
     rows: Sequence[Any]
     #: Of those looked at: none of which anything would become.
     ended: int
@@ -65,10 +68,18 @@ def preview(runs: RunQuerySet, patch: str) -> Preview:
         Counter(LOOKS[run.status] for run in newest).most_common(),
         Counter(run.task_id for run in newest).most_common(SHOWN),
         Counter(run.version for run in newest if run.version).most_common(SHOWN),
+        Counter(name for run in newest if (name := _error(run))).most_common(SHOWN),
         run_rows.rows(newest[:SHOWN], timezone.now(), ()),
         sum(run.status in FINAL for run in newest),
         trial([run.pk for run in newest[:TRIED]], patch) if patch else None,
     )
+
+
+def _error(run: Run) -> str:
+    """The name of what it ended by."""
+    if not run.error or run.status not in FINAL:
+        return ""
+    return sight.text(str(json.loads(run.error).get("name") or ""))[:100]
 
 
 def trial(ids: Sequence[str], patch: str) -> Trial:

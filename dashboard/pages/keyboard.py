@@ -48,6 +48,7 @@ SHORTCUTS = (
     Shortcut("x", "Select the row", "do:pick", "Runs"),
     Shortcut("X", "Select up to the row", "do:span", "Runs"),
     Shortcut("a", "Select the page", "do:page", "Runs"),
+    Shortcut("b", "More to do with the selection", "act:bulk", "Runs"),
     Shortcut("f", "First filter", "do:filter", "Runs"),
     Shortcut("F", "Clear the filters", "act:clear", "Runs"),
     Shortcut("v", "Save the list as a view", "act:save", "Runs"),

@@ -146,7 +146,14 @@ def _oldest_wait(shown: Tiles | None, now: datetime) -> timedelta | None:
 
 def _token(context: dict[str, Any]) -> str:
     facts = [
-        (row.task.id, row.task.broken, row.last and row.last.updated_at, row.running, row.queued)
+        (
+            row.task.id,
+            row.task.broken,
+            row.task.paused_at,
+            row.last and row.last.updated_at,
+            row.running,
+            row.queued,
+        )
         for row in context["rows"]
     ]
     peaks = [(row.day.peak, row.day.ended, row.day.failed) for row in context["rows"]]

@@ -13,6 +13,7 @@ from dashboard.pages.page import page, see_other
 from runs.errors import InvalidOption, InvalidPayload, NotFound
 from runs.lifecycle import tokens, waiting
 from runs.models import Waitpoint
+from runs.models.waitpoint import WaitpointQuerySet
 from runs.reads import waits
 from runs.states import TokenStatus
 
@@ -105,16 +106,14 @@ def _list(request: HttpRequest) -> dict[str, Any]:
     status = request.GET.get("status", "")
     search = request.GET.get("search", "").replace("\x00", "")[:MAX_SEARCH].strip()
     before = request.GET.get("before", "").replace("\x00", "")[:40]
-    found = Waitpoint.objects.matching(search).newest_first()
+    found = Waitpoint.objects.matching(search)
     if status in TokenStatus.values:
         found = found.filter(status=status)
-    if before:
-        found = found.filter(pk__lt=before)
-    rows = list(found[: PAGE + 1])
+    rows, older = (_pressing if status == TokenStatus.WAITING else _newest)(found, before)
     facts = [(token.pk, token.status) for token in rows]
     return {
-        "rows": [(token, presenters.token_look(token)) for token in rows[:PAGE]],
-        "older": rows[PAGE - 1].pk if len(rows) > PAGE else "",
+        "rows": [(token, presenters.token_look(token)) for token in rows],
+        "older": older,
         "before": before,
         "status": status,
         "statuses": TokenStatus.choices,
@@ -122,3 +121,16 @@ def _list(request: HttpRequest) -> dict[str, Any]:
         "token": live.token(facts),
         "now": timezone.now(),
     }
+
+
+def _newest(found: WaitpointQuerySet, before: str) -> tuple[list[Waitpoint], str]:
+    """The newest, and where the next page begins."""
+    rows = list((found.filter(pk__lt=before) if before else found).newest_first()[: PAGE + 1])
+    return rows[:PAGE], rows[PAGE - 1].pk if len(rows) > PAGE else ""
+
+
+def _pressing(found: WaitpointQuerySet, before: str) -> tuple[list[Waitpoint], str]:
+    """Those that time out next, and how many stand before the next page."""
+    start = int(before) if before.isdecimal() and len(before) < 7 else 0
+    rows = list(found.most_pressing_first()[start : start + PAGE + 1])
+    return rows[:PAGE], str(start + PAGE) if len(rows) > PAGE else ""

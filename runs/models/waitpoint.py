@@ -33,6 +33,10 @@ class WaitpointQuerySet(models.QuerySet["Waitpoint"]):
     def newest_first(self) -> Self:
         return self.order_by("-id")
 
+    def most_pressing_first(self) -> Self:
+        """Those that time out next; what never does comes last."""
+        return self.order_by(models.F("timeout_at").asc(nulls_last=True), "id")
+
     def matching(self, search: str) -> Self:
         """With this id, idempotency key or tag; all for an empty search."""
         if not search:

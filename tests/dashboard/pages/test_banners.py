@@ -3,7 +3,7 @@ from django.core.cache import cache
 
 from dashboard.pages import banners
 from runs import lifecycle
-from tests.support.rows import make_queue, make_session, queued_run
+from tests.support.rows import make_queue, make_session, make_task, queued_run
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +44,23 @@ def test_paused_queues_by_whom_and_why(viewer):
     make_queue("f")
     lifecycle.pause_all(actor="key:ci", reason="storm")
     assert told() == ["All queues are paused by key ci: storm"]
+
+
+def test_paused_tasks_by_whom_and_why(viewer):
+    make_session()
+    for name in ("send", "resize"):
+        make_task(name)
+    lifecycle.pause_task("send", actor="user:ada", reason="<b>bad deploy</b>")
+    assert told() == ["Task send is paused by ada: <b>bad deploy</b>"]
+    cache.clear()
+    page = viewer.get("/").text
+    assert "&lt;b&gt;bad deploy" in page
+    assert "Paused" in page
+    lifecycle.pause_task("resize", actor="")
+    assert told() == ["Tasks resize, send are paused"]
+    lifecycle.resume_task("send", actor="")
+    lifecycle.resume_task("resize", actor="")
+    assert told() == []
 
 
 def test_a_slow_list_is_told_of_for_a_while(viewer):

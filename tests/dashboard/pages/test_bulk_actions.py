@@ -40,6 +40,7 @@ def test_tells_what_it_would_do(operator):
     assert "Replay 2 runs" in page
     assert "Makes a new run of each" in page
     assert 'name="patch"' in page
+    assert 'DeliveryError</span> <b class="num t-bad">1</b>' in page
     assert 'name="priority"' not in page
     assert (
         'name="priority"' in operator.get("/bulk/new?action=priority&task=hello").content.decode()

@@ -50,6 +50,20 @@ def test_older_tokens_are_on_the_next_page(viewer):
     assert found[0][-6:] in older
 
 
+def test_of_those_that_wait_the_next_to_time_out_is_first(viewer):
+    never, late, soon = made(), made(timeout=7200.0), made(timeout=60.0)
+    text = page(viewer.get("/wait-tokens?status=WAITING"))
+    places = [text.index(token.pk) for token in (soon, late, never)]
+    assert places == sorted(places)
+    for _ in range(50):
+        made(timeout=600.0)
+    first = page(viewer.get("/wait-tokens?status=WAITING"))
+    assert never.pk not in first
+    assert "before=50" in first
+    assert never.pk in page(viewer.get("/wait-tokens?status=WAITING&before=50"))
+    assert viewer.get("/wait-tokens?status=WAITING&before=x").status_code == 200
+
+
 def test_an_unchanged_list_is_not_sent_again(viewer):
     made()
     text = page(viewer.get("/wait-tokens"))
