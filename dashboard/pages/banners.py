@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.core.cache import cache
+from django.db.models import DateTimeField, Value
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,6 +20,8 @@ KEY, SLOW, ILL = "dashboard.banners", "dashboard.slow", "dashboard.ill"
 #: Seconds the state of clusters and queues is remembered, and a slow list is told of.
 REMEMBERED, TOLD = 5, 60
 NAMED = 3
+#: Paused ones that are looked at.
+MOST = 400
 #: Seconds what the Health page looks at is remembered here.
 LOOKED = 30
 
@@ -37,7 +41,7 @@ def shown() -> list[Banner]:
     """Of now, a few seconds old."""
     found: list[Banner] | None = cache.get(KEY)
     if found is None:
-        found = [*_health(), *_clusters(), *_queues(), *_tasks()]
+        found = [*_health(), *_clusters(), *_pauses()]
         cache.set(KEY, found, REMEMBERED)
     slow = Banner(
         "warn",
@@ -78,39 +82,65 @@ def _clusters() -> list[Banner]:
     return [Banner("bad", text, reverse("dashboard:workers"), "Workers")]
 
 
-def _queues() -> list[Banner]:
-    paused = list(Queue.objects.filter(paused=True).order_by("-paused_at")[:200])
+class Paused(NamedTuple):
+    """A queue or a task none of whose runs starts."""
+
+    is_task: bool
+    name: str
+    at: datetime | None
+    by: str
+    reason: str
+    #: When all queues were paused together.
+    all_at: datetime | None
+
+
+def _pauses() -> list[Banner]:
+    """Queues in one line, tasks in another: runs of a paused task wait whatever their queue."""
+    told = "paused_at", "paused_by", "paused_reason"
+    queues = Queue.objects.order_by().filter(paused=True)
+    tasks = Task.objects.order_by().filter(paused_at__isnull=False)
+    never = Value(None, output_field=DateTimeField())
+    # one question for both: every page asks it
+    rows = queues.values_list(Value(0), "name", *told, "all_paused_at").union(
+        tasks.values_list(Value(1), "id", *told, never), all=True
+    )
+    found = sorted((Paused(*row) for row in rows[:MOST]), key=_newest_first)
+    return [
+        *_queues([one for one in found if not one.is_task]),
+        *_tasks([one for one in found if one.is_task]),
+    ]
+
+
+def _newest_first(one: Paused) -> float:
+    return -one.at.timestamp() if one.at else 0.0
+
+
+def _queues(paused: list[Paused]) -> list[Banner]:
     if not paused:
         return []
-    together = [one for one in paused if one.all_paused_at and one.all_paused_at == one.paused_at]
+    together = [one for one in paused if one.all_at and one.all_at == one.at]
     newest = together[0] if together else paused[0]
-    if together:
-        text = "All queues are paused"
-    elif len(paused) == 1:
-        text = f"Queue {newest.name} is paused"
-    else:
-        text = f"Queues {_named([one.name for one in paused])} are paused"
-    text += _why(newest)
-    return [Banner("warn", text, reverse("dashboard:queues"), "Queues", newest.paused_at)]
+    names = [one.name for one in paused]
+    text = "All queues are paused" if together else _are_paused("Queue", names)
+    return [Banner("warn", text + _why(newest), reverse("dashboard:queues"), "Queues", newest.at)]
 
 
-def _tasks() -> list[Banner]:
-    """Runs of a paused task wait, whatever their queue: nobody would look for it there."""
-    paused = list(Task.objects.filter(paused_at__isnull=False).order_by("-paused_at")[:200])
+def _tasks(paused: list[Paused]) -> list[Banner]:
     if not paused:
         return []
-    names, newest = [one.pk for one in paused], paused[0]
-    text = f"Task {names[0]} is paused" if len(names) == 1 else f"Tasks {_named(names)} are paused"
-    address = reverse("dashboard:task", args=[newest.pk])
-    return [Banner("warn", text + _why(newest), address, "Task", newest.paused_at)]
+    text = _are_paused("Task", [one.name for one in paused]) + _why(paused[0])
+    address = reverse("dashboard:task", args=[paused[0].name])
+    return [Banner("warn", text, address, "Task", paused[0].at)]
 
 
-def _named(names: list[str]) -> str:
+def _are_paused(what: str, names: list[str]) -> str:
+    if len(names) == 1:
+        return f"{what} {names[0]} is paused"
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return f"{what}s {', '.join(names[:NAMED])}{more} are paused"
 
 
-def _why(paused: Queue | Task) -> str:
+def _why(paused: Paused) -> str:
     """By whom, and what they said."""
-    text = f" by {who(paused.paused_by)}" if paused.paused_by else ""
-    return text + (f": {paused.paused_reason}" if paused.paused_reason else "")
+    text = f" by {who(paused.by)}" if paused.by else ""
+    return text + (f": {paused.reason}" if paused.reason else "")
