@@ -236,7 +236,8 @@ class Clock:
     """One moment, and others by their distance from it."""
 
     def __init__(self) -> None:
-        self.moment, self.tick = timezone.now(), time.monotonic_ns()
+        # in this order: a process that is held up in between dates ends late, never before their bodies
+        self.tick, self.moment = time.monotonic_ns(), timezone.now()
         self.now = sql.stamp(self.moment)
 
     def of(self, tick: int) -> str:

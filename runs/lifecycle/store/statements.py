@@ -221,7 +221,8 @@ def microseconds() -> int:
 
 def at(moment: int) -> str:
     """A moment of CLOCK_MONOTONIC, in nanoseconds."""
-    return stamp(timezone.now() - timedelta(microseconds=(time.monotonic_ns() - moment) / 1000))
+    age = timedelta(microseconds=(time.monotonic_ns() - moment) / 1000)
+    return stamp(timezone.now() - age)
 
 
 def due_at(delay: float | None) -> str | None:

@@ -59,6 +59,19 @@ def test_what_was_done_is_recorded_with_its_times():
     assert kinds(run.pk) == ["started", "completed"]
 
 
+def test_an_end_is_not_dated_before_it(monkeypatch):
+    """Whoever records it may be held up between any two looks at a clock."""
+    one = executing_run()
+    before, tick, now = timezone.now(), time.monotonic_ns, timezone.now
+    ended = done(one, began=0.0, ended=0.0)
+    late = iter(range(1000))
+    monkeypatch.setattr(time, "monotonic_ns", lambda: tick() + next(late) * SECOND)
+    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=next(late)))
+    turn(ended)
+    monkeypatch.undo()
+    assert one.run.finished_at >= before
+
+
 def test_a_run_that_was_taken_back_does_not_count():
     by = session()
     one, other = executing_run(by), executing_run(by)
