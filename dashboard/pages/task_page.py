@@ -1,8 +1,10 @@
 """One task: what it is, what it does, when it fires, how it performs, what it takes."""
 
 from collections.abc import Callable
-from typing import Any
+from hashlib import sha256
+from typing import Any, TypeVar
 
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -19,7 +21,7 @@ from dashboard.pages import (
 )
 from dashboard.pages.charts import Chart
 from dashboard.pages.page import page
-from dashboard.pages.task_facts import Line, facts, lines
+from dashboard.pages.task_facts import facts, lines
 from dashboard.pages.timeaxis import Axis, runs_href
 from runs.histograms import Counts
 from runs.models import Facet, Queue, Run, Schedule, Task
@@ -32,8 +34,11 @@ from runs.reads.taskversions import broke, versions_of
 from runs.reads.windows import floor_id
 from runs.states import UNSUCCESSFUL
 
+T = TypeVar("T")
 PATIENCE = 2.0
 RECENT = 15
+#: Seconds.
+REMEMBERED = 15
 SCHEDULES = 50
 TABS = {
     "runs": "Runs",
@@ -121,7 +126,7 @@ def _performance(task: Task, axis: Axis) -> dict[str, Any]:
     """Durations, waits, the slowest, and how each version did."""
     bars = _bars(task, axis)
     whole = rollups.whole((axis.now, bar) for bar in bars)
-    versions = versions_of(task.id)
+    versions = _remembered("versions", task, axis, lambda: versions_of(task.id))
     return {
         "whole": whole,
         "p50": whole.duration(0.5),
@@ -129,7 +134,9 @@ def _performance(task: Task, axis: Axis) -> dict[str, Any]:
         "p99": whole.duration(0.99),
         "wait": whole.wait(0.95),
         "charts": lambda: _charts(task, axis, bars, whole.durations),
-        "slowest": _slowest(task, axis),
+        "slowest": lines(
+            _remembered("slowest", task, axis, lambda: _slowest(task, axis)), axis.now
+        ),
         "looked_at": samples.LOOKED_AT,
         "versions": versions,
         "broke": broke(versions),
@@ -156,9 +163,21 @@ def _schema(task: Task, axis: Axis) -> dict[str, Any]:
     }
 
 
-def _slowest(task: Task, axis: Axis) -> list[Line]:
+def _slowest(task: Task, axis: Axis) -> list[Run]:
     since: RunQuerySet = Run.objects.filter(task_id=task.id, id__gte=floor_id("run", axis.start))
-    return lines(samples.slowest(since), axis.now)
+    return samples.slowest(since)
+
+
+def _remembered(what: str, task: Task, axis: Axis, read: Callable[[], T]) -> T:
+    """What takes a look into thousands of runs is good for a few ticks of an open page."""
+    name = f"{task.id}\n{axis.period}\n{axis.start.isoformat()}"
+    # caches refuse keys that are long or hold odd characters
+    key = f"dashboard.task.{what}.{sha256(name.encode()).hexdigest()[:32]}"
+    known: T | None = cache.get(key)
+    if known is None:
+        known = read()
+        cache.set(key, known, REMEMBERED)
+    return known
 
 
 def _bars(task: Task, axis: Axis) -> list[Tally]:
