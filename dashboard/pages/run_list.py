@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.html import format_html_join
 
 from dashboard import permissions
 from dashboard.pages import (
@@ -29,6 +30,9 @@ from dashboard.presenters import LOOKS
 from runs.lifecycle.checks import MACHINES
 from runs.reads.deadline import TooSlow
 from runs.reads.qualifiers import EXAMPLES
+
+#: What may be searched, for the sheet beside the box.
+EXAMPLES_DRAWN = format_html_join("", "<dt><code>{}</code></dt><dd>{}</dd>", EXAMPLES)
 
 
 @page()
@@ -103,8 +107,8 @@ def _choices(request: HttpRequest, query: RunQuery) -> dict[str, Any]:
         ],
         "sizes": SIZES,
         "strip": cookies.strip(request),
-        "names": choices.names(),
-        "examples": EXAMPLES,
+        "offered": choices.lists(),
+        "examples": EXAMPLES_DRAWN,
         "machines": MACHINES,
         "columns": run_columns.shown(query),
         "usual_columns": replace(query, shown=columns.STANDARD).encode(),
