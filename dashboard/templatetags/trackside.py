@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from dashboard import clocks, presenters, sight
 from dashboard.clocks import Clock
 from dashboard.presenters import Look
+from runs.lifecycle.audit import VERBS
 
 register = template.Library()
 
@@ -103,6 +104,12 @@ def who(actor: str) -> str:
     if not name:
         return actor
     return name if kind == "user" else f"{kind} {name}"
+
+
+@register.filter
+def verb(action: str) -> str:
+    """An action of the audit log in words."""
+    return VERBS.get(action, action)
 
 
 @register.filter
