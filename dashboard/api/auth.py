@@ -115,7 +115,8 @@ def roles(needed: Iterable[Role]) -> str:
 
 def caller(request: HttpRequest) -> Caller:
     """Of the request's bearer; raises a 401."""
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    # of META, as all that a trigger looks at: `headers` takes every header apart for the first one
+    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     return authenticate(text.strip() if scheme.lower() == "bearer" else "")
 
 

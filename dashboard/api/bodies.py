@@ -71,7 +71,7 @@ def raw_body(request: HttpRequest, limit: int) -> bytes:
 
 def check_length(request: HttpRequest, limit: int) -> str:
     """What it declares, which is within the limit if it is a number; raises a 413."""
-    declared = request.headers.get("content-length", "")
+    declared = str(request.META.get("CONTENT_LENGTH", ""))
     if declared.isdecimal() and int(declared) > limit:
         raise ApiError(413, f"The request's body has more than {limit:,} bytes.")
     return declared
@@ -83,5 +83,5 @@ def _check_type(request: HttpRequest) -> None:
     charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
     if charset.lower().strip("\"'") not in {"utf-8", "utf8"}:
         raise ApiError(415, "Send the body in UTF-8.")
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
         raise ApiError(415, "Send the body without content-encoding.")

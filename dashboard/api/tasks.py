@@ -34,7 +34,7 @@ def trigger(request: ApiRequest, task_id: str) -> dict[str, Any]:
     access.require_runs(request.caller, [options.parent_id] if options.parent_id else [])
     made = requests.once(
         task_id,
-        request.headers.get("x-trigger-request-idempotency-key", ""),
+        request.META.get("HTTP_X_TRIGGER_REQUEST_IDEMPOTENCY_KEY", ""),
         lambda: onetime.trigger(
             request.caller.token,
             lambda: lifecycle.trigger(
@@ -52,7 +52,7 @@ def traced(options: TriggerOptions, request: HttpRequest) -> TriggerOptions:
 
     Where this process traces requests, that is the request's, which is below the caller's.
     """
-    headers = request.headers.get("traceparent"), request.headers.get("tracestate")
+    headers = request.META.get("HTTP_TRACEPARENT"), request.META.get("HTTP_TRACESTATE")
     caller = telemetry.current() or tracing.parsed(*headers)
     if caller is None:
         return options

@@ -1,8 +1,10 @@
 """The web child: serves the project's ASGI application on the socket it inherits."""
 
+import gc
 import os
 import socket
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
 import uvicorn
@@ -35,6 +37,16 @@ def name() -> str:
     return f"{module}.application" if not module.startswith(".") and find_spec(module) else ""
 
 
+def keep_what_stays() -> None:
+    """Load all views, and let the garbage collector look at nothing of that ever again.
+
+    Going through it took a tenth of what a trigger costs.
+    """
+    import_module(settings.ROOT_URLCONF)
+    gc.collect()
+    gc.freeze()
+
+
 def main(descriptor: int) -> None:
     """Serve until SIGTERM."""
     os.environ.setdefault("TRACKSIDE_PROCESS", "web")
@@ -46,6 +58,7 @@ def main(descriptor: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    keep_what_stays()
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

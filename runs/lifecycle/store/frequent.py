@@ -41,7 +41,7 @@ def answer(
         if raw.autocommit and raw.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             names = _names.setdefault(raw, {})
             if statement in names or len(names) < MOST:
-                return _executed(raw, names, statement, [_told(one) for one in parameters])
+                return _executed(raw, names, statement, _texts(parameters))
         # numbered places: named by %s, a long statement is taken apart at each execution
         return psycopg.RawCursor(raw).execute(statement, parameters).pgresult
 
@@ -68,11 +68,11 @@ def _executed(
         raise
 
 
-def _told(value: Parameter) -> bytes | None:
-    text = as_text(value)
-    if text is not None and b"\0" in text:  # the end of the text, to libpq
+def _texts(parameters: Sequence[Parameter]) -> list[bytes | None]:
+    texts = list(map(as_text, parameters))
+    if b"\0" in b"".join(filter(None, texts)):  # the end of a text, to libpq
         raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-    return text
+    return texts
 
 
 def is_watched(connection: BaseDatabaseWrapper) -> bool:
