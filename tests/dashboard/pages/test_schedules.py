@@ -334,7 +334,7 @@ def test_makes_one_run_by_hand_and_goes_on_as_before(operator):
     made.refresh_from_db()
     assert (made.next_at, made.last_at) == (next_at, None)
     page = text(operator.get(f"/schedules/{made.pk}"))
-    for words in ("By hand", "Asked for by otto.", "schedule.run_now"):
+    for words in ("By hand", "Asked for by otto.", "Ran a schedule now"):
         assert words in page
 
 
