@@ -170,8 +170,8 @@ UPDATE runs_run SET status = 'WAITING', reason = %s, done_token = %s, updated_at
 RETURNING sort_key, lane
 """
 READY_WAITING = """
-INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed, untaken)
-SELECT %s, b.id, %s, %s, %s, q.rate_interval IS NOT NULL, 1
+INSERT INTO runs_ready (run_id, bucket_id, sort_key, not_before, lane, resumed)
+SELECT %s, b.id, %s, %s, %s, q.rate_interval IS NOT NULL
   FROM runs_bucket b JOIN runs_queue q ON q.id = b.queue_id WHERE b.id = %s
 """
 WAITER = "INSERT INTO runs_waiter (target, run_id, one_suffices) VALUES (%s, %s, %s)"
