@@ -100,11 +100,12 @@ def reset(task_id: str, key: str, *, actor: str) -> bool:
     known = Idempotency.objects.filter(task_id=task_id, key_hash=hash_of(key)).exclude(
         task_id=REQUEST
     )
-    held = list(known.select_for_update().values_list("pk", "run_id"))
-    known.filter(pk__in=[pk for pk, _ in held]).delete()
-    Run.objects.filter(pk__in=[run_id for _, run_id in held]).update(
-        idempotency_expires_at=timezone.now()
-    )
-    for _, run_id in held:
+    ids = list(known.values_list("run_id", flat=True))
+    led_to = Run.objects.filter(pk__in=ids)
+    list(led_to.select_for_update().values_list("pk"))  # the run before its key, as an end does
+    if not known.filter(run_id__in=ids).delete()[0]:
+        return False
+    led_to.update(idempotency_expires_at=timezone.now())
+    for run_id in ids:
         audit.record(actor, "key.reset", run_id, task_id=task_id)
-    return bool(held)
+    return True
