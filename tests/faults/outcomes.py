@@ -218,7 +218,12 @@ def emptied() -> None:
         deletes.append(
             'UPDATE runs_queue SET paused = false, override_limit = NULL, "full" = false'
         )
-        deletes.append('UPDATE runs_bucket SET "full" = false')
+        # of two queues that nobody was served from, "mail" has its turn
+        first = "(SELECT id FROM runs_queue WHERE name = 'mail')"
+        deletes.append(
+            'UPDATE runs_bucket SET "full" = false, '
+            f"served = CASE WHEN queue_id = {first} THEN -1 ELSE 0 END"
+        )
         if connection.vendor == "postgresql":
             cursor.execute(
                 "BEGIN; SET LOCAL session_replication_role = replica; "

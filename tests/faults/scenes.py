@@ -37,7 +37,7 @@ from runs.lifecycle.editing import Edit
 from runs.lifecycle.options import TriggerItem
 from runs.lifecycle.schedules import Timetable
 from runs.lifecycle.store import Done, Next
-from runs.models import Ready, Run, Schedule, Source, Task, WorkerSession
+from runs.models import Bucket, Ready, Run, Schedule, Source, Task, WorkerSession
 from runs.states import EntryKind, EntryStatus
 from tests.support import factories
 from tests.support.factories import ERROR, Held
@@ -162,6 +162,7 @@ def delayed(it: Scene) -> None:
 @scene
 def parked(it: Scene) -> None:
     Task.objects.filter(pk="late").delete()
+    Bucket.objects.filter(queue__name="task/late").delete()
     definitions.forget()
     it.it = held(new(it, "it", "late"))
     factories.task("late")
