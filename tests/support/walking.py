@@ -173,7 +173,7 @@ def noting() -> Iterator[list[str]]:
     wrote: list[str] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        text = sql.lstrip().upper()
+        text = sql.lstrip("( \n").upper()  # a union may begin with a parenthesis
         reads = text.startswith(HARMLESS) or (text.startswith("WITH") and not WRITES.search(text))
         if not reads:
             wrote.append(sql[:120])
