@@ -64,7 +64,7 @@ class RunKeeper:
 
     def note_begun(self) -> None:
         self.is_begun = True
-        self.slot.begun_run = self.slot.run
+        self.slot.begun = self.slot.token
 
     def remembered(self) -> Remembered:
         work = self.work

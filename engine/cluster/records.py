@@ -45,7 +45,7 @@ def begun(here: Place) -> None:
     if not here.slot.is_begun:
         lease, began = here.slot.lease, here.began or None
         insisting(here, lambda opened: opened.start(*lease, os.getpid(), began))
-        here.slot.begun_run = here.slot.run
+        here.slot.begun = here.slot.token
 
 
 def finished(here: Place, ending: store.Ending, take: store.Next) -> store.Assignment | None:
@@ -96,7 +96,7 @@ def left(here: Place, leaving: Leaving, take: store.Next) -> store.Assignment | 
     if result.outcome == "lost":
         tell_lost(leaving.run_id)
     if result.outcome == "ready":
-        here.slot.begun_run = here.slot.run
+        here.slot.begun = here.slot.token
         give_back(here)
         return here.work and here.work._replace(resumed=True, begun=True)
     if result.outcome == "waiting" and here.keeper is not None:

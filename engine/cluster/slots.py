@@ -91,8 +91,8 @@ class Seat(ctypes.Structure):
         ("since", ctypes.c_int64),
         #: When the body of its run was entered.
         ("entered", ctypes.c_int64),
-        #: The run whose start is recorded.
-        ("begun_run", ctypes.c_char * 32),
+        #: The token whose start is recorded.
+        ("begun", ctypes.c_char * 40),
         #: When max_duration is over.
         ("deadline", ctypes.c_int64),
         #: Bytes the run may use.
@@ -116,7 +116,7 @@ class Seat(ctypes.Structure):
         attempt: int
         since: int
         entered: int
-        begun_run: bytes
+        begun: bytes
         deadline: int
         memory: int
         ask: int
@@ -162,7 +162,7 @@ class Seat(ctypes.Structure):
 
     @property
     def is_begun(self) -> bool:
-        return self.begun_run == self.run
+        return self.begun == self.token
 
     def assign(
         self, run_id: str, token: str, attempt: int, state: State, *, begun: bool = False
@@ -170,7 +170,7 @@ class Seat(ctypes.Structure):
         """Put a run on the slot. The state goes last: whoever sees it sees the rest."""
         self.run, self.token, self.attempt = run_id.encode(), token.encode(), attempt
         self.since, self.deadline, self.memory = time.monotonic_ns(), 0, 0
-        self.entered, self.queue, self.begun_run = 0, 0, self.run if begun else b""
+        self.entered, self.queue, self.begun = 0, 0, self.token if begun else b""
         self.state = state
 
     def clear(self, state: State) -> None:

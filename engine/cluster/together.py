@@ -173,7 +173,7 @@ class Relief:
             opened.turn(done, store.Next.NONE, 1, slot.pid)
         if entered:
             opened.start(*lease, slot.pid, entered)
-            slot.begun_run = lease[0].encode()
+            slot.begun = lease[1].encode()
         release(opened, ahead, GIVEN_BACK)
         with locks.held(index):
             if slot.number == number:

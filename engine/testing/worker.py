@@ -61,7 +61,7 @@ class Worker:
         return ending_of(work, outcome)
 
     def execute(self, work: store.Assignment) -> Outcome:
-        slot: Any = SimpleNamespace(pid=os.getpid(), deadline=0, begun_run=b"", run=b"")
+        slot: Any = SimpleNamespace(pid=os.getpid(), deadline=0, begun=b"", token=b"")
         keeper = RunKeeper(work, slot, 0, lambda call: call(store.current()))
         with self.occupied(work), self.limit.on(work):
             return executor.execute(assignment_of(work), self, self, keeper=keeper)

@@ -36,7 +36,7 @@ class Driver:
     def __init__(self) -> None:
         self.session = factories.session()
         self.logs = Lines()
-        self.slot = SimpleNamespace(pid=1, deadline=0, begun_run=b"", run=b"")
+        self.slot = SimpleNamespace(pid=1, deadline=0, begun=b"", token=b"")
         #: (run id, outcome) of every segment.
         self.segments: list[tuple[str, Any]] = []
 

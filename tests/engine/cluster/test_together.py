@@ -227,6 +227,22 @@ class TestWithRuns:
         Relief(board).give(Late())
         assert (slot.recorded, slot.size) == (0, 2)
 
+    def test_a_run_that_came_back_meanwhile_has_not_begun_again(self, board, slot, taken):
+        class Late:
+            """As slow: the run has left for a wait, and is here under another lease."""
+
+            def __getattr__(self, name):
+                return getattr(store.current(), name)
+
+            def start(self, run_id, token, *args):
+                answer = store.current().start(run_id, token, *args)
+                slot.assign(run_id, "another lease", 1, State.RUNNING)
+                return answer
+
+        Relief(board).give(Late())
+        assert slot.run_id == taken[1].run_id
+        assert not slot.is_begun
+
     def test_a_canceled_run_is_taken_out(self, board, taken):
         Relief(board).take_back(store.current(), taken[2].run_id)
         assert self.statuses(taken)[2] == "QUEUED"
