@@ -1,7 +1,9 @@
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
-from runs.models import Schedule
+from runs import lifecycle
+from runs.models import PendingDelete, Schedule
 from tests.support.rows import make_task
 
 pytestmark = [pytest.mark.system, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -23,7 +25,7 @@ def test_the_next_fires_are_shown_while_typing(person):
     person.get_by_role("button", name="Save").click()
     person.wait_for_url("**/schedules/sched_*")
     assert Schedule.objects.get().timezone == "Asia/Tokyo"
-    person.get_by_label("Reason").fill("not yet")
+    person.get_by_label("Note").fill("not yet")
     person.get_by_role("button", name="Switch off").click()
     expect(person.get_by_role("button", name="Switch on")).to_be_visible()
 
@@ -42,5 +44,9 @@ def test_without_scripts(person_without_scripts):
     page.get_by_role("button", name="Save").click()
     page.get_by_role("link", name="Delete this schedule").click()
     page.get_by_role("button", name="Delete the schedule").click()
-    expect(page.get_by_text("Deleted a schedule of report")).to_be_visible()
+    expect(page.get_by_text("A schedule of report is deleted in 8 s.")).to_be_visible()
+    PendingDelete.objects.update(due_at=timezone.now())
+    lifecycle.delete_due()
+    page.goto("/schedules")
+    expect(page.get_by_text("At 05:00 every day")).not_to_be_visible()
     assert not Schedule.objects.exists()

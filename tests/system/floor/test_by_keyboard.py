@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from runs.lifecycle import tokens
-from runs.models import BulkAction, Queue, Run, Schedule
+from runs.models import BulkAction, PendingDelete, Queue, Run, Schedule
 from tests.support.keyboard import keys, press, write
 from tests.support.rows import failed_run, make_task, queued_run
 
@@ -96,8 +96,11 @@ def test_make_a_schedule_and_delete_it(person: Page):
     person.wait_for_url("**/schedules/sched_*")
     press(person, person.get_by_role("link", name="Delete this schedule"))
     press(person, person.get_by_role("button", name="Delete the schedule"))
-    expect(person.get_by_text("Deleted a schedule of report")).to_be_visible()
-    assert not Schedule.objects.exists()
+    expect(person.get_by_text("A schedule of report is deleted in 8 s.")).to_be_visible()
+    keys(person, "z")
+    expect(person.get_by_text("A schedule of report is deleted in 8 s.")).not_to_be_visible()
+    assert not PendingDelete.objects.exists()
+    assert Schedule.objects.get().next_at
 
 
 def test_answer_a_wait_token(person: Page):
