@@ -6,10 +6,8 @@ the heartbeat. Everything it is told stays in its hands until the database has i
 
 import json
 import logging
-import os
 import pickle
 import select
-import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +15,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, connection, connections
 
 from engine import wakeup
-from engine.cluster import guests, orders, together, trust, variables
+from engine.cluster import guests, limits, orders, together, trust, variables
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.capacity import capacity
 from engine.cluster.channels import Channel
@@ -220,8 +218,8 @@ class Bookkeeper:
         )
         for run_id in asked.values_list("pk", flat=True) if busy else []:
             slot = self.board.slot_of(run_id)
-            if slot is not None and slot.ask_to_stop(Ask.CANCEL):
-                os.kill(slot.pid, signal.SIGUSR1)
+            if slot is not None:
+                limits.ask(slot, Ask.CANCEL)
 
     def sweep(self) -> None:
         self.housekeeping.run()

@@ -16,7 +16,7 @@ from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
 from engine import wakeup
-from engine.cluster import guests, together, variables
+from engine.cluster import guests, limits, together, variables
 from engine.cluster.board import Ask, Board
 from engine.cluster.channels import Channel
 from engine.cluster.packages import package
@@ -235,8 +235,8 @@ class DispatchBroker(Broker):  # type: ignore[misc]
         slot = self.board.slot_of(run_id)
         if slot is None:
             self.relief.take_back(self.store, run_id)
-        elif slot.ask_to_stop(Ask.CANCEL):
-            os.kill(slot.pid, signal.SIGUSR1)
+        else:
+            limits.ask(slot, Ask.CANCEL)
 
     def recover(self) -> None:
         """The database went away or answered with an error: start over with new connections."""

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from multiprocessing import Process
 
 from engine.cluster.board import Ask, Seat, Slot, State
@@ -67,9 +68,10 @@ def import_memory() -> int:
 
 
 def ask(slot: Seat, why: Ask) -> None:
-    """Tell the worker's signal handler that its run should stop."""
+    """Tell the worker's signal handler that its run should stop; one that has died needs no word."""
     if slot.ask_to_stop(why) and slot.pid:
-        os.kill(slot.pid, signal.SIGUSR1)
+        with suppress(ProcessLookupError):
+            os.kill(slot.pid, signal.SIGUSR1)
 
 
 def kill(process: Process, slot: Seat, why: Ask) -> None:

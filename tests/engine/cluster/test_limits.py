@@ -71,3 +71,13 @@ def test_a_process_that_may_use_more_meanwhile_is_measured_again(slot, worker, k
     measuring(monkeypatch, lambda: None)
     held.measure([(worker, slot)])
     assert killed == [worker.pid]
+
+
+def test_nobody_minds_that_a_worker_died_before_it_was_asked(slot):
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    slot.pid = child
+    limits.ask(slot, Ask.CANCEL)
+    assert slot.is_asked
