@@ -13,7 +13,7 @@ SLOWLY = 120
 def token(*parts: object) -> str:
     """A token of the data itself; rendered HTML differs from one time to the next."""
     text = "|".join(_text(part) for part in parts)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def slowly(now: datetime) -> int:

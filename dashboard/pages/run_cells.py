@@ -125,7 +125,11 @@ def _wait(row: Row) -> str:
 def _ticking(since: datetime | None, shown: timedelta | None) -> str:
     """As the tag of templates; "<1 ms" is among the words."""
     words = escape(presenters.duration_text(shown))
-    return words if since is None else f'<span data-since="{since.isoformat()}">{words}</span>'
+    return (
+        words
+        if since is None
+        else f'<span data-since="{since.isoformat(timespec="milliseconds")}">{words}</span>'
+    )
 
 
 def _duration(row: Row) -> str:

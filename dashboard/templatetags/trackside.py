@@ -72,7 +72,9 @@ def ticking(since: datetime | None, shown: timedelta | None) -> SafeString | str
     if since is None:
         return presenters.duration_text(shown)
     return format_html(
-        '<span data-since="{}">{}</span>', since.isoformat(), presenters.duration_text(shown)
+        '<span data-since="{}">{}</span>',
+        since.isoformat(timespec="milliseconds"),
+        presenters.duration_text(shown),
     )
 
 
@@ -167,7 +169,7 @@ def local_time(local: datetime, today: date, clock: Clock, mark: str = "") -> st
     """Markup of a moment in the zone of the page, for hundreds of them: these ask once what day it is."""
     # digits and a zone's name: nothing to escape
     near, full = _near(local, today, clock), _full(local)
-    return f'<time datetime="{local.isoformat()}"{mark} title="{full}">{near}</time>'
+    return f'<time datetime="{local.isoformat(timespec="milliseconds")}"{mark} title="{full}">{near}</time>'
 
 
 def _near(local: datetime, today: date, clock: Clock) -> str:

@@ -178,7 +178,7 @@ def test_streams_are_shown_with_what_they_say(viewer):
     page = text(viewer, f"/runs/{run.pk}?tab=streams")
     assert "Hello &lt;b&gt;" in page
     assert "numbers" in page
-    token = re.search(r'data-value="(\w{12})"', page)[1]
+    token = re.search(r'data-value="(\w{8})"', page)[1]
     live = f"/runs/{run.pk}/live?tab=streams&stream=answer&v={token}"
     assert viewer.get(live).status_code == 204
     streams.append(run.pk, "answer", ['"!"'])
