@@ -24,7 +24,8 @@ class Line(NamedTuple):
 def chart(title: str, across: str, up: str, lines: Sequence[Line]) -> str:
     """The picture's text. The vertical axis begins at zero."""
     every = [point for line in lines for point in line.points]
-    decades = sorted({round(math.log10(x)) for x, _ in every})
+    ends = [math.log10(x) for x, _ in every]
+    decades = range(math.floor(min(ends)), math.ceil(max(ends)) + 1)
     most = _rounded(max(y for _, y in every))
 
     def place(x: float, y: float) -> tuple[float, float]:
