@@ -49,7 +49,7 @@ def _read(request: ApiRequest, run_id: str) -> dict[str, Any]:
 @endpoint("PUT", body=shapes.MetadataChanges, answers=answers.Metadata, tasks=access.task_of_run)
 def _change(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Replace it, or apply operations to it, its parent's and its root's; what it is then."""
-    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
+    body = bodies.values(request, required=True)
     body.pop("metadataType", None)
     asked = Changes.read(body)
     if asked.parent_operations or asked.root_operations:
@@ -81,7 +81,7 @@ def _require_relatives(request: ApiRequest, run_id: str) -> None:
 @endpoint("POST", body=NewTags, answers=answers.Message, tasks=access.task_of_run)
 def tags(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Add tags, all or none."""
-    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
+    body = bodies.values(request, required=True)
     wanted, run = NewTags.read(body).tags, runs.found(run_id)
     if len({*run.tag_list, *wanted}) > MAX_TAGS:
         raise ApiError(

@@ -70,8 +70,7 @@ def _index(request: ApiRequest) -> dict[str, Any]:
 @endpoint("POST", role=Role.ADMIN, body=NewApiKey, answers=MadeKey)
 def _create(request: ApiRequest) -> dict[str, Any]:
     """Make a key. Its text is in this answer, and nowhere else."""
-    read = bodies.read(request, required=True)
-    asked = NewApiKey.read({name: member.value for name, member in read.items()})
+    asked = NewApiKey.read(bodies.values(request, required=True))
     ends = None
     if asked.expires_in is not None:
         seconds = durations.seconds(asked.expires_in, "expiresIn")

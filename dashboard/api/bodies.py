@@ -35,6 +35,11 @@ def read(request: HttpRequest, *, required: bool = False) -> dict[str, Member]:
     return members(text, "The body")
 
 
+def values(request: HttpRequest, *, required: bool = False) -> dict[str, Any]:
+    """The same members, without the texts they were."""
+    return {name: member.value for name, member in read(request, required=required).items()}
+
+
 def members(text: str, what: str) -> dict[str, Member]:
     """The members of a JSON object that `payloads.clean` accepted; of repeated keys the last."""
     if not text.startswith("{"):

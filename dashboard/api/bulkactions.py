@@ -85,8 +85,7 @@ class NewBulkAction(Body):
 @endpoint("POST", status=202, tasks=access.by_handler, body=NewBulkAction, answers=answers.Id)
 def _create(request: ApiRequest) -> dict[str, Any]:
     """Begin one; clusters do the work."""
-    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
-    asked = NewBulkAction.read(body)
+    asked = NewBulkAction.read(bodies.values(request, required=True))
     if (asked.filter is None) == (asked.run_ids is None):
         raise ApiError(400, "Say which runs, by exactly one of filter and runIds.")
     chosen = asked.run_ids if asked.filter is None else _filter(Chosen.read(asked.filter, "filter"))

@@ -57,8 +57,7 @@ class TaskPause(Body):
 @endpoint("POST", role=Role.ADMIN, body=TaskPause, answers={200: ListedTask, 404: "No such task."})
 def pause(request: ApiRequest, task_id: str) -> dict[str, Any]:
     """Have all runs of a task wait, whatever queue they stand in, or let them go on."""
-    read = bodies.read(request, required=True)
-    asked = TaskPause.read({name: member.value for name, member in read.items()})
+    asked = TaskPause.read(bodies.values(request, required=True))
     if asked.action == "pause":
         return _told(lifecycle.pause_task(task_id, actor=request.actor, reason=asked.reason))
     return _told(lifecycle.resume_task(task_id, actor=request.actor))

@@ -27,7 +27,7 @@ class KeyOf(Body):
 @endpoint("POST", body=Delay, answers=answers.Run, tasks=access.task_of_run)
 def reschedule(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Let a delayed run start at another time."""
-    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
+    body = bodies.values(request, required=True)
     delay = schemas.moment_or_seconds(Delay.read(body).delay, "delay")
     run = runs.found(run_id)
     if run.status != RunStatus.DELAYED:
@@ -42,7 +42,7 @@ def reschedule(request: ApiRequest, run_id: str) -> dict[str, Any]:
 @endpoint("POST", public=access.reset_key, body=KeyOf, answers=answers.Id, tasks=access.by_handler)
 def reset_key(request: ApiRequest, key: str) -> dict[str, Any]:
     """Free an idempotency key of a task, given as it was or as its hash; the run stays."""
-    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
+    body = bodies.values(request, required=True)
     task_id = KeyOf.read(body).task_identifier
     request.caller.require_tasks(task_id)
     if not keys.reset(task_id, key, actor=request.actor):

@@ -76,7 +76,7 @@ def index(request: ApiRequest, project: str, slug: str) -> Any:
 def create(request: ApiRequest, project: str, slug: str) -> dict[str, Any]:
     """Set a variable; one that has the name gets the value."""
     deployment.check(project, slug)
-    asked = NewVariable.read(_body(request))
+    asked = NewVariable.read(bodies.values(request, required=True))
     envvars.put({asked.name: asked.value}, actor=request.actor, secret=asked.is_secret)
     return {"success": True}
 
@@ -90,7 +90,7 @@ def create(request: ApiRequest, project: str, slug: str) -> dict[str, Any]:
 def bring(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Set several variables; without `override` none of them may be set already."""
     deployment.check(project, slug)
-    asked = Variables.read(_body(request))
+    asked = Variables.read(bodies.values(request, required=True))
     if (asked.text is None) == ("variables" not in asked.model_fields_set):
         raise ApiError(400, "Say either variables, an object of texts, or text, a .env file's.")
     given = asked.variables if asked.text is None else dotenv.parse(asked.text)
@@ -112,7 +112,7 @@ def retrieve(request: ApiRequest, project: str, slug: str, name: str) -> dict[st
 def update(request: ApiRequest, project: str, slug: str, name: str) -> dict[str, Any]:
     """Give a variable another value."""
     deployment.check(project, slug)
-    asked = Value.read(_body(request))
+    asked = Value.read(bodies.values(request, required=True))
     envvars.update(name, asked.value, actor=request.actor, secret=asked.is_secret)
     return {"success": True}
 
@@ -129,11 +129,6 @@ collection = methods(GET=index, POST=create)
 one = methods(GET=retrieve, PUT=update, DELETE=delete)
 #: A variable may have the name `import`.
 imported = methods(POST=bring, GET=retrieve, PUT=update, DELETE=delete)
-
-
-def _body(request: ApiRequest) -> dict[str, Any]:
-    read = bodies.read(request, required=True)
-    return {name: member.value for name, member in read.items()}
 
 
 def _told(row: EnvVar) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def retrieve(request: ApiRequest, error_id: str) -> dict[str, Any]:
 @endpoint("POST", tasks=access.by_handler, body=Resolve, answers=ErrorObject)
 def resolve(request: ApiRequest, error_id: str) -> dict[str, Any]:
     """It is mended: it comes back with its next failure."""
-    asked = Resolve.read(_body(request))
+    asked = Resolve.read(bodies.values(request))
     return _decide(
         request,
         error_id,
@@ -117,7 +117,7 @@ def resolve(request: ApiRequest, error_id: str) -> dict[str, Any]:
 @endpoint("POST", tasks=access.by_handler, body=Ignore, answers=ErrorObject)
 def ignore(request: ApiRequest, error_id: str) -> dict[str, Any]:
     """Leave it alone until one of the conditions is met; without any, until somebody reopens it."""
-    asked = Ignore.read(_body(request))
+    asked = Ignore.read(bodies.values(request))
     rate = asked.occurrence_rate
     until = timedelta(milliseconds=asked.duration) if asked.duration else None
     return _decide(
@@ -144,10 +144,6 @@ def _decide(
     request: ApiRequest, error_id: str, change: Callable[[str], ErrorGroup]
 ) -> dict[str, Any]:
     return _told(change(_found(request, error_id).pk))
-
-
-def _body(request: ApiRequest) -> dict[str, Any]:
-    return {name: member.value for name, member in bodies.read(request).items()}
 
 
 def _mine(request: ApiRequest, groups: QuerySet[ErrorGroup]) -> QuerySet[ErrorGroup]:

@@ -73,8 +73,7 @@ def claims(request: ApiRequest) -> dict[str, Any]:
 @endpoint("POST", role=ANY, tasks=access.by_handler, body=NewPublicToken, answers=PublicToken)
 def create(request: ApiRequest) -> dict[str, Any]:
     """A public token of this key, for clients that cannot sign."""
-    body = {name: member.value for name, member in bodies.read(request, required=True).items()}
-    asked = NewPublicToken.read(body)
+    asked = NewPublicToken.read(bodies.values(request, required=True))
     _check_role(request, asked.scopes)
     more: dict[str, Any] = {}
     if asked.one_time_use:

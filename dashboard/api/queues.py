@@ -101,7 +101,7 @@ def reset(request: ApiRequest, name: str) -> dict[str, Any]:
 
 
 def _body(request: ApiRequest) -> dict[str, Any]:
-    return {name: member.value for name, member in bodies.read(request).items()}
+    return bodies.values(request)
 
 
 def _until(text: str | None) -> datetime | None:

@@ -72,8 +72,7 @@ def retrieve(request: ApiRequest, run_id: str) -> dict[str, Any]:
 )
 def cancel(request: ApiRequest, run_id: str) -> dict[str, Any]:
     """Stop a run; a finished one stays as it is."""
-    body = {name: member.value for name, member in bodies.read(request).items()}
-    asked = schemas.Cancel.read(body)
+    asked = schemas.Cancel.read(bodies.values(request))
     run = lifecycle.cancel(
         shaped(run_id),
         actor=request.actor,

@@ -120,7 +120,7 @@ WRONG = "The expression, zone, task or window makes no schedule, or it is declar
 @endpoint("POST", role=Role.ADMIN, body=NewSchedule, answers={200: ScheduleObject, 422: WRONG})
 def create(request: ApiRequest) -> dict[str, Any]:
     """Make a schedule, or change the one with the same `deduplicationKey`."""
-    asked = NewSchedule.read(_body(request))
+    asked = NewSchedule.read(bodies.values(request, required=True))
     key = asked.deduplication_key
     known = Schedule.objects.filter(deduplication_key=key).first()
     try:
@@ -153,7 +153,7 @@ def retrieve(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
 )
 def update(request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """Change everything of a schedule but its key; what is left out is UTC or nothing."""
-    asked = Timed.read(_body(request))
+    asked = Timed.read(bodies.values(request, required=True))
     known = _found(schedule_id)
     try:
         timetable = _timetable(asked, known)
@@ -198,11 +198,6 @@ collection = methods(GET=index, POST=create)
 one = methods(GET=retrieve, PUT=update, DELETE=delete)
 
 
-def _body(request: ApiRequest, *, required: bool = True) -> dict[str, Any]:
-    read = bodies.read(request, required=required)
-    return {name: member.value for name, member in read.items()}
-
-
 def _timetable(asked: Timed, known: Schedule | None) -> Timetable:
     """What was asked for; what only Trackside has stays as it is."""
     kept = Timetable(task_id="", cron="") if known is None else schedules.timetable_of(known)
@@ -229,7 +224,7 @@ def _found(schedule_id: str) -> Schedule:
 
 def _switched(verb: Any, request: ApiRequest, schedule_id: str) -> dict[str, Any]:
     """The reference's client sends no body."""
-    asked = Switch.read(_body(request, required=False))
+    asked = Switch.read(bodies.values(request))
     known = _found(schedule_id)
     try:
         return _told(verb(known.pk, actor=request.actor, reason=asked.reason))

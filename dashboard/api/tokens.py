@@ -50,8 +50,7 @@ class Failure(schemas.Body):
 @endpoint("POST", body=schemas.NewToken | None, answers=telling.MadeToken)
 def create(request: ApiRequest) -> dict[str, Any]:
     """Make a token, or find the one its key made."""
-    body = {name: member.value for name, member in bodies.read(request).items()}
-    asked = schemas.NewToken.read(body)
+    asked = schemas.NewToken.read(bodies.values(request))
     tags = asked.tags or []
     if len(set(tags)) > MAX_TAGS:
         raise ApiError(422, f"A token has at most {MAX_TAGS} tags; got {len(set(tags))}.")
@@ -115,8 +114,7 @@ def complete(request: ApiRequest, token_id: str) -> dict[str, Any]:
 @endpoint("POST", body=Failure, answers=answers.Success)
 def fail(request: ApiRequest, token_id: str) -> dict[str, Any]:
     """End a token with an error; one that has ended stays as it is, and that is no error."""
-    read = bodies.read(request, required=True)
-    asked = Failure.read({name: member.value for name, member in read.items()})
+    asked = Failure.read(bodies.values(request, required=True))
     tokens.fail(_shaped(token_id), asked.message, by=request.actor)
     return {"success": True}
 

@@ -135,8 +135,7 @@ def stop(request: ApiRequest) -> dict[str, Any]:
 
 
 def _body(request: ApiRequest) -> dict[str, Any]:
-    read = bodies.read(request, required=True)
-    return {name: member.value for name, member in read.items()}
+    return bodies.values(request, required=True)
 
 
 def _seconds(text: str | float | None) -> float | None:
