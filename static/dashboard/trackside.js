@@ -331,6 +331,7 @@
     area.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(check, 300); number(); });
     area.addEventListener("scroll", () => { gutter.scrollTop = area.scrollTop; });
     if (editor.dataset.line) point(Number(editor.dataset.line), Number(editor.dataset.column), note.textContent);
+    else if (area.value !== area.defaultValue) check(); // typed before this script came, or kept by the browser
     else number();
   }
   one("[data-focus]")?.focus();

@@ -24,6 +24,16 @@ def test_the_editor_points_at_the_mistake_and_then_triggers(person):
     assert Run.objects.get().payload == '{"a": 1}'
 
 
+def test_the_editor_points_at_what_was_typed_before_its_script_came(person):
+    make_task("hello")
+    held = []
+    person.route("**/trackside*.js", lambda route: held.append(route))
+    person.goto("/test/hello", wait_until="commit")
+    person.get_by_role("textbox", name="Payload").fill("[1,]")
+    held[0].continue_()
+    expect(person.get_by_role("button", name="Line 1, column 4")).to_be_visible()
+
+
 def test_without_scripts(person_without_scripts):
     page = person_without_scripts
     make_task("hello")
