@@ -77,11 +77,10 @@ def open_session(
         tight=capacity.tight,
         weighing=capacity.tight,
         started_at=now,
-        heartbeat_at=now,
-        expires_at=now,
+        **_beat(),  # from its first moment: without a lease another cluster would take it for lost
         **_told(before),
     )
-    renew(session.pk)
+    session.refresh_from_db(fields=list(_beat()))
     return session
 
 
@@ -95,13 +94,17 @@ def _told(before: WorkerSession | None) -> dict[str, Any]:
 
 def renew(session_id: str, **facts: Any) -> bool:
     """One heartbeat. Late is fine while the session is ALIVE; False means it was reaped: stop."""
+    alive = WorkerSession.objects.filter(pk=session_id, state=SessionState.ALIVE)
+    return bool(alive.update(**_beat(), **facts))
+
+
+def _beat() -> dict[str, Any]:
+    """A sign of life, by the database's clock."""
     lease = timedelta(seconds=conf.get("LEASE_SECONDS"))
+    beat: dict[str, Any] = {"heartbeat_at": Clock(), "expires_at": Clock() + lease}
     if connection.vendor == "postgresql":
-        facts["clock_ahead"] = Ahead(Value(time.time()))
-    renewed = WorkerSession.objects.filter(pk=session_id, state=SessionState.ALIVE).update(
-        heartbeat_at=Clock(), expires_at=Clock() + lease, **facts
-    )
-    return bool(renewed)
+        beat["clock_ahead"] = Ahead(Value(time.time()))
+    return beat
 
 
 def drain(session_id: str) -> None:

@@ -68,4 +68,6 @@ class Ground:
             if self.keep is not None:
                 kept = self.keep / "-".join(filter(None, [self.database, str(plan.seed), name]))
                 shutil.copytree(home, kept, dirs_exist_ok=True)
+                if self.server is not None:
+                    shutil.copy(self.server.log, kept / "server.log")
             shutil.rmtree(home, ignore_errors=True)

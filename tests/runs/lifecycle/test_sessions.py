@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from django.db import connection
+from django.db.models.signals import post_save
 
 from runs import conf
 from runs.lifecycle import sessions, store
@@ -41,6 +42,19 @@ def test_a_session_lives_for_a_lease():
     lease = (made.expires_at - made.heartbeat_at).total_seconds()
     # the server reads its clock for each of the two
     assert lease == pytest.approx(conf.get("LEASE_SECONDS"), abs=1)
+
+
+def test_a_session_has_its_lease_from_its_first_moment():
+    """Another cluster may look for lost ones as soon as the row is there."""
+
+    def look(**_):
+        assert sessions.reap() == 0
+
+    post_save.connect(look, sender=WorkerSession)
+    try:
+        assert state(session()) == SessionState.ALIVE
+    finally:
+        post_save.disconnect(look, sender=WorkerSession)
 
 
 def test_a_late_heartbeat_is_in_time():
