@@ -36,22 +36,26 @@ def burst(project: Project, cluster: Process, count: int) -> float:
     return count / float(project.value(SPAN.format(newest=newest)))
 
 
-def measure(minutes: float, count: int) -> Report:
+def measure(minutes: float, count: int, every: float) -> Report:
     """One burst after the other; the last ones over the first ones."""
-    rates: list[float] = []
     with (
         postgres() as server,
         on_postgres(server, "churn") as project,
         project.cluster() as cluster,
     ):
         end = time.monotonic() + 60 * minutes
-        while time.monotonic() < end or len(rates) < 2 * EDGE:
-            rates.append(burst(project, cluster, count))
-            progress(f"{len(rates) * count:,} runs so far: {rates[-1]:,.0f} runs/s")
+        first = edge(project, cluster, count)
+        runs = count * 2 * EDGE
+        while time.monotonic() < end:
+            due = min(time.monotonic() + every, end)
+            rate = burst(project, cluster, count)
+            runs += count
+            progress(f"{runs - count * EDGE:,} runs so far: {rate:,.0f} runs/s")
+            time.sleep(max(0, due - time.monotonic()))
+        last = edge(project, cluster, count)
         hot = float(project.value(SIZES))
-    first, last = rates[:EDGE], rates[-EDGE:]
     return Report(
-        f"Churn, PostgreSQL, 2 worker processes, {minutes:g} minutes, {len(rates) * count:,} runs",
+        f"Churn, PostgreSQL, 2 worker processes, {minutes:g} minutes, {runs:,} runs",
         [
             Figure("first bursts", median(first), "runs/s", note=spread(first)),
             Figure("last bursts", median(last), "runs/s", note=spread(last)),
@@ -64,12 +68,23 @@ def measure(minutes: float, count: int) -> Report:
     )
 
 
+def edge(project: Project, cluster: Process, count: int) -> list[float]:
+    """Rates of the bursts that count, one at once after the other."""
+    return [burst(project, cluster, count) for _ in range(EDGE)]
+
+
 def main() -> int:
     options = parser(__doc__)
     options.add_argument("--minutes", type=float, default=60)
     options.add_argument("--count", type=int, default=10_000, help="runs of a burst")
+    options.add_argument(
+        "--every",
+        type=float,
+        default=0,
+        help="seconds from one burst between the first and the last ones to the next (default: none)",
+    )
     chosen = options.parse_args()
-    return publish([measure(chosen.minutes, chosen.count)], chosen.json)
+    return publish([measure(chosen.minutes, chosen.count, chosen.every)], chosen.json)
 
 
 if __name__ == "__main__":
