@@ -217,9 +217,7 @@ class Bookkeeper:
             pk__in=busy, cancel_requested_at__isnull=False, finished_at__isnull=True
         )
         for run_id in asked.values_list("pk", flat=True) if busy else []:
-            slot = self.board.slot_of(run_id)
-            if slot is not None:
-                limits.ask(slot, Ask.CANCEL)
+            limits.cancel(self.board, run_id)
 
     def sweep(self) -> None:
         self.housekeeping.run()

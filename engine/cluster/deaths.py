@@ -91,7 +91,7 @@ def of(slot: Seat, exitcode: int | None) -> Death:
         done=slot.done,
         left=slot.left,
         # It may have finished what it was killed for and taken the next run just before.
-        killed=slot.killed if slot.asked_run == slot.run else slot.killed and Ask.SHUTDOWN,
+        killed=slot.killed if slot.asked_token == slot.token else slot.killed and Ask.SHUTDOWN,
         exitcode=exitcode,
         why=REPLACED if slot.state == State.ASSIGNED and exitcode == 0 else "",
         version=slot.version.decode(),

@@ -17,7 +17,7 @@ from django_q.signing import SignedPackage
 
 from engine import wakeup
 from engine.cluster import guests, limits, together, variables
-from engine.cluster.board import Ask, Board
+from engine.cluster.board import Board
 from engine.cluster.channels import Channel
 from engine.cluster.packages import package
 from engine.cluster.processes import die_with_parent, name_process
@@ -232,11 +232,8 @@ class DispatchBroker(Broker):  # type: ignore[misc]
             return
         assert self.store is not None
         run_id = message.removeprefix(wakeup.CANCEL)
-        slot = self.board.slot_of(run_id)
-        if slot is None:
+        if not limits.cancel(self.board, run_id):
             self.relief.take_back(self.store, run_id)
-        else:
-            limits.ask(slot, Ask.CANCEL)
 
     def recover(self) -> None:
         """The database went away or answered with an error: start over with new connections."""

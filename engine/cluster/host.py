@@ -150,7 +150,7 @@ class Host:
 
     def ask_all(self) -> None:
         for number in self.guests:
-            self.seats[number].ask_to_stop(Ask.SHUTDOWN)
+            self.seats[number].ask_to_stop(Ask.SHUTDOWN, self.seats[number].token)
         self.look()
 
     @property
@@ -227,7 +227,7 @@ class Host:
         left = (seat.deadline - time.monotonic_ns()) / SECOND
         if left > 0:
             self.loop.call_later(left, self.watch_time, number, token)
-        elif seat.ask_to_stop(Ask.TIMEOUT):
+        elif seat.ask_to_stop(Ask.TIMEOUT, seat.token):
             self.guests[number].look()
 
     def count_memory(self) -> None:

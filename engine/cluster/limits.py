@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from multiprocessing import Process
 
-from engine.cluster.board import Ask, Seat, Slot, State
+from engine.cluster.board import Ask, Board, Seat, Slot, State
 from engine.cluster.processes import kill_tree, memory_of
 from engine.sdk.machines import PRESETS
 from engine.sdk.machines import memory_of as memory_of_machine
@@ -31,11 +31,11 @@ class Limits:
 
     def enforce(self, process: Process, slot: Seat) -> None:
         """Ask for what is due, kill what was asked and did not stop in its grace."""
-        now = time.monotonic_ns()
+        now, token = time.monotonic_ns(), slot.token
         if slot.state == State.RUNNING and slot.deadline and now >= slot.deadline:
-            ask(slot, Ask.TIMEOUT)
+            ask(slot, Ask.TIMEOUT, token)
         if slot.is_busy and slot.is_asked and now >= slot.asked_at + grace_of(slot):
-            kill(process, slot, Ask(slot.ask))
+            kill(process, slot, Ask(slot.ask), token)
 
     def measure(self, working: Iterable[tuple[Process, Slot]]) -> None:
         """Kill runs that use more memory than their machine preset has, and imports that grow on."""
@@ -43,8 +43,9 @@ class Limits:
             return
         self.measured_at = time.monotonic()
         for process, slot in working:
+            token = slot.token
             if exceeds(process, slot):
-                kill(process, slot, Ask.MEMORY)
+                kill(process, slot, Ask.MEMORY, token)
 
 
 def exceeds(process: Process, slot: Slot) -> bool:
@@ -67,16 +68,30 @@ def import_memory() -> int:
     return min(memory_of_machine(LARGEST), installed * 4 // 5)
 
 
-def ask(slot: Seat, why: Ask) -> None:
-    """Tell the worker's signal handler that its run should stop; one that has died needs no word."""
-    if slot.ask_to_stop(why) and slot.pid:
+def ask(slot: Seat, why: Ask, token: bytes) -> None:
+    """Tell the worker's signal handler that the run with this token should stop.
+
+    A worker that went on to another run is left alone, and one that has died needs no word.
+    """
+    if slot.ask_to_stop(why, token) and slot.pid:
         with suppress(ProcessLookupError):
             os.kill(slot.pid, signal.SIGUSR1)
 
 
-def kill(process: Process, slot: Seat, why: Ask) -> None:
-    """End a worker and everything below it; the slot says for what."""
-    slot.killed, slot.asked_run = why, slot.run
+def cancel(board: Board, run_id: str) -> bool:
+    """Ask the run to stop; False when it is not here."""
+    slot = board.slot_of(run_id)
+    if slot is None:
+        return False
+    token = slot.token
+    if slot.run == run_id.encode():  # else it has just left
+        ask(slot, Ask.CANCEL, token)
+    return True
+
+
+def kill(process: Process, slot: Seat, why: Ask, token: bytes) -> None:
+    """End a worker and everything below it; the slot says for what, and for which run."""
+    slot.killed, slot.asked_token = why, token
     kill_tree(process.pid or 0)
     process.join(1)
 

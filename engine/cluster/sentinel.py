@@ -208,7 +208,7 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         for process, index in self.slots.items():
             slot = self.board.slots[index]
             if slot.state == State.ASSIGNED:
-                kill(process, slot, Ask.SHUTDOWN)
+                kill(process, slot, Ask.SHUTDOWN, slot.token)
 
     def replace_workers(self, changed: str) -> None:
         """Let each leave after the run it is on: they know files that changed only as left out."""
@@ -258,12 +258,13 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
             late = time.monotonic() > deadline
             if self.board.head.stop == Stop.NOW:
                 for process, index in self.slots.items():
-                    kill(process, self.board.slots[index], Ask.SHUTDOWN)
+                    slot = self.board.slots[index]
+                    kill(process, slot, Ask.SHUTDOWN, slot.token)
             elif late and not asked:
                 asked = True
-                for slot in self.board.taken:
-                    if slot.is_busy:
-                        ask(slot, Ask.SHUTDOWN)
+                for seat in self.board.taken:
+                    if seat.is_busy:
+                        ask(seat, Ask.SHUTDOWN, seat.token)
             self.enforce()
             wait([process.sentinel for process in self.pool], 0.05)
         end_of(self.pusher, 2.0)
@@ -293,4 +294,4 @@ class TracksideSentinel(Sentinel):  # type: ignore[misc]
         """It ends by itself, unless the database keeps it waiting."""
         for process, index in self.slots.items():
             if index == self.pool_size and not any(seat.is_busy for seat in self.board.seats):
-                kill(process, self.board.host, Ask.SHUTDOWN)
+                kill(process, self.board.host, Ask.SHUTDOWN, self.board.host.token)

@@ -99,7 +99,8 @@ class Seat(ctypes.Structure):
         ("memory", ctypes.c_int64),
         ("ask", ctypes.c_int64),
         ("asked_at", ctypes.c_int64),
-        ("asked_run", ctypes.c_char * 32),
+        #: The lease for which it was asked, or killed: a run that follows is not meant.
+        ("asked_token", ctypes.c_char * 40),
         #: What the sentinel killed it for.
         ("killed", ctypes.c_int64),
         #: Stands for the queue of its run: see `trust`.
@@ -121,7 +122,7 @@ class Seat(ctypes.Structure):
         memory: int
         ask: int
         asked_at: int
-        asked_run: bytes
+        asked_token: bytes
         killed: int
         queue: int
         version: bytes
@@ -137,7 +138,7 @@ class Seat(ctypes.Structure):
     @property
     def is_asked(self) -> bool:
         """Asked to stop the very run it is on."""
-        return bool(self.ask) and self.asked_run == self.run
+        return bool(self.ask) and self.asked_token == self.token
 
     @property
     def done(self) -> list[Done]:
@@ -167,10 +168,13 @@ class Seat(ctypes.Structure):
     def assign(
         self, run_id: str, token: str, attempt: int, state: State, *, begun: bool = False
     ) -> None:
-        """Put a run on the slot. The state goes last: whoever sees it sees the rest."""
+        """Put a run on the slot. The state goes last: whoever sees it sees the rest.
+
+        What the run before was held to goes first: whoever sees the token sees none of it.
+        """
+        self.since, self.deadline, self.memory, self.entered = time.monotonic_ns(), 0, 0, 0
         self.run, self.token, self.attempt = run_id.encode(), token.encode(), attempt
-        self.since, self.deadline, self.memory = time.monotonic_ns(), 0, 0
-        self.entered, self.queue, self.begun = 0, 0, self.token if begun else b""
+        self.queue, self.begun = 0, self.token if begun else b""
         self.state = state
 
     def clear(self, state: State) -> None:
@@ -178,12 +182,16 @@ class Seat(ctypes.Structure):
         self.state = state
         self.run, self.token, self.deadline, self.entered = b"", b"", 0, 0
 
-    def ask_to_stop(self, why: Ask) -> bool:
-        """Leave a request for the worker's signal handler; False when a stronger one stands."""
-        if self.is_asked and self.ask >= why:
+    def ask_to_stop(self, why: Ask, token: bytes) -> bool:
+        """Leave a request for the worker's signal handler.
+
+        False when a stronger one stands, or the slot went on from the run with this token.
+        """
+        if token != self.token or (self.is_asked and self.ask >= why):
             return False
-        self.asked_run, self.asked_at = self.run, time.monotonic_ns()
-        self.ask = why
+        self.asked_token = b""
+        self.ask, self.asked_at = why, time.monotonic_ns()
+        self.asked_token = token
         return True
 
 

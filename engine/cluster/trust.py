@@ -65,10 +65,11 @@ def stop_unsure(board: Board) -> None:
     if time.monotonic_ns() < head.sure_until or head.fenced:
         return
     for seat in board.taken:
+        token = seat.token
         if seat.state == State.RUNNING and not seat.is_asked and is_limited(head, seat.queue):
             log.error(
                 "The database has not been reached for a lease: run %s is stopped, its queue has a "
                 "limit.",
                 seat.run_id,
             )
-            ask(seat, Ask.SHUTDOWN)
+            ask(seat, Ask.SHUTDOWN, token)

@@ -103,7 +103,7 @@ def test_an_error_in_one_is_told_and_changes_nothing(here, seen):
 
 def test_a_cluster_that_stops_leaves_them_to_others(here, seen):
     def stopped(ctx):
-        here.slot.ask_to_stop(Ask.SHUTDOWN)
+        here.slot.ask_to_stop(Ask.SHUTDOWN, here.slot.token)
         ctx._signal.abort("shutdown")
         ctx.signal.raise_if_aborted()
 

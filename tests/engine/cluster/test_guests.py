@@ -44,7 +44,7 @@ def judged(board, exitcode=-9):
 def overdue(board, number, why=Ask.TIMEOUT, ago=10):
     """The sentinel killed the host because this run did not stop."""
     seat = board.seats[number]
-    seat.ask_to_stop(why)
+    seat.ask_to_stop(why, seat.token)
     seat.asked_at -= ago * SECOND
     seat.killed = why
     return seat

@@ -235,7 +235,7 @@ def test_a_limit_holds_for_what_is_taken_together(clerk):
 def test_only_the_run_that_is_meant_hears_why_it_should_stop(board):
     seat = board.seats[0]
     seat.assign("a", "ta", 1, State.RUNNING)
-    seat.ask_to_stop(Ask.CANCEL)
+    seat.ask_to_stop(Ask.CANCEL, seat.token)
     assert SeatControl(seat, "ta").reason() == "cancel"
     assert SeatControl(seat, "other").reason() == ""
     seat.assign("b", "tb", 1, State.RUNNING)

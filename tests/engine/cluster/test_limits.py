@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.cluster import limits
+from engine.cluster import deaths, limits
 from engine.cluster.board import Ask, Board, State
 from engine.cluster.limits import Limits
 
@@ -33,8 +33,8 @@ def slot():
     return slot
 
 
-def begin(slot, run_id, memory=MEBIBYTE):
-    slot.assign(run_id, "token", 1, State.RUNNING)
+def begin(slot, run_id, token="token", memory=MEBIBYTE):
+    slot.assign(run_id, token, 1, State.RUNNING)
     slot.memory, slot.since = memory, time.monotonic_ns() - int(2 * limits.YOUNG * limits.SECOND)
 
 
@@ -52,7 +52,7 @@ def test_a_run_that_uses_too_much_is_killed(slot, worker, killed, monkeypatch):
     measuring(monkeypatch, lambda: None)
     Limits().measure([(worker, slot)])
     assert killed == [worker.pid]
-    assert (slot.killed, slot.asked_run) == (Ask.MEMORY, b"first")
+    assert (slot.killed, slot.asked_token) == (Ask.MEMORY, b"token")
 
 
 def test_a_run_that_began_meanwhile_does_not_pay_for_another(slot, worker, killed, monkeypatch):
@@ -79,5 +79,34 @@ def test_nobody_minds_that_a_worker_died_before_it_was_asked(slot):
         os._exit(0)
     os.waitpid(child, 0)
     slot.pid = child
-    limits.ask(slot, Ask.CANCEL)
+    limits.ask(slot, Ask.CANCEL, slot.token)
     assert slot.is_asked
+
+
+def test_a_request_is_not_for_the_run_that_follows(slot):
+    asked = slot.token
+    begin(slot, "second", "other")
+    limits.ask(slot, Ask.CANCEL, asked)
+    assert not slot.is_asked
+    assert slot.ask == Ask.NOTHING
+
+
+def test_a_request_is_not_for_the_same_run_when_it_comes_back(slot):
+    limits.ask(slot, Ask.SHUTDOWN, slot.token)
+    assert slot.is_asked
+    begin(slot, "first", "other")
+    assert not slot.is_asked
+
+
+def test_a_run_does_not_pay_for_the_cancel_of_the_one_before(slot, worker, killed, monkeypatch):
+    """The worker goes on in the moment in which its time to stop is over."""
+    limits.ask(slot, Ask.CANCEL, slot.token)
+
+    def over(slot):
+        begin(slot, "second", "other")
+        return 0
+
+    monkeypatch.setattr(limits, "grace_of", over)
+    Limits().enforce(worker, slot)
+    death = deaths.of(slot, -9)
+    assert (death.run_id, death.killed) == ("second", Ask.SHUTDOWN)

@@ -116,7 +116,7 @@ def test_a_body_goes_on_with_another_seat_and_lease():
         assert house.seats[1].deadline
         assert house.spot.settled
         assert house.spot.assignment.run_id == "run_1"
-        house.seats[1].ask_to_stop(Ask.CANCEL)
+        house.seats[1].ask_to_stop(Ask.CANCEL, house.seats[1].token)
         assert house.control.reason() == "cancel"
         assert house.lounge.is_empty
 

@@ -185,7 +185,7 @@ def body_connection(here, monkeypatch):
 def test_an_interrupted_body_loses_its_connections(here, one, body_connection):
     tidying.tidy(here)
     assert not body_connection.closed
-    here.slot.ask_to_stop(Ask.CANCEL)
+    here.slot.ask_to_stop(Ask.CANCEL, here.slot.token)
     tidying.tidy(here)
     assert body_connection.closed
     assert not hasattr(connections._connections, "body")
