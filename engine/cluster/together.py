@@ -167,12 +167,12 @@ class Relief:
         ahead = take_away(slot, locks, index)
         with locks.held(index):
             number, at, done = slot.number, slot.at, slot.done
-            lease, entered = slot.lease, slot.entered
+            lease, entered, pid = slot.lease, slot.entered, slot.pid
         opened.version = slot.version.decode()
         if done:
-            opened.turn(done, store.Next.NONE, 1, slot.pid)
+            opened.turn(done, store.Next.NONE, 1, pid)
         if entered:
-            opened.start(*lease, slot.pid, entered)
+            opened.start(*lease, pid, entered)
             slot.begun = lease[1].encode()
         release(opened, ahead, GIVEN_BACK)
         with locks.held(index):

@@ -200,7 +200,7 @@ class SqliteStore(Weighing):
             if not lease:
                 return None
             (session_id, attempt, starter, started), at = lease[0], sql.now()
-            if started is not None and starter == pid:
+            if started is not None and (starter == pid or began is not None):
                 return self.assignment(run_id)
             since = sql.at(began) if began is not None else at
             if not self.rows(

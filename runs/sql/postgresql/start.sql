@@ -1,6 +1,6 @@
 -- The body is about to run: DEQUEUED to EXECUTING by whoever holds the lease. No row: the lease was lost, or
 -- the run was canceled before it started and is now CANCELED. Asked again by a worker that did not get the
--- answer, it answers the same.
+-- answer, or told late by one process what another has told, it answers the same.
 --   p_began: seconds since the body was entered, for a start that is recorded only now; a cancel no longer keeps
 --   it from starting. NULL when it was not entered yet.
 --   p_version: of the code that executes it; the run is locked to that of its first start
@@ -21,7 +21,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  IF v_started IS NOT NULL AND v_pid = p_pid THEN
+  IF v_started IS NOT NULL AND (v_pid = p_pid OR p_began IS NOT NULL) THEN
     RETURN QUERY SELECT * FROM trackside_assignment(p_run);
     RETURN;
   END IF;

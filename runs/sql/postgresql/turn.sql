@@ -146,7 +146,10 @@ BEGIN
     v_heir := trackside_heir(p_runs[cardinality(p_runs)], p_tokens[cardinality(p_tokens)], p_pid, p_version);
     p_next := 1;
   END IF;
-  IF cardinality(p_runs) > 1 THEN  -- whom several ends wake is locked in the order in which one end locks them
+  IF cardinality(p_runs) > 1 THEN
+    -- Another process may record some of them too, for a worker that died or did not hear the answer: leases by id,
+    -- and then whom the ends wake, as one end locks them.
+    PERFORM 1 FROM runs_lease WHERE run_id = ANY (p_runs) ORDER BY run_id FOR UPDATE;
     PERFORM 1 FROM runs_ready WHERE run_id IN (SELECT run_id FROM runs_waiter WHERE target = ANY (p_runs))
       ORDER BY run_id FOR UPDATE;
   END IF;

@@ -1,3 +1,4 @@
+import time
 from functools import partial
 
 import pytest
@@ -58,6 +59,16 @@ def test_a_start_whose_answer_was_lost_answers_again():
     trigger()
     one = claim(session())[0]
     assert start(one, pid=42) == start(one, pid=42)
+    assert one.run.status == RunStatus.EXECUTING
+    assert history(one.run_id).count("started") == 1
+
+
+def test_a_start_that_two_processes_tell_late_is_one():
+    """The bookkeeper of a worker that died, and the dispatcher that looked at it a moment before."""
+    trigger()
+    one, began = claim(session())[0], time.monotonic_ns()
+    told = store.current().start(*one.lease, 42, began)
+    assert store.current().start(*one.lease, 0, began) == told
     assert one.run.status == RunStatus.EXECUTING
     assert history(one.run_id).count("started") == 1
 

@@ -1,5 +1,6 @@
 """A worker's turn: what it did is recorded, and it gets what comes next."""
 
+import threading
 import time
 from datetime import timedelta
 
@@ -23,6 +24,8 @@ from tests.support.factories import (
     start,
     task,
 )
+from tests.support.threads import together
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 SECOND = 1_000_000_000
@@ -343,3 +346,35 @@ class TestAcross:
         Run.objects.filter(concurrency_key__in="bc", status="QUEUED").delete()
         (heir,) = turn(*[done(work) for work in works if work.concurrency_key == "a"]).works
         assert (heir.concurrency_key, heir.begun) == ("a", True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ends_of_the_same_runs_in_another_order_do_not_meet():
+    """Leases are locked by id: whoever waits for the first holds none of the others."""
+    if connection.vendor == "sqlite":
+        pytest.skip("one writer at a time")
+    one, other = sorted(
+        [executing_run(by := session()), executing_run(by)], key=lambda it: it.run_id
+    )
+    Lease.objects.filter(pk=one.run_id).update(pid=1)  # behind the other in the table, too
+    beside = connection.copy()
+    waiting = threading.Thread(target=together, args=([lambda: turn(done(other), done(one))],))
+    lock = "SELECT 1 FROM runs_lease WHERE run_id = %s FOR UPDATE"
+    try:
+        with beside.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute(lock, [one.run_id])
+            waiting.start()
+            eventually(lambda: blocked(cursor))
+            cursor.execute(f"{lock} NOWAIT", [other.run_id])
+            cursor.execute("ROLLBACK")
+    finally:
+        beside.close()
+    waiting.join(30)
+    assert {one.run.status, other.run.status} == {RunStatus.COMPLETED}
+
+
+def blocked(cursor):
+    """Whether somebody waits for a lock."""
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return cursor.fetchone()[0]
