@@ -8,8 +8,8 @@ from benchmarks.support.processes import Process, wait_until
 from benchmarks.support.project import Project, on_postgres
 from benchmarks.support.report import Figure, Report, median, parser, progress, publish, spread
 
-#: Bursts that count as the beginning, and as the end.
-EDGE = 5
+#: Bursts that count as the beginning, and as the end; they differ by a factor of two among themselves.
+EDGE = 40
 RATIO = 0.9
 LIMIT_SECONDS = 600
 
@@ -38,39 +38,35 @@ def burst(project: Project, cluster: Process, count: int) -> float:
 
 def measure(minutes: float, count: int, every: float) -> Report:
     """One burst after the other; the last ones over the first ones."""
+    rates: list[float] = []
     with (
         postgres() as server,
         on_postgres(server, "churn") as project,
         project.cluster() as cluster,
     ):
         end = time.monotonic() + 60 * minutes
-        first = edge(project, cluster, count)
-        runs = count * 2 * EDGE
-        while time.monotonic() < end:
-            due = min(time.monotonic() + every, end)
-            rate = burst(project, cluster, count)
-            runs += count
-            progress(f"{runs - count * EDGE:,} runs so far: {rate:,.0f} runs/s")
+        while time.monotonic() < end or len(rates) < 2 * EDGE:
+            due = time.monotonic() + every
+            rates.append(burst(project, cluster, count))
+            progress(f"{len(rates) * count:,} runs so far: {rates[-1]:,.0f} runs/s")
+            if len(rates) == EDGE:
+                young = float(project.value(SIZES))
             time.sleep(max(0, due - time.monotonic()))
-        last = edge(project, cluster, count)
-        hot = float(project.value(SIZES))
+        old = float(project.value(SIZES))
+    first, last = rates[:EDGE], rates[-EDGE:]
     return Report(
-        f"Churn, PostgreSQL, 2 worker processes, {minutes:g} minutes, {runs:,} runs",
+        f"Churn, PostgreSQL, 2 worker processes, {minutes:g} minutes, {len(rates) * count:,} runs",
         [
             Figure("first bursts", median(first), "runs/s", note=spread(first)),
             Figure("last bursts", median(last), "runs/s", note=spread(last)),
             Figure("  of the first's rate", median(last) / median(first), at_least=RATIO),
-            Figure("the tables of what is queued and held", hot, "MiB"),
+            Figure("the tables of what is queued and held, at first", young, "MiB"),
+            Figure("  and at last", old, "MiB"),
         ],
         [
             "Each burst is triggered while it is executed, so triggering takes its part of the machine."
         ],
     )
-
-
-def edge(project: Project, cluster: Process, count: int) -> list[float]:
-    """Rates of the bursts that count, one at once after the other."""
-    return [burst(project, cluster, count) for _ in range(EDGE)]
 
 
 def main() -> int:
@@ -81,7 +77,7 @@ def main() -> int:
         "--every",
         type=float,
         default=0,
-        help="seconds from one burst between the first and the last ones to the next (default: none)",
+        help="seconds from the beginning of a burst to that of the next (default: none)",
     )
     chosen = options.parse_args()
     return publish([measure(chosen.minutes, chosen.count, chosen.every)], chosen.json)
