@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, sight
-from dashboard.pages import bars, live, shell
+from dashboard.pages import bars, bulk_preview, live, shell
 from dashboard.pages.page import page, see_other
 from dashboard.presenters import Look
 from runs import lifecycle
@@ -147,6 +147,7 @@ def _show(request: HttpRequest, action: BulkAction, status: int = 200) -> HttpRe
         "row": row,
         "action": action,
         "options": options,
+        "pace": bulk_preview.pace(options),
         "patch": sight.document(options.patch or "", "payload"),
         "scope": _scope(action),
         "reasons": _reasons(action),

@@ -16,9 +16,9 @@ from dashboard.pages.bulk_preview import Preview
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_query import RunQuery
 from dashboard.pages.trigger_form import ExactTextarea, new_token, tag_list
-from runs import conf, lifecycle
+from runs import conf, durations, lifecycle
 from runs.errors import InvalidOption
-from runs.lifecycle.bulkoptions import FASTEST, MOST_FIRST, BulkOptions
+from runs.lifecycle.bulkoptions import FASTEST, LONGEST_SPREAD, MOST_FIRST, BulkOptions
 from runs.models import AlertChannel, BulkKind, Run
 from runs.models.run import RunQuerySet
 from runs.reads.deadline import TooSlow
@@ -32,6 +32,8 @@ UNDO = 8.0
 TYPED = 1000
 WORDS = {"replay": BulkKind.REPLAY, "cancel": BulkKind.CANCEL, "tag": BulkKind.TAG}
 WORDS |= {"priority": BulkKind.PRIORITY, "key": BulkKind.KEY}
+#: How fast: one of them at most.
+PACE = ("per_minute", "spread")
 TEXT = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -71,6 +73,13 @@ class BulkForm(forms.Form):
         max_value=FASTEST,
         help_text="As fast as it goes if empty.",
     )
+    spread = forms.CharField(
+        label="Spread over",
+        required=False,
+        max_length=20,
+        widget=forms.TextInput(attrs=TEXT),
+        help_text="A time such as 30m or 2h, instead of runs a minute.",
+    )
     order = forms.ChoiceField(
         required=False, choices=[("", "The oldest first"), ("newest", "The newest first")]
     )
@@ -89,11 +98,11 @@ class BulkForm(forms.Form):
 
     #: Fields of each kind beside name and reason.
     OF = {
-        BulkKind.REPLAY: ("patch", "version", "tags", "canary", "per_minute", "order"),
-        BulkKind.CANCEL: ("per_minute", "order"),
-        BulkKind.TAG: ("tags", "per_minute", "order"),
-        BulkKind.PRIORITY: ("priority", "per_minute", "order"),
-        BulkKind.KEY: ("per_minute", "order"),
+        BulkKind.REPLAY: ("patch", "version", "tags", "canary", *PACE, "order"),
+        BulkKind.CANCEL: (*PACE, "order"),
+        BulkKind.TAG: ("tags", *PACE, "order"),
+        BulkKind.PRIORITY: ("priority", *PACE, "order"),
+        BulkKind.KEY: (*PACE, "order"),
     }
 
     def __init__(self, kind: BulkKind, *args: Any, **kwargs: Any) -> None:
@@ -106,6 +115,16 @@ class BulkForm(forms.Form):
         self.fields["notify"].choices = told  # type: ignore[attr-defined]
         if len(told) == 1:
             del self.fields["notify"]
+
+    def clean_spread(self) -> float | None:
+        said = self.cleaned_data["spread"].replace(" ", "")
+        try:
+            wanted = durations.seconds(said, "spread") if said else None
+        except InvalidOption:
+            wanted = 0
+        if wanted is None or 0 < wanted <= LONGEST_SPREAD:
+            return wanted
+        raise forms.ValidationError("A time such as 30m or 1h30m, of 30 days at most.")
 
     def options(self) -> BulkOptions:
         """Raises InvalidOption."""
@@ -221,9 +240,11 @@ def _begun(
         reason=said["reason"].replace("\x00", ""),
         notify=AlertChannel.objects.filter(pk=said.get("notify") or 0).first(),
     )
+    pace = bulk_preview.pace(BulkOptions.of(made.options))
     messages.success(
         request,
-        f"{bulk_preview.word(kind, made.total)}: it begins in {UNDO:g} s. Undo it until then.",
+        f"{bulk_preview.word(kind, made.total)}{pace and f', {pace}'}: it begins in {UNDO:g} s. "
+        "Undo it until then.",
     )
     return see_other("bulk_action", made.pk)
 

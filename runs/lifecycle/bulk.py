@@ -82,6 +82,7 @@ def begin_bulk(
     else:
         runs = _checked(chosen)
         selection, total = {"runs": runs}, len(runs)
+    options = options.paced(total)
     row = BulkAction(
         id=new_id("bulk"),
         kind=kind,
@@ -196,7 +197,7 @@ def _size(row: BulkAction) -> int:
     """Runs to do before the next note."""
     size, options = PAGES[BulkKind(row.kind)], BulkOptions.of(row.options)
     if options.per_minute:
-        size = min(size, max(1, options.per_minute // TURNS))
+        size = min(size, max(1, int(options.per_minute // TURNS)))
     left = row.canary - row.success - row.failure
     return min(size, left) if left > 0 else size
 
@@ -253,7 +254,7 @@ def _note(row: BulkAction, ids: Sequence[str], outcomes: Iterable[Outcome]) -> N
     """
     touched = [one.run_id for one in outcomes if one.run_id is not None]
     problems = [one.problem for one in outcomes if one.problem]
-    rest = BulkOptions.of(row.options).pause_after(len(ids))
+    options = BulkOptions.of(row.options)
     mine = BulkAction.objects.filter(pk=row.pk)
     noted = mine.filter(after=row.after, claimed_until=row.claimed_until).update(
         success=F("success") + len(touched),
@@ -261,7 +262,7 @@ def _note(row: BulkAction, ids: Sequence[str], outcomes: Iterable[Outcome]) -> N
         after=ids[-1] if ids else row.after,
         problem=problems[-1][:1000] if problems else row.problem,
         reasons=counted(row.reasons, problems),
-        not_before=timezone.now() + rest if rest else None,
+        not_before=options.next_after(len(ids), row.not_before, timezone.now()),
         claimed_until=None,
     )
     if not noted:

@@ -1,8 +1,8 @@
 """What a bulk action does differently from the plain verb for one run."""
 
 import json
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from runs import payloads
@@ -13,6 +13,10 @@ from runs.models import BulkKind
 
 #: Most replays a minute, and first replays to wait for, that may be asked for.
 FASTEST, MOST_FIRST = 100_000, 1000
+#: Seconds all of it may be spread over at most.
+LONGEST_SPREAD = 30 * 86_400
+#: What came later than this after its time is not made up for.
+LATE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,7 @@ class BulkOptions:
 
     `version` is that of the task's code the replays are to have; empty for the current one.
     `per_minute` limits how many runs are touched in a minute; 0 for no limit.
+    `spread` is in how many seconds all of them are touched, evenly: the rate follows from it; 0 for none.
     `canary` replays have to succeed before the others are made; 0 for none.
     `tags` are added to each run, by REPLAY to the new one. `priority` is that of PRIORITY, in seconds.
     `newest_first` turns the order of the runs around.
@@ -29,7 +34,8 @@ class BulkOptions:
 
     patch: str = ""
     version: str = ""
-    per_minute: int = 0
+    per_minute: float = 0
+    spread: float = 0
     canary: int = 0
     tags: tuple[str, ...] = ()
     priority: float | None = None
@@ -49,18 +55,36 @@ class BulkOptions:
         said: dict[str, Any] = json.loads(text) if text else {}
         return cls(**said | {"tags": tuple(said.get("tags", ()))})
 
-    def pause_after(self, count: int) -> timedelta | None:
-        """How long nothing more is done after so many runs."""
-        return timedelta(minutes=count / self.per_minute) if self.per_minute else None
+    def paced(self, total: int) -> Self:
+        """With the rate that so many runs are to have."""
+        if not self.spread:
+            return self
+        return replace(self, per_minute=min(total * 60 / self.spread, FASTEST))
+
+    def next_after(self, count: int, due: datetime | None, now: datetime) -> datetime | None:
+        """When the next are done after so many runs that were `due`.
+
+        Counted from when they were due: somebody looks every other second only, and what that
+        costs would add up.
+        """
+        if not self.per_minute:
+            return None
+        began = due if due is not None and timedelta() <= now - due <= LATE else now
+        return began + timedelta(minutes=count / self.per_minute)
 
     def check(self, kind: BulkKind) -> None:
         """Raise InvalidOption for what cannot be done."""
         for name, value, most in (
             ("per_minute", self.per_minute, FASTEST),
             ("canary", self.canary, MOST_FIRST),
+            ("spread", self.spread, LONGEST_SPREAD),
         ):
             if not 0 <= value <= most:
                 raise InvalidOption(name, f"{name} is 0 to {most:,}, not {value:,}.")
+        if self.per_minute and self.spread:
+            raise InvalidOption(
+                "spread", "State the runs a minute or the time to spread them over, not both."
+            )
         checks.tags(self.tags)
         if kind == BulkKind.TAG and not self.tags:
             raise InvalidOption("tags", "State the tags to add.")

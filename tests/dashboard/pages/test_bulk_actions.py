@@ -182,7 +182,9 @@ def test_a_patch_shows_nothing_to_who_may_see_no_payload():
     ("fields", "said"),
     [({"patch": "{"}, "The patch is no JSON"), ({"canary": "-1"}, "greater than or equal"),
      ({"per_minute": "x"}, "whole number"), ({"action": "tag"}, "State the tags"),
-     ({"action": "priority"}, "State the priority"), ({"tags": "x" * 300}, "128")],
+     ({"action": "priority"}, "State the priority"), ({"tags": "x" * 300}, "128"),
+     ({"spread": "30"}, "such as 30m"), ({"spread": "0m"}, "such as 30m"), ({"spread": "31d"}, "30 days"),
+     ({"spread": "1h", "per_minute": "5"}, "not both")],
 )  # fmt: skip
 def test_what_is_wrong_stands_at_its_field(operator, fields, said):
     make_task()
@@ -191,6 +193,22 @@ def test_what_is_wrong_stands_at_its_field(operator, fields, said):
     assert response.status_code == 422
     assert said in response.content.decode()
     assert not BulkAction.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "pace", "spread"),
+    [({"spread": "30s"}, "4 a minute", "30 s"), ({"spread": "1h 30m"}, "one every 45 m", "1 h 30 m"),
+     ({"spread": "70s"}, "1.7 a minute", "1 m 10 s"), ({"per_minute": "1200"}, "1,200 a minute", None)],
+)  # fmt: skip
+def test_says_what_rate_a_spread_became(operator, fields, pace, spread):
+    make_task()
+    failed_run(), failed_run()
+    said = begin(operator, **fields)
+    page = operator.get(said["Location"]).content.decode()
+    assert f"Replay 2 runs, {pace}: it begins in 8 s." in page
+    assert f'<dt>At most</dt><dd class="num">{pace}</dd>' in page
+    shown = f'<dt>Spread over</dt><dd class="num">{spread}</dd>'
+    assert (shown in page) == (spread is not None)
 
 
 def test_needs_the_right_to_act(viewer):

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
@@ -289,6 +290,44 @@ def test_a_rate_spreads_replays():
     assert lifecycle.go_on_in_bulk() == 2
 
 
+def test_a_spread_becomes_a_rate_by_the_number_of_runs():
+    action = begun(REPLAY, made(5), **options(spread=7200))
+    assert BulkOptions.of(action.options).per_minute == 5 / 120
+    assert lifecycle.go_on_in_bulk() == 1
+    assert lifecycle.go_on_in_bulk() == 0
+    action.refresh_from_db()
+    left = (action.not_before - timezone.now()).total_seconds()
+    assert 1400 < left <= 1440
+    assert BulkOptions(spread=1).paced(10**6).per_minute == 100_000
+
+
+@pytest.mark.parametrize(("late", "counted"), [(2, True), (10, True), (11, False), (-5, False)])
+def test_what_a_look_came_late_is_made_up_for(late, counted):
+    now = timezone.now()
+    due = now - timedelta(seconds=late)
+    base = due if counted else now
+    paced = BulkOptions(per_minute=40)
+    assert paced.next_after(2, due, now) == base + timedelta(seconds=3)
+    assert paced.next_after(2, None, now) == now + timedelta(seconds=3)
+    assert BulkOptions().next_after(2, due, now) is None
+
+
+def test_a_spread_ends_in_its_time_though_somebody_looks_every_other_second(monkeypatch):
+    started = clock = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: clock)
+    action = begun(CANCEL, made(100), **options(spread=300))
+    done = []
+    while action.completed_at is None:
+        while lifecycle.go_on_in_bulk():
+            continue
+        action.refresh_from_db()
+        done.append(action.success)
+        clock += timedelta(seconds=2)
+    assert 298 <= (action.completed_at - started).total_seconds() <= 304
+    assert max(after - before for before, after in pairwise(done)) == 1
+    assert done[len(done) // 2] in range(48, 54)
+
+
 def end(status):
     for run in replays():
         Run.objects.filter(pk=run.pk).update(status=status, finished_at=timezone.now())
@@ -322,6 +361,7 @@ def test_a_failed_first_replay_pauses_it_until_somebody_resumes():
     [(REPLAY, {"patch": "{"}, "patch"), (REPLAY, {"patch": '{"a":1,"a":2}'}, "patch"),
      (CANCEL, {"patch": "{}"}, "patch"), (CANCEL, {"canary": 1}, "patch"),
      (REPLAY, {"canary": 1001}, "canary"), (REPLAY, {"per_minute": -1}, "per_minute"),
+     (CANCEL, {"per_minute": 5, "spread": 60}, "spread"), (CANCEL, {"spread": 2592001}, "spread"),
      (BulkKind.TAG, {}, "tags"), (BulkKind.TAG, {"tags": ("x" * 200,)}, "tags"),
      (BulkKind.PRIORITY, {}, "priority")],
 )  # fmt: skip
