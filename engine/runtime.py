@@ -37,6 +37,7 @@ class LaunchOptions(TypedDict, total=False):
     debounce: Debounce
     is_test: bool
     parent_id: str
+    parent_token: str
     awaited: bool
     batch_id: str
     traceparent: str

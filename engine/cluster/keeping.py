@@ -55,6 +55,10 @@ class RunKeeper:
     def lease(self) -> tuple[str, str]:
         return self.work.run_id, self.work.token
 
+    @property
+    def token(self) -> str:
+        return self.work.token
+
     def begin(self) -> None:
         """Record the start, which short runs do with their end."""
         run_id, token, pid = self.work.run_id, self.work.token, self.slot.pid
@@ -122,7 +126,8 @@ class RunKeeper:
         return found is not None
 
     def children(self) -> list[tuple[str, str]]:
-        found: list[tuple[str, str]] = self.insist(lambda opened: opened.children(self.work.run_id))
+        of = self.work.run_id, self.work.attempt, self.work.token
+        found: list[tuple[str, str]] = self.insist(lambda opened: opened.children(*of))
         return found
 
     def record(self, entries: Sequence[Entry]) -> None:

@@ -79,11 +79,11 @@ class Launcher(Protocol):
 def launcher() -> Launcher:
     """What makes runs: a body that comes back from a wait finds those it made before."""
     replay, runtime = active(), installed()
-    return Repeating(replay, runtime) if replay is not None and replay.resumed else runtime
+    return runtime if replay is None else Repeating(replay, runtime)
 
 
 class Repeating:
-    """Makes only the runs that this attempt has not made before its last wait."""
+    """Makes only the runs that this attempt has not made before its last wait, and marks them as its own."""
 
     def __init__(self, replay: Replay, runtime: Launcher) -> None:
         self._replay, self._runtime = replay, runtime
@@ -99,4 +99,4 @@ class Repeating:
 
     def _before(self, launch: Launch) -> Launched | None:
         keyed = "idempotency_key" in launch.options  # its key finds it
-        return None if keyed else self._replay.repeated(launch.task_id)
+        return None if keyed else self._replay.repeated(launch)

@@ -43,11 +43,15 @@ class SharedSpot(Protocol):
 class Keeper(Protocol):
     """Where the journal is kept. What it cannot write because the run was taken away, it raises."""
 
+    @property
+    def token(self) -> str:
+        """That of the lease under which the body executes now."""
+
     def remembered(self) -> Remembered:
         """Everything recorded so far."""
 
     def children(self) -> list[tuple[str, str]]:
-        """Run id and task id of what this attempt triggered without waiting, in order."""
+        """Run id and task id of what this attempt triggered with its tokens, in order."""
 
     def record(self, entries: Sequence[Entry]) -> None:
         """Add entries."""

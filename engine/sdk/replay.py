@@ -195,8 +195,9 @@ class Replay:
         self._batches += 1
         return f"batch_{self.run_id.partition('_')[2]}{self._batches}"
 
-    def repeated(self, task_id: str) -> Launched | None:
-        """The run that this very trigger made before the wait the body comes back from."""
+    def repeated(self, launch: Launch) -> Launched | None:
+        """The run this very trigger made before the wait the body comes back from; marks a new one."""
+        launch.options["parent_token"] = self._keeper.token
         if not self.resumed:
             return None
         if self._children is None:
@@ -205,7 +206,7 @@ class Replay:
                 found = self._keeper.children()
             for run_id, other in found:
                 self._children[other].append(run_id)
-        made = self._children[task_id]
+        made = self._children[launch.task_id]
         return Launched(made.popleft()) if made else None
 
     # -- where ------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ class TriggerOptions:
     debounce: Debounce | None = None
     is_test: bool = False
     parent_id: str | None = None
+    #: The lease under which its parent asks, where that is to find the run again after a wait.
+    parent_token: str | None = None
     schedule_id: str | None = None
     #: The moment by which it takes its place in its queue, if that is not now: when it should have fired.
     turn: datetime | None = None

@@ -128,6 +128,7 @@ class Plan:
             "awaited": options.awaited or facts.overlap in HOLDING,
             "overlap_lane": self.lane,
             "batch_id": options.batch_id,
+            "parent_token": options.parent_token,
             "source": maker.source.value,
             "actor": maker.actor,
             **maker.lineage(options.parent_id),

@@ -569,6 +569,7 @@ class Migration(migrations.Migration):
                 ('traceparent', models.CharField(max_length=55, null=True)),
                 ('tracestate', models.TextField(null=True)),
                 ('parent_id', runs.models.fields.IdField(max_length=30, null=True)),
+                ('parent_token', models.CharField(max_length=36, null=True)),
                 ('root_id', runs.models.fields.IdField(max_length=30, null=True)),
                 ('depth', models.IntegerField(default=0)),
                 ('replayed_from_id', runs.models.fields.IdField(max_length=30, null=True)),

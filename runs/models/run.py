@@ -101,6 +101,8 @@ class Run(models.Model):
     tracestate = models.TextField(null=True)  # noqa: DJ001
 
     parent_id = IdField(max_length=30, null=True)
+    #: Lease token under which its parent triggered it; None where the parent need not find it again.
+    parent_token = models.CharField(max_length=36, null=True)  # noqa: DJ001
     root_id = IdField(max_length=30, null=True)
     depth = models.IntegerField(default=0)
     replayed_from_id = IdField(max_length=30, null=True)

@@ -70,6 +70,8 @@ def make_context(attempt=1, *, is_test=False):
 class Notebook:
     """A journal in memory: what a run remembers of its waits."""
 
+    token = "held"
+
     def __init__(self, *entries):
         self.entries = list(entries)
 

@@ -11,18 +11,15 @@ from runs.states import EntryKind, EntryStatus
 
 ENTRIES = f"SELECT {', '.join(Entry._fields)} FROM runs_journal WHERE run_id = %s ORDER BY attempt, position"
 USED = "SELECT attempt_ms FROM runs_run WHERE id = %s AND waited_attempt = %s"
-#: What the current attempt triggered so far, but what it waits for and what a key finds anyway.
-#: An execution whose start was not recorded when its cluster was lost left no attempt, but children.
+#: What the attempt triggered under leases with which it left for a wait, and under the one it has. What
+#: a body did that had lost its lease is of neither kind, whenever it did so and whatever its number.
 CHILDREN = """
-SELECT id, task_id FROM runs_run
- WHERE parent_id = %s AND idempotency_key IS NULL
-   AND created_at > coalesce(
-         (SELECT max(at) FROM (
-            SELECT max(finished_at) AS at FROM runs_attempt WHERE run_id = %s UNION ALL
-            SELECT max(at) FROM runs_event WHERE run_id = %s AND kind = 'released') ended),
-         '2000-01-01 00:00:00+00')
-   AND id NOT IN (SELECT target FROM runs_journal WHERE run_id = %s AND kind = 'child')
- ORDER BY id
+SELECT r.id, r.task_id
+  FROM runs_run r
+  LEFT JOIN runs_event e ON e.run_id = r.parent_id AND e.kind = 'waiting' AND e.attempt = %s
+                        AND e.data = '{"token": "' || r.parent_token || '"}'
+ WHERE r.parent_id = %s AND (e.id IS NOT NULL OR r.parent_token = %s)
+ ORDER BY e.id IS NULL, e.id, r.id
 """
 MOVE = "UPDATE runs_lease SET pid = %s WHERE run_id = %s AND token = %s RETURNING run_id"
 LEFT_LAST = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
@@ -58,8 +55,8 @@ class Recollection(Store):
     def move(self, run_id: str, token: str, pid: int) -> None:
         self.rows(MOVE, (pid, run_id, token))
 
-    def children(self, run_id: str) -> list[tuple[str, str]]:
-        return [(row[0], row[1]) for row in self.rows(CHILDREN, (run_id,) * 4)]
+    def children(self, run_id: str, attempt: int, token: str) -> list[tuple[str, str]]:
+        return [(row[0], row[1]) for row in self.rows(CHILDREN, (attempt, run_id, token))]
 
     def used(self, run_id: str, attempt: int) -> float:
         milliseconds = sum(int(row[0]) for row in self.rows(USED, (run_id, attempt)))

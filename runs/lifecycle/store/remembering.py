@@ -39,8 +39,11 @@ class Remembering(ABC):
         """Another process goes on with what was taken under this lease."""
 
     @abstractmethod
-    def children(self, run_id: str) -> list[tuple[str, str]]:
-        """Run id and task id of what the current attempt triggered without waiting, in order."""
+    def children(self, run_id: str, attempt: int, token: str) -> list[tuple[str, str]]:
+        """Run id and task id of what the attempt that has this lease triggered so far, in order.
+
+        Those with a `parent_token` alone: others are found in the journal or by a key.
+        """
 
     @abstractmethod
     def used(self, run_id: str, attempt: int) -> float:

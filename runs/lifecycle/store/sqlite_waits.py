@@ -52,7 +52,7 @@ class WaitingSqliteStore(TurningSqliteStore, Recollection):
                 self.count_segment(run_id, attempt, started, at)
                 self.leave(run_id, token, pause, bucket, open_targets, at)
                 facts = ("waiting", "WAITING", attempt, f"session:{session_id}", pause.reason)
-                self.rows(sql.EVENT, (run_id, *facts, "", at))
+                self.rows(sql.EVENT, (run_id, *facts, f'{{"token": "{token}"}}', at))
             self.release(bucket, queue)
             code = self.taking(session_id) if take else None
             if code is None:

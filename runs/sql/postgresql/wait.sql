@@ -83,7 +83,8 @@ BEGIN
             EXISTS (SELECT 1 FROM runs_queue q WHERE q.id = v_lease.queue_id AND q.rate_interval IS NOT NULL), true);
     INSERT INTO runs_waiter (target, run_id, one_suffices) SELECT id, p_run, p_one FROM unnest(v_open) AS id;
     INSERT INTO runs_event (run_id, kind, status, attempt, actor, reason, data, at)
-    VALUES (p_run, 'waiting', 'WAITING', v_lease.attempt, 'session:' || v_lease.session_id, p_reason, '', v_now);
+    VALUES (p_run, 'waiting', 'WAITING', v_lease.attempt, 'session:' || v_lease.session_id, p_reason,
+            '{"token": "' || p_token || '"}', v_now);
     outcome := 'waiting';
   END IF;
 

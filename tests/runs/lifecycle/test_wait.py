@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection
 from django.utils import timezone
 
@@ -350,14 +351,52 @@ class TestRecall:
         assert store.current().recall(one.run_id, again.token, []) == {}
 
 
-def test_children_of_an_execution_that_left_no_attempt_are_nobodys():
-    """Its cluster was lost before the start was recorded; the body that follows triggers its own."""
-    by = factories.session()
-    one = factories.dequeued_run(by)
-    factories.trigger(parent_id=one.run_id)
-    factories.finish(attempts.release(*one.lease, "lost", started=False))
-    again = factories.claim(by)[0]
-    assert again.run_id == one.run_id
-    factories.start(again)
-    own = [factories.trigger(parent_id=one.run_id).pk for _ in range(2)]
-    assert [run_id for run_id, _ in store.current().children(one.run_id)] == own
+class TestChildren:
+    def of(self, one):
+        return [
+            run_id for run_id, _ in store.current().children(one.run_id, one.attempt, one.token)
+        ]
+
+    def trigger(self, one, **options):
+        return factories.trigger(parent_id=one.run_id, parent_token=one.token, **options).pk
+
+    def test_those_of_an_execution_that_left_no_attempt_are_nobodys(self):
+        """Its cluster was lost before the start was recorded; the body that follows triggers its own."""
+        by = session()
+        lost = factories.dequeued_run(by)
+        self.trigger(lost, delay=60.0)
+        finish(attempts.release(*lost.lease, "lost", started=False))
+        one = take(by)
+        self.trigger(lost, delay=60.0)
+        assert (one.run_id, one.attempt) == (lost.run_id, lost.attempt)
+        own = [self.trigger(one, delay=60.0) for _ in range(2)]
+        assert self.of(one) == own
+
+    def test_those_of_an_attempt_that_ended_are_nobodys(self):
+        by = session()
+        before = executing_run(by)
+        self.trigger(before, delay=60.0)
+        assert suspend(before, due=timezone.now()).outcome == "ready"
+        finish(attempts.retry(*before.lease, factories.ERROR, 0))
+        one = take(by)
+        assert (one.run_id, one.attempt, self.of(one)) == (before.run_id, 2, [])
+
+    def test_they_come_in_the_order_of_the_segments_whatever_their_clocks_say(self):
+        by = session()
+        first = executing_run(by)
+        early = self.trigger(first, delay=60.0)
+        suspend(first)
+        store.current().resume([first.run_id])
+        second = take(by)
+        with time_machine.travel(timezone.now() - timedelta(hours=1), tick=True):
+            late = self.trigger(second, delay=7200.0)
+        assert late < early
+        assert self.of(second) == [early, late]
+        suspend(second)
+        store.current().resume([first.run_id])
+        assert self.of(take(by)) == [early, late]
+
+    def test_what_nobody_needs_to_find_again_is_left_out(self):
+        one = executing_run()
+        factories.trigger(parent_id=one.run_id)
+        assert self.of(one) == []
