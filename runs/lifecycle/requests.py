@@ -25,12 +25,13 @@ def once(task_id: str, request_key: str, make: Callable[[], Triggered]) -> Trigg
     key = hashlib.sha256(f"{task_id}\0{request_key}".encode(errors="replace")).hexdigest()
     try:
         return _first(key, make)
-    except (IntegrityError, TokenUsed):
-        # a twin was faster and is committed: its run is the answer
-        found = _earlier(key)
-        if found is None:
-            raise
-        return found
+    except (IntegrityError, TokenUsed) as error:
+        conflict = error
+    # a twin was faster and is committed: its run is the answer
+    found = _earlier(key)
+    if found is None:
+        raise conflict
+    return found
 
 
 def _first(key: str, make: Callable[[], Triggered]) -> Triggered:

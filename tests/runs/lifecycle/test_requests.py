@@ -1,5 +1,5 @@
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 
 from runs import lifecycle
 from runs.errors import InvalidOption
@@ -55,3 +55,19 @@ def test_another_conflict_is_not_swallowed(monkeypatch):
 
     with pytest.raises(IntegrityError):
         requests.once("hello", "r1", conflict)
+
+
+def test_a_database_that_goes_away_meanwhile_is_all_that_the_error_tells_of(monkeypatch):
+    """Not of the conflict before, which was none."""
+
+    def twin_is_faster(key, make):
+        raise IntegrityError("idempotency_one_run")
+
+    def gone(key):
+        raise OperationalError("terminating connection")
+
+    monkeypatch.setattr(requests, "_first", twin_is_faster)
+    monkeypatch.setattr(requests, "_earlier", gone)
+    with pytest.raises(OperationalError) as told:
+        requests.once("hello", "r1", make)
+    assert told.value.__context__ is None

@@ -374,12 +374,15 @@ class TestChildren:
 
     def test_those_of_an_attempt_that_ended_are_nobodys(self):
         by = session()
-        before = executing_run(by)
-        self.trigger(before, delay=60.0)
-        assert suspend(before, due=timezone.now()).outcome == "ready"
-        finish(attempts.retry(*before.lease, factories.ERROR, 0))
+        first = executing_run(by)
+        own = self.trigger(first, delay=60.0)
+        suspend(first)
+        store.current().resume([first.run_id])
+        again = take(by)
+        assert self.of(again) == [own]
+        finish(attempts.retry(*again.lease, factories.ERROR, 0))
         one = take(by)
-        assert (one.run_id, one.attempt, self.of(one)) == (before.run_id, 2, [])
+        assert (one.run_id, one.attempt, self.of(one)) == (first.run_id, 2, [])
 
     def test_they_come_in_the_order_of_the_segments_whatever_their_clocks_say(self):
         by = session()
