@@ -11,15 +11,11 @@ from runs.states import EntryKind, EntryStatus
 
 ENTRIES = f"SELECT {', '.join(Entry._fields)} FROM runs_journal WHERE run_id = %s ORDER BY attempt, position"
 USED = "SELECT attempt_ms FROM runs_run WHERE id = %s AND waited_attempt = %s"
-#: What the attempt triggered under leases with which it left for a wait, and under the one it has. What
-#: a body did that had lost its lease is of neither kind, whenever it did so and whatever its number.
+#: The waits an attempt left for, as they were told, and what its run triggered under any lease.
 CHILDREN = """
-SELECT r.id, r.task_id
-  FROM runs_run r
-  LEFT JOIN runs_event e ON e.run_id = r.parent_id AND e.kind = 'waiting' AND e.attempt = %s
-                        AND e.data = '{"token": "' || r.parent_token || '"}'
- WHERE r.parent_id = %s AND (e.id IS NOT NULL OR r.parent_token = %s)
- ORDER BY e.id IS NULL, e.id, r.id
+SELECT data, '', '', id FROM runs_event WHERE run_id = %s AND kind = 'waiting' AND attempt = %s
+UNION ALL
+SELECT parent_token, id, task_id, 0 FROM runs_run WHERE parent_id = %s AND parent_token IS NOT NULL
 """
 MOVE = "UPDATE runs_lease SET pid = %s WHERE run_id = %s AND token = %s RETURNING run_id"
 LEFT_LAST = "SELECT 1 FROM runs_run WHERE id = %s AND done_token = %s"
@@ -56,7 +52,16 @@ class Recollection(Store):
         self.rows(MOVE, (pid, run_id, token))
 
     def children(self, run_id: str, attempt: int, token: str) -> list[tuple[str, str]]:
-        return [(row[0], row[1]) for row in self.rows(CHILDREN, (attempt, run_id, token))]
+        """In one pass over both: a join would have SQLite look through the waits for each run.
+
+        What a body did that had lost its lease has no place, whenever it did so and whatever its number.
+        """
+        rows = self.rows(CHILDREN, (run_id, attempt, run_id))
+        places = {data: place for data, child, _, place in rows if not child}
+        places.setdefault(told_of(token), max(places.values(), default=0) + 1)
+        named = [(told_of(by), child, task_id) for by, child, task_id, _ in rows if child]
+        found = sorted((places[by], child, task_id) for by, child, task_id in named if by in places)
+        return [(child, task_id) for _, child, task_id in found]
 
     def used(self, run_id: str, attempt: int) -> float:
         milliseconds = sum(int(row[0]) for row in self.rows(USED, (run_id, attempt)))
@@ -72,6 +77,11 @@ class Recollection(Store):
                 facts = (status, output, error, task_id, aware(ended_at), reason)
                 found[run_id] = Target(run_id, *facts)
         return found
+
+
+def told_of(token: str) -> str:
+    """What the event of a wait says of the lease that ended with it."""
+    return f'{{"token": "{token}"}}'
 
 
 def entry(row: Sequence[Any]) -> Entry:

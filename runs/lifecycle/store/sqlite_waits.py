@@ -10,7 +10,7 @@ from runs.journal import Entry, Pause
 from runs.lifecycle.store import statements as sql
 from runs.lifecycle.store.base import Next, Suspended
 from runs.lifecycle.store.endings import canceled
-from runs.lifecycle.store.memory import Recollection
+from runs.lifecycle.store.memory import Recollection, told_of
 from runs.lifecycle.store.sqlite_turns import TurningSqliteStore
 from runs.models import NEVER
 
@@ -52,7 +52,7 @@ class WaitingSqliteStore(TurningSqliteStore, Recollection):
                 self.count_segment(run_id, attempt, started, at)
                 self.leave(run_id, token, pause, bucket, open_targets, at)
                 facts = ("waiting", "WAITING", attempt, f"session:{session_id}", pause.reason)
-                self.rows(sql.EVENT, (run_id, *facts, f'{{"token": "{token}"}}', at))
+                self.rows(sql.EVENT, (run_id, *facts, told_of(token), at))
             self.release(bucket, queue)
             code = self.taking(session_id) if take else None
             if code is None:
