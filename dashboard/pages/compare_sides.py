@@ -13,7 +13,7 @@ from dashboard import presenters, sight
 from dashboard.pages import tracebacks
 from dashboard.pages.tracebacks import Failure
 from dashboard.presenters import Look
-from dashboard.templatetags.trackside import moment, who
+from dashboard.templatetags.trackside import exact, who
 from runs.models import Attempt, Run, WorkerSession
 from runs.reads import attempts
 from runs.reads.comparisons import Place
@@ -137,7 +137,7 @@ def _executed(one: Side) -> timedelta | None:
 
 
 def _error(one: Side) -> str:
-    return f"{one.failure.name}: {one.failure.first_line}" if one.failure else ""
+    return one.failure.headline if one.failure else ""
 
 
 def _limit(seconds: float | None, none: str) -> str:
@@ -177,7 +177,7 @@ def moments(a: Side, b: Side) -> list[Fact]:
         ("Started", a.started, b.started),
         ("Ended", a.ended, b.ended),
     ]
-    return [Fact(name, moment(one), moment(other), False) for name, one, other in pairs]
+    return [Fact(name, exact(one), exact(other), False) for name, one, other in pairs]
 
 
 def swapped(a: Place, b: Place) -> str:

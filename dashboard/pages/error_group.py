@@ -118,7 +118,9 @@ def _last_bar(stack: list[int]) -> int:
 
 def _label(moment: datetime, query: ErrorQuery) -> str:
     local = timezone.localtime(moment)
-    return f"{local:%H:%M}" if query.length.days <= 1 else f"{local:%-d %b %H:%M}"
+    if query.length.days <= 1:
+        return f"{local:%H:%M}"
+    return f"{local:%-d %b %H:%M}" if query.length.days <= 7 else f"{local:%-d %b}"
 
 
 def _version(name: str) -> str:

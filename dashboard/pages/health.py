@@ -11,10 +11,14 @@ from runs.health.points import BAD, NOTE, OK, TONES, WARN, Point
 #: By tone: a word, the glyph beside it and the tone of pages.
 WORDS = {
     BAD: ("Bad", "system-failure", "bad"),
-    WARN: ("Look", "delayed", "warn"),
+    WARN: ("To look at", "delayed", "warn"),
     NOTE: ("Note", "tip", "idle"),
     OK: ("Well", "tick", "ok"),
 }
+
+
+#: What so many of them are, above the list.
+SUMMED = {BAD: "bad", WARN: "to look at"}
 
 
 @page()
@@ -26,7 +30,10 @@ def index(request: HttpRequest) -> HttpResponse:
         (name, [(point, *WORDS[point.tone]) for point in sorted(those, key=_badness)])
         for name, those in found.items()
     ]
-    counts = [(WORDS[tone], sum(point.tone == tone for point in points)) for tone in (BAD, WARN)]
+    counts = [
+        ((words, *WORDS[tone][1:]), sum(point.tone == tone for point in points))
+        for tone, words in SUMMED.items()
+    ]
     context = {
         "groups": groups,
         "counts": counts,

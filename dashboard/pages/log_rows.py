@@ -43,6 +43,6 @@ def _items(
         logger = "" if line.logger in PLAIN else f"<i>{escape(line.logger)}</i> "
         yield (
             f'<li id="L{number}" class="{css}{link}{number}#L{number}">'
-            f"{trackside.local_time(local, today, clock)}</a>"
+            f"{trackside.clock_time(local, clock)}</a>"
             f" <b>{word}</b> {logger}{attempt}<span>{ansi.shown(line.message)}</span></li>"
         )

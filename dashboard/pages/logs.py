@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from dashboard import sight
-from dashboard.pages import charts, shell, timeaxis
+from dashboard.pages import ansi, charts, shell, timeaxis
 from dashboard.pages.charts import Bucket, Chart, Series
 from dashboard.pages.page import page
 from dashboard.pages.timeaxis import Axis
@@ -121,7 +121,7 @@ def _hits(request: HttpRequest, asked: dict[str, str], found: Found) -> list[Hit
 def _visible(lines: list[LogLine], search: str) -> list[LogLine]:
     """As the reader may see them; a search finds nothing in what is masked."""
     for line in lines:
-        line.message = sight.text(line.message)
+        line.message = ansi.plain(sight.text(line.message))
     return [line for line in lines if search.lower() in line.message.lower()]
 
 

@@ -89,7 +89,8 @@ def reasons(run: Run, now: datetime) -> Iterator[str]:
         until = f" {moment(gate.until)}" if gate.until else ""
         yield f"* {label}: {mark}. {plain(gate.sentence)}{until}"
     if failure := told["failure_of_run"]:
-        yield f"**{plain(failure.name)}**: {plain(failure.first_line)}"
+        said = f": {plain(failure.first_line)}" if failure.first_line else ""
+        yield f"**{plain(failure.name)}**{said}"
         if failure.own_place:
             frame = failure.own_place[1]
             yield f"in `{code(frame.function)}`, `{code(frame.file)}:{frame.line}`"

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from dashboard import presenters
-from dashboard.templatetags.trackside import moment, who
+from dashboard.templatetags.trackside import exact, who
 from runs.debounce import Debounce
 from runs.models import Batch, Run, Schedule
 from runs.reads import usage
@@ -88,7 +88,7 @@ def _key(run: Run) -> list[Fact]:
     return [
         ("Idempotency key", run.idempotency_key, ""),
         ("Key's scope", run.idempotency_scope or "global", ""),
-        ("Key expires", moment(run.idempotency_expires_at), ""),
+        ("Key expires", exact(run.idempotency_expires_at), ""),
     ]
 
 
@@ -104,7 +104,7 @@ def _times(run: Run) -> list[Fact]:
         ("Cancel requested", run.cancel_requested_at),
         ("Finished", run.finished_at),
     ]
-    return [(term, moment(value), "") for term, value in times]
+    return [(term, exact(value), "") for term, value in times]
 
 
 def _origin(run: Run) -> list[Fact]:

@@ -18,8 +18,9 @@ from dashboard.pages import (
     run_streams,
     run_trace,
 )
+from dashboard.templatetags.trackside import who
 from runs.lifecycle.annotating import OPEN
-from runs.models import Event, Pin, Run, RunNote
+from runs.models import Event, Pin, Run, RunNote, WorkerSession
 
 TABS = (
     ("trace", "Trace"),
@@ -49,11 +50,35 @@ def context(tab: str, run: Run, request: HttpRequest) -> dict[str, Any]:
 def _timeline(run: Run, request: HttpRequest) -> dict[str, Any]:
     events = list(Event.objects.filter(run_id=run.id).order_by("id")[:EVENTS])
     first = events[0].at if events else run.created_at
+    hosts = _hosts(events)
     steps = [
-        (event, presenters.LOOKS[event.status], event.at - first, _linked_run(event))
+        (
+            event,
+            presenters.LOOKS[event.status],
+            event.at - first,
+            _linked_run(event),
+            _by(event, hosts),
+        )
         for event in events
     ]
     return {"steps": steps, "is_capped": len(events) == EVENTS}
+
+
+def _hosts(events: list[Event]) -> dict[str, str]:
+    """The machine of each worker that acted, as far as it is on record."""
+    kinds = [event.actor.partition(":") for event in events]
+    ids = {name for kind, _, name in kinds if kind == "session"}
+    if not ids:
+        return {}
+    return dict(WorkerSession.objects.filter(pk__in=ids).values_list("pk", "host"))
+
+
+def _by(event: Event, hosts: dict[str, str]) -> str:
+    """Whose doing it was: a machine's, or somebody's."""
+    kind, _, name = event.actor.partition(":")
+    if kind == "session":
+        return f"on {hosts.get(name) or presenters.short_id(name)}"
+    return f"by {who(event.actor)}" if event.actor else ""
 
 
 def _detail(run: Run, request: HttpRequest) -> dict[str, Any]:

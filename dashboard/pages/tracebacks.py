@@ -87,6 +87,11 @@ class Failure:
     def first_line(self) -> str:
         return self.message.strip().partition("\n")[0][:300]
 
+    @property
+    def headline(self) -> str:
+        """The name alone where the error says nothing."""
+        return f"{self.name}: {self.first_line}" if self.first_line else self.name
+
 
 def package(file: str) -> str:
     """The package a library's file is of."""
@@ -113,7 +118,7 @@ def headline(text: str) -> str:
     """Name and first line of the failure stored as JSON `text`, without reading its stack."""
     data = _parsed(text)
     failure = _failure({"name": data.get("name"), "message": data.get("message")})
-    return failure.name if sight.is_hidden() else f"{failure.name}: {failure.first_line}"
+    return failure.name if sight.is_hidden() else failure.headline
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -55,6 +55,15 @@ def moment(value: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def exact(value: datetime | None) -> SafeString | str:
+    """Like `moment`, to the second on any day: where the order of things matters."""
+    if value is None:
+        return "–"
+    local, clock = timezone.localtime(value), clocks.current()
+    return SafeString(_markup(local, _near(local, timezone.localdate(), clock, seconds=True)))
+
+
+@register.filter
 def ago(value: datetime | None) -> SafeString | str:
     """Like `moment`; the script turns it into "3 m ago" and keeps it so."""
     return _time(value, " data-ago" if clocks.current().relative else "")
@@ -167,15 +176,24 @@ def _time(value: datetime | None, mark: str = "") -> SafeString | str:
 
 def local_time(local: datetime, today: date, clock: Clock, mark: str = "") -> str:
     """Markup of a moment in the zone of the page, for hundreds of them: these ask once what day it is."""
+    return _markup(local, _near(local, today, clock), mark)
+
+
+def clock_time(local: datetime, clock: Clock) -> str:
+    """Markup of a moment under a heading that says its day."""
+    return _markup(local, clock.time(local, seconds=True))
+
+
+def _markup(local: datetime, near: str, mark: str = "") -> str:
     # digits and a zone's name: nothing to escape
-    near, full = _near(local, today, clock), _full(local)
-    return f'<time datetime="{local.isoformat(timespec="milliseconds")}"{mark} title="{full}">{near}</time>'
+    stamp = local.isoformat(timespec="milliseconds")
+    return f'<time datetime="{stamp}"{mark} title="{_full(local)}">{near}</time>'
 
 
-def _near(local: datetime, today: date, clock: Clock) -> str:
+def _near(local: datetime, today: date, clock: Clock, *, seconds: bool = False) -> str:
     if local.date() == today:
         return clock.time(local, seconds=True)
-    hour = clock.time(local, seconds=False)
+    hour = clock.time(local, seconds=seconds)
     return f"{local:%-d %b} {hour}" if local.year == today.year else f"{local:%Y-%m-%d} {hour}"
 
 

@@ -221,7 +221,6 @@
     });
   }
   settle();
-  one(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
   // ---- JSON: what may be done with a value stands beside it
   let tools = null;

@@ -160,6 +160,9 @@
     if (menu) { hide(); owner.focus(); }
   }, true);
 
+  // ---- where tabs are wider than the page, the open one is in sight
+  one(":is(.tabs, .sections) [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // ---- forms show what counts for what was chosen
   const kind = one("#id_kind"), parts = all("[data-when]");
   function fit() { for (const part of parts) part.hidden = !part.dataset.when.split(" ").includes(kind.value); }

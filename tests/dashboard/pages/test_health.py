@@ -23,7 +23,7 @@ def test_says_what_where_and_what_to_do(viewer, monkeypatch):
     assert "synchronous_commit is &lt;off&gt;." in page.text
     assert page.text.index("Commits") < page.text.index("Dead rows") < page.text.index("Clocks")
     assert "2 bad" in page.text
-    assert "1 look" in page.text
+    assert "1 to look at" in page.text
     assert '<a href="/workers">Workers</a>' in page.text
     assert 'href="/settings/health" aria-current="page"' in page.text
 

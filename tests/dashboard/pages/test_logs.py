@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -41,6 +42,13 @@ def test_finds_lines_of_all_runs_newest_first(viewer):
     assert texts(viewer.get("/logs?q=bob&task=mail")) == ["bounced from BOB"]
     assert len(texts(viewer.get("/logs?q=bob&period=6h"))) == 3
     assert texts(viewer.get("/logs?q=%25")) == []
+
+
+def test_shows_the_second_of_other_days_and_no_codes_of_terminals(viewer):
+    write(queued_run(), "\x1b[32mread\x1b[0m row 1", minutes=3 * 24 * 60)
+    page = viewer.get("/logs?period=7d")
+    assert texts(page) == ["read row 1"]
+    assert re.search(r">\d+ \w{3} \d\d:\d\d:\d\d</time>", page.text)
 
 
 def test_filters_by_level(viewer):

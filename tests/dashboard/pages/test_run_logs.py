@@ -89,6 +89,8 @@ def test_days_and_dropped_lines_stand_out(viewer):
     lines(run, 1, message="9 more log lines dropped.", logger="trackside", level=30)
     page = text(viewer, run)
     assert page.count('class="day"') == 2
+    # the day stands above its lines: each says its second
+    assert len(re.findall(r">\d\d:\d\d:\d\d</time>", page)) >= 2
     assert 'class="l-warn ours"' in page
 
 

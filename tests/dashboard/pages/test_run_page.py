@@ -4,9 +4,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from dashboard import sight
+from dashboard.pages import tracebacks
+from dashboard.presenters import short_id
 from runs import lifecycle
 from runs.debounce import Debounce
-from runs.models import Lease, LogLine, Ready, Run, RunTag, Source
+from runs.models import Lease, LogLine, Ready, Run, RunTag, Source, WorkerSession
 from tests.support import factories
 from tests.support.corpora import needs_corpora, strings
 from tests.support.rows import (
@@ -247,6 +250,21 @@ def test_a_late_retry_says_when(viewer):
     page = viewer.get(f"/runs/{run.id}").content.decode()
     assert "Reattempting" in page
     assert "Attempt 2 of 5 is due" in page
+
+
+def test_an_error_that_says_nothing_is_its_name():
+    with sight.using(sight.Sight.STORED):
+        assert tracebacks.headline('{"name": "MemoryError", "message": ""}') == "MemoryError"
+        assert tracebacks.headline('{"name": "KeyError", "message": "x"}') == "KeyError: x"
+
+
+def test_the_history_names_machines(viewer):
+    run, session = executing_run()[0], WorkerSession.objects.get()
+    page = viewer.get(f"/runs/{run.id}?tab=history").content.decode()
+    assert f'attempt 1</span> <span class="dim">on {session.host}<' in page
+    known, _ = session.pk, session.delete()
+    page = viewer.get(f"/runs/{run.id}?tab=history").content.decode()
+    assert f"on {short_id(known)}<" in page
 
 
 def test_needs_few_queries(viewer, few_reads):
