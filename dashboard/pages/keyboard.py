@@ -19,6 +19,7 @@ class Shortcut:
     where: str = "Everywhere"
 
 
+ORDINALS = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth")
 SHORTCUTS = (
     Shortcut("?", "This sheet", "go:shortcuts"),
     Shortcut("/", "Jump to a run, task, queue or page", "do:jump"),
@@ -59,8 +60,8 @@ SHORTCUTS = (
     Shortcut("r", "Replay the row, the run or the selection", "act:replay", "Lists and runs"),
     Shortcut("c", "Cancel the row, the run or the selection", "act:cancel", "Lists and runs"),
     *(
-        Shortcut(str(number), f"Tab {number}", f"act:tab{number}", "One run")
-        for number in range(1, 10)
+        Shortcut(str(number), f"{word} tab", f"act:tab{number}", "One run")
+        for number, word in enumerate(ORDINALS, 1)
     ),
     Shortcut("d", "Compare", "act:compare", "One run"),
     Shortcut("J", "Older run of the list", "act:older-run", "One run"),
