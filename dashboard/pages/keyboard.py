@@ -46,6 +46,7 @@ SHORTCUTS = (
     Shortcut("o", "Open the row, as Enter does", "do:open", "Lists"),
     Shortcut("y", "Copy the run's id", "do:copy", "Lists and runs"),
     Shortcut("Y", "Copy the page's link", "do:link", "Lists and runs"),
+    Shortcut("t", "Test the row's task, or the task", "act:test", "Tasks"),
     Shortcut("x", "Select the row", "do:pick", "Runs"),
     Shortcut("X", "Select up to the row", "do:span", "Runs"),
     Shortcut("a", "Select the page", "do:page", "Runs"),

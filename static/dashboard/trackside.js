@@ -349,7 +349,8 @@
     one("[data-open]", rows[row])?.focus({ preventScroll: true });
   }
   const here = () => one("[data-row].here");
-  const hereBox = () => one(".pick input", here() || document.activeElement.closest("[data-row]") || document.createElement("i"));
+  const there = () => here() || document.activeElement.closest("[data-row]") || document.createElement("i");
+  const hereBox = () => one(".pick input", there());
   const doing = {
     jump: () => window.trackside.jump(),
     link: () => copy(location.href),
@@ -375,7 +376,7 @@
     const [kind, name] = binding.action.split(":");
     if (kind === "go") location.href = binding.href;
     else if (kind === "do") doing[name]();
-    else ((picked().length && one(`[data-bulk="${name}"]`)) || one(`[data-row-act="${name}"]`, here() || document.createElement("i")) || one(`[data-act="${name}"]`))?.click();
+    else ((picked().length && one(`[data-bulk="${name}"]`)) || one(`[data-row-act="${name}"]`, there()) || one(`[data-act="${name}"]`))?.click();
   }
   document.addEventListener("keydown", (event) => {
     const editing = event.target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from runs.lifecycle import tokens
 from runs.models import BulkAction, PendingDelete, Queue, Run, Schedule
-from tests.support.keyboard import keys, press, write
+from tests.support.keyboard import keys, press, tab_to, write
 from tests.support.rows import failed_run, make_task, queued_run
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -56,6 +56,31 @@ def test_test_a_task(person: Page):
     keys(person, "Control+Enter")
     expect(person).to_have_url(RUN)
     assert Run.objects.get().payload == "[1]"
+
+
+def test_test_the_task_of_a_row(person: Page):
+    make_task("aloha")
+    make_task("hello")
+    person.goto("/")
+    keys(person, "j", "j", "t")
+    expect(person.get_by_role("heading", name="hello")).to_be_visible()
+    person.goto("/")
+    tab_to(person, person.get_by_role("link", name="aloha", exact=True))
+    keys(person, "t")
+    expect(person.get_by_role("heading", name="aloha")).to_be_visible()
+    person.goto("/tasks/hello")
+    keys(person, "t")
+    expect(person).to_have_url(re.compile("/test/hello$"))
+
+
+def test_shortcuts_switched_off_stay_off(person: Page, live_server):
+    make_task("hello")
+    off = {"name": "trackside_keys", "value": "off", "url": live_server.url}
+    person.context.add_cookies([off])
+    person.goto("/")
+    keys(person, "j", "t")
+    press(person, person.get_by_role("link", name="hello", exact=True))
+    expect(person).to_have_url(re.compile("/tasks/hello$"))
 
 
 def test_replay_many(person: Page):
