@@ -78,7 +78,7 @@ SHORTCUTS = (
 
 
 def bindings() -> list[dict[str, str]]:
-    """The table for the script, with addresses in place of names."""
+    """The table for the script, with the addresses of pages."""
     return [_binding(shortcut) for shortcut in SHORTCUTS]
 
 
@@ -90,5 +90,5 @@ def script(prefix: str) -> SafeString:
 
 def _binding(shortcut: Shortcut) -> dict[str, str]:
     kind, _, name = shortcut.action.partition(":")
-    href = reverse(f"dashboard:{name}") if kind == "go" else ""
-    return {"keys": shortcut.keys, "action": shortcut.action, "href": href}
+    bound = {"keys": shortcut.keys, "action": shortcut.action}
+    return bound | ({"href": reverse(f"dashboard:{name}")} if kind == "go" else {})
