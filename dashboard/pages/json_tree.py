@@ -42,7 +42,7 @@ def _members(part: Part, fragment: str, path: str) -> Iterator[str]:
 
 def _sized(part: Part) -> str:
     """How much is in it."""
-    count = len(part.members)
+    count = len(part.members) or ""
     if part.kind == "object":
         return f"{{{count}}}"
     return f"[{count}]"

@@ -25,6 +25,12 @@ def test_values_are_as_stored():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ["{}", "[]"])
+def test_what_is_empty_is_shown_so(text):
+    assert f">{text}<" in json_tree.drawn(text, "payload")
+    assert f">{text}<" in json_tree.drawn(f'{{"a": {text}}}', "payload")
+
+
 def test_every_value_has_an_address_and_a_path():
     html = json_tree.drawn(TEXT, "payload")
     found = re.findall(r'<li id="([^"]*)" data-path="([^"]*)"', html)
