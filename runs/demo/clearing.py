@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Model
+from django.db.models import Exists, Model, OuterRef
 
 from runs.demo import rollups
 from runs.demo.cast import IDS, QUEUE_NAMES
 from runs.demo.scenery import MARK
+from runs.demo.stories import BATCH_ACTOR
 from runs.lifecycle import definitions
 from runs.models import (
     Attempt,
@@ -91,6 +92,7 @@ def _remove(model: type[Model], column: str, ids: list[str]) -> None:
 
 
 def _clear_scenery() -> None:
+    _clear_empty_batches()
     Schedule.objects.filter(created_by=MARK).delete()
     WorkerSession.objects.filter(cluster=MARK).delete()
     Task.objects.filter(pk__in=IDS).delete()
@@ -101,6 +103,13 @@ def _clear_scenery() -> None:
     ours = Queue.objects.filter(name__in=set(QUEUE_NAMES) - set(used))
     Bucket.objects.filter(queue__in=ours).delete()
     ours.delete()
+
+
+def _clear_empty_batches() -> None:
+    """Batches of the shop whose runs retention took before."""
+    shop = [f'["{task_id}"]' for task_id in IDS]
+    has_run = Exists(Run.objects.filter(batch_id=OuterRef("pk")))
+    Batch.objects.filter(~has_run, tasks__in=shop, actor=BATCH_ACTOR).delete()
 
 
 def settle() -> None:

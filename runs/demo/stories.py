@@ -13,8 +13,8 @@ from runs.states import EntryStatus, RunStatus, TokenStatus
 
 S = RunStatus
 WEIGHTS = [part.weight for part in PARTS]
-#: Of a hundred runs of this task so many are a batch of several.
-BATCHED, BATCHES = "shop/resize-image", 5
+#: Of a hundred runs of this task so many are a batch of several, which this key made.
+BATCHED, BATCHES, BATCH_ACTOR = "shop/resize-image", 5, "key:shop-backend"
 #: Of a hundred runs so many are tests, or replays of what failed.
 TESTS, REPLAYS = 0.8, 40
 #: After a first failure, of a hundred tries so many fail too.
@@ -220,9 +220,9 @@ class Storyteller(Telling):
         """Pictures that were uploaded together."""
         size, batch_id = self.rng.randrange(4, 26), self.world.new_id("batch", created)
         row = {"id": batch_id, "run_count": size, "tasks": f'["{part.id}"]', "source": "api"}
-        self.rows[Batch].append({**row, "actor": "key:shop-backend", "created_at": created})
+        self.rows[Batch].append({**row, "actor": BATCH_ACTOR, "created_at": created})
         for _ in range(size):
-            self.run(part, created, batch_id=batch_id, source="api", actor="key:shop-backend")
+            self.run(part, created, batch_id=batch_id, source="api", actor=BATCH_ACTOR)
 
 
 APPROVAL = documents.text(

@@ -133,6 +133,17 @@ def test_clearing_leaves_everything_else():
     }
 
 
+def test_clearing_takes_batches_whose_runs_are_gone():
+    demo(runs=120, days=0.1)
+    other = Batch.objects.create(
+        id="batch_other", run_count=1, tasks='["send"]', source="api", created_at=timezone.now()
+    )
+    assert Batch.objects.exclude(pk=other.pk).exists()
+    Run.objects.filter(batch_id__isnull=False).delete()
+    demo(clear=True)
+    assert [batch.pk for batch in Batch.objects.all()] == [other.pk]
+
+
 def test_it_does_not_touch_tasks_of_that_name():
     factories.task("shop/refund")
     with pytest.raises(CommandError, match="shop/refund"):
@@ -159,7 +170,7 @@ def test_copies_are_whole_families(monkeypatch):
     runs = {str(run.pk): run for run in Run.objects.all()}
     numbers = Counter(Attempt.objects.values_list("run_id", flat=True))
     children = [run for run in runs.values() if run.parent_id]
-    assert len(children) > 100
+    assert len(children) > 30
     for run in children:
         assert runs[run.parent_id].created_at <= run.created_at
     for run_id, run in runs.items():
