@@ -137,9 +137,12 @@ class Site:
 
     def is_ready(self, cluster: Cluster, workers: int) -> bool:
         assert cluster.process.poll() is None, (self.home / "log").read_text()
+        return sum(slot["state"] in ("FREE", "RUNNING") for slot in self.slots(cluster)) >= workers
+
+    def slots(self, cluster: Cluster) -> list[dict[str, Any]]:
+        """What its workers did at its last heartbeat."""
         session = self.session(cluster)
-        slots = json.loads(session.workers or "[]") if session else []
-        return sum(slot["state"] in ("FREE", "RUNNING") for slot in slots) >= workers
+        return json.loads(session.workers or "[]") if session else []
 
     def session(self, cluster: Cluster) -> WorkerSession | None:
         """The newest living session of a cluster."""
