@@ -32,8 +32,10 @@ from dashboard.pages.chartparts import (
 )
 from dashboard.pages.drawing import across, few, line, partial, scaled, stack
 from dashboard.pages.saying import (
+    NOTHING,
     histogram_sentence,
     hit,
+    is_flat,
     last,
     lines_sentence,
     row,
@@ -100,9 +102,8 @@ def lines(
         layers.append(Layer(one, path=path, dots=alone, note=form(last(values))))
     figure = _figure(title, series, buckets, layers, height, form, reference)
     summary = said.get("summary") or lines_sentence(title, series, buckets, form)
-    return replace(
-        figure, **_said(said), key=key, kind="lines", summary=summary, is_empty=not known
-    )
+    is_empty = not known or is_flat(buckets, form)
+    return replace(figure, **_said(said), key=key, kind="lines", summary=summary, is_empty=is_empty)
 
 
 def _figure(
@@ -196,13 +197,15 @@ def dots(
         key=key,
         kind="dots",
         title=title,
-        summary=said.get("summary") or f"{title}: {len(shown):,} of {of:,} runs.",
+        summary=(said.get("summary") or f"{title}: {len(shown):,} of {of:,} runs.")
+        if shown
+        else NOTHING,
         headings=twin[0],
         rows=twin[1],
         layers=[layer for layer in (fine, bad) if layer.dots],
         ticks=ticks if shown else (),
         labels=tuple(labels),
-        note=f"{len(shown):,} of {of:,}" if of > len(shown) else f"{of:,}",
+        note=f"{len(shown):,} of {of:,}" if of > len(shown) else f"{of:,}" if shown else "",
         href=said.get("href", ""),
         is_empty=not shown,
     )

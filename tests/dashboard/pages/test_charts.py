@@ -59,8 +59,19 @@ def test_a_line_breaks_where_nothing_is_known():
 
 def test_says_that_there_is_nothing():
     text = shown(charts.stacked("runs", "Runs", SERIES, buckets((0, 0))))
-    assert "Runs: none." in text
+    assert "Nothing happened in this time." in text
     assert "<svg role" not in text
+    assert "legend" not in text
+
+
+def test_lines_of_zeros_are_nothing_unless_zero_is_told_of_something():
+    one = (charts.Series("Came", "active"),)
+    assert charts.lines("f", "In and out", one, buckets((0,), (0,))).is_empty
+    assert charts.lines("f", "In and out", one, buckets((0,), (None,), (1,))).is_empty is False
+    rate = charts.lines("r", "Rate", one, buckets((0,), (0,)), form=percent_text)
+    assert not rate.is_empty
+    unknown = charts.lines("w", "Wait", one, buckets((None,), (None,)))
+    assert (unknown.is_empty, unknown.summary) == (True, "Nothing was measured in this time.")
 
 
 def test_a_reference_fits_on_the_axis():

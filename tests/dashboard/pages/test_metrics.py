@@ -20,7 +20,9 @@ def ago(**length):
 
 def test_says_that_there_is_nothing(viewer):
     page = viewer.get("/metrics").text
-    assert "Runs that ended: none." in page
+    assert "Nothing happened in this time." in page
+    assert "Nothing was measured in this time." in page
+    assert 'class="legend"' not in page
     assert "style=" not in page
 
 
