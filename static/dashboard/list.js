@@ -38,10 +38,11 @@
     const number = ++asked, before = field.value.slice(0, field.selectionStart);
     try {
       const answer = await fetch(`${box.dataset.suggest}?q=${encodeURIComponent(before)}`, { headers: { "HX-Request": "true" } });
-      if (!answer.ok || number !== asked || document.activeElement !== field) return;
-      ({ options, from } = await answer.json());
+      const told = answer.ok && await answer.json();
+      if (!told || number !== asked || document.activeElement !== field) return;
+      ({ options, from } = told);
       show();
-    } catch { close(); }
+    } catch { if (number === asked) close(); }
   }
   function mark(step) {
     const entries = [...list.children];

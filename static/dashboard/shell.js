@@ -60,9 +60,13 @@
     const number = ++asked;
     try {
       const answer = await fetch(`${form.getAttribute("action")}?q=${encodeURIComponent(field.value)}`, { headers: { Accept: "application/json" } });
-      if (!answer.ok || number !== asked) return;
-      options = (await answer.json()).places;
-    } catch { options = []; }
+      const told = answer.ok && await answer.json();
+      if (!told || number !== asked) return;
+      options = told.places;
+    } catch {
+      if (number !== asked) return;
+      options = [];
+    }
     list.textContent = "";
     options.forEach((option, index) => list.append(make("li", { role: "option", id: `place-${index}` }, make("b", {}, option.what), make("span", { class: "dim" }, option.kind))));
     at = -1;

@@ -40,6 +40,29 @@ def test_the_box_suggests_and_finds(person):
     expect(person.locator(f"#{wanted.id}")).to_be_visible()
 
 
+HELD = """() => {
+  const read = Response.prototype.json;
+  Response.prototype.json = async function () {
+    Response.prototype.json = read;
+    document.body.dataset.held = "";
+    await new Promise((go) => { window.letGo = go; });
+    return read.call(this);
+  };
+}"""
+
+
+def test_suggestions_read_after_more_was_typed_are_not_shown(person):
+    person.goto("/runs")
+    person.evaluate(HELD)
+    person.keyboard.press("f")
+    expect(person.locator("body[data-held]")).to_be_visible()
+    person.keyboard.type("tas")
+    expect(person.get_by_role("option", name="task:")).to_be_visible()
+    shown = person.get_by_role("option").count()
+    person.evaluate("() => { letGo(); return new Promise((done) => setTimeout(done, 50)); }")
+    expect(person.get_by_role("option")).to_have_count(shown)
+
+
 def test_by_keyboard_alone_to_a_replay(person):
     failed_run()
     person.goto("/")
