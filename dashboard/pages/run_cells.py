@@ -111,7 +111,7 @@ def _children(row: Row) -> str:
 
 def _run(row: Row) -> str:
     name, short, address = escape(row["id"]), escape(row["short"]), escape(row["address"])
-    return f'<a class="quiet" href="{address}" title="{name}" data-copy="{name}">{short}</a>'
+    return f'<a class="quiet" href="{address}" title="{name}" data-copy>{short}</a>'
 
 
 def _created(row: Row) -> str:

@@ -129,11 +129,11 @@
   function show(button) {
     hide();
     owner = button;
-    const row = button.closest("[data-row]"), open = one("[data-open]", row), id = one("[data-copy]", row)?.dataset.copy;
+    const row = button.closest("[data-row]"), open = one("[data-open]", row), id = one("[data-copy]", row);
     const entry = (word, act) => { const item = make("button", { type: "button", role: "menuitem", tabindex: "-1" }, word); item.addEventListener("click", () => { hide(); act(); }); return item; };
     menu = make("div", { class: "floating row-menu", role: "menu", "aria-label": "Row" }, entry("Open", () => open.click()), entry("Open in a new tab", () => window.open(open.href, "_blank")));
     for (const link of all("[data-row-act]:not([data-row-menu])", row)) menu.append(entry(link.title, () => link.click()));
-    if (id) menu.append(entry("Copy id", () => copy(id)));
+    if (id) menu.append(entry("Copy id", () => copy(window.trackside.copied(id))));
     menu.append(entry("Copy link", () => copy(open.href)));
     for (const [word, name] of [["Runs of this task", "task"], ["Runs of this queue", "queue"]]) {
       const text = row.dataset[name];

@@ -182,6 +182,8 @@
   }
 
   // ---- copying, also on plain http
+  // what a [data-copy] gives: its value, else the whole of what it shows short
+  const copied = (source) => source.dataset.copy || source.title || source.textContent;
   async function copy(text, button) {
     try { await navigator.clipboard.writeText(text); }
     catch {
@@ -361,7 +363,7 @@
     pick: () => { const box = hereBox(); if (box) pick(box, !box.checked); },
     span: () => { const box = hereBox(); if (box) pick(box, true, true); },
     page: () => pickAll(picked().length < boxes().length),
-    copy: () => { const source = one("[data-copy]", here() || document); if (source) copy(source.dataset.copy); },
+    copy: () => { const source = one("[data-copy]", here() || document); if (source) copy(copied(source)); },
     filter: () => one("[data-first]")?.focus(),
     escape: () => {
       const menu = one("details.menu[open]");
@@ -410,7 +412,7 @@
     if (event.target.id === "log") event.target.dataset.bottom = event.target.scrollHeight - event.target.scrollTop - event.target.clientHeight < 40 ? "yes" : "no";
   }, true);
 
-  window.trackside = { copy, say, about, jump: () => one("#jump")?.focus() };
+  window.trackside = { copy, copied, say, about, jump: () => one("#jump")?.focus() };
   times();
   setInterval(times, 1000);
   setInterval(tick, 250);

@@ -1,7 +1,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from runs.models import BulkAction, Run
+from runs.lifecycle.counting import count_failures
+from runs.models import BulkAction, ErrorGroup, Run
 from tests.support.rows import failed_run, queued_run
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -61,6 +62,22 @@ def test_suggestions_read_after_more_was_typed_are_not_shown(person):
     shown = person.get_by_role("option").count()
     person.evaluate("() => { letGo(); return new Promise((done) => setTimeout(done, 50)); }")
     expect(person.get_by_role("option")).to_have_count(shown)
+
+
+def test_what_is_shown_short_is_copied_whole(person):
+    person.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    run = failed_run()
+    count_failures()
+    person.goto("/runs")
+    person.keyboard.press("j")
+    person.keyboard.press("y")
+    expect(person.locator("#say")).to_have_text("Copied")
+    assert person.evaluate("navigator.clipboard.readText()") == run.id
+    group = ErrorGroup.objects.get()
+    person.goto(f"/errors/{group.pk}")
+    person.keyboard.press("y")
+    expect(person.locator("#say")).to_have_text("Copied")
+    assert person.evaluate("navigator.clipboard.readText()") == f"error_{group.pk}"
 
 
 def test_by_keyboard_alone_to_a_replay(person):
