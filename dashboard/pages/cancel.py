@@ -9,7 +9,7 @@ from dashboard.pages import shell
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_finding import find
 from dashboard.pages.run_query import RunQuery
-from runs import lifecycle
+from runs import conf, lifecycle
 from runs.lifecycle import withdrawing
 from runs.models import PendingCancel, Run
 
@@ -70,6 +70,7 @@ def _confirm(request: HttpRequest, run: Run) -> HttpResponse:
         "look": presenters.look(run),
         "can_cancel": presenters.can_cancel(run),
         "seconds": withdrawing.SECONDS,
+        "grace": presenters.duration_text(conf.get("CANCEL_GRACE_SECONDS")),
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
     }
     # somebody was faster: the form comes back with the new state

@@ -127,5 +127,5 @@ def is_live(run: Run, tab: str, now: datetime) -> bool:
 
 def _token(run: Run, stands: Standing, *more: object) -> str:
     """Grows with everything the page shows: the row, its events and lines, what stands before it."""
-    before = stands.gates, stands.ahead
+    before = stands.gates, stands.ahead, stands.is_overdue
     return live.token(run.updated_at, run.status, newest.of(run), *before, *more)

@@ -8,6 +8,7 @@ from typing import Any
 from dashboard import presenters
 from dashboard.pages import hints, tracebacks
 from dashboard.pages.tracebacks import Failure
+from runs import conf
 from runs.models import ErrorGroup, Run, Task
 from runs.models import Failure as Case
 from runs.reads import gates, usage, waits
@@ -41,6 +42,9 @@ class Standing:
     gates: list[Gate]
     ahead: Capped | None
     wait: Wait | None
+    #: When the process of a run that was asked to stop is killed, and whether that is over.
+    kill_at: datetime | None = None
+    is_overdue: bool = False
 
     @property
     def shut(self) -> int:
@@ -57,8 +61,15 @@ def standing(run: Run, now: datetime) -> Standing:
     """Nothing for a run that has ended."""
     if run.is_final:
         return Standing([], None, None)
-    found = gates.gates(run, now)
-    return Standing(found, gates.ahead(run) if found else None, waits.of(run))
+    found, kill_at = gates.gates(run, now), _kill_at(run)
+    ahead = gates.ahead(run) if found else None
+    return Standing(found, ahead, waits.of(run), kill_at, bool(kill_at and kill_at <= now))
+
+
+def _kill_at(run: Run) -> datetime | None:
+    if not run.is_canceling or run.cancel_requested_at is None:
+        return None
+    return run.cancel_requested_at + timedelta(seconds=float(conf.get("CANCEL_GRACE_SECONDS")))
 
 
 def context(run: Run, stands: Standing, now: datetime) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def ending_of(death: Death) -> store.Ending:
         error = attempts.internal_error("MAX_DURATION_EXCEEDED", reason)
         return attempts.time_out(death.run_id, death.token, error)
     if death.killed == Ask.CANCEL:
-        return attempts.acknowledge_cancel(death.run_id, death.token)
+        return attempts.acknowledge_cancel(death.run_id, death.token)._replace(reason=reason)
     end = attempts.outlive if death.guilt == Guilt.POSSIBLE else attempts.crash
     return end(death.run_id, death.token, code_of(death), reason)
 

@@ -85,6 +85,15 @@ def test_cancel_kills_a_body_that_does_not(calm, task):
     assert calm.ended(run_id).status == RunStatus.CANCELED
 
 
+def test_the_history_of_a_canceled_run_says_that_it_was_killed(calm):
+    run_id, _ = calm.hold("stubborn")
+    lifecycle.cancel(run_id, actor=ME, reason="enough")
+    run = calm.ended(run_id)
+    assert (run.status, run.reason) == (RunStatus.CANCELED, "enough")
+    last = Event.objects.filter(run_id=run_id).latest("id")
+    assert (last.kind, "was killed" in last.reason) == ("canceled", True)
+
+
 def test_cancel_of_a_queued_run_is_final_at_once(calm):
     lifecycle.pause("task/work", actor=ME)
     run_id = calm.trigger("work")

@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from runs.models import AuditLog, Run
 from tests.support.rows import completed_run, executing_run, queued_run
@@ -20,6 +23,24 @@ def test_asks_an_executing_run_to_stop(operator):
     page = operator.post(f"/runs/{run.id}/cancel", {"do": "now"}, follow=True).content.decode()
     assert "Asked the run to stop" in page
     assert "Canceling" in page
+
+
+def test_tells_when_a_body_that_does_not_stop_is_killed(operator):
+    run, _ = executing_run()
+    assert b"after 30 s is killed" in operator.get(f"/runs/{run.id}/cancel").content
+    page = operator.post(f"/runs/{run.id}/cancel", {"do": "now"}, follow=True).content.decode()
+    assert "its process is killed." in page
+    asked = Run.objects.get(pk=run.pk).cancel_requested_at
+    assert f'datetime="{asked + timedelta(seconds=30):%Y-%m-%dT%H:%M:%S}' in page
+
+
+def test_tells_that_the_grace_is_over(operator):
+    run, _ = executing_run()
+    operator.post(f"/runs/{run.id}/cancel", {"do": "now"})
+    before = operator.get(f"/runs/{run.id}").content
+    Run.objects.filter(pk=run.pk).update(cancel_requested_at=timezone.now() - timedelta(minutes=1))
+    assert b"its process is killed now" in operator.get(f"/runs/{run.id}").content
+    assert b"its process is killed now" not in before
 
 
 def test_tells_what_will_happen_first(operator):
