@@ -22,7 +22,7 @@ from dashboard.api import (
 from dashboard.api.endpoint import ApiRequest, endpoint, methods
 from dashboard.api.errors import ApiError
 from dashboard.api.schemas import Body, Text, listed
-from runs import lifecycle
+from runs import durations, lifecycle
 from runs.errors import NotFound
 from runs.lifecycle import bulk
 from runs.lifecycle.bulkoptions import BulkOptions
@@ -78,6 +78,11 @@ class NewBulkAction(Body):
     name: Text = ""
     #: Which of the runs come first, of those that were triggered.
     order: Literal["oldest", "newest"] = "oldest"
+    #: Runs touched in a minute at most, or the time over which all of them are touched evenly.
+    per_minute: int | float = 0
+    spread: int | float | Text = 0
+    #: So many replays have to succeed before the others are made.
+    canary: int = 0
     #: Of clients of the reference; there is one region.
     target_region: Text | None = None
 
@@ -94,7 +99,12 @@ def _create(request: ApiRequest) -> dict[str, Any]:
         BulkKind(asked.action.upper()),
         chosen or [],
         name=asked.name,
-        options=BulkOptions(newest_first=asked.order == "newest"),
+        options=BulkOptions(
+            newest_first=asked.order == "newest",
+            per_minute=asked.per_minute,
+            spread=durations.seconds(asked.spread, "spread"),
+            canary=asked.canary,
+        ),
         actor=request.actor,
         request_key=request.headers.get("x-trigger-request-idempotency-key", ""),
     )

@@ -6,6 +6,7 @@ import pytest
 
 from dashboard.api import bulkactions, errors
 from runs import lifecycle
+from runs.lifecycle.bulkoptions import BulkOptions
 from runs.models import BulkAction, Run
 from runs.states import RunStatus
 from tests.support.corpora import every, needs_corpora, strings
@@ -63,6 +64,33 @@ def test_replays_are_asked_for_by_ids_and_once(api):
     assert answers[0].json() == answers[1].json()
     work()
     assert Run.objects.filter(replayed_from_id__in=runs).count() == 2
+
+
+def test_how_fast_it_goes_is_asked_for(api):
+    runs = triggered(api, 4)
+    begun(api, action="replay", runIds=runs, spread="2h", canary=2)
+    begun(api, action="replay", runIds=runs, spread=240)
+    begun(api, action="cancel", runIds=runs, perMinute=0.5, order="newest")
+    asked = [BulkOptions.of(row.options) for row in BulkAction.objects.order_by("pk")]
+    assert asked == [
+        BulkOptions(spread=7200, per_minute=4 / 120, canary=2),
+        BulkOptions(spread=240, per_minute=1),
+        BulkOptions(per_minute=0.5, newest_first=True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({"perMinute": -1}, "per_minute is 0 to 100,000, not -1."), ({"perMinute": "5"}, "perMinute"),
+     ({"perMinute": 1, "spread": "2h"}, "not both"), ({"spread": "soon"}, "spread must be seconds"),
+     ({"spread": "31d"}, "spread is 0 to 2,592,000"), ({"canary": 1001}, "canary is 0 to 1,000"),
+     ({"canary": 1}, "Only replays take")],
+)  # fmt: skip
+def test_no_pace_is_refused_with_its_name(api, more, said):
+    answer = api.post(PATH, {"action": "cancel", "runIds": ["run_a"]} | more)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
+    assert not BulkAction.objects.exists()
 
 
 def test_an_aborted_one_is_told(api):

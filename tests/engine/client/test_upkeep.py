@@ -68,6 +68,13 @@ def test_many_runs_in_the_background(run, said):
     row = BulkAction.objects.get(pk=action)
     assert (row.kind, row.total) == ("CANCEL", 1)
     assert said("bulk", "start", "replay", run, "--name", "again")[0] == 0
+    slowly = ("--spread", "2h", "--canary", "1", "--newest-first")
+    asked = BulkAction.objects.get(pk=said("bulk", "start", "replay", run, *slowly)[1]).options
+    assert json.loads(asked) == {
+        "per_minute": 1 / 120, "spread": 7200, "canary": 1, "newest_first": True,
+    }  # fmt: skip
+    code, _, err = said("bulk", "start", "replay", run, "--per-minute", "200000")
+    assert (code, "per_minute is 0 to 100,000" in err) == (1, True)
     assert said("bulk", "start", "replay")[0] == 2
     assert said("--json", "bulk", "show", action)[1].startswith("{")
     assert "again" in said("bulk", "list")[1]

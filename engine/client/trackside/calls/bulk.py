@@ -17,9 +17,26 @@ def create(
     filter: Mapping[str, Any] | None = None,  # noqa: A002  # the wire's own name
     name: str | None = None,
     order: Literal["oldest", "newest"] | None = None,
+    per_minute: float | None = None,
+    spread: float | str | None = None,
+    canary: int | None = None,
 ) -> Call[str]:
-    """Start it on runs by id or by filter, the oldest first unless said; its id."""
-    body = given(action=action, run_ids=run_ids, filter=filter, name=name, order=order)
+    """Start it on runs by id or by filter, the oldest first unless said; its id.
+
+    It goes as fast as it can, or touches `per_minute` runs a minute, or all of them evenly over the
+    time of `spread`, in seconds or as "2h". The first `canary` replays have to succeed before the
+    others are made.
+    """
+    body = given(
+        action=action,
+        run_ids=run_ids,
+        filter=filter,
+        name=name,
+        order=order,
+        per_minute=per_minute,
+        spread=spread,
+        canary=canary,
+    )
     return told(Request("POST", PATH, body=body), "id")
 
 

@@ -35,6 +35,9 @@ def bulk() -> None:
 @click.option("--since", "period", metavar="DURATION", help="No older than; 7 days by default.")
 @click.option("--name", help="What it is called.")
 @click.option("--newest-first", "newest", is_flag=True, help="The oldest come first else.")
+@click.option("--per-minute", type=float, metavar="RUNS", help="As fast as it goes else.")
+@click.option("--spread", metavar="DURATION", help="Evenly over this time, such as 2h.")
+@click.option("--canary", type=int, metavar="RUNS", help="Replays that have to succeed first.")
 @shown
 def start(
     shown: Shown,
@@ -43,6 +46,9 @@ def start(
     ids: tuple[str, ...],
     name: str | None,
     newest: bool,
+    per_minute: float | None,
+    spread: str | None,
+    canary: int | None,
     **filters: Any,
 ) -> None:
     """Cancel or replay these runs, or all that a filter finds; print the action's id."""
@@ -57,6 +63,9 @@ def start(
         filter=wire or None,
         name=name,
         order="newest" if newest else None,
+        per_minute=per_minute,
+        spread=spread,
+        canary=canary,
     )
     shown.said(made, id=made)
 
