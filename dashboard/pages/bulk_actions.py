@@ -1,6 +1,5 @@
 """Bulk actions: the list, and one of them with its progress and what stops it."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,12 +14,13 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions, sight
-from dashboard.pages import bars, bulk_preview, live, shell
+from dashboard.pages import bars, bulk_pace, live, shell
 from dashboard.pages.page import page, see_other
 from dashboard.presenters import Look
 from runs import lifecycle
-from runs.lifecycle import bulk
+from runs.lifecycle import bulk, bulkreasons
 from runs.lifecycle.bulkoptions import BulkOptions
+from runs.lifecycle.bulkreasons import Refused
 from runs.models import AuditLog, BulkAction, BulkStatus
 
 PAGE, HISTORY = 50, 20
@@ -147,11 +147,11 @@ def _show(request: HttpRequest, action: BulkAction, status: int = 200) -> HttpRe
         "row": row,
         "action": action,
         "options": options,
-        "pace": bulk_preview.pace(options),
+        "pace": bulk_pace.told(options),
         "patch": sight.document(options.patch or "", "payload"),
         "scope": _scope(action),
         "reasons": _reasons(action),
-        "made": f"{reverse('dashboard:runs')}?{urlencode({'q': f'bulk:{action.pk}', 'period': 'all'})}",
+        "made": _list(f"bulk:{action.pk}"),
         "history": AuditLog.objects.filter(action__startswith="bulk.", target=action.pk)[:HISTORY],
         "refusal": permissions.refusal(request.user, permissions.OPERATE),
         "stale": status == 409,
@@ -164,11 +164,32 @@ def _show(request: HttpRequest, action: BulkAction, status: int = 200) -> HttpRe
     )
 
 
-def _reasons(action: BulkAction) -> list[tuple[str, int]]:
-    """Why runs were not done, the most frequent first."""
-    found: dict[str, int] = json.loads(action.reasons) if action.reasons else {}
-    told = {sight.HIDDEN if sight.is_hidden() else sight.text(one): found[one] for one in found}
-    return sorted(told.items(), key=lambda pair: -pair[1])
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why runs were not done, as the reader may see it, and where the first of them are listed."""
+
+    text: str
+    refused: Refused
+
+    @property
+    def address(self) -> str:
+        """Empty where nobody kept which they were."""
+        return _list(f"run:{','.join(self.refused.runs)}") if self.refused.runs else ""
+
+
+def _reasons(action: BulkAction) -> list[Reason]:
+    """The most frequent first."""
+    told: dict[str, Refused] = {}
+    for reason, refused in bulkreasons.read(action.reasons).items():
+        text = sight.HIDDEN if sight.is_hidden() else sight.text(reason)
+        told[text] = told.get(text, Refused()).and_all(refused)
+    found = [Reason(text, refused) for text, refused in told.items()]
+    return sorted(found, key=lambda reason: -reason.refused.count)
+
+
+def _list(query: str) -> str:
+    """The address of the runs of a search, however old they are."""
+    return f"{reverse('dashboard:runs')}?{urlencode({'q': query, 'period': 'all'})}"
 
 
 def _scope(action: BulkAction) -> list[tuple[str, str]]:

@@ -11,14 +11,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboard import permissions
-from dashboard.pages import bulk_preview, shell
+from dashboard.pages import bulk_pace, bulk_preview, shell
+from dashboard.pages.bulk_pace import PaceForm
 from dashboard.pages.bulk_preview import Preview
 from dashboard.pages.page import page, see_other
 from dashboard.pages.run_query import RunQuery
 from dashboard.pages.trigger_form import ExactTextarea, new_token, tag_list
-from runs import conf, durations, lifecycle
+from runs import conf, lifecycle
 from runs.errors import InvalidOption
-from runs.lifecycle.bulkoptions import FASTEST, LONGEST_SPREAD, MOST_FIRST, BulkOptions
+from runs.lifecycle.bulkoptions import MOST_FIRST, BulkOptions
 from runs.models import AlertChannel, BulkKind, Run
 from runs.models.run import RunQuerySet
 from runs.reads.deadline import TooSlow
@@ -32,12 +33,10 @@ UNDO = 8.0
 TYPED = 1000
 WORDS = {"replay": BulkKind.REPLAY, "cancel": BulkKind.CANCEL, "tag": BulkKind.TAG}
 WORDS |= {"priority": BulkKind.PRIORITY, "key": BulkKind.KEY}
-#: How fast: one of them at most.
-PACE = ("per_minute", "spread")
 TEXT = {"autocomplete": "off", "spellcheck": "false"}
 
 
-class BulkForm(forms.Form):
+class BulkForm(PaceForm):
     """What a person may say about a bulk action."""
 
     patch = forms.CharField(
@@ -66,20 +65,6 @@ class BulkForm(forms.Form):
         max_value=MOST_FIRST,
         help_text="So many replays have to succeed before the others are made.",
     )
-    per_minute = forms.IntegerField(
-        label="Runs a minute",
-        required=False,
-        min_value=0,
-        max_value=FASTEST,
-        help_text="As fast as it goes if empty.",
-    )
-    spread = forms.CharField(
-        label="Spread over",
-        required=False,
-        max_length=20,
-        widget=forms.TextInput(attrs=TEXT),
-        help_text="A time such as 30m or 2h, instead of runs a minute.",
-    )
     order = forms.ChoiceField(
         required=False, choices=[("", "The oldest first"), ("newest", "The newest first")]
     )
@@ -96,13 +81,17 @@ class BulkForm(forms.Form):
         help_text="Stands in the audit log, and on runs that it cancels.",
     )
 
+    field_order = (
+        "patch", "version", "tags", "priority", "canary", *bulk_pace.FIELDS,
+        "order", "notify", "name", "reason",
+    )  # fmt: skip
     #: Fields of each kind beside name and reason.
     OF = {
-        BulkKind.REPLAY: ("patch", "version", "tags", "canary", *PACE, "order"),
-        BulkKind.CANCEL: (*PACE, "order"),
-        BulkKind.TAG: ("tags", *PACE, "order"),
-        BulkKind.PRIORITY: ("priority", *PACE, "order"),
-        BulkKind.KEY: (*PACE, "order"),
+        BulkKind.REPLAY: ("patch", "version", "tags", "canary", *bulk_pace.FIELDS, "order"),
+        BulkKind.CANCEL: (*bulk_pace.FIELDS, "order"),
+        BulkKind.TAG: ("tags", *bulk_pace.FIELDS, "order"),
+        BulkKind.PRIORITY: ("priority", *bulk_pace.FIELDS, "order"),
+        BulkKind.KEY: (*bulk_pace.FIELDS, "order"),
     }
 
     def __init__(self, kind: BulkKind, *args: Any, **kwargs: Any) -> None:
@@ -115,16 +104,6 @@ class BulkForm(forms.Form):
         self.fields["notify"].choices = told  # type: ignore[attr-defined]
         if len(told) == 1:
             del self.fields["notify"]
-
-    def clean_spread(self) -> float | None:
-        said = self.cleaned_data["spread"].replace(" ", "")
-        try:
-            wanted = durations.seconds(said, "spread") if said else None
-        except InvalidOption:
-            wanted = 0
-        if wanted is None or 0 < wanted <= LONGEST_SPREAD:
-            return wanted
-        raise forms.ValidationError("A time such as 30m or 1h30m, of 30 days at most.")
 
     def options(self) -> BulkOptions:
         """Raises InvalidOption."""
@@ -161,7 +140,8 @@ def new(request: HttpRequest) -> HttpResponse:
         )
         return _show(request, kind, scope, None, None, status=422)
     wrong = form.errors or data.get("do") == "begin"
-    return _show(request, kind, scope, form, seen, status=422 if wrong else 200)
+    pace = bulk_pace.foretold(seen.count, options) if options else None
+    return _show(request, kind, scope, form, seen, 422 if wrong else 200, pace)
 
 
 class Scope:
@@ -240,7 +220,7 @@ def _begun(
         reason=said["reason"].replace("\x00", ""),
         notify=AlertChannel.objects.filter(pk=said.get("notify") or 0).first(),
     )
-    pace = bulk_preview.pace(BulkOptions.of(made.options))
+    pace = bulk_pace.told(BulkOptions.of(made.options))
     messages.success(
         request,
         f"{bulk_preview.word(kind, made.total)}{pace and f', {pace}'}: it begins in {UNDO:g} s. "
@@ -256,6 +236,7 @@ def _show(
     form: BulkForm | None,
     seen: Preview | None,
     status: int,
+    pace: bulk_pace.Foretold | None = None,
 ) -> HttpResponse:
     encoded = scope.query.encode()
     count = seen.count if seen else 0
@@ -267,6 +248,7 @@ def _show(
         "encoded": encoded,
         "form": form,
         "seen": seen,
+        "pace": pace,
         "word": bulk_preview.word(kind, count),
         "css": "danger" if bulk_preview.is_risky(kind) else "primary",
         "is_guarded": is_guarded(kind, count),

@@ -11,10 +11,9 @@ from django.utils import timezone
 
 from dashboard import sight
 from dashboard.pages import run_rows
-from dashboard.presenters import LOOKS, Look, duration_text
+from dashboard.presenters import LOOKS, Look
 from runs import exact, payloads
 from runs.errors import InvalidPayload
-from runs.lifecycle.bulkoptions import BulkOptions
 from runs.lifecycle.bulkverbs import patched_payload
 from runs.models import BulkKind, Run, Task
 from runs.models.run import RunQuerySet
@@ -121,16 +120,6 @@ def _lines(text: str) -> list[str]:
 def is_risky(kind: str) -> bool:
     """Whether what it does cannot be taken back."""
     return kind == BulkKind.CANCEL
-
-
-def pace(options: BulkOptions) -> str:
-    """How fast it goes at most; empty where nothing limits it."""
-    rate = options.per_minute
-    if not rate:
-        return ""
-    if rate < 1:
-        return f"one every {duration_text(round(60 / rate))}"
-    return f"{rate:,.1f}".removesuffix(".0") + " a minute"
 
 
 def word(kind: str, count: int) -> str:

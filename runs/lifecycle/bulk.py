@@ -7,7 +7,6 @@ replay is found by the action's id.
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from django.utils import timezone
 from runs import signals
 from runs.errors import InvalidOption, NotFound, RunsError
 from runs.ids import new_id
-from runs.lifecycle import audit, bulkends, canaries, checks
+from runs.lifecycle import audit, bulkends, bulkreasons, canaries, checks
 from runs.lifecycle.bulkoptions import PLAIN, BulkOptions
 from runs.lifecycle.bulkverbs import VERBS, Verb, reason_of
 from runs.lifecycle.canceling import cancel
@@ -41,16 +40,15 @@ PAGES = {BulkKind.CANCEL: 100, BulkKind.REPLAY: 10, BulkKind.TAG: 50, BulkKind.P
 PAGES |= {BulkKind.KEY: 50}
 #: Turns a minute in which one that is to go slowly does something.
 TURNS = 20
-#: Different reasons that are told apart.
-MOST_REASONS, OTHER = 20, "For another reason."
 #: How long a process has an action to itself; one that died loses it then.
 CLAIMED = timedelta(seconds=60)
 
 
 class Outcome(NamedTuple):
-    """What became of one run; `run_id` is the one the action touched, or None where it failed."""
+    """What became of one run; `touched` is the one the action touched, or None where it failed."""
 
-    run_id: str | None
+    run_id: str
+    touched: str | None
     problem: str = ""
 
 
@@ -223,9 +221,9 @@ def _done(row: BulkAction, ids: Sequence[str]) -> Iterator[Outcome]:
 
 def _one(row: BulkAction, verb: Verb, options: BulkOptions, run_id: str) -> Outcome:
     try:
-        return Outcome(verb(row, options, run_id))
+        return Outcome(run_id, verb(row, options, run_id))
     except RunsError as error:
-        return Outcome(None, f"{run_id}: {error}")
+        return Outcome(run_id, None, str(error))
 
 
 def _canceled(row: BulkAction, ids: Sequence[str]) -> Iterator[Outcome]:
@@ -237,13 +235,13 @@ def _canceled(row: BulkAction, ids: Sequence[str]) -> Iterator[Outcome]:
         try:
             run = cancel(run_id, actor=row.actor, reason=reason)
         except RunsError as error:
-            yield Outcome(None, f"{run_id}: {error}")
+            yield Outcome(run_id, None, str(error))
             continue
         if run.reason == reason:
-            yield Outcome(run_id)
+            yield Outcome(run_id, run_id)
         else:
             was = run.status if run.is_final else "being canceled"
-            yield Outcome(None, f"{run_id} was {was} already.")
+            yield Outcome(run_id, None, f"It was {was} already.")
 
 
 @transaction.atomic
@@ -252,16 +250,16 @@ def _note(row: BulkAction, ids: Sequence[str], outcomes: Iterable[Outcome]) -> N
 
     One that was aborted meanwhile stays so, with what was done before this process heard of it.
     """
-    touched = [one.run_id for one in outcomes if one.run_id is not None]
-    problems = [one.problem for one in outcomes if one.problem]
+    touched = [one.touched for one in outcomes if one.touched is not None]
+    problems = [(one.run_id, one.problem) for one in outcomes if one.problem]
     options = BulkOptions.of(row.options)
     mine = BulkAction.objects.filter(pk=row.pk)
     noted = mine.filter(after=row.after, claimed_until=row.claimed_until).update(
         success=F("success") + len(touched),
         failure=F("failure") + len(problems),
         after=ids[-1] if ids else row.after,
-        problem=problems[-1][:1000] if problems else row.problem,
-        reasons=counted(row.reasons, problems),
+        problem=": ".join(problems[-1])[:1000] if problems else row.problem,
+        reasons=bulkreasons.added(row.reasons, problems),
         not_before=options.next_after(len(ids), row.not_before, timezone.now()),
         claimed_until=None,
     )
@@ -278,12 +276,3 @@ def _note(row: BulkAction, ids: Sequence[str], outcomes: Iterable[Outcome]) -> N
             bulkends.tell(row.pk)
     if row.kind == BulkKind.CANCEL and touched:
         transaction.on_commit(lambda: signals.runs_ready.send(sender=Run))
-
-
-def counted(reasons: str, problems: Iterable[str]) -> str:
-    """The stored reasons with those of these problems, which begin with the run's id."""
-    known: Counter[str] = Counter(json.loads(reasons) if reasons else {})
-    for problem in problems:
-        reason = problem.partition(" ")[2][:300]
-        known[reason if reason in known or len(known) < MOST_REASONS else OTHER] += 1
-    return json.dumps(known) if known else ""

@@ -56,7 +56,7 @@ class BulkAction(models.Model):
     failure = models.IntegerField(default=0)
     #: Why the last one failed that did.
     problem = models.TextField(blank=True, default="")
-    #: JSON: `{reason: runs}` of those that failed.
+    #: JSON of why runs failed; see `runs.lifecycle.bulkreasons`.
     reasons = models.TextField(blank=True, default="")
     #: JSON of what is done differently from the plain verb; see `runs.lifecycle.bulkoptions`.
     options = models.TextField(blank=True, default="")

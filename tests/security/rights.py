@@ -44,6 +44,7 @@ dashboard:raw_report operator =
 dashboard:raw operator =
 dashboard:bulk_actions viewer =
 dashboard:bulk_new viewer operator
+dashboard:bulk_pace viewer =
 dashboard:purge viewer admin
 dashboard:bulk_action viewer operator
 dashboard:short_bulk viewer =

@@ -1,11 +1,14 @@
 """Bulk actions: begun with a look at what they would do, watched, stopped."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.utils import timezone
 
 from runs import lifecycle
+from runs.lifecycle import bulkreasons
 from runs.models import AuditLog, BulkAction, BulkKind, BulkStatus, Run, Source
 from runs.states import RunStatus
 from tests.dashboard.pages.conftest import client_of
@@ -211,6 +214,34 @@ def test_says_what_rate_a_spread_became(operator, fields, pace, spread):
     assert (shown in page) == (spread is not None)
 
 
+def after(text):
+    return " ".join(re.sub("<[^>]*>", "", text).split()).partition(", the last about")[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("count=10000&spread=2h", "10,000 runs over 2 h: about 83.3 a minute"),
+     ("count=2310&per_minute=50", "2,310 runs, 50 a minute: about 46 m 12 s"),
+     ("count=1&spread=30s", "1 run over 30 s: about 2 a minute"), ("count=5", ""),
+     ("count=5&per_minute=1&spread=2h", "State the runs a minute or the time to spread them over, not both."),
+     ("count=5&spread=soon", "A time such as 30m or 1h30m, of 30 days at most."),
+     ("count=5&per_minute=-1", "Ensure this value is greater than or equal to 0."),
+     ("per_minute=1", "This field is required.")],
+)  # fmt: skip
+def test_tells_how_long_it_takes_while_one_types(viewer, asked, said):
+    assert after(viewer.get(f"/bulk/pace?{asked}").text) == said
+
+
+def test_tells_how_long_it_takes_without_scripts(operator):
+    make_task()
+    failed_run(), failed_run()
+    page = begin(operator, do="try", action="cancel", spread="1h").text
+    assert after(page.partition('<p id="pace"')[2]).endswith(
+        "2 runs over 1 h: about one every 30 m"
+    )
+    assert not BulkAction.objects.exists()
+
+
 def test_needs_the_right_to_act(viewer):
     make_task()
     failed_run()
@@ -244,6 +275,32 @@ def test_shows_how_far_it_is_and_why_some_are_not_done(viewer):
     assert "3 of 3 done" in page
     assert "Completed" in page
     assert "a&quot;:null" in page
+    hrefs = [
+        unescape(one) for one in re.findall(r'data-label="Runs"><a href="([^"]+)">(?:1|2)<', page)
+    ]
+    found = [set(re.findall(r'<tr id="(run_\w+)"', viewer.get(one).text)) for one in hrefs]
+    assert sorted(found, key=len) == [set(), set(runs[:2])]
+
+
+def test_leads_to_the_first_runs_of_a_reason_where_there_are_many(viewer):
+    action = begun(BulkKind.CANCEL)
+    refused = bulkreasons.added('{"Old.": 3, "Of a former release.": 2}', [("run_a", "Old.")])
+    BulkAction.objects.filter(pk=action.pk).update(reasons=refused)
+    page = viewer.get(f"/bulk/{action.pk}").text
+    assert re.findall(r'data-label="Runs">(\d)</td>\s*<td [^>]+>([^<]+)<', page) == [
+        ("4", "Old. "), ("2", "Of a former release."),
+    ]  # fmt: skip
+    assert 'q=run%3Arun_a&amp;period=all">the first 1</a>' in page
+
+
+def test_hidden_reasons_are_counted_together():
+    stranger = client_of(make_user("eve", "view_run"))
+    action = begun(BulkKind.CANCEL)
+    refused = bulkreasons.added("", [("run_a", "Old."), ("run_b", "Gone."), ("run_c", "Gone.")])
+    BulkAction.objects.filter(pk=action.pk).update(reasons=refused)
+    page = stranger.get(f"/bulk/{action.pk}").text
+    assert "Gone" not in page
+    assert ">3</a>" in page
 
 
 def test_is_undone_before_it_begins(operator):

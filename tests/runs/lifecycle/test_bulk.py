@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from runs import lifecycle
 from runs.errors import InvalidOption, NotFound
-from runs.lifecycle import bulk
+from runs.lifecycle import bulk, bulkreasons
 from runs.lifecycle.bulkoptions import BulkOptions
+from runs.lifecycle.bulkreasons import Refused
 from runs.models import AuditLog, BulkAction, BulkKind, BulkRun, BulkStatus, Event, Run, Source
 from runs.reads.runfilter import RunFilter
 from runs.states import RunStatus
@@ -111,7 +112,7 @@ def test_a_slow_process_does_not_count_what_another_has_counted(monkeypatch):
     slow = bulk._claimed(timezone.now())
     BulkAction.objects.update(claimed_until=None)
     assert lifecycle.go_on_in_bulk() == 2
-    bulk._note(slow, origins, [bulk.Outcome(run_id) for run_id in origins])
+    bulk._note(slow, origins, [bulk.Outcome(run_id, run_id) for run_id in origins])
     action.refresh_from_db()
     assert counts(action) == (2, 2, 0)
 
@@ -221,16 +222,26 @@ def test_what_a_patch_makes_invalid_is_not_replayed_and_counted_by_reason():
     runs = [lifecycle.trigger("strict", '{"a":1}', source=Source.API).run_id for _ in range(3)]
     action = finished(begun(REPLAY, runs, **options(patch='{"a":null}')))
     assert counts(action) == (3, 0, 3)
-    assert [*json.loads(action.reasons).values()] == [3]
+    assert [*bulkreasons.read(action.reasons).values()] == [Refused(3, tuple(runs))]
     assert not replays()
 
 
 def test_reasons_are_told_apart_up_to_a_number():
-    problems = [f"run_{n}: Reason {n}." for n in range(30)] + ["run_1: Reason 1."]
-    told = json.loads(bulk.counted('{"Reason 1.": 4}', problems))
-    assert told["Reason 1."] == 6
-    assert len(told) == bulk.MOST_REASONS + 1
-    assert sum(told.values()) == 35
+    problems = [(f"run_{n}", f"Reason {n}.") for n in range(30)] + [("run_x", "Reason 1.")]
+    told = bulkreasons.read(bulkreasons.added("", problems))
+    assert told["Reason 1."] == Refused(2, ("run_1", "run_x"))
+    assert len(told) == bulkreasons.MOST_REASONS + 1
+    assert told[bulkreasons.OTHER].runs == tuple(f"run_{n}" for n in range(20, 30))
+    assert sum(one.count for one in told.values()) == 31
+
+
+def test_the_first_runs_of_a_reason_are_kept_whatever_was_counted_without_them():
+    told = '{"Old.": 4}'
+    for n in range(0, 60, 3):
+        told = bulkreasons.added(told, [(f"run_{m}", "Old.") for m in range(n, n + 3)])
+    (refused,) = bulkreasons.read(told).values()
+    assert refused.count == 64
+    assert refused.runs == tuple(f"run_{n}" for n in range(bulkreasons.MOST_NAMED))
 
 
 def test_replays_take_tags_and_a_version():
