@@ -14,15 +14,16 @@
     for (const { name } of [...old.attributes]) if (!KEPT[name] && !fresh.hasAttribute(name)) old.removeAttribute(name);
     for (const { name, value } of fresh.attributes) if (!KEPT[name] && old.getAttribute(name) !== value) old.setAttribute(name, value);
     const known = new Map([...old.childNodes].filter(key).map((node) => [key(node), node]));
+    // what the script added stays where it is, at the end
     let at = old.firstChild;
     for (const child of [...fresh.childNodes]) {
       const name = key(child);
-      const twin = name ? known.get(name) : at && !key(at) && at.nodeName === child.nodeName ? at : null;
+      const twin = name ? known.get(name) : at && !key(at) && at.nodeName === child.nodeName && !("kept" in (at.dataset || {})) ? at : null;
       if (!twin) { old.insertBefore(child, at); continue; }
       if (twin === at) at = at.nextSibling; else old.insertBefore(twin, at);
       morph(twin, child);
     }
-    while (at) { const next = at.nextSibling; at.remove(); at = next; }
+    while (at) { const next = at.nextSibling; if (!at.dataset || !("kept" in at.dataset)) at.remove(); at = next; }
   }
   const MORPHED = ["tab-body", "run-head", "why", "part-metadata"];
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
@@ -31,7 +32,7 @@
     event.detail.shouldSwap = false;
     fresh.removeAttribute("hx-swap-oob");
     morph(event.detail.target, fresh);
-    rove();
+    settle();
   });
 
   // ---- the tree: one stop for the Tab key, arrows inside
@@ -129,7 +130,7 @@
   let drag = null, at = null;
   function line() {
     let found = one("#chart > .brush");
-    if (!found) { found = document.createElement("div"); found.className = "brush"; found.append(document.createElement("span")); found.setAttribute("aria-hidden", "true"); chart().append(found); }
+    if (!found) { found = document.createElement("div"); found.className = "brush"; found.dataset.kept = ""; found.append(document.createElement("span")); found.setAttribute("aria-hidden", "true"); chart().append(found); }
     return found;
   }
   function draw(lane, from, to) {
@@ -187,7 +188,8 @@
   const store = (name, value) => { try { if (value === undefined) return localStorage.getItem(name); localStorage.setItem(name, value); } catch { /* private window */ } return null; };
   function widen(part, width) {
     const share = Math.max(15, Math.min(75, width));
-    chart().style.setProperty("--names", `${share}%`);
+    // of the page, not of the chart: that may be replaced
+    document.documentElement.style.setProperty("--trace-names", `${share}%`);
     part.setAttribute("aria-valuenow", Math.round(share));
     store("trace-names", share);
   }
@@ -198,10 +200,12 @@
     if (one(".splitter", box)) return;
     const cursor = document.createElement("div");
     cursor.className = "cursor";
+    cursor.dataset.kept = "";
     for (const [name, value] of Object.entries({ tabindex: 0, role: "slider", "aria-label": "Moment on the ruler", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": 0 })) cursor.setAttribute(name, value);
     box.append(cursor);
     const part = document.createElement("div");
     part.className = "splitter";
+    part.dataset.kept = "";
     for (const [name, value] of Object.entries({ tabindex: 0, role: "separator", "aria-orientation": "vertical", "aria-label": "Width of the names", "aria-valuemin": 15, "aria-valuemax": 75, "aria-valuenow": 38 })) part.setAttribute(name, value);
     box.append(part);
     if (Number(store("trace-names"))) widen(part, Number(store("trace-names")));
@@ -213,11 +217,12 @@
     });
     part.addEventListener("dblclick", () => widen(part, 38));
     part.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -2, ArrowRight: 2 }[event.key];
-      if (!step) return;
+      const now = Number(part.getAttribute("aria-valuenow"));
+      const to = { ArrowLeft: now - 2, ArrowRight: now + 2, Home: 15, End: 75 }[event.key];
+      if (to === undefined) return;
       event.preventDefault();
       event.stopPropagation();
-      widen(part, Number(part.getAttribute("aria-valuenow")) + step);
+      widen(part, to);
     });
   }
   settle();

@@ -130,7 +130,8 @@
     if (!held) return;
     const [id, index] = held, part = document.getElementById(id), again = part && (all(FOCUSABLE, part)[index] || one("[data-open]", part));
     held = null;
-    if (again && document.activeElement !== again) again.focus({ preventScroll: true });
+    // it may still be there, where only what differed was changed
+    if (again && !part.contains(document.activeElement)) again.focus({ preventScroll: true });
   }
   document.addEventListener("htmx:oobBeforeSwap", (event) => { hold(event.detail.target); keepOpen(event.detail.target, event.detail.fragment); });
   let wereOpen = [];

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, Response
 
+from runs import lifecycle
 from runs.models import Run
 from tests.support.rows import completed_run, executing_run, queued_run
 from tests.support.waiting import eventually
@@ -66,3 +67,35 @@ def test_focus_and_scroll_stay_where_they_are(person: Page):
     person.locator("#pill").get_by_text("new").wait_for()
     assert person.evaluate("document.activeElement.closest('[data-row]')?.id") == run.id
     assert abs(person.evaluate("scrollY") - place) <= 1
+
+
+def test_the_width_of_the_names_stays_through_live_answers(person: Page):
+    run, _ = executing_run()
+    person.goto(f"/runs/{run.id}")
+    divider = person.get_by_role("separator", name="Width of the names")
+    divider.focus()
+    widths = []
+    for key in ("End", "ArrowRight", "Home", "ArrowRight"):
+        person.keyboard.press(key)
+        widths.append(divider.get_attribute("aria-valuenow"))
+    assert widths == ["75", "75", "15", "17"]
+    found = counted(person)
+    lifecycle.cancel(run.pk, actor="user:otto")
+    wait_for(person, found, 1, 200)
+    person.get_by_text("Asked to stop").wait_for()
+    again = person.get_by_role("separator", name="Width of the names")
+    assert again.evaluate("part => part === document.activeElement")
+    assert share_of_names(person) == 17
+    person.reload()
+    assert again.get_attribute("aria-valuenow") == "17"
+    assert share_of_names(person) == 17
+
+
+def share_of_names(page: Page) -> int:
+    """Percent of the chart."""
+    return page.evaluate(
+        """() => {
+          const width = (part) => document.querySelector(part).getBoundingClientRect().width;
+          return Math.round(100 * width("#chart .tr .nm") / width("#chart .ruler"));
+        }"""
+    )
