@@ -1,6 +1,7 @@
 """`manage.py bulk`: cancel or replay many runs in the background, from a shell."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from runs import lifecycle
 from runs.errors import InvalidOption
-from runs.lifecycle import bulk
+from runs.lifecycle import bulk, bulkreasons
 from runs.lifecycle.bulkoptions import BulkOptions
 from runs.management import asking
 from runs.management.terminal import VerbCommand, actor, line
@@ -25,12 +26,15 @@ class Command(VerbCommand):
     examples = """examples:
   python manage.py bulk start replay --status failed --task send-email --since 1d
   python manage.py bulk start cancel run_01k... run_01k...
+  python manage.py bulk start replay --status failed --since 1d --spread 2h --canary 10
   python manage.py bulk show bulk_01k...
   python manage.py bulk abort bulk_01k...
 """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="start|list|show|abort")
+        verbs = parser.add_subparsers(
+            dest="verb", required=True, metavar="start|list|show|pause|resume|abort"
+        )
         start = verbs.add_parser("start", help="begin one and print its id; clusters do the work")
         start.add_argument("action", choices=["cancel", "replay"])
         start.add_argument("run", nargs="*", help="ids of runs, or say which by a filter")
@@ -41,9 +45,21 @@ class Command(VerbCommand):
         start.add_argument("--since", metavar="DURATION", help="no older than; 7 days by default")
         start.add_argument("--name", default="", help="what it is called")
         start.add_argument("--newest-first", action="store_true", help="the oldest come first else")
+        start.add_argument(
+            "--per-minute", type=float, default=0, metavar="RUNS", help="as fast as it goes else"
+        )
+        start.add_argument("--spread", metavar="DURATION", help="evenly over this time, such as 2h")
+        start.add_argument(
+            "--canary", type=int, default=0, metavar="RUNS", help="replays that succeed first"
+        )
         listing = verbs.add_parser("list", help="newest first")
         listing.add_argument("--limit", type=int, default=20, metavar="N")
-        for name, what in (("show", "how far one is"), ("abort", "touch no more runs")):
+        for name, what in (
+            ("show", "how far one is, and why runs were not done"),
+            ("pause", "touch no run until it is resumed"),
+            ("resume", "go on with a paused one"),
+            ("abort", "touch no more runs"),
+        ):
             verbs.add_parser(name, help=what).add_argument("action", help="its id")
 
     def do_start(self, options: dict[str, Any]) -> None:
@@ -54,7 +70,12 @@ class Command(VerbCommand):
             BulkKind(options["action"].upper()),
             options["run"] or RunFilter(**chosen),
             name=options["name"],
-            options=BulkOptions(newest_first=options["newest_first"]),
+            options=BulkOptions(
+                newest_first=options["newest_first"],
+                per_minute=options["per_minute"],
+                spread=asking.span(options["spread"], "--spread") or 0,
+                canary=options["canary"],
+            ),
             actor=actor(),
         )
         self.stdout.write(row.pk)
@@ -66,13 +87,23 @@ class Command(VerbCommand):
     def do_show(self, options: dict[str, Any]) -> None:
         row = bulk.found(options["action"].replace("\x00", ""))
         self.stdout.write(_row(row))
-        if row.problem:
-            self.stdout.write(f"  {line(row.problem, 200)}")
+        for reason, refused in bulkreasons.read(row.reasons).items():
+            self.stdout.write(
+                f"  {refused.count:,}  {line(reason, 200)}  {' '.join(refused.runs[:3])}"
+            )
         self.stdout.write(f"  {json.dumps(row.chosen)}")
 
+    def do_pause(self, options: dict[str, Any]) -> None:
+        self._turn(lifecycle.pause_bulk, options)
+
+    def do_resume(self, options: dict[str, Any]) -> None:
+        self._turn(lifecycle.resume_bulk, options)
+
     def do_abort(self, options: dict[str, Any]) -> None:
-        row = lifecycle.abort_bulk(options["action"].replace("\x00", ""), actor=actor())
-        self.stdout.write(_row(row))
+        self._turn(lifecycle.abort_bulk, options)
+
+    def _turn(self, verb: Callable[..., BulkAction], options: dict[str, Any]) -> None:
+        self.stdout.write(_row(verb(options["action"].replace("\x00", ""), actor=actor())))
 
 
 def _filter(options: dict[str, Any]) -> dict[str, Any]:
