@@ -24,6 +24,7 @@ from engine.cluster.dispatcher import prepare_child
 from engine.cluster.lines import LineBook, row
 from engine.cluster.processes import resident
 from engine.maintenance import Housekeeping
+from engine.maintenance.bulk import go_on_in_bulk
 from runs import conf, lifecycle, signals
 from runs.lifecycle import finalhooks, sessions, store
 from runs.models import Lease, Run
@@ -79,6 +80,7 @@ class Bookkeeper:
         self.missing: set[tuple[str, str]] = set()
         heartbeat = float(conf.get("HEARTBEAT_SECONDS"))
         sweep = min(float(conf.get("SWEEP_SECONDS")), 5.0)
+        self.bulk: list[Any] = [0.0, sweep, self.go_on_in_bulk]
         self.timers: list[list[Any]] = [
             [0.0, FLUSH, self.flush],
             [0.0, FLUSH, self.tell_draining],
@@ -89,6 +91,7 @@ class Bookkeeper:
             [0.0, sweep, self.look_for_variables],
             [0.0, sweep, self.look_for_limits],
             [0.0, ORDERS, self.look_for_orders],
+            self.bulk,
         ]
         self.beaten_at = 0.0
         self.heartbeat = heartbeat
@@ -222,6 +225,12 @@ class Bookkeeper:
     def sweep(self) -> None:
         self.housekeeping.run()
         self.reconcile()
+
+    def go_on_in_bulk(self) -> None:
+        """Somebody waits for it: as long as there is an action, one look follows the other."""
+        again = go_on_in_bulk()
+        if again is not None:
+            self.bulk[0] = time.monotonic() + again
 
     def reconcile(self) -> None:
         """Leases of this session that no worker has, seen twice: their process died unnoticed."""

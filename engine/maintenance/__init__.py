@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Callable
 
-from engine.maintenance.bulk import go_on_in_bulk
 from engine.maintenance.errors import count_failures
 from engine.maintenance.keys import prune_keys
 from engine.maintenance.loglines import prune_log_lines
@@ -30,7 +29,6 @@ class Housekeeping:
             (min(sweep, 1.0), lifecycle.cancel_due),
             (min(sweep, 1.0), lifecycle.delete_due),
             (min(sweep, 1.0), lifecycle.time_out_due),
-            (min(sweep, 2.0), go_on_in_bulk),
             (min(sweep, 1.0), count_failures),
             (sweep, regressing.return_due),
             (sweep, lifecycle.expire_overrides),

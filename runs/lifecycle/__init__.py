@@ -1,7 +1,14 @@
 """The only writers of a status: one verb, one function."""
 
 from runs.lifecycle.annotating import add_tags, update_metadata
-from runs.lifecycle.bulk import abort_bulk, begin_bulk, go_on_in_bulk, pause_bulk, resume_bulk
+from runs.lifecycle.bulk import (
+    abort_bulk,
+    begin_bulk,
+    go_on_in_bulk,
+    is_bulk_open,
+    pause_bulk,
+    resume_bulk,
+)
 from runs.lifecycle.canceling import cancel, cancel_orphans
 from runs.lifecycle.debouncing import prune_debounced
 from runs.lifecycle.depths import prune_depths, sample_depths
@@ -77,6 +84,7 @@ __all__ = [
     "expire_overrides",
     "fire_due",
     "go_on_in_bulk",
+    "is_bulk_open",
     "mend_waiting",
     "next_due",
     "open_months",

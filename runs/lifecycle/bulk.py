@@ -176,6 +176,11 @@ def go_on_in_bulk() -> int:
     return max(1, len(ids))
 
 
+def is_bulk_open() -> bool:
+    """Whether an action has runs to do, now or later."""
+    return BulkAction.objects.filter(completed_at=None, status=BulkStatus.PENDING).exists()
+
+
 def _claimed(now: datetime) -> BulkAction | None:
     free = BulkAction.objects.filter(
         Q(claimed_until__isnull=True) | Q(claimed_until__lte=now),

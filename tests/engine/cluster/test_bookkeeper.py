@@ -1,7 +1,10 @@
 """The bookkeeper's own steps, in this process."""
 
+import time
+
 import pytest
 
+from engine.cluster import bookkeeper
 from engine.cluster.board import Ask, Board
 from engine.cluster.bookkeeper import Bookkeeper, Death, open_session
 from engine.cluster.channels import Channel
@@ -59,3 +62,12 @@ def test_the_children_of_a_killed_canceled_run_are_canceled(books):
     books.record(Death(run_id=run_id, token=token, started=True, killed=Ask.CANCEL, exitcode=-9))
     runs = Run.objects.filter(pk__in=[run_id, child.pk, late.pk])
     assert set(runs.values_list("status", flat=True)) == {"CANCELED"}
+
+
+@pytest.mark.parametrize(("again", "is_soon"), [(0.0, True), (None, False)])
+def test_bulk_actions_do_not_wait_for_the_sweep(books, monkeypatch, again, is_soon):
+    later = books.bulk[0] = time.monotonic() + 3600
+    monkeypatch.setattr(bookkeeper, "go_on_in_bulk", lambda: again)
+    books.go_on_in_bulk()
+    assert (books.bulk[0] < later) == is_soon
+    assert books.bulk in books.timers
