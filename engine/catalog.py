@@ -205,7 +205,7 @@ def declare_queues(tasks: Iterable[Definition[Any, Any]]) -> None:
     known = {row.name: row for row in Queue.objects.filter(name__in=wanted)}
     missing = [new_queue(*wanted[name]) for name in sorted(wanted) if name not in known]
     Queue.objects.bulk_create(missing, ignore_conflicts=True)
-    for name, row in sorted(known.items()):
+    for name, row in sorted(known.items(), key=lambda item: item[1].pk):  # as queues are locked
         declared = wanted[name][1]
         limits = limits_of(declared)
         if declared.declared and any(getattr(row, key) != limits[key] for key in limits):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from runs import signals
@@ -14,6 +15,13 @@ from runs.models import Bucket, Queue
 from runs.rates import RateLimit, as_rate
 
 MAX_LIMIT = 100_000
+#: First number of a queue's own lock, as in `runs/sql/postgresql`; the second is the queue's.
+LOCKS = 29_299
+#: Claims try it where one of these is set.
+LIMITED = ("concurrency_limit", "total_limit", "override_limit", "override_total")
+ALONE = """
+SELECT pg_advisory_xact_lock(%s, (id %% 2147483648)::integer) FROM unnest(%s::bigint[]) AS id
+"""
 
 
 @transaction.atomic
@@ -49,7 +57,7 @@ def pause_all(*, actor: str, reason: str = "") -> int:
     """
     checks.text("reason", reason)
     now = timezone.now()
-    rows = list(Queue.objects.select_for_update().order_by("pk"))
+    rows = list(Queue.objects.select_for_update(no_key=True).order_by("pk"))
     open_ones = [row.pk for row in rows if not row.paused]
     Queue.objects.filter(pk__in=open_ones).update(
         paused=True, paused_at=now, paused_by=actor, paused_reason=reason, all_paused_at=now
@@ -62,7 +70,8 @@ def pause_all(*, actor: str, reason: str = "") -> int:
 @transaction.atomic
 def resume_all(*, actor: str) -> int:
     """What `pause_all` paused goes on. Returns how many queues that are."""
-    rows = list(Queue.objects.select_for_update().order_by("pk"))
+    _alone(Queue.objects.filter(paused=True).exclude(**dict.fromkeys(LIMITED)))
+    rows = list(Queue.objects.select_for_update(no_key=True).order_by("pk"))
     held = [row for row in rows if row.paused and row.paused_at == row.all_paused_at]
     Queue.objects.filter(pk__in=[row.pk for row in held]).update(
         paused=False, paused_at=None, paused_by="", paused_reason=""
@@ -236,7 +245,7 @@ def expire_overrides() -> int:
 @transaction.atomic
 def _expire_override(pk: int) -> bool:
     """One of them, unless a person was first and gave it another or none."""
-    queue = Queue.objects.select_for_update().filter(pk=pk).first()
+    queue = _changed(Queue.objects.filter(pk=pk))
     ends = queue and queue.override_expires_at
     if queue is None or not queue.is_overridden or not ends or ends > timezone.now():
         return False
@@ -245,10 +254,26 @@ def _expire_override(pk: int) -> bool:
 
 
 def _locked(name: str) -> Queue:
-    queue = Queue.objects.select_for_update().filter(name=name).first()
+    queue = _changed(Queue.objects.filter(name=name))
     if queue is None:
         raise NotFound(f"There is no queue named “{name}”.")
     return queue
+
+
+def _changed(queue: QuerySet[Queue]) -> Queue | None:
+    """Its row, after the queue's own lock: see `runs.lifecycle.store`."""
+    _alone(queue)
+    return queue.select_for_update(no_key=True).first()
+
+
+def _alone(queues: QuerySet[Queue]) -> None:
+    """Take the queues' own locks. A server has some thousands of them for everybody, so none for
+    queues that claims need not try.
+    """
+    if connection.vendor == "postgresql":
+        ids = list(queues.order_by("pk").values_list("pk", flat=True))
+        with connection.cursor() as cursor:
+            cursor.execute(ALONE, [LOCKS, ids])
 
 
 def _look_again(queue: Queue) -> None:

@@ -3,6 +3,19 @@
 Triggering, claiming, starting and finishing are what every run costs, so they are raw SQL: one
 server-side function each on PostgreSQL (`runs/sql/postgresql`), the same steps inside one gated
 transaction on SQLite. Everything rarer goes through the ORM.
+
+Who locks what, and in which order, on PostgreSQL:
+
+1. lease, ready row and run, in the order `wait.sql` and `turn.sql` tell
+2. the queue's own lock, an advisory one, by the queue's id: alone to change a queue and to give back
+   a slot where the queue has a total limit; shared to give one back where only its keys have a limit
+3. the queue's row, by id
+4. its buckets' rows, by id
+
+A claim comes from the other side, by way of a bucket. So it must not wait for anybody, and SKIP LOCKED
+is no promise of that: PostgreSQL reaches the newest version of a row by way of the one the statement saw,
+and waits on that way for whoever writes the row next. That is what the queue's own lock is for: a claim
+tries it, and passes the queue over while somebody has it who may hold the row and want the bucket.
 """
 
 import psycopg

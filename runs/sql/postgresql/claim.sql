@@ -1,6 +1,7 @@
 -- One run from the least recently served bucket that has room, or NULL.
--- Every lock is SKIP LOCKED: a claim never waits, so it can take part in no deadlock. The bucket's row lock is
--- taken before its leases are counted, each in a statement (and so a snapshot) of its own: the count is exact.
+-- Every lock is SKIP LOCKED, and a queue that has limits is passed over while its own lock is taken: a claim waits for
+-- nobody (see runs/lifecycle/store/__init__.py). The bucket's row lock is taken before its leases are counted, each
+-- in a statement (and so a snapshot) of its own: the count is exact.
 CREATE OR REPLACE FUNCTION trackside_claim_one(p_session text, p_start boolean, p_pid integer, p_code trackside_code)
 RETURNS text
 LANGUAGE plpgsql AS $$
@@ -42,6 +43,7 @@ BEGIN
            coalesce(override_total, total_limit), rate_interval, rate_burst
       INTO v_limit, v_total, v_interval, v_burst FROM runs_queue WHERE id = v_queue;
     IF v_total IS NOT NULL THEN
+      CONTINUE WHEN NOT pg_try_advisory_xact_lock(29299, (v_queue % 2147483648)::integer);
       PERFORM 1 FROM runs_queue WHERE id = v_queue FOR NO KEY UPDATE SKIP LOCKED;
       CONTINUE WHEN NOT FOUND;
       SELECT count(*) INTO v_held FROM runs_lease WHERE queue_id = v_queue;
@@ -51,6 +53,8 @@ BEGIN
       END IF;
     END IF;
     IF v_limit IS NOT NULL THEN
+      CONTINUE WHEN v_total IS NULL
+                AND NOT pg_try_advisory_xact_lock_shared(29299, (v_queue % 2147483648)::integer);
       SELECT count(*) INTO v_held FROM runs_lease WHERE bucket_id = v_bucket;
       IF v_held >= v_limit THEN
         UPDATE runs_bucket SET "full" = true, opens_at = NULL WHERE id = v_bucket;

@@ -76,13 +76,19 @@ END $$;
 
 -- Give slots back: a bucket or queue that was passed over for being full may be looked at again, unless its rate has
 -- closed it. The row locks make the flag's writers take turns, so no claim can set it on a count that is about to
--- change. Queues before buckets, as the verbs of queues lock them, and each kind by id.
+-- change. The queues' own locks, then queues, then buckets, each by id: see runs/lifecycle/store/__init__.py.
 CREATE OR REPLACE FUNCTION trackside_release(p_buckets bigint[], p_queues bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM runs_queue WHERE id = ANY (p_queues) AND (
-       override_total IS NOT NULL OR total_limit IS NOT NULL OR override_limit IS NOT NULL
-       OR concurrency_limit IS NOT NULL)) THEN
+  PERFORM CASE WHEN q.alone THEN pg_advisory_xact_lock(29299, q.number)
+               ELSE pg_advisory_xact_lock_shared(29299, q.number) END
+     FROM (SELECT (id % 2147483648)::integer AS number, coalesce(override_total, total_limit) IS NOT NULL AS alone
+             FROM runs_queue
+            WHERE id = ANY (p_queues) AND (
+              override_total IS NOT NULL OR total_limit IS NOT NULL OR override_limit IS NOT NULL
+              OR concurrency_limit IS NOT NULL)
+            ORDER BY id) q;
+  IF NOT FOUND THEN
     RETURN;  -- an update of no row costs more than this look
   END IF;
   UPDATE runs_queue SET "full" = false WHERE id IN (
