@@ -19,7 +19,7 @@ from dashboard.pages import reading, settings
 from dashboard.pages.page import page
 from dashboard.presenters import short_id
 from runs import redaction
-from runs.lifecycle.audit import VERBS
+from runs.lifecycle.audit import REFUSED, VERBS
 from runs.models import AuditLog
 from runs.reads.auditing import AuditFilter
 from runs.reads.deadline import TooSlow, deadline
@@ -30,7 +30,9 @@ NOUNS = sorted({verb.partition(".")[0] for verb in VERBS})
 ID = re.compile("(run|waitpoint|sched|bulk|batch)_[0-9a-z]{20}")
 #: Beginnings of cells that a spreadsheet would run.
 FORMULAE = ("=", "+", "-", "@", "\t", "\r")
-COLUMNS = ("at", "actor", "action", "target", "reason", "data", "ip")
+COLUMNS = ("at", "actor", "action", "target", "reason", "data", "ip", "result")
+#: Whether it was refused: a word, the glyph beside it and the tone.
+RESULTS = {False: ("Done", "tick", "ok"), True: ("Refused", "failed", "bad")}
 #: Where a noun's targets are; "run" is the page of a run.
 PAGES = {
     "run": "run", "queue": "queue", "schedule": "schedule", "waitpoint": "waitpoint",
@@ -48,6 +50,7 @@ class Entry:
     target: str
     #: What it was about and what came of it.
     facts: list[tuple[str, str]]
+    result: tuple[str, str, str]
 
 
 @page(permissions.ADMINISTER)
@@ -111,7 +114,8 @@ def _entry(row: AuditLog) -> Entry:
     noun = row.action.partition(".")[0]
     target = short_id(row.target) if ID.match(row.target) else row.target
     words = VERBS.get(row.action, row.action)
-    return Entry(row, words, _address(noun, row.target), target, list(_facts(row)))
+    facts, result = list(_facts(row)), RESULTS[row.action in REFUSED]
+    return Entry(row, words, _address(noun, row.target), target, facts, result)
 
 
 def _address(noun: str, target: str) -> str:
@@ -156,6 +160,7 @@ def _lines(asked: AuditFilter) -> Iterator[str]:
             row.reason,
             _data(row),
             row.ip or "",
+            RESULTS[row.action in REFUSED][0].lower(),
         )
         yield writer.writerow([_harmless(cell) for cell in cells])
 

@@ -52,6 +52,11 @@ def shown() -> list[Banner]:
     return [*found, slow] if cache.get(SLOW) else found
 
 
+def state(found: list[Banner]) -> str:
+    """In a word, for the icon of the tab."""
+    return "bad" if any(banner.tone == "bad" for banner in found) else "well"
+
+
 def forget() -> None:
     """Somebody changed a queue and wants to see it."""
     cache.delete(KEY)

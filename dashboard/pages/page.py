@@ -13,14 +13,17 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from dashboard import permissions, sight
-from dashboard.pages import refusals, zones
+from dashboard.pages import banners, refusals, zones
 from dashboard.pages.compressing import compressed
+from dashboard.people import refused
 from runs import conf
 from runs.errors import IllegalTransition, NotFound, PayloadTooLarge
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
+#: The header of answers to the script: how Trackside is.
+STATE = "X-Trackside-State"
 #: Room for the other fields of a form beside its payload.
 FORM_ROOM = 500_000
 
@@ -39,6 +42,7 @@ def page(role: str = permissions.VIEW, *, act: str = "") -> Callable[[View[P]], 
             with zones.active(request), sight.using(seen):
                 response: HttpResponseBase = protected(request, *args, **kwargs)
             sight.lasting(response, seen)
+            _tell_state(request, response)
             patch_cache_control(response, private=True, no_cache=True)
             return compressed(request, response)
 
@@ -56,6 +60,7 @@ def _guarded(view: View[P], role: str, act: str) -> View[P]:
         needed = act if act and request.method == "POST" else role
         refusal = permissions.refusal(request.user, permissions.VIEW)
         if refusal := refusal or permissions.refusal(request.user, needed):
+            refused.note(request, refusal)
             return refusals.forbidden(request, refusal)
         return _answer(view, request, *args, **kwargs)
 
@@ -81,6 +86,12 @@ def see_other(name: str, *args: object, query: str = "") -> HttpResponseRedirect
     response = HttpResponseRedirect(f"{address}?{query}" if query else address)
     response.status_code = 303
     return response
+
+
+def _tell_state(request: HttpRequest, response: HttpResponseBase) -> None:
+    """The icon of an open tab follows: its script asks for parts of pages, which have none."""
+    if request.headers.get("HX-Request") and permissions.may(request.user, permissions.VIEW):
+        response[STATE] = banners.state(banners.shown())
 
 
 def _login(request: HttpRequest) -> HttpResponse:

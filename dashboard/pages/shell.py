@@ -71,6 +71,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     zone = zones.of(request)
     user = getattr(request, "user", AnonymousUser())
     tastes = {name: taste.of(request) for name, taste in cookies.TASTES.items()}
+    shown = banners.shown() if permissions.may(user, permissions.VIEW) else []
     return {
         "base": "dashboard/base.html" if user.is_authenticated else "dashboard/bare.html",
         "user": user,
@@ -78,7 +79,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "themes": cookies.TASTES["theme"].words.items(),
         "keys": tastes["keys"] if tastes["keys"] != "off" else "",
         "tastes": tastes,
-        "banners": banners.shown() if permissions.may(user, permissions.VIEW) else [],
+        "banners": shown,
+        "state": banners.state(shown),
         "bindings": keyboard.script(get_script_prefix()),
         "zone": zones.label(zone, timezone.now()),
         "zone_name": getattr(zone, "key", "UTC"),

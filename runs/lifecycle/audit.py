@@ -81,6 +81,7 @@ VERBS = {
     "apikey.create": "Made an API key",
     "apikey.revoke": "Revoked an API key",
     "apikey.replace": "Replaced the preset API key",
+    "access.refused": "Was refused",
     "account.login": "Logged in",
     "account.logout": "Logged out",
     "account.failed": "Gave a wrong password",
@@ -103,6 +104,9 @@ VERBS = {
     "demo.make": "Made demo data",
     "demo.clear": "Removed demo data",
 }
+
+#: Those that tell that nothing was done; all others are written with what they tell about.
+REFUSED = frozenset({"access.refused", "account.failed", "account.slowed"})
 
 
 def came_from(address: str) -> Token[str]:

@@ -106,9 +106,16 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     if (!isTick(event)) return;
     live.busy = false;
+    showState(event.detail.xhr.getResponseHeader("X-Trackside-State"));
     live.failures = event.detail.successful ? 0 : Math.min(6, live.failures + 1);
     live.next = Date.now() + period(region() || event.detail.elt);
   });
+
+  // the icon of the tab says whether something is wrong, like the lines at the top of a fresh page
+  function showState(state) {
+    const icon = one("#icon"), address = icon && state && icon.dataset[state];
+    if (address && icon.getAttribute("href") !== address) icon.setAttribute("href", address);
+  }
 
   // a swap must not close what is open nor move what is focused
   function keepOpen(oldPart, newPart) {

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 
 from runs.lifecycle import audit
 from runs.models import AuditLog
@@ -67,7 +68,7 @@ def test_the_file_is_no_program(administrator, monkeypatch):
         audit.record("user:otto", "run.edit", "t", reason=reason, api_key="s3cret")
     answer = administrator.get("/settings/audit.csv?period=all")
     head, *rows = csv.reader(io.StringIO(answer.getvalue().decode()))
-    assert head == ["at", "actor", "action", "target", "reason", "data", "ip"]
+    assert head == ["at", "actor", "action", "target", "reason", "data", "ip", "result"]
     assert [row[4][:2] for row in rows] == ["sa", "'@", "'-", "'+", "'="]
     assert "s3cret" not in str(rows)
     assert "attachment" in answer.headers["content-disposition"]
@@ -111,7 +112,7 @@ def test_reveals_with_a_reason_and_on_record(administrator, operator):
     assert "aria-disabled" in operator.get(page).content.decode()
     assert administrator.get(f"/runs/{run.pk}/reveal/output").status_code == 200
     assert administrator.get(f"/runs/{run.pk}/reveal/id").status_code == 404
-    assert AuditLog.objects.count() == 1
+    assert AuditLog.objects.filter(action="run.reveal").count() == 1
 
 
 def test_accounts_changed_in_djangos_admin_are_on_record(client):
@@ -126,3 +127,25 @@ def test_accounts_changed_in_djangos_admin_are_on_record(client):
         "account.change",
         "user vera2",
     )
+
+
+def test_says_what_was_done_and_what_was_refused(administrator):
+    audit.record("user:otto", "run.cancel", "a")
+    audit.record("user:otto", "account.failed", "b")
+    text = administrator.get("/settings/audit").text
+    assert (text.count("</svg> Done"), text.count("</svg> Refused")) == (1, 1)
+    sent = b"".join(administrator.get("/settings/audit.csv").streaming_content).decode()
+    assert [row["result"] for row in csv.DictReader(io.StringIO(sent))] == ["refused", "done"]
+
+
+def test_a_form_that_an_account_may_not_send_is_on_record(viewer, client):
+    cache.clear()
+    run = completed_run()
+    for _ in range(2):
+        assert viewer.post(f"/runs/{run.pk}/cancel").status_code == 403
+    row = AuditLog.objects.get(action="access.refused")
+    assert (row.actor, row.target) == ("user:vera", f"/runs/{run.pk}/cancel")
+    assert row.reason
+    viewer.get("/settings/audit")
+    client.post(f"/runs/{run.pk}/cancel")
+    assert AuditLog.objects.filter(action="access.refused").count() == 1

@@ -68,3 +68,20 @@ def test_a_slow_list_is_told_of_for_a_while(viewer):
     cache.clear()
     banners.was_slow()
     assert "The database is slow" in viewer.get("/queues").text
+
+
+def test_the_icon_of_a_page_says_that_something_is_wrong(viewer):
+    cache.clear()
+    assert 'href="/static/dashboard/favicon.svg"' in viewer.get("/runs").text
+    queued_run()
+    cache.clear()
+    assert 'href="/static/dashboard/favicon-bad.svg"' in viewer.get("/runs").text
+
+
+def test_answers_to_an_open_tab_say_it_too(viewer):
+    script = {"headers": {"HX-Request": "true"}}
+    cache.clear()
+    assert viewer.get("/", **script)["X-Trackside-State"] == "well"
+    queued_run()
+    cache.clear()
+    assert viewer.get("/", **script)["X-Trackside-State"] == "bad"

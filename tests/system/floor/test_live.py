@@ -4,11 +4,12 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import Page, Response
 
 from runs import lifecycle
-from runs.models import Run
+from runs.models import Run, WorkerSession
 from tests.support.rows import completed_run, executing_run, queued_run
 from tests.support.waiting import eventually
 
@@ -99,3 +100,16 @@ def share_of_names(page: Page) -> int:
           return Math.round(100 * width("#chart .tr .nm") / width("#chart .ruler"));
         }"""
     )
+
+
+def test_the_icon_of_the_tab_follows(person: Page):
+    cache.clear()
+    run, _ = executing_run()
+    queued_run()
+    person.goto(f"/runs/{run.id}")
+    assert person.locator("#icon").get_attribute("href").endswith("favicon.svg")
+    WorkerSession.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    cache.clear()
+    found = counted(person)
+    wait_for(person, found, 1)
+    eventually(lambda: "bad" in (person.locator("#icon").get_attribute("href") or ""))
