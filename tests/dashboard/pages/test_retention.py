@@ -77,7 +77,11 @@ def test_a_pinned_run_stays(administrator, operator, viewer, monkeypatch):
     Pruner().prune()
     assert not Run.objects.exists()
     assert operator.post("/runs/run_1/pin").status_code == 404
-    verbs = AuditLog.objects.order_by("id").values_list("action", flat=True)
+    verbs = (
+        AuditLog.objects.exclude(action="access.refused")
+        .order_by("id")
+        .values_list("action", flat=True)
+    )
     assert list(verbs) == ["retention.change", "run.pin", "run.unpin"]
 
 
